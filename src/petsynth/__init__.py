@@ -1,0 +1,5 @@
+"""Infer brain PET images from T1-weighted MRI."""
+
+from importlib.metadata import version
+
+__version__ = version("petsynth")

@@ -1,0 +1,1 @@
+"""Prepared volumes as training material: split, scale, slices."""

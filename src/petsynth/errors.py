@@ -1,0 +1,35 @@
+"""Named errors. Each message is one line: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class PetsynthError(Exception):
+    """A mistake that the user can mend; the command line prints it in one line and exits with 1."""
+
+
+class InputError(PetsynthError):
+    """A file that was given cannot be used: missing, damaged, or not what it should be."""
+
+
+class ConfigError(PetsynthError):
+    """A configuration has unknown keys or values out of range."""
+
+
+class OutputError(PetsynthError):
+    """A result cannot be written: the folder is taken, read-only or full."""
+
+
+class SplitError(PetsynthError):
+    """A division into training, validation and test subjects is not usable."""
+
+
+class RegistrationError(PetsynthError):
+    """Two images could not be brought into one space."""
+
+
+class RunError(PetsynthError):
+    """A run folder is incomplete or belongs to another configuration."""
+
+
+class TrainingError(PetsynthError):
+    """Training cannot go on, for example because a loss is no longer finite."""

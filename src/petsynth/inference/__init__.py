@@ -1,0 +1,1 @@
+"""From a T1 to a synthetic PET."""

@@ -1,0 +1,1 @@
+"""Files in and out: NIfTI images, BIDS names and sidecars, atomic writes."""

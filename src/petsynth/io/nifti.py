@@ -1,0 +1,145 @@
+"""Read and write NIfTI images.
+
+Everything inside the package is RAS+ (nibabel's closest canonical orientation); what is
+written back for a user lies on the grid of the user's own file.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from petsynth.errors import InputError
+from petsynth.io.atomic import atomic_path
+from petsynth.volume import Grid, Volume
+
+
+def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = False) -> Volume:
+    """Read an image, checked and reoriented to RAS+.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.nii`` or ``.nii.gz`` in any orientation and voxel size.
+    unit : str
+        Unit of the intensities, taken as it is.
+    frames : bool
+        Whether a fourth axis is allowed. One frame of shape (X, Y, Z, 1) is always read
+        as (X, Y, Z).
+
+    Returns
+    -------
+    Volume
+        float32 data of shape (X, Y, Z), or (X, Y, Z, T) with ``frames``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, no NIfTI, has the wrong number of axes, holds NaN
+        or infinity, is zero everywhere, or its affine is singular.
+    """
+    image = _load(path)
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 and not (frames and len(shape) == 4):
+        allowed = "3 axes, or 4 with frames" if frames else "3 axes"
+        raise InputError(
+            f"{path}: image has {len(image.shape)} axes {tuple(image.shape)}, needed are {allowed}"
+        )
+    if min(shape[:3]) < 2:
+        raise InputError(f"{path}: shape {tuple(shape)} is a single slice, a volume is needed")
+    if not shape[-1]:
+        raise InputError(f"{path}: shape {tuple(shape)} holds no voxels")
+    _check_affine(image, path)
+    try:
+        canonical = nib.as_closest_canonical(image)
+        data = np.asanyarray(canonical.dataobj).astype(np.float32).reshape(
+            *canonical.shape[:3], *shape[3:]
+        )
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InputError(f"{path}: file is truncated or damaged ({error}); copy it again") from None
+    bad = int(data.size - np.isfinite(data).sum())
+    if bad:
+        raise InputError(
+            f"{path}: {bad} voxels are NaN or infinite; replace them (for example by 0) first"
+        )
+    if not data.any():
+        raise InputError(f"{path}: image is zero everywhere")
+    return Volume(data, np.asarray(canonical.affine, dtype=float), unit)
+
+
+def read_grid(path: str | Path) -> Grid:
+    """Read where an image's voxels lie, in its own orientation, without reading the voxels.
+
+    Raises
+    ------
+    InputError
+        As `read_volume`, for what the header alone shows.
+    """
+    image = _load(path)
+    _check_affine(image, path)
+    x, y, z = image.shape[:3]
+    return Grid((x, y, z), np.asarray(image.affine, dtype=float))
+
+
+def write_volume(path: str | Path, volume: Volume, *, dtype: type = np.float32) -> None:
+    """Write an image atomically, with sform and qform set to its affine.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.nii`` or ``.nii.gz``.
+    volume : Volume
+        What to write.
+    dtype : numpy type
+        On disk; label images and masks are written as ``np.uint8`` or ``np.int16``.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
+    image.set_sform(volume.affine, code=1)
+    # A qform cannot hold shears; nibabel then stores the closest rotation.
+    image.set_qform(volume.affine, code=1, strip_shears=True)
+    image.header.set_xyzt_units("mm", "sec")
+    with atomic_path(path) as temporary:
+        nib.save(image, temporary)
+
+
+def _load(path: str | Path) -> nib.Nifti1Image:
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise InputError(f"{path}: not a NIfTI file (.nii or .nii.gz); convert DICOM with dcm2niix")
+    try:
+        image = nib.load(path)
+    except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read as NIfTI ({error})") from None
+    if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
+        raise InputError(f"{path}: not a NIfTI image but {type(image).__name__}")
+    if len(image.shape) < 3:
+        raise InputError(f"{path}: image has {len(image.shape)} axes {image.shape}, needed are 3")
+    return image
+
+
+def _check_affine(image: nib.Nifti1Image, path: str | Path) -> None:
+    affine = image.affine
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
+        raise InputError(
+            f"{path}: affine is singular, so voxels have no place in space; repair the header"
+        )
+    header = image.header
+    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+        warnings.warn(
+            f"{path}: neither sform nor qform is set; assumed from the voxel sizes: "
+            "axes run left-posterior-inferior to right-anterior-superior as nibabel's default",
+            stacklevel=3,
+        )

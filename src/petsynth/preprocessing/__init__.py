@@ -1,0 +1,1 @@
+"""From scans to volumes on the model's grid."""

@@ -1,0 +1,1 @@
+"""Evaluation as a self-contained web page."""

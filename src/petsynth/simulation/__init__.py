@@ -1,0 +1,1 @@
+"""Simulated cohorts: anatomy, tracer uptake, scanner."""

@@ -1,0 +1,1 @@
+"""The training steps and the loop around them."""

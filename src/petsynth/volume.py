@@ -1,0 +1,100 @@
+"""The one image type that travels through the package.
+
+Vocabulary
+----------
+voxel indices
+    (i, j, k), integers, of an array of shape (X, Y, Z).
+world
+    millimetres in RAS+: the first coordinate grows to the subject's right, the second
+    to the front (anterior), the third upwards (superior).
+affine
+    (4, 4) matrix from voxel indices to world.
+grid
+    a shape and an affine: where the voxels lie, without their values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.floating]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A lattice of voxels in world space.
+
+    Parameters
+    ----------
+    shape : tuple of 3 int
+        Number of voxels along each axis.
+    affine : (4, 4) float array
+        From voxel indices to world millimetres (RAS+).
+
+    Examples
+    --------
+    >>> grid = Grid((2, 3, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
+    >>> grid.voxel_mm
+    (2.0, 2.0, 2.0)
+    >>> grid.centre_mm.tolist()
+    [1.0, 2.0, 3.0]
+    """
+
+    shape: tuple[int, int, int]
+    affine: FloatArray
+
+    @property
+    def voxel_mm(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel in millimetres."""
+        x, y, z = np.sqrt((np.asarray(self.affine)[:3, :3] ** 2).sum(axis=0)).round(6).tolist()
+        return (x, y, z)
+
+    @property
+    def centre_mm(self) -> FloatArray:
+        """World coordinates of the middle of the lattice, shape (3,)."""
+        middle = (np.array(self.shape) - 1) / 2
+        return np.asarray(self.affine)[:3, :3] @ middle + np.asarray(self.affine)[:3, 3]
+
+    def matches(self, other: Grid, tolerance_mm: float = 1e-3) -> bool:
+        """Whether both lattices have the same shape and place voxels at the same points."""
+        return self.shape == other.shape and bool(
+            np.allclose(self.affine, other.affine, atol=tolerance_mm)
+        )
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A three-dimensional image, or several frames of one, with its place in the world.
+
+    Parameters
+    ----------
+    data : (X, Y, Z) or (X, Y, Z, T) array
+        Intensities; T frames where the image is dynamic.
+    affine : (4, 4) float array
+        From voxel indices to world millimetres (RAS+).
+    unit : str
+        Unit of the intensities: ``"SUVR"``, ``"Bq/mL"``, ``"arbitrary"``, ...
+    """
+
+    data: NDArray
+    affine: FloatArray
+    unit: str = "arbitrary"
+
+    @property
+    def grid(self) -> Grid:
+        """The lattice of one frame."""
+        x, y, z = self.data.shape[:3]
+        return Grid((x, y, z), np.asarray(self.affine, dtype=float))
+
+    @property
+    def frames(self) -> int:
+        """Number of frames; 1 for a static image."""
+        return 1 if self.data.ndim == 3 else int(self.data.shape[3])
+
+    def with_data(self, data: NDArray, unit: str | None = None) -> Volume:
+        """Return the same place in the world with other intensities."""
+        return replace(self, data=data, unit=self.unit if unit is None else unit)
