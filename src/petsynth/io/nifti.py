@@ -58,8 +58,10 @@ def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = Fal
     _check_affine(image, path)
     try:
         canonical = nib.as_closest_canonical(image)
-        data = np.asanyarray(canonical.dataobj).astype(np.float32).reshape(
-            *canonical.shape[:3], *shape[3:]
+        data = (
+            np.asanyarray(canonical.dataobj)
+            .astype(np.float32)
+            .reshape(*canonical.shape[:3], *shape[3:])
         )
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError(f"{path}: file is truncated or damaged ({error}); copy it again") from None

@@ -1,0 +1,119 @@
+"""Choose the verb, parse its arguments, turn errors into one line and an exit status.
+
+Each verb lives in a module of its own with a dataclass ``Args`` (its fields are its options)
+and ``run(args)``; only the module of the verb that was asked for is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+
+VERBS = {
+    "demo": "simulate, prepare, train, predict, evaluate and report, in minutes",
+    "simulate": "make a simulated cohort of T1 and PET scans in BIDS",
+    "prepare": "bring a BIDS dataset's scans onto the models' grid",
+    "train": "train a model on prepared data",
+    "predict": "infer synthetic PET from T1-weighted MRI",
+    "evaluate": "measure trained models against baselines, with tables, figures and a report",
+    "describe": "show what a configuration means: parameters, shapes, memory, steps",
+}
+
+USAGE = """usage: petsynth VERB ... [--debug]
+       petsynth VERB --help
+       petsynth --version
+
+Infer brain PET images from T1-weighted MRI. Research software, not a medical device.
+
+verbs:
+{verbs}
+
+options:
+  --debug    show the traceback of an error
+"""
+
+
+def run(arguments: list[str]) -> int:
+    """Carry out one command.
+
+    Parameters
+    ----------
+    arguments : list of str
+        As typed after ``petsynth``.
+
+    Returns
+    -------
+    int
+        0: done; 1: it failed, one line on stderr says what, where and what to do;
+        2: wrong arguments; 130: interrupted.
+    """
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        from petsynth import __version__
+
+        print(f"petsynth {__version__}")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        print(_unknown_verb(verb), file=sys.stderr)
+        return 2
+    return _run_verb(verb, rest, debug)
+
+
+def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
+    from petsynth.errors import PetsynthError
+
+    module = importlib.import_module(f"petsynth.cli.{verb}")
+    try:
+        args = module.parse(rest)
+    except PetsynthError as error:
+        if debug:
+            raise
+        print(f"petsynth {verb}: error: {error}", file=sys.stderr)
+        return 1
+    except SystemExit as stop:  # tyro has printed its help or what is wrong
+        return stop.code if isinstance(stop.code, int) else 2
+    warnings.showwarning = _show_warning
+    try:
+        module.run(args)
+    except PetsynthError as error:
+        if debug:
+            raise
+        print(f"petsynth {verb}: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"petsynth {verb}: interrupted; no half-written file was left", file=sys.stderr)
+        return 130
+    except OSError as error:
+        if debug:
+            raise
+        print(f"petsynth {verb}: error: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        if debug:
+            raise
+        print(f"petsynth {verb}: error: out of memory; use fewer processes", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _usage() -> str:
+    width = max(map(len, VERBS)) + 2
+    return USAGE.format(verbs="\n".join(f"  {verb:<{width}}{VERBS[verb]}" for verb in VERBS))
+
+
+def _unknown_verb(verb: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(verb, VERBS, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"verbs: {', '.join(VERBS)}"
+    return f"petsynth: unknown verb '{verb}'; {hint}"
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    print(f"petsynth: warning: {message}", file=sys.stderr)

@@ -1,0 +1,91 @@
+"""Progress on stderr: a bar with the time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+def say(message: str) -> None:
+    """Print one line of information on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class Progress:
+    """Count work done.
+
+    Parameters
+    ----------
+    description : str
+        What is being done.
+    total : int
+        How many steps there are.
+    done : int
+        How many were done before, by an earlier run.
+
+    Examples
+    --------
+    >>> with Progress("training", total=3) as progress:
+    ...     for _ in range(3):
+    ...         progress.advance(note="loss 0.5")
+    """
+
+    def __init__(self, description: str, total: int, done: int = 0):
+        self.description = description
+        self.total = total
+        self.done = done
+        self._before = done
+        self._start = self._last_line = time.monotonic()
+        self._bar = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(
+                self.description, total=self.total, completed=self.done, note=""
+            )
+        return self
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Count ``steps`` more, and show ``note`` beside them."""
+        self.done += steps
+        if self._bar is not None:
+            self._bar.update(self._task, advance=steps, note=note)
+            return
+        now = time.monotonic()
+        if now - self._last_line >= _SECONDS_BETWEEN_LINES or self.done >= self.total:
+            self._last_line = now
+            left = (now - self._start) / (self.done - self._before) * (self.total - self.done)
+            say(
+                f"{self.description}: {self.done}/{self.total}, {_clock(left)} left  {note}".strip()
+            )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
