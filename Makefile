@@ -1,0 +1,56 @@
+# demo   simulate, prepare, train, predict, evaluate and report, in minutes (petsynth-demo/)
+# test   the tests, without the slow ones     test-all   with them
+# check  lint, format, types, layers, spelling
+# bench  every benchmark; each prints one JSON object as its last line
+# docs   run the examples in the documentation and check its links
+#
+# Whichever runs first makes the virtual environment .venv. Another Python: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+INSTALLED := .venv/.petsynth-installed
+PYTEST := $(BIN)/python -m pytest
+
+# One thread per process: the tests run in WORKERS processes, and results do not depend on it.
+test test-all docs: export OMP_NUM_THREADS = 1
+test test-all docs: export MPLBACKEND = Agg
+
+.PHONY: demo test test-all check bench docs install
+.DEFAULT_GOAL := test
+
+install: $(INSTALLED)
+
+# A .venv that is there already (of another tool, without pip, moved or broken) is used if it
+# works and made anew if it does not.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "petsynth needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+	  { $(BIN)/python -m pip --version || $(BIN)/python -m ensurepip; } >/dev/null 2>&1 || \
+	  $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e '.[brainmask,tensorboard,test,dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/petsynth demo
+
+test: $(INSTALLED)
+	$(PYTEST) -m 'not slow' -n $(WORKERS) --dist loadfile -q
+
+test-all: $(INSTALLED)
+	$(PYTEST) -n $(WORKERS) --dist loadfile -q
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: $(INSTALLED)
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: $(INSTALLED)
+	$(PYTEST) -q docs README.md tests/test_docs.py --doctest-glob='*.md'
