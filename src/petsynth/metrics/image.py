@@ -1,0 +1,218 @@
+"""How alike two images are: a real PET and a synthetic one, as slices or volumes.
+
+Every function takes plain arrays of one shape in any number of dimensions (the similarity
+indices need two or three) and works in float64. ``mask`` limits a measure to the voxels where
+it is true. Measures that need a data range take it as an argument: it is never found from the
+images, since that would make figures of different images incomparable.
+
+References
+----------
+Wang, Bovik, Sheikh, Simoncelli. Image quality assessment: from error visibility to structural
+similarity. IEEE Transactions on Image Processing 13(4), 2004 (SSIM; paper A, reference 11).
+Wang, Simoncelli, Bovik. Multiscale structural similarity for image quality assessment.
+Asilomar Conference 2003 (MS-SSIM).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsynth.metrics.similarity import (
+    WINDOW_RADIUS,
+    halve,
+    similarity_maps,
+    similarity_pyramid,
+)
+from petsynth.volume import BoolArray, FloatArray
+
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Weight of each scale, finest first (Wang 2003, section 4)."""
+
+
+def mse(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+    """Mean squared error, in the images' unit squared.
+
+    Examples
+    --------
+    >>> mse(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    2.0
+    """
+    return float(np.mean(_difference(pet, synthetic_pet, mask) ** 2))
+
+
+def mae(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+    """Mean absolute error, in the images' unit."""
+    return float(np.mean(np.abs(_difference(pet, synthetic_pet, mask))))
+
+
+def rmse(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+    """Root of the mean squared error, in the images' unit."""
+    return float(np.sqrt(mse(pet, synthetic_pet, mask)))
+
+
+def nrmse(
+    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+) -> float:
+    """Root of the mean squared error as a share of ``data_range``."""
+    return rmse(pet, synthetic_pet, mask) / data_range
+
+
+def psnr(
+    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+) -> float:
+    """Peak signal-to-noise ratio in dB: 10 log10(data_range² / MSE); infinite without error.
+
+    Examples
+    --------
+    >>> psnr(np.zeros(4), np.full(4, 25.5), data_range=255)
+    20.0
+    """
+    error = mse(pet, synthetic_pet, mask)
+    if error == 0:
+        return float("inf")
+    return float(10 * np.log10(data_range**2 / error))
+
+
+def pearson_r(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+    """Pearson's correlation over voxels; NaN where one image is constant."""
+    a, b = _values(pet, synthetic_pet, mask)
+    a, b = a - a.mean(), b - b.mean()
+    spread = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / spread) if spread > 0 else float("nan")
+
+
+def ssim(
+    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+) -> float:
+    """Structural similarity index with the original Gaussian window.
+
+    Parameters
+    ----------
+    pet, synthetic_pet : (H, W) or (X, Y, Z) array
+        At least 11 pixels along each axis.
+    data_range : float
+        Distance between the lowest and the highest possible value, in the images' unit.
+    mask : bool array, optional
+        Take the mean of the index's map there. Without it the mean is over all pixels whose
+        window lies inside the image, as in the original.
+
+    Returns
+    -------
+    float
+        1 for equal images.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, an axis is shorter than the window, or the mask is empty.
+
+    References
+    ----------
+    Wang 2004, equation 13: standard deviation of the window 1.5 pixels, K1 = 0.01, K2 = 0.03;
+    population covariances. In 3D the window is the product of three such Gaussians.
+    """
+    _check(pet, synthetic_pet, mask)
+    return mean_similarity(similarity_maps(pet, synthetic_pet, data_range)[0], mask)
+
+
+def mean_similarity(map_: FloatArray, mask: BoolArray | None = None) -> float:
+    """Mean of a similarity map in ``mask``, or where the whole window lies inside the image."""
+    if mask is None:
+        inside = (slice(WINDOW_RADIUS, -WINDOW_RADIUS),) * map_.ndim
+        return float(map_[inside].mean())
+    return float(map_[mask].mean())
+
+
+def ms_ssim(
+    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+) -> float:
+    """Multi-scale structural similarity, with as many of the five scales as fit.
+
+    Parameters
+    ----------
+    pet, synthetic_pet : (H, W) or (X, Y, Z) array
+        At least 11 pixels along each axis.
+    data_range : float
+        As in `ssim`.
+    mask : bool array, optional
+        As in `ssim`; on coarser scales a pixel counts by the share of it that the mask covers.
+
+    Returns
+    -------
+    float
+        1 for equal images. `ms_ssim_scales` tells the number of scales that went into it.
+
+    Raises
+    ------
+    ValueError
+        As `ssim`.
+
+    References
+    ----------
+    Wang 2003. Deviations: fewer scales where the smallest side demands it, the weights scaled
+    to a sum of 1; a negative mean of contrast and structure counts as 0, since its power is
+    no real number.
+    """
+    _check(pet, synthetic_pet, mask)
+    scales = ms_ssim_scales(pet.shape)
+    return combine_scales(similarity_pyramid(pet, synthetic_pet, data_range, scales), mask)
+
+
+def ms_ssim_scales(shape: tuple[int, ...]) -> int:
+    """Return how many scales an image of ``shape`` allows: 5 need a smallest side above 160.
+
+    Examples
+    --------
+    >>> ms_ssim_scales((121, 145, 121)), ms_ssim_scales((61, 73, 61)), ms_ssim_scales((256, 256))
+    (4, 3, 5)
+    """
+    scales = 1
+    while scales < len(MS_SSIM_WEIGHTS) and min(shape) > 2 * WINDOW_RADIUS * 2**scales:
+        scales += 1
+    return scales
+
+
+def combine_scales(
+    pyramid: list[tuple[FloatArray, FloatArray]], mask: BoolArray | None = None
+) -> float:
+    """Combine the maps of `similarity_pyramid` into the multi-scale index."""
+    weights = np.array(MS_SSIM_WEIGHTS[: len(pyramid)])
+    weights /= weights.sum()
+    coverage = None if mask is None else mask.astype(float)
+    result = 1.0
+    for scale, (whole, contrast_structure) in enumerate(pyramid):
+        is_last = scale == len(pyramid) - 1
+        map_ = whole if is_last else contrast_structure
+        if coverage is None:
+            mean = mean_similarity(map_)
+        else:
+            mean = float(np.average(map_, weights=coverage))
+            coverage = coverage if is_last else halve(coverage)
+        result *= max(mean, 0.0) ** weights[scale]
+    return float(result)
+
+
+def _difference(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None) -> FloatArray:
+    a, b = _values(pet, synthetic_pet, mask)
+    return a - b
+
+
+def _values(
+    pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None
+) -> tuple[FloatArray, FloatArray]:
+    _check(pet, synthetic_pet, mask)
+    if mask is not None:
+        pet, synthetic_pet = pet[mask], synthetic_pet[mask]
+    return np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
+
+
+def _check(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None) -> None:
+    if pet.shape != synthetic_pet.shape:
+        raise ValueError(f"images of different shapes: {pet.shape} and {synthetic_pet.shape}")
+    if mask is None:
+        return
+    if mask.shape != pet.shape:
+        raise ValueError(f"mask of shape {mask.shape} for images of shape {pet.shape}")
+    if not mask.any():
+        raise ValueError("the mask is empty")
