@@ -1,0 +1,226 @@
+"""Prepared data: the folder that ``petsynth prepare`` writes, and everything later reads.
+
+::
+
+    PREPARED/prepared.json              tracer, unit, grid, PET scale and its definition
+    PREPARED/split.tsv                  participant_id, split, diagnosis
+    PREPARED/arrays/sub-001_mri.npy     (X, Y, Z) float32 in [-1, 1]
+    PREPARED/arrays/sub-001_pet.npy     (X, Y, Z[, T]) float32 in PET units
+    PREPARED/arrays/sub-001_mask.npy    (X, Y, Z) bool, brain
+    PREPARED/arrays/sub-001_oracle.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
+
+Arrays are memory-mapped: a slice costs the reading of a slice, and memory does not grow with
+the number of subjects.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsynth.errors import InputError
+from petsynth.io.atomic import atomic_path, write_json
+from petsynth.io.bids import read_table
+from petsynth.volume import Grid
+
+Kind = Literal["mri", "pet", "mask", "oracle"]
+Split = Literal["train", "validation", "test"]
+
+DESCRIPTION = "prepared.json"
+SPLIT_TABLE = "split.tsv"
+_NEEDED = ("tracer", "unit", "frames", "grid", "pet_scale", "simulated")
+
+
+class PreparedData:
+    """Prepared subjects of one folder, read as they are asked for.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What ``petsynth prepare`` wrote.
+
+    Attributes
+    ----------
+    folder : Path
+    description : dict
+        The whole of ``prepared.json``.
+    tracer : str
+        ``"FDG"``, ``"AV45"``, ``"AV1451"`` or a BIDS ``trc-`` label.
+    unit : str
+        Unit of the PET values.
+    frames : int
+        Number of time points of each PET; 1 for static.
+    grid : Grid
+        The grid of every array.
+    pet_scale : float
+        PET value that the network sees as 1; see `petsynth.data.scale`.
+    simulated : bool
+        Whether the scans come from a simulation.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, holds no prepared data or an incomplete description.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.description = read_description(self.folder)
+        self.tracer = str(self.description["tracer"])
+        self.unit = str(self.description["unit"])
+        self.frames = int(self.description["frames"])
+        self.pet_scale = float(self.description["pet_scale"])
+        self.simulated = bool(self.description["simulated"])
+        grid = self.description["grid"]
+        x, y, z = (int(size) for size in grid["shape"])
+        self.grid = Grid((x, y, z), np.array(grid["affine"], dtype=float))
+
+    @functools.cached_property
+    def _table(self) -> dict[str, tuple[str, str]]:
+        table = read_table(self.folder / SPLIT_TABLE)
+        missing = {"participant_id", "split"} - set(table.columns)
+        if missing:
+            raise InputError(
+                f"{self.folder / SPLIT_TABLE}: column {', '.join(sorted(missing))} is missing"
+            )
+        diagnoses = table["diagnosis"] if "diagnosis" in table else ["n/a"] * len(table)
+        return {
+            participant: (split, diagnosis)
+            for participant, split, diagnosis in zip(
+                table["participant_id"], table["split"], diagnoses, strict=True
+            )
+        }
+
+    def participants(self, split: Split | None = None) -> list[str]:
+        """Return the subjects of one part of the split, or all, in the order of ``split.tsv``."""
+        return [name for name, (part, _) in self._table.items() if split in (None, part)]
+
+    def split(self, participant: str) -> str:
+        """Return ``"train"``, ``"validation"`` or ``"test"``."""
+        return self._row(participant)[0]
+
+    def diagnosis(self, participant: str) -> str:
+        """Return the diagnosis as ``participants.tsv`` had it; ``"n/a"`` if unknown."""
+        return self._row(participant)[1]
+
+    def mri(self, participant: str) -> NDArray[np.float32]:
+        """Return the T1, (X, Y, Z) in [-1, 1], memory-mapped."""
+        return self._array(participant, "mri")
+
+    def pet(self, participant: str) -> NDArray[np.float32]:
+        """Return the PET as stored, (X, Y, Z) or (X, Y, Z, T), in PET units, memory-mapped."""
+        return self._array(participant, "pet")
+
+    def static_pet(self, participant: str) -> NDArray[np.float32]:
+        """Return the mean of the PET over its frames, (X, Y, Z), in PET units."""
+        return static_mean(self.pet(participant))
+
+    def mask(self, participant: str) -> NDArray[np.bool_]:
+        """Return the brain mask, (X, Y, Z) bool, memory-mapped."""
+        return self._array(participant, "mask")
+
+    def oracle(self, participant: str) -> NDArray[np.float32] | None:
+        """Return the noise-free part of a simulated PET that its T1 determines, or None."""
+        self._row(participant)
+        if not array_path(self.folder, participant, "oracle").exists():
+            return None
+        return self._array(participant, "oracle")
+
+    def _row(self, participant: str) -> tuple[str, str]:
+        if participant not in self._table:
+            known = ", ".join(list(self._table)[:5])
+            raise InputError(f"{self.folder}: no subject {participant}; there are {known}, ...")
+        return self._table[participant]
+
+    def _array(self, participant: str, kind: Kind) -> NDArray:
+        self._row(participant)
+        array = read_array(self.folder, participant, kind)
+        if array.shape[:3] != self.grid.shape:
+            raise InputError(
+                f"{array_path(self.folder, participant, kind)}: shape {array.shape} does not fit "
+                f"the grid {self.grid.shape}; prepare this subject again with --overwrite"
+            )
+        return array
+
+
+def static_mean(pet: NDArray) -> NDArray[np.float32]:
+    """Return the mean over the frames of an (X, Y, Z) or (X, Y, Z, T) PET."""
+    return pet if pet.ndim == 3 else pet.mean(axis=3, dtype=np.float32)
+
+
+def array_path(folder: str | Path, participant: str, kind: Kind) -> Path:
+    """Return where one array of one subject stands."""
+    return Path(folder) / "arrays" / f"{participant}_{kind}.npy"
+
+
+def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray:
+    """Memory-map one array of one subject.
+
+    Raises
+    ------
+    InputError
+        If it is missing or damaged.
+    """
+    path = array_path(folder, participant, kind)
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run petsynth prepare again") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{path}: damaged ({error}); remove it and prepare again") from None
+
+
+def write_array(folder: str | Path, participant: str, kind: Kind, array: NDArray) -> None:
+    """Write one array of one subject, atomically.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    with atomic_path(array_path(folder, participant, kind)) as temporary:
+        np.save(temporary, array, allow_pickle=False)
+
+
+def read_description(folder: str | Path) -> dict[str, Any]:
+    """Read ``prepared.json``.
+
+    Raises
+    ------
+    InputError
+        If the folder or the file is missing, or a needed entry is.
+    """
+    path = Path(folder) / DESCRIPTION
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent}: no such folder of prepared data")
+    if not path.is_file():
+        raise InputError(f"{path.parent}: holds no {DESCRIPTION}; make it with petsynth prepare")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
+    missing = [key for key in _NEEDED if key not in content]
+    if missing:
+        raise InputError(f"{path}: entries {', '.join(missing)} are missing; prepare again")
+    return content
+
+
+def write_description(folder: str | Path, grid: Grid, **content: Any) -> None:
+    """Write ``prepared.json``: the grid and whatever else is named.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Prepared data.
+    grid : Grid
+        Of every array.
+    **content
+        At least tracer, unit, frames, pet_scale and simulated.
+    """
+    lattice = {"shape": list(grid.shape), "affine": np.asarray(grid.affine).tolist()}
+    write_json(Path(folder) / DESCRIPTION, {**content, "grid": lattice})
