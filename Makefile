@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 test test-all docs: export OMP_NUM_THREADS = 1
 test test-all docs: export MPLBACKEND = Agg
 
-.PHONY: demo test test-all check bench docs install
+.PHONY: demo test test-all check lint format types layers spelling bench docs install
 .DEFAULT_GOAL := test
 
 install: $(INSTALLED)
@@ -42,11 +42,21 @@ test: $(INSTALLED)
 test-all: $(INSTALLED)
 	$(PYTEST) -n $(WORKERS) --dist loadfile -q
 
-check: $(INSTALLED)
+check: lint format types layers spelling
+
+lint: $(INSTALLED)
 	$(BIN)/ruff check .
+
+format: $(INSTALLED)
 	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
 	$(BIN)/mypy
+
+layers: $(INSTALLED)
 	$(BIN)/lint-imports
+
+spelling: $(INSTALLED)
 	$(BIN)/codespell
 
 bench: $(INSTALLED)
