@@ -1,0 +1,100 @@
+"""Dropout that is always on and whose draw is chosen by an integer.
+
+Sources
+-------
+- Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
+  section 3.2.1: dropout in training and in prediction is the generator's only noise.
+- Ours: the draw belongs to an image, not to a batch. An image's key decides its mask whatever
+  stands beside it in the batch and whatever device computes, so that batches agree with single
+  images and a resumed training with an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class KeyedDropout(nn.Module):
+    """Zero a share of the values of each image, and scale up the others.
+
+    Parameters
+    ----------
+    share : float
+        Probability of being zeroed, in [0, 1).
+    layer : int
+        Number of this layer; layers of one network draw independently.
+
+    Examples
+    --------
+    >>> dropout = KeyedDropout(0.5, layer=0)
+    >>> pair = dropout(torch.ones(2, 8, 4, 4), torch.tensor([7, 8]))
+    >>> alone = dropout(torch.ones(1, 8, 4, 4), torch.tensor([8]))
+    >>> torch.equal(pair[1], alone[0])
+    True
+    """
+
+    def __init__(self, share: float, layer: int):
+        super().__init__()
+        self.share = share
+        self.layer = layer
+
+    def forward(self, features_BCHW: Tensor, draws_B: Tensor) -> Tensor:
+        """Drop values; ``draws_B`` holds one key, a non-negative integer, per image."""
+        if self.share == 0:
+            return features_BCHW
+        keys = draws_B.tolist()
+        shape = tuple(features_BCHW.shape[1:])
+        distinct = {key: self._mask(key, shape) for key in keys}
+        # One mask serves all slices of a volume; broadcasting spares the copies.
+        masks = list(distinct.values()) if len(distinct) == 1 else [distinct[key] for key in keys]
+        mask_BCHW = torch.from_numpy(np.stack(masks)).to(features_BCHW)
+        return features_BCHW * mask_BCHW
+
+    def _mask(self, key: int, shape: tuple[int, ...]) -> np.ndarray:
+        return _draw_mask(key, self.layer, shape, self.share)
+
+    def extra_repr(self) -> str:
+        """Show the share in the printed network."""
+        return f"share={self.share}, layer={self.layer}"
+
+
+@functools.lru_cache(maxsize=64)
+def _draw_mask(key: int, layer: int, shape: tuple[int, ...], share: float) -> np.ndarray:
+    # The same few masks serve all batches of a volume, hence the small cache.
+    kept = np.random.default_rng((key, layer)).random(shape, dtype=np.float32) >= share
+    return kept.astype(np.float32) / np.float32(1 - share)
+
+
+def draw_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
+    """Derive the dropout keys of one training step.
+
+    Parameters
+    ----------
+    seed : int
+        The run's seed.
+    step : int
+        Number of the training step.
+    count : int
+        How many images this process trains on in the step.
+    first : int
+        Place of the first of them in the global batch.
+
+    Returns
+    -------
+    (count,) int64 tensor
+        Image i of the global batch has the key of (seed, step, i).
+
+    Examples
+    --------
+    >>> torch.equal(draw_keys(0, 5, 4)[2:], draw_keys(0, 5, 2, first=2))
+    True
+    """
+    keys = [
+        np.random.SeedSequence((seed, step, place)).generate_state(1, np.uint64)[0] >> np.uint64(1)
+        for place in range(first, first + count)
+    ]
+    return torch.from_numpy(np.array(keys, dtype=np.int64))

@@ -1,0 +1,42 @@
+"""The norm and the starting weights that both networks of pix2pix share.
+
+Sources
+-------
+- The Keras notebook that paper A names (github.com/tjwei/GANotebooks, pix2pix-keras.ipynb):
+  batch norm with epsilon 1.01e-5 and always batch statistics; kernels N(0, 0.02),
+  gammas N(1, 0.02).
+- Decision record 0030: at the paper's batch size of 1 that norm is an instance norm.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+NORM_EPSILON = 1.01e-5
+"""Added to the variance (the notebook's figure)."""
+
+
+def instance_norm(channels: int) -> nn.Module:
+    """Return a norm of each channel of each image by its own mean and variance, with affine.
+
+    A group norm with one channel per group is an instance norm; torch computes it without
+    copying where tensors lie channels-last.
+    """
+    return nn.GroupNorm(channels, channels, eps=NORM_EPSILON, affine=True)
+
+
+def initialise_weights(network: nn.Module) -> None:
+    """Draw the notebook's starting weights from torch's global generator, in place."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.GroupNorm):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+            nn.init.zeros_(module.bias)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return how many trainable numbers a network has."""
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
