@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from petsynth.data.prepared import PreparedData, write_array, write_description
+from petsynth.io.bids import write_dataset_description, write_table
+from petsynth.preprocessing.grid import model_grid
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Development data beside the checkout; see CONTRIBUTING.md."""
@@ -20,3 +26,72 @@ def shared() -> Path:
 def ixi(shared: Path) -> Path:
     """Return the folder of real T1s with labels, or skip."""
     return shared / "data" / "ixi"
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return prepared data of seven phantoms: 4 training, 1 validation, 2 test; 21 x 25 x 21."""
+    return make_prepared(
+        tmp_path_factory.mktemp("tiny") / "prepared",
+        {"train": 4, "validation": 1, "test": 2},
+    )
+
+
+def make_prepared(
+    folder: Path,
+    split: dict[str, int],
+    *,
+    frames: int = 1,
+    voxel_mm: float = 9.0,
+    seed: int = 0,
+) -> Path:
+    """Write prepared data of lopsided two-tissue ellipsoids, alternately CN and AD.
+
+    White matter is bright in the MRI, grey matter in the PET; a spot on the right in front is
+    bright in both. The PET's level varies between subjects, invisibly to the MRI.
+    """
+    random = np.random.default_rng(seed)
+    grid = model_grid(voxel_mm)
+    parts = [part for part, count in split.items() for _ in range(count)]
+    names = [f"sub-{number:03}" for number in range(1, len(parts) + 1)]
+    for name in names:
+        for kind, array in _phantom(grid, frames, random).items():
+            write_array(folder, name, kind, array)
+    rows = zip(names, parts, ["CN", "AD"] * len(parts), strict=False)
+    write_table(
+        folder / "split.tsv", pd.DataFrame(rows, columns=["participant_id", "split", "diagnosis"])
+    )
+    write_table(folder / "participants.tsv", pd.DataFrame({"participant_id": names}))
+    write_dataset_description(folder, "tiny phantoms", derivative=True, Simulated=True)
+    write_description(
+        folder,
+        grid,
+        tracer="FDG",
+        unit="SUVR",
+        frames=frames,
+        pet_scale=2.0,
+        pet_scale_definition="chosen",
+        simulated=True,
+    )
+    assert PreparedData(folder).participants() == names
+    return folder
+
+
+def _phantom(grid, frames: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+    voxels = np.indices(grid.shape).reshape(3, -1)
+    x, y, z = (grid.affine[:3, :3] @ voxels + grid.affine[:3, 3:]).reshape(3, *grid.shape)
+    radii = random.uniform(0.9, 1.1, 3) * (65, 80, 60)
+    radius = np.sqrt((x / radii[0]) ** 2 + ((y + 18) / radii[1]) ** 2 + ((z - 18) / radii[2]) ** 2)
+    mask, white = radius < 1, radius < 0.6
+    spot = (x - 30) ** 2 + (y - 15) ** 2 + (z - 25) ** 2 < 20**2
+    mri = np.where(white, 0.8, np.where(mask, 0.2, -1.0)) + 0.1 * spot
+    level = random.uniform(0.9, 1.1)
+    oracle = np.where(white, 0.6, np.where(mask, 1.4, 0.0)) + 0.3 * spot
+    pet = level * oracle[..., np.newaxis] * np.linspace(0.9, 1.1, frames + 2)[1:-1]
+    pet = pet + random.normal(0, 0.02, pet.shape) * mask[..., np.newaxis]
+    return {
+        "mri": mri.astype(np.float32),
+        "pet": pet.reshape(*grid.shape, *([frames] if frames > 1 else [])).astype(np.float32),
+        "mask": mask,
+        "oracle": oracle.astype(np.float32),
+    }
