@@ -33,3 +33,7 @@ class RunError(PetsynthError):
 
 class TrainingError(PetsynthError):
     """Training cannot go on, for example because a loss is no longer finite."""
+
+
+class PetsynthWarning(UserWarning):
+    """Something was assumed that the user should know; the command line prints it in one line."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -39,7 +43,7 @@ class Progress:
         self.done = done
         self._before = done
         self._start = self._last_line = time.monotonic()
-        self._bar = None
+        self._bar: Bar | None = None
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
@@ -47,7 +51,7 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            self._bar = Bar(
+            bar = Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
@@ -55,10 +59,11 @@ class Progress:
                 TextColumn("{task.fields[note]}"),
                 console=Console(stderr=True),
             )
-            self._bar.start()
-            self._task = self._bar.add_task(
+            bar.start()
+            self._task = bar.add_task(
                 self.description, total=self.total, completed=self.done, note=""
             )
+            self._bar = bar
         return self
 
     def advance(self, steps: int = 1, note: str = "") -> None:
@@ -70,7 +75,8 @@ class Progress:
         now = time.monotonic()
         if now - self._last_line >= _SECONDS_BETWEEN_LINES or self.done >= self.total:
             self._last_line = now
-            left = (now - self._start) / (self.done - self._before) * (self.total - self.done)
+            pace = (now - self._start) / max(self.done - self._before, 1)
+            left = pace * max(self.total - self.done, 0)
             say(
                 f"{self.description}: {self.done}/{self.total}, {_clock(left)} left  {note}".strip()
             )

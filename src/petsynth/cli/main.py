@@ -6,9 +6,14 @@ and ``run(args)``; only the module of the verb that was asked for is imported.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from types import FrameType
 
 VERBS = {
     "demo": "simulate, prepare, train, predict, evaluate and report, in minutes",
@@ -30,7 +35,7 @@ verbs:
 {verbs}
 
 options:
-  --debug    show the traceback of an error
+  --debug    show the traceback of an error, and the warnings of other libraries
 """
 
 
@@ -46,7 +51,7 @@ def run(arguments: list[str]) -> int:
     -------
     int
         0: done; 1: it failed, one line on stderr says what, where and what to do;
-        2: wrong arguments; 130: interrupted.
+        2: wrong arguments; 130: interrupted; 143: terminated.
     """
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -70,36 +75,70 @@ def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
 
     module = importlib.import_module(f"petsynth.cli.{verb}")
     try:
-        args = module.parse(rest)
-    except PetsynthError as error:
-        if debug:
-            raise
-        print(f"petsynth {verb}: error: {error}", file=sys.stderr)
-        return 1
+        with _warnings_as_lines(debug), _sigterm_interrupts():
+            module.run(module.parse(rest))
     except SystemExit as stop:  # tyro has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else 2
-    warnings.showwarning = _show_warning
-    try:
-        module.run(args)
-    except PetsynthError as error:
-        if debug:
-            raise
-        print(f"petsynth {verb}: error: {error}", file=sys.stderr)
-        return 1
+    except Terminated:
+        return _say(verb, "terminated; no half-written file was left", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
-        print(f"petsynth {verb}: interrupted; no half-written file was left", file=sys.stderr)
-        return 130
-    except OSError as error:
+        return _say(verb, "interrupted; no half-written file was left", 128 + signal.SIGINT)
+    except (PetsynthError, OSError, MemoryError) as error:
         if debug:
             raise
-        print(f"petsynth {verb}: error: {error}", file=sys.stderr)
-        return 1
-    except MemoryError:
-        if debug:
-            raise
-        print(f"petsynth {verb}: error: out of memory; use fewer processes", file=sys.stderr)
-        return 1
+        return _say(verb, f"error: {_in_one_line(error)}", 1)
     return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, the first signal of Slurm and of ``kill``; treated like Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # signals are not its business
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _warnings_as_lines(debug: bool) -> Iterator[None]:
+    """Show our own warnings in one line each; other libraries' only with ``--debug``."""
+    from petsynth.errors import PetsynthWarning
+
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.simplefilter("ignore")
+        warnings.simplefilter("always", PetsynthWarning)
+        show_before = warnings.showwarning
+
+        def show(message, category, filename, lineno, file=None, line=None):
+            if issubclass(category, PetsynthWarning):
+                print(f"petsynth: warning: {message}", file=sys.stderr)
+            else:
+                show_before(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
+
+
+def _say(verb: str, message: str, status: int) -> int:
+    print(f"petsynth {verb}: {message}", file=sys.stderr)
+    return status
+
+
+def _in_one_line(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory; use fewer processes or a smaller batch"
+    return " ".join(str(error).split())
 
 
 def _usage() -> str:
@@ -113,7 +152,3 @@ def _unknown_verb(verb: str) -> str:
     close = difflib.get_close_matches(verb, VERBS, n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"verbs: {', '.join(VERBS)}"
     return f"petsynth: unknown verb '{verb}'; {hint}"
-
-
-def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    print(f"petsynth: warning: {message}", file=sys.stderr)

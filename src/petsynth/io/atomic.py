@@ -13,6 +13,23 @@ from typing import Any
 
 from petsynth.errors import OutputError
 
+_PROBE_BYTES = 1 << 20
+_FULL = (
+    "disk full while writing {path}: free some space and run the command again; "
+    "what was there before is unchanged"
+)
+_DENIED = "no permission to write {path}: choose another output folder"
+_MESSAGES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL.replace("disk", "disk quota"),
+    errno.EFBIG: _FULL.replace("disk full", "file size limit reached"),
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EROFS: _DENIED,
+    errno.ENOTDIR: "{path} lies below something that is a file; choose another output folder",
+    errno.EISDIR: "{path} is a folder; choose another name",
+}
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -46,20 +63,34 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputError(
-                f"disk full while writing {path}: free some space and run the command again; "
-                "what was there before is unchanged"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise OutputError(
-                f"no permission to write {path}: choose another output folder"
-            ) from error
-        raise
+    except (OSError, RuntimeError, ValueError) as error:
+        message = _MESSAGES.get(_refusal(error, temporary))
+        if message is None:
+            raise
+        raise OutputError(message.format(path=path)) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _refusal(error: OSError | RuntimeError | ValueError, temporary: Path | None) -> int:
+    """Return the errno behind an error, asking the system where a library has dropped it.
+
+    numpy, PIL and torch report a full disk by errors without a number. Writing a little more
+    to the same file then meets the same refusal.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if temporary is None or not temporary.exists():
+        return 0
+    try:
+        with open(temporary, "ab", buffering=0) as file:
+            if file.write(bytes(_PROBE_BYTES)) < _PROBE_BYTES:
+                file.write(bytes(_PROBE_BYTES))
+            os.fsync(file.fileno())
+    except OSError as refused:
+        return refused.errno or 0
+    return 0
 
 
 def write_text(path: str | Path, text: str) -> None:

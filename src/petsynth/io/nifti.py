@@ -12,10 +12,16 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from numpy.typing import NDArray
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.atomic import atomic_path
 from petsynth.volume import Grid, Volume
+
+_PLACE_FIELDS = (
+    "pixdim", "xyzt_units", "sform_code", "srow_x", "srow_y", "srow_z", "qform_code",
+    "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z",
+)  # fmt: skip
 
 
 def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = False) -> Volume:
@@ -51,10 +57,12 @@ def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = Fal
         raise InputError(
             f"{path}: image has {len(image.shape)} axes {tuple(image.shape)}, needed are {allowed}"
         )
-    if min(shape[:3]) < 2:
+    if 0 < min(shape[:3]) < 2:
         raise InputError(f"{path}: shape {tuple(shape)} is a single slice, a volume is needed")
-    if not shape[-1]:
+    if 0 in shape:
         raise InputError(f"{path}: shape {tuple(shape)} holds no voxels")
+    if image.get_data_dtype().kind not in "iuf":
+        raise InputError(f"{path}: voxels are {image.get_data_dtype()}, needed is one real number")
     _check_affine(image, path)
     try:
         canonical = nib.as_closest_canonical(image)
@@ -89,7 +97,9 @@ def read_grid(path: str | Path) -> Grid:
     return Grid((x, y, z), np.asarray(image.affine, dtype=float))
 
 
-def write_volume(path: str | Path, volume: Volume, *, dtype: type = np.float32) -> None:
+def write_volume(
+    path: str | Path, volume: Volume, *, dtype: type = np.float32, description: str = ""
+) -> None:
     """Write an image atomically, with sform and qform set to its affine.
 
     Parameters
@@ -100,6 +110,8 @@ def write_volume(path: str | Path, volume: Volume, *, dtype: type = np.float32) 
         What to write.
     dtype : numpy type
         On disk; label images and masks are written as ``np.uint8`` or ``np.int16``.
+    description : str
+        Stands in the header's ``descrip``, cut at 79 bytes.
 
     Raises
     ------
@@ -111,6 +123,44 @@ def write_volume(path: str | Path, volume: Volume, *, dtype: type = np.float32) 
     # A qform cannot hold shears; nibabel then stores the closest rotation.
     image.set_qform(volume.affine, code=1, strip_shears=True)
     image.header.set_xyzt_units("mm", "sec")
+    image.header["descrip"] = _described(description)
+    with atomic_path(path) as temporary:
+        nib.save(image, temporary)
+
+
+def write_on_grid_of(
+    path: str | Path, data: NDArray, reference: str | Path, *, description: str = ""
+) -> None:
+    """Write an image atomically with exactly the place in space that another file's header gives.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.nii`` or ``.nii.gz``.
+    data : (X, Y, Z) array
+        Intensities in the axis order of ``reference`` on disk; written as float32.
+    reference : str or Path
+        File whose sform, qform, their codes and voxel sizes are copied.
+    description : str
+        Stands in the header's ``descrip``, cut at 79 bytes.
+
+    Raises
+    ------
+    InputError
+        If ``reference`` cannot be read.
+    OutputError
+        If the disk is full or the folder cannot be written.
+    ValueError
+        If the shapes differ.
+    """
+    source = _load(reference)
+    if data.shape != source.shape[:3]:
+        raise ValueError(f"shape {data.shape} is not that of {reference}, {source.shape[:3]}")
+    header = type(source.header)()
+    for field in _PLACE_FIELDS:
+        header[field] = source.header[field]
+    header["descrip"] = _described(description)
+    image = type(source)(np.asarray(data, dtype=np.float32), source.affine, header)
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
 
@@ -132,16 +182,22 @@ def _load(path: str | Path) -> nib.Nifti1Image:
     return image
 
 
+def _described(description: str) -> bytes:
+    return description.encode("ascii", "replace")[:79]
+
+
 def _check_affine(image: nib.Nifti1Image, path: str | Path) -> None:
     affine = image.affine
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
         raise InputError(
             f"{path}: affine is singular, so voxels have no place in space; repair the header"
         )
-    header = image.header
-    if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
+    if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
+        # nibabel's default affine: first axis flipped, origin in the middle of the image.
         warnings.warn(
-            f"{path}: neither sform nor qform is set; assumed from the voxel sizes: "
-            "axes run left-posterior-inferior to right-anterior-superior as nibabel's default",
+            f"{path}: neither sform nor qform is set; assumed (as nibabel does) that the axes run "
+            "to the left, to the front and upwards (LAS) and that the origin is in the middle; "
+            "if left is right in the result, set the header's sform",
+            PetsynthWarning,
             stacklevel=3,
         )
