@@ -7,6 +7,10 @@ class PetsynthError(Exception):
     """A mistake that the user can mend; the command line prints it in one line and exits with 1."""
 
 
+class ArgumentError(PetsynthError):
+    """An option has a value that it cannot have; the command line exits with 2."""
+
+
 class InputError(PetsynthError):
     """A file that was given cannot be used: missing, damaged, or not what it should be."""
 

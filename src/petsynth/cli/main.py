@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
-    from petsynth.errors import PetsynthError
+    from petsynth.errors import ArgumentError, PetsynthError
 
     module = importlib.import_module(f"petsynth.cli.{verb}")
     try:
@@ -86,7 +86,7 @@ def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
     except (PetsynthError, OSError, MemoryError) as error:
         if debug:
             raise
-        return _say(verb, f"error: {_in_one_line(error)}", 1)
+        return _say(verb, f"error: {_in_one_line(error)}", 1 + isinstance(error, ArgumentError))
     return 0
 
 

@@ -1,1 +1,25 @@
-"""From a T1 to a synthetic PET."""
+"""From a trained model and a T1 to a synthetic PET.
+
+In three lines::
+
+    from petsynth.inference import load_run, predict_scan, write_prediction
+    scan = predict_scan(load_run("runs/axial"), "sub-01_T1w.nii.gz", samples=8)
+    write_prediction(scan, "predictions")
+"""
+
+from petsynth.inference.predict import ALL_PLANES, Prediction, synthesise
+from petsynth.inference.run import Run, find_runs, load_run
+from petsynth.inference.scan import ScanPrediction, predict_scan
+from petsynth.inference.write import write_prediction
+
+__all__ = [
+    "ALL_PLANES",
+    "Prediction",
+    "Run",
+    "ScanPrediction",
+    "find_runs",
+    "load_run",
+    "predict_scan",
+    "synthesise",
+    "write_prediction",
+]

@@ -48,6 +48,31 @@ def parse_entities(name: str) -> dict[str, str]:
     return {**entities, "suffix": suffix, "extension": dot + extension}
 
 
+def pet_stem(t1_name: str, tracer: str) -> str:
+    """Return the start of the names of PET images made from a T1.
+
+    The T1's entities stay, except those that say in which space and how processed it is; the
+    tracer takes its place behind subject and session. A name that is not BIDS stays whole.
+
+    Examples
+    --------
+    >>> pet_stem("sub-01_ses-bl_run-2_T1w.nii.gz", "FDG")
+    'sub-01_ses-bl_trc-18FFDG_run-2'
+    >>> pet_stem("sub-01_space-aligned_desc-preproc_T1w.nii.gz", "AV45")
+    'sub-01_trc-18FAV45'
+    >>> pet_stem("scan 7.nii", "FDG")
+    'scan 7_trc-18FFDG'
+    """
+    stem = t1_name.removesuffix(".gz").removesuffix(".nii")
+    label = f"trc-{TRACER_LABELS.get(tracer, tracer)}"
+    if not stem.startswith("sub-"):
+        return f"{stem.removesuffix('_T1w')}_{label}"
+    pairs = [pair for pair in stem.removesuffix("_T1w").split("_")]
+    kept = [pair for pair in pairs if not pair.startswith(("space-", "desc-", "res-", "trc-"))]
+    front = [pair for pair in kept if pair.startswith(("sub-", "ses-"))]
+    return "_".join([*front, label, *(pair for pair in kept if pair not in front)])
+
+
 def participant_key(label: str) -> str:
     """Return one spelling per person: without ``sub-`` and without leading zeros.
 

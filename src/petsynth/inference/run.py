@@ -1,0 +1,139 @@
+"""A trained model as a folder: find it, check it, load it.
+
+``RUN/config.toml`` says what was trained, ``RUN/model.safetensors`` holds the generator's weights
+and, as metadata, what is needed to use them: tracer, unit, PET scale and grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from petsynth.config import Config, config_hash, load_config
+from petsynth.errors import RunError
+from petsynth.models.checkpoint import load_weights, read_metadata
+from petsynth.models.registry import build_generator
+from petsynth.volume import Grid
+
+CONFIG = "config.toml"
+WEIGHTS = "model.safetensors"
+_NEEDED = ("config_hash", "petsynth_version", "tracer", "unit", "pet_scale", "grid", "simulated")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A generator that is ready to predict.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it was loaded from.
+    generator : torch.nn.Module
+        On ``device``, in evaluation mode; its dropout is active all the same (paper A).
+    config : Config
+        What it was trained with.
+    metadata : dict
+        What the weights file says about itself.
+    device : torch.device
+        Where the generator computes.
+    """
+
+    folder: Path
+    generator: nn.Module
+    config: Config
+    metadata: dict[str, Any]
+    device: torch.device
+
+    @property
+    def name(self) -> str:
+        """Name of the method, such as ``pix2pix-axial``."""
+        return self.config.system
+
+    @property
+    def tracer(self) -> str:
+        """Tracer of the PET that it infers."""
+        return str(self.metadata["tracer"])
+
+    @property
+    def unit(self) -> str:
+        """Unit of the PET that it infers."""
+        return str(self.metadata["unit"])
+
+    @property
+    def pet_scale(self) -> float:
+        """PET value that the network sees as 1."""
+        return float(self.metadata["pet_scale"])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was trained on simulated PET."""
+        return bool(self.metadata["simulated"])
+
+    @property
+    def grid(self) -> Grid:
+        """The grid on which it was trained."""
+        x, y, z = (int(size) for size in self.metadata["grid"]["shape"])
+        return Grid((x, y, z), np.array(self.metadata["grid"]["affine"], dtype=float))
+
+
+def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
+    """Load a run folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        What ``petsynth train`` wrote.
+    device : torch.device or str
+        Where to compute.
+
+    Raises
+    ------
+    RunError
+        If the folder is missing or incomplete, the weights are damaged, or its configuration
+        is not the one that the weights were trained with.
+    ConfigError
+        If its configuration is not valid.
+    """
+    folder = Path(folder)
+    _check_complete(folder)
+    config = load_config(folder / CONFIG)
+    metadata = read_metadata(folder / WEIGHTS)
+    missing = [key for key in _NEEDED if key not in metadata]
+    if missing:
+        raise RunError(
+            f"{folder / WEIGHTS}: does not say its {', '.join(missing)}; was it made by "
+            "petsynth train?"
+        )
+    if metadata["config_hash"] != config_hash(config):
+        raise RunError(
+            f"{folder}: {CONFIG} (hash {config_hash(config)}) is not the configuration that "
+            f"{WEIGHTS} was trained with (hash {metadata['config_hash']}); put the original back"
+        )
+    generator = build_generator(config.system, **vars(config.generator))
+    load_weights(folder / WEIGHTS, generator)
+    place = torch.device(device)
+    return Run(folder, generator.to(place).eval(), config, metadata, place)
+
+
+def find_runs(folder: str | Path = ".") -> list[Path]:
+    """Return the complete run folders at most two levels below ``folder``, by name."""
+    folder = Path(folder)
+    found = {path.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{WEIGHTS}")}
+    return sorted(path for path in found if (path / CONFIG).is_file())
+
+
+def _check_complete(folder: Path) -> None:
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run folder; petsynth train makes one")
+    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
+    if missing:
+        raise RunError(
+            f"{folder}: is no finished run, {' and '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing; name a folder that petsynth train "
+            "wrote"
+        )

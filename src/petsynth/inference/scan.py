@@ -1,0 +1,108 @@
+"""From a T1 file to a synthetic PET on the model's grid and on the T1's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsynth.inference.predict import Prediction, synthesise
+from petsynth.inference.run import Run
+from petsynth.io.nifti import read_grid, read_volume
+from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.t1 import PreparedT1, prepare_t1
+from petsynth.slicing import Plane
+from petsynth.volume import Grid, Volume
+
+
+@dataclass(frozen=True)
+class ScanPrediction:
+    """A synthetic PET of one T1 file, with everything that its sidecar tells.
+
+    Parameters
+    ----------
+    t1 : Path
+        The T1 file.
+    t1_grid : Grid
+        Its voxels as they lie on disk, in their own axis order.
+    run : Run
+        The model.
+    prepared : PreparedT1
+        The T1 as the model saw it.
+    prediction : Prediction
+        On the model's grid, in PET units.
+    planes : tuple of {"axial", "coronal", "sagittal"}
+        Planes that were averaged.
+    samples, seed : int
+        Number of dropout draws, and what chose them.
+    """
+
+    t1: Path
+    t1_grid: Grid
+    run: Run
+    prepared: PreparedT1
+    prediction: Prediction
+    planes: tuple[Plane, ...]
+    samples: int
+    seed: int
+
+    def on_t1_grid(self, values_XYZ: NDArray) -> NDArray[np.float32]:
+        """Interpolate an image of the model's grid linearly at the voxels of the T1 file.
+
+        Voxels outside the model's field of view become 0. The result has the axis order of
+        the file, so that it overlays on it without any reorientation.
+        """
+        aligned = Volume(values_XYZ, self.run.grid.affine, self.run.unit)
+        t1_to_grid = np.linalg.inv(self.prepared.grid_to_t1)
+        return resample(aligned, self.t1_grid, t1_to_grid, order=1, fill=0.0).data
+
+
+def predict_scan(
+    run: Run,
+    t1: str | Path,
+    *,
+    mask: str | Path | None = None,
+    planes: Sequence[Plane] = ("axial",),
+    samples: int = 1,
+    seed: int = 0,
+    batch_size: int = 8,
+    on_sample: Callable[[], None] = lambda: None,
+) -> ScanPrediction:
+    """Infer the synthetic PET of one T1 file.
+
+    Parameters
+    ----------
+    run : Run
+        The model.
+    t1 : str or Path
+        NIfTI in any orientation and voxel size.
+    mask : str or Path, optional
+        NIfTI that is positive inside the brain, in the T1's world, on any grid; computed if
+        left out.
+    planes, samples, seed, batch_size, on_sample
+        As in `petsynth.inference.predict.synthesise`.
+
+    Raises
+    ------
+    InputError
+        If the T1 or the mask cannot be used.
+    RegistrationError
+        If the brain cannot be aligned to MNI axes.
+    """
+    brain = None if mask is None else read_volume(mask)
+    prepared = prepare_t1(read_volume(t1), run.grid, brain)
+    prediction = synthesise(
+        run,
+        prepared.mri,
+        planes=planes,
+        samples=samples,
+        seed=seed,
+        batch_size=batch_size,
+        on_sample=on_sample,
+    )
+    return ScanPrediction(
+        Path(t1), read_grid(t1), run, prepared, prediction, tuple(planes), samples, seed
+    )
