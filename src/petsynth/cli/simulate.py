@@ -1,0 +1,84 @@
+"""``petsynth simulate``: a simulated cohort in BIDS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Args:
+    """Options of ``petsynth simulate``."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """Folder of the new BIDS dataset."""
+    subjects: int | None = None
+    """Number of people, half of them patients; default: 16, or all that --labels-from has."""
+    tracer: Literal["FDG", "AV45", "AV1451"] = "FDG"
+    """What is injected."""
+    labels_from: Path | None = None
+    """Folder of real T1s with segmentations (t1/NAME_T1w.nii.gz and labels/NAME_dseg.nii.gz, or
+    side by side); default: people are made from the ICBM152 template."""
+    label_scheme: Literal["muse", "freesurfer"] | None = None
+    """Labels of the segmentations; default: seen from the labels (SynthSeg's are freesurfer)."""
+    participants: tuple[str, ...] = ()
+    """Write only these people (sub-001, or the T1s' own names); they are the same as in the
+    whole cohort."""
+    seed: int = 0
+    """Start of every random draw."""
+    frames: Literal[1, 2] = 1
+    """Time points of the PET; 1 is a static image."""
+    units: Literal["suvr", "original"] = "suvr"
+    """SUVR (0 to about 3), or about -100 to 1000 with small negatives."""
+    voxel_mm: float = 1.0
+    """Voxel edge of the T1s in mm; real T1s keep theirs."""
+    pet_voxel_mm: float = 2.0
+    """Voxel edge of the PETs in mm."""
+    nprocs: int = 1
+    """Processes; the images do not depend on it."""
+    overwrite: bool = False
+    """Replace an earlier simulated cohort in the folder."""
+
+
+def parse(argv: list[str]) -> Args:
+    """Turn what was typed after ``petsynth simulate`` into options."""
+    return tyro.cli(
+        Args,
+        args=argv,
+        prog="petsynth simulate",
+        description="Make a simulated cohort of T1 and PET scans as a BIDS dataset.",
+    )
+
+
+def run(args: Args) -> None:
+    """Simulate the cohort.
+
+    Raises
+    ------
+    InputError
+        If labelled T1s cannot be used or a number is out of range.
+    OutputError
+        If the folder holds something else or cannot be written.
+    """
+    from petsynth.progress import say
+    from petsynth.simulation.cohort import simulate_cohort
+
+    simulate_cohort(
+        args.out,
+        subjects=args.subjects,
+        tracer=args.tracer,
+        labels_from=args.labels_from,
+        label_scheme=args.label_scheme,
+        seed=args.seed,
+        frames=args.frames,
+        units=args.units,
+        t1_voxel_mm=args.voxel_mm,
+        pet_voxel_mm=args.pet_voxel_mm,
+        nprocs=args.nprocs,
+        participants=list(args.participants) or None,
+        overwrite=args.overwrite,
+    )
+    say(f"simulated cohort: {args.out}")

@@ -1,0 +1,204 @@
+"""How much tracer each region takes up: normal values, variation between people, disease.
+
+All values are SUVR before the scanner's blur. The tables stand beside this file, each row of
+`uptake.csv` with its source: `fdg_normative.csv` (derived from 537 cognitively normal adults,
+see `tools/derive_fdg_uptake.py`) and `uptake.csv` (everything else).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from petsynth.simulation.anatomy import Anatomy
+from petsynth.simulation.fields import FloatField
+from petsynth.simulation.participants import Participant, Tracer
+from petsynth.simulation.regions import CODES, REGIONS, codes_of, read_packaged_table
+
+FOCAL_COUNT = 2.0
+"""Mean number of focal changes that no T1 shows (Poisson)."""
+FOCAL_CHANGE = (-0.30, 0.15)
+"""Range of their relative change of uptake at the middle."""
+FOCAL_SIZE_MM = (6.0, 14.0)
+"""Range of their size (standard deviation of a Gaussian)."""
+
+
+@dataclass(frozen=True)
+class TracerModel:
+    """A tracer's uptake by region code (R = number of codes).
+
+    Parameters
+    ----------
+    mean : (R,) float array
+        SUVR of healthy people, before blur.
+    loadings : (R, K) float array
+        Relative change per unit of each of K independent factors.
+    residual : (R,) float array
+        Relative standard deviation of what is the region's own.
+    disease : (R,) float array
+        Relative change at full burden.
+    onset : (R,) float array
+        Burden at which the region begins to change, 0 to 1.
+    drift : (R,) float array
+        Relative change from the first to the second of two frames.
+    scalp : float
+        SUVR of the soft tissue outside the brain.
+    """
+
+    mean: FloatField
+    loadings: FloatField
+    residual: FloatField
+    disease: FloatField
+    onset: FloatField
+    drift: FloatField
+    scalp: float
+
+    def expected(self, burden: float) -> FloatField:
+        """Return the mean uptake of people with this burden, shape (R,)."""
+        reached = np.clip((burden - self.onset) / (1 - self.onset), 0, 1)
+        return self.mean * (1 + reached * self.disease)
+
+    def draw(self, generator: np.random.Generator, burden: float) -> FloatField:
+        """Draw one person's uptake, shape (R,)."""
+        common = self.loadings @ generator.standard_normal(self.loadings.shape[1])
+        own = self.residual * generator.standard_normal(len(self.residual))
+        return self.expected(burden) * np.maximum(1 + common + own, 0.2)
+
+
+@cache
+def tracer_model(tracer: Tracer) -> TracerModel:
+    """Assemble a tracer's model from the tables."""
+    table = read_packaged_table("uptake.csv")
+    rows = {row["region"]: row for row in table[table["tracer"] == tracer].to_dict("records")}
+    columns = {
+        name: np.array(
+            [float(rows[region.kind][name]) if code else 0.0 for code, region in enumerate(REGIONS)]
+        )
+        for name in ("mean", "disease", "onset", "drift", "residual")
+    }
+    loadings = _generic_loadings()
+    if tracer == "FDG":
+        loadings = _apply_normative(columns)
+    return TracerModel(loadings=loadings, scalp=float(rows["scalp"]["mean"]), **columns)
+
+
+def _apply_normative(columns: dict[str, FloatField]) -> FloatField:
+    """Put the measured regions' figures in place; return their factors."""
+    table = read_packaged_table("fdg_normative.csv").set_index("region")
+    factors = [name for name in table if name.startswith("factor")]
+    loadings = np.zeros((len(REGIONS), len(factors)))
+    for name, row in table.iterrows():
+        code = CODES[str(name)]
+        loadings[code] = row[factors]
+        columns["residual"][code] = row["residual"]
+        columns["mean"][code] = row["before_blur"]
+    return loadings
+
+
+def _generic_loadings() -> FloatField:
+    """Return two factors for tracers without normative data: all tissue, and white matter."""
+    loadings = np.zeros((len(REGIONS), 2))
+    loadings[1:, 0] = 0.05
+    loadings[codes_of("white_matter", "cerebellar_white_matter", "pons", "brain_stem"), 1] = 0.07
+    return loadings
+
+
+def paint(anatomy: Anatomy, uptake: FloatField, scalp: float) -> FloatField:
+    """Give every voxel its tissue's uptake.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        Where the tissue is.
+    uptake : (R,) float array
+        SUVR by region code.
+    scalp : float
+        SUVR of the soft tissue outside the brain.
+
+    Returns
+    -------
+    (X, Y, Z) float32 array
+        SUVR before blur.
+    """
+    values = uptake.astype(np.float32)
+    beside = np.full(len(REGIONS), values[CODES["white_matter"]], np.float32)
+    beside[CODES["cerebellar_cortex"]] = values[CODES["cerebellar_white_matter"]]
+    image = values[anatomy.regions] * anatomy.own
+    image += beside[anatomy.regions] * anatomy.white
+    image += values[CODES["fluid"]] * anatomy.fluid
+    image += np.float32(scalp) * anatomy.scalp
+    return image
+
+
+def focal_changes(generator: np.random.Generator, anatomy: Anatomy) -> FloatField:
+    """Draw places whose grey matter takes up more or less although the T1 is normal there.
+
+    Returns
+    -------
+    (X, Y, Z) float32 array
+        Factor to multiply the uptake by; 1 nearly everywhere.
+    """
+    factor = np.ones(anatomy.grid.shape, np.float32)
+    grey = np.flatnonzero(anatomy.grey > 0.5)
+    axes = [np.arange(length, dtype=np.float32) for length in anatomy.grid.shape]
+    for _ in range(generator.poisson(FOCAL_COUNT)):
+        centre = np.unravel_index(grey[generator.integers(len(grey))], factor.shape)
+        size = generator.uniform(*FOCAL_SIZE_MM)
+        x, y, z = (
+            np.exp(-(((axis - middle) * edge / size) ** 2) / 2)
+            for axis, middle, edge in zip(axes, centre, anatomy.grid.voxel_mm, strict=True)
+        )
+        bump = x[:, None, None] * y[:, None] * z
+        factor += np.float32(generator.uniform(*FOCAL_CHANGE)) * bump
+    return np.maximum(factor, 0.2)
+
+
+@dataclass(frozen=True)
+class Uptake:
+    """What one person's tissue takes up, before the scanner.
+
+    Parameters
+    ----------
+    frames : list of (X, Y, Z) float32 arrays
+        SUVR per frame, on the T1's grid.
+    oracle : (X, Y, Z) float32 array
+        What the T1 determines of the frames' mean.
+    """
+
+    frames: list[FloatField]
+    oracle: FloatField
+
+
+def make_uptake(
+    generator: np.random.Generator,
+    anatomy: Anatomy,
+    participant: Participant,
+    tracer: Tracer,
+    frames: int,
+) -> Uptake:
+    """Paint one person.
+
+    Parameters
+    ----------
+    generator : numpy Generator
+        Source of randomness.
+    anatomy : Anatomy
+        The person's head.
+    participant : Participant
+        The person's disease.
+    tracer : {"FDG", "AV45", "AV1451"}
+        What was injected.
+    frames : {1, 2}
+        Number of time points.
+    """
+    model = tracer_model(tracer)
+    drawn = model.draw(generator, participant.burden)
+    focal = focal_changes(generator, anatomy)
+    shares = [0.0] if frames == 1 else [-0.5, 0.5]
+    painted = [
+        focal * paint(anatomy, drawn * (1 + share * model.drift), model.scalp) for share in shares
+    ]
+    oracle = paint(anatomy, model.expected(participant.expected_burden), model.scalp)
+    return Uptake(painted, oracle)
