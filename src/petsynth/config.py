@@ -101,8 +101,10 @@ class TrainingConfig:
     """Slices per step."""
     workers: NotNegative = 0
     """Processes that load data beside the training process."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    """Arithmetic, in lightning-fabric's words."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Arithmetic, in lightning-fabric's words; bf16-mixed is faster where the processor has it."""
+    log_every: Positive = 50
+    """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
     checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
     """A checkpoint is written after every epoch, and within one after this many minutes."""
     validate_every: Positive = 1
@@ -130,6 +132,11 @@ class Config:
 def load_config(path: str | Path) -> Config:
     """Read and validate a TOML file.
 
+    Parameters
+    ----------
+    path : str or Path
+        A file, or the name of a shipped configuration such as ``small/pix2pix-axial.toml``.
+
     Raises
     ------
     InputError
@@ -138,16 +145,42 @@ def load_config(path: str | Path) -> Config:
         If it is no TOML, or has unknown keys (the closest known one is named) or bad values;
         all mistakes are reported at once.
     """
-    path = Path(path)
+    return parse_config(read_toml(path), source=str(path))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the nested tables of a TOML file, or of the shipped configuration of that name.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    ConfigError
+        If it is no TOML.
+    """
+    shipped = shipped_configs()
+    found = Path(path) if Path(path).exists() else shipped.get(str(path), Path(path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(found.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no such configuration file") from None
+        names = ", ".join(shipped)
+        raise InputError(f"{path}: no such configuration file; shipped are {names}") from None
     except (IsADirectoryError, UnicodeDecodeError):
         raise InputError(f"{path}: not a TOML file") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    return parse_config(content, source=str(path))
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Return the configurations that come with the package, by name.
+
+    They stand in ``configs/`` at the root of the repository; an installed package carries a
+    copy within itself.
+    """
+    package = Path(__file__).parent
+    inside, repository = package / "configs", package.parents[1] / "configs"
+    root = inside if inside.is_dir() else repository
+    return {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*.toml"))}
 
 
 def parse_config(content: dict[str, Any], source: str = "configuration") -> Config:

@@ -1,1 +1,1 @@
-"""The training steps and the loop around them."""
+"""Training: the step, and the loop around it."""

@@ -1,0 +1,104 @@
+"""Where a training stands: kept in a checkpoint, taken up again from one.
+
+Everything random is keyed by seed and step (dropout, order, mirroring), so a checkpoint needs
+no random states: weights, both optimisers, the step and the running figures are all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from petsynth.errors import RunError, TrainingError
+from petsynth.io.atomic import atomic_path
+from petsynth.training.logs import RunningMeans
+from petsynth.training.pix2pix import Players
+
+FORMAT = 1
+"""Version of the checkpoint's layout."""
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes during training.
+
+    Parameters
+    ----------
+    players : Players
+        Networks and optimisers.
+    step : int
+        How many steps are done.
+    seconds : float
+        Time spent training, over all processes of this run.
+    best_mae : float
+        Smallest validation error so far, in PET units.
+    means : RunningMeans
+        Losses since the last row of the log.
+    """
+
+    players: Players
+    step: int = 0
+    seconds: float = 0.0
+    best_mae: float = math.inf
+    means: RunningMeans = field(default_factory=RunningMeans)
+
+
+def save_checkpoint(path: Path, state: TrainingState) -> None:
+    """Write a checkpoint atomically: tensors and plain values only.
+
+    Raises
+    ------
+    TrainingError
+        If a weight is not finite; the earlier checkpoint stays.
+    OutputError
+        If the disk is full; the earlier checkpoint stays.
+    """
+    for network in (state.players.generator, state.players.discriminator):
+        _check_finite(network, state.step)
+    content = {
+        "format": FORMAT,
+        "players": state.players.state_dict(),
+        "step": state.step,
+        "seconds": state.seconds,
+        "best_mae": state.best_mae,
+        "sums": dict(state.means.sums),
+        "count": state.means.count,
+    }
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        torch.save(content, file)
+
+
+def load_checkpoint(path: Path, state: TrainingState) -> None:
+    """Take up a checkpoint, in place.
+
+    Raises
+    ------
+    RunError
+        If it is damaged or of another version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise RunError(
+            f"{path}: damaged checkpoint ({error}); train again with --overwrite"
+        ) from None
+    if content.get("format") != FORMAT:
+        raise RunError(f"{path}: checkpoint of another petsynth version; train with that version")
+    state.players.load_state_dict(content["players"])
+    state.step = content["step"]
+    state.seconds = content["seconds"]
+    state.best_mae = content["best_mae"]
+    state.means.sums, state.means.count = content["sums"], content["count"]
+
+
+def _check_finite(network: nn.Module, step: int) -> None:
+    for name, weight in network.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise TrainingError(
+                f"weights {name} are no longer finite after step {step}; lower "
+                "optimiser.learning_rate, or look for extreme values in the prepared data"
+            )
