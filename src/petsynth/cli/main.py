@@ -86,7 +86,8 @@ def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
     except (PetsynthError, OSError, MemoryError) as error:
         if debug:
             raise
-        return _say(verb, f"error: {_in_one_line(error)}", 1 + isinstance(error, ArgumentError))
+        status = 2 if isinstance(error, ArgumentError) else 1
+        return _say(verb, f"error: {_in_one_line(error)}", status)
     return 0
 
 

@@ -12,6 +12,7 @@ from petsynth.data.scale import from_network
 from petsynth.inference.run import Run
 from petsynth.models.whole_volume import predict_volume
 from petsynth.slicing import Plane
+from petsynth.training.validation import validation_planes
 
 ALL_PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
@@ -51,7 +52,8 @@ def synthesise(
     mri_XYZ : (X, Y, Z) array
         T1 on the model's grid, RAS+, in [-1, 1]; see `petsynth.preprocessing.t1`.
     planes : sequence of {"axial", "coronal", "sagittal"}, optional
-        Planes whose predictions are averaged; the axial one if left out.
+        Planes whose predictions are averaged; if left out, the axial one if the model was
+        trained on it, else all that it was trained on.
     samples : int
         Number of dropout draws.
     seed : int
@@ -82,7 +84,7 @@ def synthesise(
         network_pet = predict_volume(
             run.generator,
             mri_XYZ,
-            planes=planes or ("axial",),
+            planes=planes or validation_planes(run.config),
             canvas=run.config.data.canvas,
             draw=sample_key(seed, sample),
             batch_size=batch_size,

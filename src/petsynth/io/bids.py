@@ -5,6 +5,7 @@ Specification: BIDS 1.10, "Positron Emission Tomography", "BIDS Derivatives".
 
 from __future__ import annotations
 
+import glob
 import importlib.metadata
 import json
 import re
@@ -67,7 +68,7 @@ def pet_stem(t1_name: str, tracer: str) -> str:
     label = f"trc-{TRACER_LABELS.get(tracer, tracer)}"
     if not stem.startswith("sub-"):
         return f"{stem.removesuffix('_T1w')}_{label}"
-    pairs = [pair for pair in stem.removesuffix("_T1w").split("_")]
+    pairs = stem.removesuffix("_T1w").split("_")
     kept = [pair for pair in pairs if not pair.startswith(("space-", "desc-", "res-", "trc-"))]
     front = [pair for pair in kept if pair.startswith(("sub-", "ses-"))]
     return "_".join([*front, label, *(pair for pair in kept if pair not in front)])
@@ -85,6 +86,41 @@ def participant_key(label: str) -> str:
     """
     bare = label.strip().removeprefix("sub-")
     return re.sub(r"^0+(?=\d+$)", "", bare)
+
+
+def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
+    """Return the brain mask of a T1 among the derivatives below a folder.
+
+    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space; if
+    there are several, the one of the same run. For a T1 without BIDS name it is the one image
+    whose name starts with the T1's stem and contains ``mask``.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    name = Path(t1).name
+    wanted = parse_entities(name)
+    stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
+    if "sub" not in wanted:
+        pattern = f"{glob.escape(stem)}*mask*.nii*"
+        found = sorted(Path(folder).rglob(pattern))
+    else:
+        pattern = f"sub-{wanted['sub']}_*desc-brain_mask.nii*"
+        masks = {path: parse_entities(path.name) for path in sorted(Path(folder).rglob(pattern))}
+        found = [
+            path
+            for path, has in masks.items()
+            if has.get("ses") == wanted.get("ses") and has.get("space", "T1w") in ("T1w", "orig")
+        ]
+        same_run = [path for path in found if masks[path].get("run") == wanted.get("run")]
+        found = same_run or found
+    if len(found) != 1:
+        what = "several masks" if found else f"no {pattern}"
+        names = ": " + ", ".join(str(path) for path in found[:3]) if found else ""
+        raise InputError(f"{t1}: {what} in {folder}{names}; name its mask by --masks FILE")
+    return found[0]
 
 
 def sidecar_path(image: str | Path) -> Path:
