@@ -19,6 +19,7 @@ _FULL = (
     "what was there before is unchanged"
 )
 _DENIED = "no permission to write {path}: choose another output folder"
+_BELOW_A_FILE = "{path} lies below something that is a file; choose another output folder"
 _MESSAGES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL.replace("disk", "disk quota"),
@@ -26,7 +27,8 @@ _MESSAGES = {
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.EROFS: _DENIED,
-    errno.ENOTDIR: "{path} lies below something that is a file; choose another output folder",
+    errno.ENOTDIR: _BELOW_A_FILE,
+    errno.EEXIST: _BELOW_A_FILE,
     errno.EISDIR: "{path} is a folder; choose another name",
 }
 

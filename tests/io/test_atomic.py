@@ -1,0 +1,132 @@
+"""Files appear whole or not at all, whatever library writes them."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from petsynth.errors import OutputError
+from petsynth.io.atomic import atomic_path, write_json, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fail_halfway(path: Path, failure: BaseException) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise failure
+
+
+def test_replaces_the_old_file_and_makes_folders(tmp_path):
+    path = tmp_path / "deep" / "er" / "note.txt"
+    write_text(path, "old")
+    write_text(path, "new\n")
+    assert path.read_text() == "new\n"
+    assert names(path.parent) == ["note.txt"]
+
+
+def test_temporary_name_keeps_the_suffixes_and_is_hidden(tmp_path):
+    with atomic_path(tmp_path / "sub-01_T1w.nii.gz") as temporary:
+        assert temporary.name.startswith(".tmp-")
+        assert temporary.name.endswith("sub-01_T1w.nii.gz")
+        assert temporary.parent == tmp_path
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "note.txt", "")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "note.txt").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("failure", [KeyError("a bug"), KeyboardInterrupt(), OSError("no number")])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
+    path = tmp_path / "note.txt"
+    write_text(path, "old")
+    with pytest.raises(type(failure)):
+        fail_halfway(path, failure)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "disk full"),
+        (errno.EDQUOT, "disk quota full"),
+        (errno.EFBIG, "file size limit reached"),
+        (errno.EROFS, "no permission"),
+    ],
+)
+def test_refusals_of_the_system_are_named(tmp_path, number, message):
+    with pytest.raises(OutputError, match=message) as caught:
+        fail_halfway(tmp_path / "x.bin", OSError(number, os.strerror(number)))
+    assert str(tmp_path / "x.bin") in str(caught.value)
+    assert names(tmp_path) == []
+
+
+def test_folder_below_a_file(tmp_path):
+    write_text(tmp_path / "file", "")
+    with pytest.raises(OutputError, match="below something that is a file"):
+        write_text(tmp_path / "file" / "note.txt", "")
+
+
+def test_target_is_a_folder(tmp_path):
+    (tmp_path / "note.txt").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        write_text(tmp_path / "note.txt", "")
+    assert names(tmp_path) == ["note.txt"]
+
+
+def test_nan_is_refused_in_json(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "x.json", {"score": float("nan")})
+    assert names(tmp_path) == []
+
+
+LIBRARIES = {
+    "text": "path.write_text('x' * 500_000)",
+    "numpy": "np.save(path, np.zeros(500_000, np.uint8))",  # an OSError without errno
+    "nibabel": "nib.save(nib.Nifti1Image(np.random.default_rng(0).random((50, 50, 50)), "
+    "np.eye(4)), path)",
+    "pil": "Image.fromarray(np.random.default_rng(0).integers(0, 255, (800, 800), 'u1'))"
+    ".save(path)",
+    "torch": "torch.save(torch.zeros(500_000), path)",  # a RuntimeError
+}
+SUFFIX = {"text": ".txt", "numpy": ".npy", "nibabel": ".nii.gz", "pil": ".png", "torch": ".pt"}
+SCRIPT = """
+import resource, sys
+from pathlib import Path
+import nibabel as nib, numpy as np
+from PIL import Image
+from petsynth.errors import OutputError
+from petsynth.io.atomic import atomic_path
+if "torch" in sys.argv[2]:
+    import torch
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with atomic_path(sys.argv[1]) as path:
+        exec(sys.argv[2])
+except OutputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_refused_write_is_recognised_behind_each_library(tmp_path, library):
+    """The system really refuses here; numpy, PIL and torch drop its error number."""
+    target = tmp_path / f"result{SUFFIX[library]}"
+    target.write_bytes(b"old")
+    command = [sys.executable, "-c", SCRIPT, str(target), LIBRARIES[library]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "file size limit reached" in done.stdout, done.stderr
+    assert target.read_bytes() == b"old"
+    assert names(tmp_path) == [target.name]
