@@ -120,9 +120,12 @@ def test_checkpointing_keeps_less():
     kept = {}
     for checkpointing in (False, True):
         sizes = []
-        with torch.autograd.graph.saved_tensors_hooks(
-            lambda tensor, sizes=sizes: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
-        ):
+
+        def keep(tensor, sizes=sizes):
+            sizes.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             small_generator(checkpointing=checkpointing)(small_mri())
         kept[checkpointing] = sum(sizes)
     assert kept[True] < 0.7 * kept[False]

@@ -165,7 +165,7 @@ class BertDiscriminator(nn.Module):
     def embed(self, values_BL: Tensor, masking: Masking) -> Tensor:
         """Return the (B, L, H) vectors of a sequence: values, special tokens, masks."""
         shown_BL = values_BL.gather(1, masking.source_BL)
-        table_VH = self.bert.get_input_embeddings().weight
+        table_VH = self.bert.bert.embeddings.word_embeddings.weight
         if self.continuous is not None:
             values_BLH = self.continuous(shown_BL)
         else:

@@ -157,10 +157,8 @@ def halved_grids(grid: Grid, times: int, *, same_centre: bool) -> list[Grid]:
     grids = [grid]
     for _ in range(times):
         finer = grids[-1]
-        coarser = Grid(
-            tuple(-(-side // 2) for side in finer.shape),
-            np.asarray(finer.affine) @ np.diag([2.0, 2.0, 2.0, 1.0]),
-        )
+        d, e, f = (-(-side // 2) for side in finer.shape)
+        coarser = Grid((d, e, f), np.asarray(finer.affine) @ np.diag([2.0, 2.0, 2.0, 1.0]))
         if same_centre:
             affine = coarser.affine.copy()
             affine[:3, 3] += finer.centre_mm - coarser.centre_mm

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from petsynth.models.tokens import Tokens
 
+
 def round_to_level(values: Tensor, tokens: Tokens) -> Tensor:
     """Round values to the lattice of ``tokens``; the gradient is that of the identity.
 
