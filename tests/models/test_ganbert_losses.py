@@ -15,6 +15,7 @@ from petsynth.models.ganbert_losses import (
     nsp_loss,
     pool,
     real_labels,
+    slope,
 )
 from petsynth.models.generator3d import Generator3d
 from petsynth.models.masking import draw_masking
@@ -93,6 +94,29 @@ def test_bert_is_shown_what_it_is_told():
     judgement = bert(pooled.mri_BN, shown, MASKING)
     torch.testing.assert_close(terms["nsp"], nsp_loss(judgement.nsp_B2, is_real))
     torch.testing.assert_close(terms["bert"], terms["nsp"] + terms["mlm"])
+
+
+def test_slope_by_hand():
+    shown = torch.tensor([[0.0, 2.0], [0.0, 0.0]], requires_grad=True)
+    # odds: 3 a + 4 b in the first sample's values, nothing in the second's
+    odds = torch.stack([3 * shown[0, 0] + 4 * shown[0, 1], torch.tensor(0.0)])
+    # u = asinh(2 v): dv/du is 1/2 at 0 and sqrt(17)/2 at 2
+    by_hand = ((3 / 2) ** 2 + (4 * math.sqrt(17) / 2) ** 2) / 2
+    nsp = torch.stack([odds, torch.zeros(2)], dim=1)
+    assert slope(nsp, shown).item() == pytest.approx(by_hand)
+
+
+def test_slope_penalty_reaches_bert():
+    bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
+    pooled = pool(mri, pet, synthetic_pet, side=2)
+    is_real = torch.tensor([False, True])
+    terms = bert_loss(bert, pooled, is_real, MASKING, slope_penalty=7.0)
+    plain = bert_loss(bert, pooled, is_real, MASKING)
+    assert terms["slope"] > 0
+    assert plain["slope"] == 0
+    torch.testing.assert_close(terms["bert"], plain["bert"] + 7 * terms["slope"])
+    terms["slope"].backward()
+    assert bert.continuous.linear.weight.grad.abs().sum() > 0
 
 
 def test_bert_loss_does_not_reach_the_generator():

@@ -5,6 +5,8 @@ Sources
 - Paper B (Shin et al., GANBERT), section 4.2 (next-sentence prediction as the discriminator;
   for a generated PET, BERT guesses the real PET's tokens) and section 4.3, equation 1: weights
   20, 1 and 20.
+- Mescheder et al. 2018, "Which training methods for GANs do actually converge?", for the
+  slope penalty, which the paper does not have (decision record 0058).
 - Ours: the generator's next-sentence term does not saturate, as in pix2pix (Isola et al. 2017,
   section 3.1); every term is a mean; BERT's two terms weigh the same, as in Devlin et al. 2019.
 """
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from petsynth.models.bert_discriminator import GENERATED, REAL, BertDiscriminator
 from petsynth.models.losses import l1_loss
@@ -67,7 +70,11 @@ def pool(
 
 
 def bert_loss(
-    bert: BertDiscriminator, pooled: Pooled, is_real_B: Tensor, masking: Masking
+    bert: BertDiscriminator,
+    pooled: Pooled,
+    is_real_B: Tensor,
+    masking: Masking,
+    slope_penalty: float = 0.0,
 ) -> dict[str, Tensor]:
     """Return the terms that BERT learns by; no gradient reaches the generator.
 
@@ -81,17 +88,27 @@ def bert_loss(
         Which samples are shown with their real PET.
     masking : Masking
         What is hidden.
+    slope_penalty : float
+        Weight of the `slope` of its judgement; the paper has none.
 
     Returns
     -------
     dict of scalar tensors
-        ``nsp``, ``mlm`` and their sum ``bert``.
+        ``nsp``, ``mlm``, ``slope`` (zero if its weight is) and their weighted sum ``bert``.
     """
-    shown_BN = torch.where(is_real_B[:, None], pooled.pet_BN, pooled.synthetic_pet_BN.detach())
-    judgement = bert(pooled.mri_BN, shown_BN, masking)
+    shown_BN = torch.where(is_real_B[:, None], pooled.pet_BN, pooled.synthetic_pet_BN).detach()
+    if slope_penalty:
+        shown_BN.requires_grad_(True)
+        with sdpa_kernel(SDPBackend.MATH):  # the only one that is differentiable twice
+            judgement = bert(pooled.mri_BN, shown_BN, masking)
+        flatness = slope(judgement.nsp_B2, shown_BN)
+    else:
+        judgement = bert(pooled.mri_BN, shown_BN, masking)
+        flatness = shown_BN.new_zeros(())
     nsp = nsp_loss(judgement.nsp_B2, is_real_B)
     mlm = mlm_loss(judgement.mlm_BMV, real_labels(bert, pooled, masking))
-    return {"nsp": nsp, "mlm": mlm, "bert": nsp + mlm}
+    total = nsp + mlm + slope_penalty * flatness
+    return {"nsp": nsp, "mlm": mlm, "slope": flatness, "bert": total}
 
 
 def generator_loss(
@@ -143,6 +160,32 @@ def nsp_loss(nsp_B2: Tensor, is_real_B: Tensor) -> Tensor:
     """
     labels_B = torch.where(is_real_B, REAL, GENERATED)
     return functional.cross_entropy(nsp_B2.float(), labels_B)
+
+
+def slope(nsp_B2: Tensor, shown_BN: Tensor) -> Tensor:
+    """Return how steeply the judgement changes with the values: a mean squared gradient norm.
+
+    A discriminator that is sure of itself has gradients that no longer point to the real PET;
+    this penalty (R1 and R2 of Mescheder et al. 2018) keeps it from becoming so.
+
+    Parameters
+    ----------
+    nsp_B2 : (B, 2) float tensor
+        Logits.
+    shown_BN : (B, N) float tensor
+        Pooled PET from which they were computed; it requires gradients.
+
+    Returns
+    -------
+    scalar tensor
+        Mean over samples of the squared norm of the gradient of the log-odds of being real,
+        with respect to the compressed values (`token_embedding.compress`), so that one weight
+        serves all units.
+    """
+    odds_B = nsp_B2[:, REAL] - nsp_B2[:, GENERATED]
+    (per_value_BN,) = torch.autograd.grad(odds_B.sum(), shown_BN, create_graph=True)
+    value_per_compressed_BN = (1 + 4 * shown_BN.detach().square()).sqrt() / 2
+    return (per_value_BN * value_per_compressed_BN).square().sum(dim=1).mean()
 
 
 def mlm_loss(mlm_BMV: Tensor, labels_BM: Tensor) -> Tensor:
