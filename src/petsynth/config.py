@@ -233,9 +233,20 @@ def _describe(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "unexpected_keyword_argument":
         return f"{where}: {item['msg'].lower()}, got {item['input']!r}"
-    close = difflib.get_close_matches(where, known_keys(), n=1, cutoff=0.5)
+    return describe_unknown_key(where)
+
+
+def describe_unknown_key(key: str) -> str:
+    """Say that there is no such key, and name the closest one.
+
+    Examples
+    --------
+    >>> describe_unknown_key("training.epoch")
+    "unknown key 'training.epoch' (did you mean 'training.epochs'?)"
+    """
+    close = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
     hint = f" (did you mean '{close[0]}'?)" if close else f"; known keys: {', '.join(known_keys())}"
-    return f"unknown key '{where}'{hint}"
+    return f"unknown key '{key}'{hint}"
 
 
 def known_keys(kind: Any = Config, prefix: str = "") -> list[str]:
