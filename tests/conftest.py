@@ -37,6 +37,36 @@ def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.fixture(scope="session")
+def tiny_run(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder with an untrained little generator for `tiny_prepared`."""
+    return make_run(tmp_path_factory.mktemp("tiny") / "axial", tiny_prepared)
+
+
+def make_run(folder: Path, prepared: Path, planes: tuple[str, ...] = ("axial",)) -> Path:
+    """Write a run folder whose generator has starting weights, for slices of up to 32 pixels."""
+    import torch
+
+    from petsynth.config import config_to_toml, parse_config
+    from petsynth.io.atomic import write_text
+    from petsynth.models.registry import build_generator
+    from petsynth.training.model_file import write_model
+
+    config = parse_config(
+        {
+            "data": {"canvas": 32, "planes": planes, "intensity": "float"},
+            "generator": {"filters": 4, "levels": 3, "dropout_levels": 2},
+        }
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = build_generator(config.system, **vars(config.generator))
+    write_text(folder / "config.toml", config_to_toml(config))
+    data = PreparedData(prepared)
+    write_model(folder / "model.safetensors", generator, config, data, steps=0)
+    return folder
+
+
 def make_prepared(
     folder: Path,
     split: dict[str, int],
