@@ -24,6 +24,7 @@ from torch.utils.data import Dataset, Sampler
 
 from petsynth.data.jpeg import round_trip
 from petsynth.data.scale import to_network
+from petsynth.errors import ConfigError
 from petsynth.slicing import AXIS, Plane, place_on_canvas, take_slices
 from petsynth.volume import Grid
 
@@ -73,7 +74,9 @@ class SliceDataset(Dataset):
     Raises
     ------
     ValueError
-        If there are no subjects or planes, or a slice is larger than the canvas.
+        If there are no subjects or planes.
+    ConfigError
+        If a slice is larger than the canvas.
     """
 
     def __init__(
@@ -89,13 +92,7 @@ class SliceDataset(Dataset):
     ):
         if not participants or not planes:
             raise ValueError("a slice dataset needs at least one subject and one plane")
-        for plane in planes:
-            largest = max(size for axis, size in enumerate(scans.grid.shape) if axis != AXIS[plane])
-            if largest > canvas:
-                raise ValueError(
-                    f"{plane} slices with a side of {largest} do not fit a canvas of {canvas} "
-                    "pixels; set data.canvas"
-                )
+        check_canvas(scans.grid.shape, planes, canvas)
         self.scans = scans
         self.participants = tuple(participants)
         self.planes = tuple(planes)
@@ -143,6 +140,17 @@ class SliceDataset(Dataset):
             image_HW = image_HW[:, ::-1]
         image_HW = np.asarray(image_HW, dtype=np.float32)
         return torch.from_numpy(place_on_canvas(image_HW[np.newaxis], self.canvas, AIR))
+
+
+def check_canvas(shape: tuple[int, int, int], planes: Sequence[Plane], canvas: int) -> None:
+    """Raise ConfigError if slices of an (X, Y, Z) grid do not fit the canvas."""
+    for plane in planes:
+        largest = max(size for axis, size in enumerate(shape) if axis != AXIS[plane])
+        if largest > canvas:
+            raise ConfigError(
+                f"data.canvas of {canvas} pixels is too small: {plane} slices of these data have "
+                f"a side of {largest}"
+            )
 
 
 class EpochBatches(Sampler[list[SliceKey]]):

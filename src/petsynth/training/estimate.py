@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from petsynth.config import Config, config_hash
-from petsynth.data.slices import steps_per_epoch
+from petsynth.data.slices import check_canvas, steps_per_epoch
 from petsynth.errors import ConfigError
 from petsynth.models.layers import count_parameters
 from petsynth.models.registry import build_discriminator, build_generator
@@ -56,6 +56,7 @@ def estimate(
         If slices do not fit the canvas, or the canvas is too small for the discriminator.
     """
     shape = grid_shape or _grid_that_fits(config.data.canvas)
+    check_canvas(shape, config.data.planes, config.data.canvas)
     batch, side = config.training.batch_size, config.data.canvas
     with torch.device("meta"):
         generator = build_generator(config.system, **dataclasses.asdict(config.generator))
