@@ -27,6 +27,7 @@ from petsynth.simulation.dataset import (
 from petsynth.simulation.embedded import make_embedded_anatomy
 from petsynth.simulation.labelled import LabelledScan, find_labelled_scans, make_labelled_anatomy
 from petsynth.simulation.participants import Participant, Tracer, draw_participant
+from petsynth.simulation.randomness import generator_for
 from petsynth.simulation.regions import Scheme
 from petsynth.simulation.scanner import (
     NOISE_SUVR,
@@ -156,9 +157,9 @@ def simulate_cohort(
 def simulate_person(plan: CohortPlan, person: Participant, scan: LabelledScan | None) -> str:
     """Make one person's T1, PET and truth, write them, and return the person's label."""
     anatomy = _make_anatomy(plan, person, scan)
-    generator = np.random.default_rng([plan.seed, person.index, 2])
+    generator = generator_for(plan.seed, person.index, "uptake")
     uptake = make_uptake(generator, anatomy, person, plan.tracer, plan.frames)
-    generator = np.random.default_rng([plan.seed, person.index, 3])
+    generator = generator_for(plan.seed, person.index, "scan")
     centre = anatomy.mask.nonzero()
     centre_mm = (anatomy.grid.affine @ [*(axis.mean() for axis in centre), 1.0])[:3]
     pose = draw_pose(generator, centre_mm, plan.pet_voxel_mm)
@@ -191,7 +192,7 @@ def _make_anatomy(plan: CohortPlan, person: Participant, scan: LabelledScan | No
     if scan is not None:
         atrophy = person.atrophy if person.diagnosis == "AD" else 0.0
         return make_labelled_anatomy(scan, atrophy, plan.scheme)
-    generator = np.random.default_rng([plan.seed, person.index, 1])
+    generator = generator_for(plan.seed, person.index, "anatomy")
     return make_embedded_anatomy(generator, plan.t1_voxel_mm, person.atrophy)
 
 

@@ -18,6 +18,8 @@ from typing import Literal
 
 import numpy as np
 
+from petsynth.simulation.randomness import generator_for
+
 Tracer = Literal["FDG", "AV45", "AV1451"]
 Diagnosis = Literal["CN", "AD"]
 
@@ -108,7 +110,7 @@ def draw_participant(
     age, sex : optional
         Of the real person, where the anatomy is one; drawn otherwise.
     """
-    generator = np.random.default_rng([seed, index, 0])
+    generator = generator_for(seed, index, "participant")
     diagnosis: Diagnosis = "AD" if index % 2 else "CN"
     drawn_age = float(np.clip(generator.normal(75, 7), 55, 92))
     drawn_sex = "F" if generator.random() < 0.5 else "M"
