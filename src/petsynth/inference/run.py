@@ -17,6 +17,7 @@ from torch import nn
 from petsynth.config import Config, config_hash, load_config
 from petsynth.errors import RunError
 from petsynth.models.checkpoint import load_weights, read_metadata
+from petsynth.models.layers import lay_channels_last
 from petsynth.models.registry import build_generator
 from petsynth.volume import Grid
 
@@ -116,6 +117,7 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
         )
     generator = build_generator(config.system, **vars(config.generator))
     load_weights(folder / WEIGHTS, generator)
+    lay_channels_last(generator)
     place = torch.device(device)
     return Run(folder, generator.to(place).eval(), config, metadata, place)
 
