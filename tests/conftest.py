@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def ixi(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return prepared data of seven phantoms: 4 training, 1 validation, 2 test; 21 x 25 x 21."""
-    return make_prepared(
+    return write_phantoms(
         tmp_path_factory.mktemp("tiny") / "prepared",
         {"train": 4, "validation": 1, "test": 2},
     )
@@ -67,7 +68,13 @@ def make_run(folder: Path, prepared: Path, planes: tuple[str, ...] = ("axial",))
     return folder
 
 
-def make_prepared(
+@pytest.fixture
+def make_prepared() -> Callable[..., Path]:
+    """Return the function that writes prepared data of phantoms: see `write_phantoms`."""
+    return write_phantoms
+
+
+def write_phantoms(
     folder: Path,
     split: dict[str, int],
     *,

@@ -114,7 +114,7 @@ def test_jpeg_is_close_and_not_the_same():
 
 
 def test_what_cannot_be_used_is_refused():
-    with pytest.raises(ConfigError, match="canvas of 10 pixels is too small: .* a side of 11"):
+    with pytest.raises(ConfigError, match=r"canvas of 10 pixels is too small: .* a side of 11"):
         dataset(canvas=10)
     with pytest.raises(ValueError, match="at least one subject"):
         SliceDataset(Phantoms(), [])
