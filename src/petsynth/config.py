@@ -221,6 +221,11 @@ def _check_consistency(config: Config, source: str) -> None:
             f"data.canvas is {config.data.canvas}, not divisible by "
             f"2**generator.levels = {2**config.generator.levels}"
         )
+    if config.data.canvas // 2**config.discriminator.layers < 3:
+        mistakes.append(
+            f"data.canvas {config.data.canvas} is too small for discriminator.layers "
+            f"{config.discriminator.layers}: no patch would be left to judge"
+        )
     if not config.data.planes or len(set(config.data.planes)) < len(config.data.planes):
         mistakes.append("data.planes must name at least one plane, each once")
     if config.generator.dropout_levels >= config.generator.levels:
