@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import errno
 import math
 from pathlib import Path
 
@@ -148,6 +149,24 @@ def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, data, mo
     with pytest.raises(TrainingError, match=r"weights .* are no longer finite after step 1"):
         train(small_config(max_steps=1), data, tmp_path / "run", threads=1, device="cpu")
     assert not (tmp_path / "run" / "checkpoints" / "last.pt").exists()
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(tmp_path, data, monkeypatch):
+    def fill_the_disk(content, file):
+        if content["step"] > 6:
+            file.write(b"half a checkpoint")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real_save(content, file)
+
+    real_save = torch.save
+    monkeypatch.setattr(torch, "save", fill_the_disk)
+    with pytest.raises(OutputError, match=r"disk full while writing .*last.pt"):
+        train(small_config(), data, tmp_path / "run", threads=1, device="cpu")
+    checkpoints = tmp_path / "run" / "checkpoints"
+    assert {path.name for path in checkpoints.iterdir()} == {"last.pt", "best.safetensors"}
+    assert torch.load(checkpoints / "last.pt", weights_only=True)["step"] == 6
+    monkeypatch.setattr(torch, "save", real_save)
+    train(small_config(), data, tmp_path / "run", resume=True, threads=1, device="cpu")
 
 
 def test_without_validation_subjects_nothing_is_validated(tmp_path, make_prepared):

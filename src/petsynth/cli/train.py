@@ -63,14 +63,19 @@ def run(args: Args) -> None:
     """
     config = load_with_overrides(args.config, list(args.overrides), args.seed)
     from petsynth.data.prepared import PreparedData
+    from petsynth.progress import say
     from petsynth.training.loop import train
 
-    train(
-        config,
-        PreparedData(args.data),
-        args.out,
-        resume=args.resume,
-        overwrite=args.overwrite,
-        threads=args.threads,
-        device=args.device,
-    )
+    try:
+        train(
+            config,
+            PreparedData(args.data),
+            args.out,
+            resume=args.resume,
+            overwrite=args.overwrite,
+            threads=args.threads,
+            device=args.device,
+        )
+    except KeyboardInterrupt:
+        say(f"{args.out}: the same command with --resume goes on from the last checkpoint")
+        raise
