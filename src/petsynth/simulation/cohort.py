@@ -190,8 +190,9 @@ def simulate_person(plan: CohortPlan, person: Participant, scan: LabelledScan | 
 
 def _make_anatomy(plan: CohortPlan, person: Participant, scan: LabelledScan | None) -> Anatomy:
     if scan is not None:
-        atrophy = person.atrophy if person.diagnosis == "AD" else 0.0
-        return make_labelled_anatomy(scan, atrophy, plan.scheme)
+        # Controls have a little too: were only patients' T1s interpolated, their sharpness would
+        # tell the diagnosis.
+        return make_labelled_anatomy(scan, person.atrophy, plan.scheme)
     generator = generator_for(plan.seed, person.index, "anatomy")
     return make_embedded_anatomy(generator, plan.t1_voxel_mm, person.atrophy)
 

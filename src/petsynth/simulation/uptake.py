@@ -135,7 +135,9 @@ def paint(anatomy: Anatomy, uptake: FloatArray, scalp: float) -> FloatField:
     """
     values = uptake.astype(np.float32)
     beside = np.full(len(REGIONS), values[CODES["white_matter"]], np.float32)
-    beside[CODES["cerebellar_cortex"]] = values[CODES["cerebellar_white_matter"]]
+    beside[codes_of("cerebellar_cortex", "cerebellar_white_matter")] = values[
+        CODES["cerebellar_white_matter"]
+    ]
     image = values[anatomy.regions] * anatomy.own
     image += beside[anatomy.regions] * anatomy.white
     image += values[CODES["fluid"]] * anatomy.fluid
