@@ -141,12 +141,6 @@ def test_starting_at_a_step_gives_the_batches_from_there(start):
     assert batches(start=start) == batches()[start:]
 
 
-def test_processes_share_out_each_batch():
-    first, second = (batches(rank=rank, processes=2) for rank in (0, 1))
-    for whole, one, other in zip(batches(), first, second, strict=True):
-        assert sorted(one + other) == sorted(whole)
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_loader_gives_the_same_batches_with_and_without_workers(workers):
     slices = dataset()

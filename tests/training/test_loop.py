@@ -184,6 +184,12 @@ def test_without_training_subjects_there_is_a_clear_error(tmp_path, make_prepare
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said_in_one_line(tmp_path, data):
+    with pytest.raises(TrainingError, match=r"no CUDA device here; use --device cpu"):
+        train(small_config(), data, tmp_path / "run", device="cuda")
+
+
 def test_slices_too_large_for_the_canvas_leave_no_run_behind(tmp_path, data):
     config = dataclasses.replace(
         small_config(), data=dataclasses.replace(small_config().data, canvas=16)

@@ -163,13 +163,11 @@ class EpochBatches(Sampler[list[SliceKey]]):
     slices : int
         Number of slices of an epoch.
     batch_size : int
-        Slices per batch, over all processes.
+        Slices per batch.
     seed : int
         Decides the order.
     start, stop : int
         First step, and the one after the last; steps count through all epochs.
-    rank, processes : int
-        Of a batch, process ``rank`` of ``processes`` gets every so-manieth slice.
 
     Examples
     --------
@@ -182,24 +180,12 @@ class EpochBatches(Sampler[list[SliceKey]]):
     True
     """
 
-    def __init__(
-        self,
-        slices: int,
-        batch_size: int,
-        *,
-        seed: int,
-        start: int,
-        stop: int,
-        rank: int = 0,
-        processes: int = 1,
-    ):
+    def __init__(self, slices: int, batch_size: int, *, seed: int, start: int, stop: int):
         self.slices = slices
         self.batch_size = batch_size
         self.seed = seed
         self.start = start
         self.stop = stop
-        self.rank = rank
-        self.processes = processes
 
     def __len__(self) -> int:
         return max(self.stop - self.start, 0)
@@ -213,7 +199,7 @@ class EpochBatches(Sampler[list[SliceKey]]):
                 random = np.random.default_rng((self.seed, epoch, _ORDER_STREAM))
                 order = random.permutation(self.slices).tolist()
             batch = order[place * self.batch_size : (place + 1) * self.batch_size]
-            yield [(epoch, index) for index in batch[self.rank :: self.processes]]
+            yield [(epoch, index) for index in batch]
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:

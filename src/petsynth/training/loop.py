@@ -70,8 +70,11 @@ def train(
     OutputError, RunError
         If the folder is taken, or belongs to another run.
     TrainingError
-        If a loss or weight is no longer finite; the last checkpoint stays.
+        If there is no such device; or if a loss or weight is no longer finite, and then the last
+        checkpoint stays.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("torch finds no CUDA device here; use --device cpu")
     torch.set_num_threads(min(threads or os.cpu_count() or 1, os.cpu_count() or 1))
     dataset = _training_slices(config, data)
     folder = open_run(run, config, data, resume=resume, overwrite=overwrite)
