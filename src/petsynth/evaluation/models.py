@@ -16,6 +16,7 @@ from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import ArgumentError, RunError, SplitError
 from petsynth.inference.run import Run, load_run
 from petsynth.io.bids import participant_key
+from petsynth.volume import Grid
 
 _TRAINED_ON = "data.json"
 
@@ -130,7 +131,10 @@ def _groups(runs: Sequence[Run]) -> list[str]:
 def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
     path = run.folder / _TRAINED_ON
     if not path.is_file():
-        return
+        raise RunError(
+            f"{run.folder}: {_TRAINED_ON} is missing, so nobody can tell on whom it was trained; "
+            "copy the whole run folder"
+        )
     try:
         trained = json.loads(path.read_text(encoding="utf-8"))["training_participants"]
     except (ValueError, KeyError, TypeError) as error:
@@ -149,5 +153,5 @@ def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
         )
 
 
-def _shown(grid) -> str:
+def _shown(grid: Grid) -> str:
     return f"{' x '.join(map(str, grid.shape))} of {grid.voxel_mm[0]:g} mm"
