@@ -20,7 +20,7 @@ AFFINE = np.array([[0, 0, -8.0, 90], [-9.0, 0, 0, 80], [0, 7.0, 0, -60], [0, 0, 
 def known_alignment(monkeypatch):
     """Take the T1 as aligned already, which spares the registration."""
 
-    def prepare(t1, grid, mask=None):
+    def prepare(t1, grid, mask=None, **steps):
         mri = np.clip(resample(t1, grid, fill=-1.0).data, -1, 1)
         source = "deepbet" if mask is None else "given"
         return PreparedT1(mri, mri > 0, np.eye(4), source, 1.0)
@@ -228,7 +228,7 @@ from petsynth.inference import scan
 from petsynth.preprocessing.t1 import PreparedT1
 from petsynth.cli.main import run
 
-def prepare(t1, grid, mask=None):
+def prepare(t1, grid, mask=None, **steps):
     mri = np.random.default_rng(0).random(grid.shape, dtype=np.float32)
     return PreparedT1(mri, mri > 0, np.eye(4), "given", 1.0)
 

@@ -46,7 +46,7 @@ def run(tiny_run):
 def known_alignment(monkeypatch):
     """Align by a known matrix instead of by registration; T1 intensities are in [-1, 1]."""
 
-    def prepare(t1, grid, mask=None):
+    def prepare(t1, grid, mask=None, **steps):
         mri = resample(t1, grid, ROTATION, fill=-1.0).data
         return PreparedT1(mri, mri > 0, ROTATION, "given", 1.0)
 
@@ -134,12 +134,28 @@ def test_the_mask_is_handed_on(tmp_path, run, monkeypatch):
     seen = []
     known = scan_module.prepare_t1
 
-    def prepare(t1, grid, mask=None):
-        seen.append(mask)
+    def prepare(t1, grid, mask=None, **steps):
+        seen.append((mask, steps))
         return known(t1, grid, mask)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
     predict_scan(run, tmp_path / "t1.nii.gz", mask=tmp_path / "mask.nii.gz")
     predict_scan(run, tmp_path / "t1.nii.gz")
-    assert seen[0].data.sum() == np.prod(SHAPE)
-    assert seen[1] is None
+    assert seen[0][0].data.sum() == np.prod(SHAPE)
+    assert seen[1] == (None, {"method": "auto", "bias_field": False})
+
+
+def test_a_new_t1_is_prepared_as_those_of_training_were(tmp_path, run, monkeypatch):
+    save_head(tmp_path / "t1.nii.gz", AFFINE, SHAPE)
+    seen = []
+    known = scan_module.prepare_t1
+
+    def prepare(t1, grid, mask=None, **steps):
+        seen.append(steps)
+        return known(t1, grid, mask)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    steps = {"voxel_mm": 9.0, "frames": "mean", "brain_mask": "deepbet", "bias_field": True}
+    metadata = run.metadata | {"preparation": steps}
+    predict_scan(dataclasses.replace(run, metadata=metadata), tmp_path / "t1.nii.gz")
+    assert seen == [{"method": "deepbet", "bias_field": True}]

@@ -76,6 +76,11 @@ class Run:
         return bool(self.metadata["simulated"])
 
     @property
+    def preparation(self) -> dict[str, Any]:
+        """How the training T1s were prepared; see `petsynth.preprocessing.subject.Steps`."""
+        return dict(self.metadata.get("preparation", {}))
+
+    @property
     def grid(self) -> Grid:
         """The grid on which it was trained."""
         x, y, z = (int(size) for size in self.metadata["grid"]["shape"])
