@@ -59,8 +59,8 @@ def run(args: Args) -> None:
 
     _verb("simulate", bids, "--subjects", "16", "--voxel-mm", "2", "--pet-voxel-mm", "3",
           "--seed", seed, "--nprocs", nprocs)  # fmt: skip
-    _verb("prepare", bids, prepared, "participant", "--voxel-mm", "3", "--test", "4",
-          "--masks", bids / "derivatives" / "truth", "--seed", seed, "--nprocs", nprocs)  # fmt: skip
+    _verb("prepare", bids, prepared, "participant", "--voxel-mm", "3", "--test", "4", "--masks",
+          bids / "derivatives" / "truth", "--seed", seed, "--nprocs", nprocs)  # fmt: skip
     for system in SYSTEMS:
         _verb("train", f"small/{system}.toml", "--data", prepared, "--out", runs / system,
               "--seed", seed, "--threads", threads)  # fmt: skip
