@@ -12,8 +12,10 @@ from scipy import ndimage
 
 from petsynth.errors import InputError, OutputError
 from petsynth.io.nifti import read_volume
-from petsynth.simulation.cohort import CohortPlan, label_of, simulate_cohort, simulate_person
+from petsynth.simulation.cohort import simulate_cohort
 from petsynth.simulation.participants import draw_participant
+from petsynth.simulation.person import CohortPlan, simulate_person
+from petsynth.simulation.roster import label_of
 
 COARSE = {"t1_voxel_mm": 6.0, "pet_voxel_mm": 6.0}
 PET = "{0}/pet/{0}_trc-18FFDG_pet.nii.gz"
@@ -186,6 +188,7 @@ def test_labelled_cohort_keeps_names_ages_and_grids(tmp_path, labelled_folder):
     assert list(table["original_id"]) == ["IXI012-HH-1211", "IXI013-HH-1212"]
     assert table.loc["sub-IXI012HH1211", "age"] == 38.8
     assert table.loc["sub-IXI013HH1212", "sex"] == "F"
+    assert np.isnan(table.loc["sub-IXI013HH1212", "age"])  # unknown: not invented
     original = read_volume(folder / "t1" / "IXI012-HH-1211_T1w.nii.gz")
     written = read_volume(out / "sub-IXI012HH1211" / "anat" / "sub-IXI012HH1211_T1w.nii.gz")
     assert original.grid.matches(written.grid)
