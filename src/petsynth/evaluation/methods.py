@@ -19,6 +19,7 @@ from petsynth.evaluation.tissue import TissueRegression
 from petsynth.inference.predict import synthesise
 from petsynth.progress import Progress
 from petsynth.slicing import stack_slices, take_slices
+from petsynth.training.validation import validation_planes
 
 Kind = Literal["model", "baseline", "control", "ceiling"]
 
@@ -173,8 +174,8 @@ def _describe(model: Model) -> str:
     steps = model.run.metadata.get("steps", "an unknown number of")
     return (
         f"pix2pix trained on {' + '.join(config.data.planes)} slices ({config.data.intensity}), "
-        f"{steps} steps of batch {config.training.batch_size}, seed {config.seed}; from "
-        f"{model.run.folder}"
+        f"{steps} steps of batch {config.training.batch_size}, seed {config.seed}; predicted from "
+        f"{' + '.join(validation_planes(config))} slices, one dropout draw; {model.run.folder}"
     )
 
 

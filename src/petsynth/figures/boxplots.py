@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
@@ -72,23 +73,7 @@ def draw_boxplots(
     figure = Figure(figsize=(width, 1.5 + 0.38 * len(names)), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
-        finite = [panel.values[name][np.isfinite(panel.values[name])] for name in names]
-        drawn = ax.boxplot(
-            finite,
-            orientation="horizontal",
-            widths=0.6,
-            patch_artist=True,
-            medianprops={"color": "black"},
-            flierprops={"markersize": 3},
-        )
-        for name, box in zip(names, drawn["boxes"], strict=True):
-            box.set_facecolor(colours[kinds[name]])
-        for row, numbers in enumerate(finite, start=1):
-            if len(numbers) <= _MANY_POINTS:
-                ax.plot(numbers, np.full(len(numbers), row), "k.", markersize=4, alpha=0.6)
-        ax.set_title(panel.title, fontsize=10)
-        ax.grid(axis="x", alpha=0.3)
-        ax.tick_params(labelsize=8)
+        _draw_panel(ax, panel, [colours[kinds[name]] for name in names])
     axes[0].set_yticks(range(1, len(names) + 1), names)
     axes[0].invert_yaxis()
     figure.legend(
@@ -102,3 +87,23 @@ def draw_boxplots(
     if simulated:
         figure.supxlabel(SIMULATED_LABEL, fontsize=9, color="firebrick")
     return figure
+
+
+def _draw_panel(ax: Axes, panel: BoxPanel, colours: Sequence[str]) -> None:
+    finite = [values[np.isfinite(values)] for values in panel.values.values()]
+    drawn = ax.boxplot(
+        finite,
+        orientation="horizontal",
+        widths=0.6,
+        patch_artist=True,
+        medianprops={"color": "black"},
+        flierprops={"markersize": 3},
+    )
+    for colour, box in zip(colours, drawn["boxes"], strict=True):
+        box.set_facecolor(colour)
+    for row, numbers in enumerate(finite, start=1):
+        if len(numbers) <= _MANY_POINTS:
+            ax.plot(numbers, np.full(len(numbers), row), "k.", markersize=4, alpha=0.6)
+    ax.set_title(panel.title, fontsize=10)
+    ax.grid(axis="x", alpha=0.3)
+    ax.tick_params(labelsize=8)

@@ -80,11 +80,9 @@ def render(
 
 
 def _definitions(definitions: Mapping[str, Any]) -> list[tuple[str, str]]:
-    titles = TITLES | {name: title.capitalize() for name, title in REGION_TITLES.items()}
+    titles = TITLES | REGION_TITLES | {"pet_scale": "PET scale"}
     return [
-        (titles.get(name, name.replace("_", " ").capitalize()), text)
-        for name, text in definitions.items()
-        if name != "methods"
+        (titles.get(name, name), text) for name, text in definitions.items() if name != "methods"
     ]
 
 
