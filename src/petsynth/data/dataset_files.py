@@ -22,8 +22,8 @@ Made by `petsynth prepare` from {source}.
 {simulated}"""
 
 IGNORED = (
-    "arrays/",
-    "slices/",
+    "arrays",
+    "slices",
     "figures",
     "prepared.json",
     "split.tsv",
@@ -49,8 +49,8 @@ DATASET_FILES = (
 """All files at the root of prepared data."""
 
 DESCRIPTIONS = {
-    "preproc": "Rigidly aligned to MNI axes (PET: to the T1-weighted MRI first), resampled once",
-    "brain": "Brain mask",
+    "desc-preproc": "Rigidly aligned to MNI axes (PET: to the T1-weighted MRI first), resampled once",
+    "desc-brain": "Brain mask",
 }
 
 _QC_COLUMNS = {

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from petsynth.errors import InputError
 from petsynth.preprocessing.grid import bounding_grid, resample, resample_mask
-from petsynth.preprocessing.transforms import to_itk
+from petsynth.preprocessing.transforms import one_itk_thread, to_itk
 from petsynth.volume import Volume
 
 FIT_MM = 4.0
@@ -47,12 +47,12 @@ def correct_bias_field(t1: Volume, mask: Volume) -> Volume:
     grid = bounding_grid(t1, FIT_MM)
     coarse = resample(t1, grid)
     inside = coarse.with_data(resample_mask(mask, grid).astype(np.uint8))
-    n4 = SimpleITK.N4BiasFieldCorrectionImageFilter()
-    n4.SetNumberOfThreads(1)
-    n4.SetMaximumNumberOfIterations([50, 50, 30])
     try:
-        n4.Execute(to_itk(coarse.with_data(np.maximum(coarse.data, 1e-3))), to_itk(inside))
-        log_field = SimpleITK.GetArrayFromImage(n4.GetLogBiasFieldAsImage(to_itk(coarse))).T
+        with one_itk_thread():
+            n4 = SimpleITK.N4BiasFieldCorrectionImageFilter()
+            n4.SetMaximumNumberOfIterations([50, 50, 30])
+            n4.Execute(to_itk(coarse.with_data(np.maximum(coarse.data, 1e-3))), to_itk(inside))
+            log_field = SimpleITK.GetArrayFromImage(n4.GetLogBiasFieldAsImage(to_itk(coarse))).T
     except RuntimeError as error:
         raise InputError(f"bias field: {str(error).strip().splitlines()[-1]}") from None
     field = resample(coarse.with_data(np.exp(log_field)), t1.grid, fill=1.0)

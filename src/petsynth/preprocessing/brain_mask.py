@@ -84,13 +84,15 @@ def find_brain(t1: Volume, given: Volume | None = None, method: Method = "auto")
 def is_skull_stripped(t1: Volume) -> bool:
     """Whether a T1 has a background of exact zeros around one object of brain size.
 
-    A defaced or noise-suppressed head has exact zeros too, but what remains is larger than a
-    brain.
+    A defaced or noise-suppressed head has exact zeros too, but it is larger than a brain, or
+    has a scalp apart from it.
     """
-    if (t1.data == 0).mean() < STRIPPED_ZEROS:
+    filled = t1.data != 0
+    if 1 - filled.mean() < STRIPPED_ZEROS:
         return False
-    litres = _solid(t1.data != 0).sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6
-    return bool(litres < 2.2)
+    brain = _solid(filled)
+    litres = brain.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6
+    return bool(litres < 2.2 and (filled & ~brain).sum() < 0.05 * brain.sum())
 
 
 def otsu_threshold(values: NDArray, bins: int = 256) -> float:

@@ -14,9 +14,9 @@ from petsynth.preprocessing.rigid import Alignment
 from petsynth.preprocessing.transforms import move
 from petsynth.volume import FloatArray, Grid, Volume
 
-LEAST_PAIRING = 0.08
+LEAST_PAIRING = 0.1
 """Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Simulated pairs
-on real and on template anatomy reached 0.13 and more, mismatched ones 0.06 at most
+on real anatomy reached 0.12 to 0.24, mismatched ones 0.09 at most
 (docs/decisions/0023)."""
 LEAST_TEMPLATE_SCORE = 0.25
 """Mutual information with the template, in nats, below which the T1's alignment is flagged."""

@@ -28,6 +28,7 @@ from petsynth.preprocessing.transforms import (
     centre_of_mass,
     from_itk_transform,
     move,
+    one_itk_thread,
     rigid_matrix,
     to_itk,
     to_itk_transform,
@@ -111,18 +112,14 @@ class _Pair:
     def of(cls, fixed: Volume, fixed_mask: Volume, moving: Volume) -> _Pair:
         """Copy two images at the finest resolution."""
         grid = _grid_around(fixed_mask, FINEST_MM)
-        pair = cls(
+        for name, values in (("fixed", fixed.data[fixed_mask.data > 0]), ("moving", moving.data)):
+            if not np.ptp(values) > 0:
+                raise RegistrationError(f"the {name} image is constant: nothing to register")
+        return cls(
             resample(fixed, grid),
             Volume(resample_mask(fixed_mask, grid), grid.affine),
             resample(moving, bounding_grid(moving, FINEST_MM)),
         )
-        for image, values in (
-            ("fixed", pair.fixed.data[pair.mask.data]),
-            ("moving", pair.moving.data),
-        ):
-            if not np.ptp(values) > 0:
-                raise RegistrationError(f"the {image} image is constant: nothing to register")
-        return pair
 
     def coarser(self, voxel_mm: float) -> _Pair:
         """Return the pair with larger voxels."""
@@ -142,27 +139,27 @@ class _Pair:
 
     def climb(self, start: FloatArray, centre_mm: FloatArray) -> FloatArray:
         """Return the position that gradient ascent on the mutual information reaches."""
-        method = SimpleITK.ImageRegistrationMethod()
-        method.SetNumberOfThreads(1)
-        method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
-        method.SetMetricSamplingStrategy(method.NONE)
-        method.SetMetricFixedMask(to_itk(self.mask.with_data(self.mask.data.astype(np.uint8))))
-        method.SetInterpolator(SimpleITK.sitkLinear)
-        method.SetOptimizerAsRegularStepGradientDescent(
-            learningRate=2.0,
-            minStep=0.01,
-            numberOfIterations=60,
-            relaxationFactor=0.6,
-            gradientMagnitudeTolerance=1e-8,
-        )
-        method.SetOptimizerScalesFromPhysicalShift()
         transform = to_itk_transform(start, centre_mm)
-        method.SetInitialTransform(transform, inPlace=True)
-        try:
-            method.Execute(to_itk(self.fixed), to_itk(self.moving))
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise RegistrationError(f"registration failed: {reason}") from None
+        with one_itk_thread():
+            method = SimpleITK.ImageRegistrationMethod()
+            method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
+            method.SetMetricSamplingStrategy(method.NONE)
+            method.SetMetricFixedMask(to_itk(self.mask.with_data(self.mask.data.astype(np.uint8))))
+            method.SetInterpolator(SimpleITK.sitkLinear)
+            method.SetOptimizerAsRegularStepGradientDescent(
+                learningRate=2.0,
+                minStep=0.01,
+                numberOfIterations=60,
+                relaxationFactor=0.6,
+                gradientMagnitudeTolerance=1e-8,
+            )
+            method.SetOptimizerScalesFromPhysicalShift()
+            method.SetInitialTransform(transform, inPlace=True)
+            try:
+                method.Execute(to_itk(self.fixed), to_itk(self.moving))
+            except RuntimeError as error:
+                reason = str(error).strip().splitlines()[-1]
+                raise RegistrationError(f"registration failed: {reason}") from None
         return from_itk_transform(transform)
 
 

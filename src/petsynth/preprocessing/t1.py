@@ -141,7 +141,7 @@ def align_t1(
     brain = find_brain(t1, mask, method)
     if bias_field:
         t1 = correct_bias_field(t1, brain.mask)
-    template, around = _template()
+    template, around = template_brain()
     flat = flat_brain(t1, brain.mask)
     moving_centre = centre_of_mass(brain.mask)
     alignment = register_rigid(template, around, flat, moving_centre)
@@ -163,7 +163,7 @@ def grow(mask: Volume, margin_mm: float = MARGIN_MM) -> Volume:
 
 
 @functools.cache
-def _template() -> tuple[Volume, Volume]:
+def template_brain() -> tuple[Volume, Volume]:
     """Return the template's flattened brain and the region to compare, at the working voxel.
 
     References

@@ -5,6 +5,9 @@ ITK's world is LPS: its first two axes point the other way.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
@@ -67,6 +70,20 @@ def move(matrix: FloatArray, points: NDArray) -> FloatArray:
 def centre_of_mass(volume: Volume) -> FloatArray:
     """Return the world coordinates of an image's centre of mass, shape (3,)."""
     return move(volume.affine, np.array(ndimage.center_of_mass(volume.data)))
+
+
+@contextlib.contextmanager
+def one_itk_thread() -> Iterator[None]:
+    """Let ITK use one thread: sums of several threads come in any order and differ by rounding.
+
+    The limit is ITK's global one, since the registration's metric does not heed its own.
+    """
+    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def to_itk(volume: Volume) -> SimpleITK.Image:
