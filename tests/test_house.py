@@ -121,7 +121,7 @@ TINY = {
     "prepare": "--voxel-mm 4 --masks my_bids/derivatives/truth --test 2",
     "train": "--data.canvas 64 --generator.levels 5 --generator.filters 4 --discriminator.filters 4"
     " --training.epochs 1 --training.max-steps 2",
-    "predict": "--masks my_bids/derivatives/truth",
+    "predict": "--masks new_mask.nii.gz",
     "evaluate": "",
 }
 
@@ -169,7 +169,8 @@ def test_fresh_clone_runs_readme_commands(tmp_path):
     shell("make install")
     shell(
         ".venv/bin/petsynth simulate my_bids --subjects 6 --voxel-mm 4 --pet-voxel-mm 5 "
-        "&& cp my_bids/sub-001/anat/sub-001_T1w.nii.gz sub-new_T1w.nii.gz"
+        "&& cp my_bids/sub-001/anat/sub-001_T1w.nii.gz new_T1.nii.gz "
+        "&& cp my_bids/derivatives/truth/sub-001/anat/*_mask.nii.gz new_mask.nii.gz"
     )
     for command in readme_commands():
         verb = shlex.split(command)[1]
