@@ -136,6 +136,16 @@ def test_bad_t1_is_one_line_and_status_1(command, tmp_path, capsys, case):
     assert not (tmp_path / "out").exists()
 
 
+def test_t1_without_place_in_space_warns_once(command, tmp_path, capsys):
+    path = tmp_path / "sub-01_T1w.nii.gz"
+    nib.save(nib.Nifti1Image(np.ones((9, 9, 9), np.float32), None), path)
+    assert command(path) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("neither sform nor qform is set; assumed" in line for line in lines) == 1
+    header = nib.load(tmp_path / "out" / f"{MAIN}.nii.gz").header
+    assert int(header["sform_code"]) == int(header["qform_code"]) == 0
+
+
 def test_without_model_the_runs_found_are_listed(t1, tiny_run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tiny_run.parent)
     assert petsynth(["predict", t1, "--out", str(tmp_path / "out")]) == 1

@@ -124,10 +124,13 @@ def _warnings_as_lines(debug: bool) -> Iterator[None]:
             warnings.simplefilter("ignore")
         warnings.simplefilter("always", PetsynthWarning)
         show_before = warnings.showwarning
+        shown = set()
 
         def show(message, category, filename, lineno, file=None, line=None):
             if issubclass(category, PetsynthWarning):
-                print(f"petsynth: warning: {message}", file=sys.stderr)
+                if str(message) not in shown:
+                    print(f"petsynth: warning: {message}", file=sys.stderr)
+                shown.add(str(message))
             else:
                 show_before(message, category, filename, lineno, file, line)
 
