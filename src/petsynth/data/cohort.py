@@ -123,7 +123,8 @@ class Preparation:
                 record = write_subject(
                     self.out, scan, subject, self.steps, key, simulated=self.simulated
                 )
-        except (InputError, RegistrationError) as error:
+        except (InputError, RegistrationError, FileNotFoundError, PermissionError) as error:
+            # The last two: a scan that vanished or was locked while others were prepared.
             return Outcome(scan.participant, reason=str(error))
         return Outcome(scan.participant, record)
 
