@@ -5,7 +5,7 @@ from __future__ import annotations
 from petsynth.errors import RegistrationError
 from petsynth.preprocessing.brain_mask import otsu_threshold
 from petsynth.preprocessing.rigid import Alignment, register_rigid
-from petsynth.preprocessing.t1 import flat_brain, grow
+from petsynth.preprocessing.t1 import grow
 from petsynth.preprocessing.transforms import centre_of_mass
 from petsynth.volume import Volume
 
@@ -15,16 +15,15 @@ def static(pet: Volume) -> Volume:
     return pet if pet.frames == 1 else pet.with_data(pet.data.mean(axis=3, dtype="float32"))
 
 
-def register_pet(t1: Volume, mask: Volume, pet: Volume) -> Alignment:
+def register_pet(flat: Volume, pet: Volume) -> Alignment:
     """Find the rigid transform from the T1's world (mm) to the PET's world (mm).
 
     Parameters
     ----------
-    t1 : Volume
-        (X, Y, Z).
-    mask : Volume
-        Brain, on the T1's grid. Only the brain of the T1 is compared, since scalp is bright in
-        a T1 and dark in most PET.
+    flat : Volume
+        (X, Y, Z) brain of the T1, evenly bright and 0 outside; see
+        `petsynth.preprocessing.t1.flat_brain`. The scalp is left out, since it is bright in a T1
+        and dark in most PET.
     pet : Volume
         (X, Y, Z) or (X, Y, Z, T); the mean over the frames is registered, in any orientation
         and voxel size.
@@ -42,6 +41,5 @@ def register_pet(t1: Volume, mask: Volume, pet: Volume) -> Alignment:
     bright = mean.data > otsu_threshold(mean.data)
     if not bright.any():
         raise RegistrationError("PET is constant: it shows no brain")
-    brain = flat_brain(t1, mask)
-    around = grow(brain.with_data(brain.data > 0))
-    return register_rigid(brain, around, mean, centre_of_mass(mean.with_data(bright)))
+    around = grow(flat.with_data(flat.data > 0))
+    return register_rigid(flat, around, mean, centre_of_mass(mean.with_data(bright)))

@@ -123,7 +123,7 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     pet = _read_pet(files.pet, steps.frames)
     given = None if files.mask is None else read_volume(files.mask)
     aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-    to_pet = register_pet(aligned.t1, aligned.brain.mask, pet)
+    to_pet = register_pet(aligned.flat, pet)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)

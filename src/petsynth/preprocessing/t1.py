@@ -67,12 +67,15 @@ class AlignedT1:
         From the world of MNI axes (mm) to the T1's world (mm); rigid.
     template_score : float
         Mutual information of the brain and the template after alignment, in nats.
+    flat : Volume
+        The brain, evenly bright and coarse, for registration; see `flat_brain`.
     """
 
     t1: Volume
     brain: BrainMask
     grid_to_t1: FloatArray
     template_score: float
+    flat: Volume
 
     def on(self, grid: Grid) -> tuple[Volume, BoolArray]:
         """Return the T1, in its own units, and the brain mask on a grid; one resampling each."""
@@ -145,7 +148,7 @@ def align_t1(
     flat = flat_brain(t1, brain.mask)
     moving_centre = centre_of_mass(brain.mask)
     alignment = register_rigid(template, around, flat, moving_centre)
-    return AlignedT1(t1, brain, alignment.fixed_to_moving, alignment.mutual_information)
+    return AlignedT1(t1, brain, alignment.fixed_to_moving, alignment.mutual_information, flat)
 
 
 def flat_brain(t1: Volume, mask: Volume) -> Volume:
