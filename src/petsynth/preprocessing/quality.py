@@ -18,7 +18,7 @@ LEAST_PAIRING = 0.1
 """Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Simulated pairs
 on real anatomy reached 0.12 to 0.24, mismatched ones 0.09 at most
 (docs/decisions/0023)."""
-LEAST_TEMPLATE_SCORE = 0.25
+LEAST_TEMPLATE_SCORE = 0.33
 """Mutual information with the template, in nats, below which the T1's alignment is flagged."""
 LEAST_COVERAGE = 0.98
 """Share of the brain inside the PET's field of view, below which it is flagged."""
