@@ -16,7 +16,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.training import loop
 from petsynth.training.loop import train
 
-SECONDS_TO_START = 120
+SECONDS_TO_START = 600  # on a machine that is busy with other things
 EPOCH_STEPS = 17
 """84 slices in batches of 5; the last is smaller."""
 
