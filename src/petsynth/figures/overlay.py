@@ -47,7 +47,10 @@ def draw_alignment(
         To be written with `petsynth.figures.save.save_png`.
     """
     centre = np.argwhere(mask).mean(axis=0).round().astype(int)
-    figure = Figure(figsize=(9, 3.1 * len(pets) + 0.9), layout="constrained", facecolor="white")
+    height = 3.1 * len(pets) + 0.9
+    figure = Figure(figsize=(9, height), facecolor="white")
+    # Fixed margins: matplotlib's layout engines take longer than the drawing.
+    figure.subplots_adjust(0.02, 0.4 / height, 0.98, 1 - 0.6 / height, wspace=0.04, hspace=0.12)
     axes = figure.subplots(len(pets), len(PLANES), squeeze=False)
     for (name, pet), row in zip(pets.items(), axes, strict=True):
         levels = np.percentile(pet[mask], 98) * np.array(CONTOUR_SHARES)
@@ -56,12 +59,13 @@ def draw_alignment(
             images = [take_slices(volume, plane)[index] for volume in (mri, pet, mask)]
             _draw(ax, images, levels)
             ax.set_title(f"{name}, {plane}", fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, y=1 - 0.15 / height)
     note = "lines: PET, yellow to red; cyan: brain mask; subject's left is on the left"
     parts = [SIMULATED_LABEL if simulated else "", f"CHECK: {warning}" if warning else "", note]
     figure.supxlabel(
         " · ".join(part for part in parts if part),
         fontsize=8,
+        y=0.1 / height,
         color="firebrick" if warning or simulated else "black",
         wrap=True,
     )
