@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 
 from petsynth.cli.main import run
 from petsynth.cli.prepare import parse
-from petsynth.data import cohort as cohort_module
+from petsynth.data import preparation as preparation_module
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
 from petsynth.io.bids import read_table
@@ -171,7 +172,7 @@ def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch):
         raise AssertionError("a finished subject was prepared again")
 
     before = digest(copy)
-    monkeypatch.setattr(cohort_module, "prepare_subject", refuse)
+    monkeypatch.setattr(preparation_module, "prepare_subject", refuse)
     assert prepare(bids, copy, "--masks", truth, "--jpeg", "--test", "2") == 0
     assert digest(copy) == before
 
@@ -180,9 +181,9 @@ def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
     own_bids, truth, copy, monkeypatch
 ):
     done = []
-    real = cohort_module.prepare_subject
+    real = preparation_module.prepare_subject
     monkeypatch.setattr(
-        cohort_module, "prepare_subject", lambda *a: done.append(a[0].t1.name) or real(*a)
+        preparation_module, "prepare_subject", lambda *a: done.append(a[0].t1.name) or real(*a)
     )
     # Copied scans lie elsewhere; records name the originals, so rename them in the copy.
     for path in (copy / "arrays").glob("sub-*.json"):
@@ -259,6 +260,25 @@ def test_a_strangers_pet_is_flagged_and_kept(own_bids, truth, tmp_path, capfd):
     assert prepare(own_bids, out, "--masks", truth, *chosen, "--test", "0") == 0
     assert "different people" in read_table(out / "qc.tsv")["flags"][0]
     assert "sub-001: check its picture" in capfd.readouterr().err
+
+
+def test_what_was_assumed_is_said(own_bids, truth, tmp_path, capfd):
+    path = own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
+    image = nib.load(path)
+    bare = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine)
+    bare.set_sform(None, code=0)
+    bare.set_qform(None, code=0)
+    nib.save(bare, path)
+    # Its place in the world is lost, so the simulation's mask no longer lies on the head.
+    mask = own_bids / "masks" / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz"
+    mask.parent.mkdir(parents=True)
+    given = nib.load(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz")
+    nib.save(nib.Nifti1Image(np.asanyarray(given.dataobj), nib.load(path).affine), mask)
+    chosen = ("--participant-label", "001", "--test", "0", "--masks", own_bids / "masks")
+    assert prepare(own_bids, tmp_path / "out", *chosen) == 0
+    lines = capfd.readouterr().err.splitlines()
+    said = [line for line in lines if line.startswith("sub-001: ") and "neither sform" in line]
+    assert len(said) == 1
 
 
 def test_other_units_than_most_are_left_out(copy, bids, truth):

@@ -13,9 +13,9 @@ import tyro
 class Args:
     """Options of ``petsynth prepare``."""
 
-    bids_dir: Annotated[Path, tyro.conf.Positional]
+    bids_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="BIDS_DIR")]
     """BIDS dataset with sub-*/[ses-*/]anat/*_T1w.nii.gz and pet/*_pet.nii.gz."""
-    out_dir: Annotated[Path, tyro.conf.Positional]
+    out_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT_DIR")]
     """Folder of the prepared data, a BIDS derivative; continued if it was begun earlier."""
     analysis_level: Annotated[Literal["participant"], tyro.conf.Positional] = "participant"
     """Always participant (the BIDS-Apps convention)."""
@@ -79,7 +79,8 @@ def run(args: Args) -> None:
     """
     import dataclasses
 
-    from petsynth.data.cohort import Preparation, SplitRequest, prepare_cohort
+    from petsynth.data.cohort import SplitRequest, prepare_cohort
+    from petsynth.data.preparation import Preparation
     from petsynth.data.prepared_folder import claim_folder
     from petsynth.data.subject_files import read_simulated
     from petsynth.io.index import index_dataset

@@ -18,6 +18,7 @@ import pandas as pd
 from petsynth import __version__
 from petsynth.data.dataset_files import write_dataset_files, write_participants, write_qc
 from petsynth.data.jpeg_export import export_slices
+from petsynth.data.preparation import Outcome, Preparation
 from petsynth.data.prepared import (
     SPLIT_TABLE,
     PreparedData,
@@ -27,12 +28,11 @@ from petsynth.data.prepared import (
 )
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
-from petsynth.data.subject_files import Record, is_finished, read_record, write_subject
-from petsynth.errors import InputError, PetsynthError, RegistrationError, SplitError
-from petsynth.io.bids import find_brain_mask, write_table
-from petsynth.io.index import Index, Person, Scan, find_oracle, read_people
+from petsynth.data.subject_files import Record, read_record
+from petsynth.errors import InputError, PetsynthError, SplitError
+from petsynth.io.bids import write_table
+from petsynth.io.index import Index, Person, Scan, read_people
 from petsynth.preprocessing.grid import model_grid
-from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 from petsynth.progress import Progress, say
 
 
@@ -54,79 +54,6 @@ class SplitRequest:
     validation: float = 0.0
     seed: int = 0
     table: Path | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What became of one subject: its record, or why there is none."""
-
-    participant: str
-    record: Record | None = None
-    reason: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class Preparation:
-    """One run of ``petsynth prepare``.
-
-    Parameters
-    ----------
-    bids, out : Path
-        The dataset, and the folder of prepared data.
-    steps : Steps
-        What is done to each subject.
-    masks : Path, optional
-        Derivatives dataset with brain masks.
-    simulated : bool
-        Whether the dataset is a simulation.
-    """
-
-    bids: Path
-    out: Path
-    steps: Steps
-    masks: Path | None = None
-    simulated: bool = False
-
-    def files(self, scan: Scan) -> Files:
-        """Return what a subject is made from.
-
-        Raises
-        ------
-        InputError
-            If masks are given but none for this subject.
-        """
-        mask = None
-        if self.masks is not None:
-            mask = find_brain_mask(self.masks / scan.participant, scan.t1)
-        return Files(scan.t1, scan.pet, mask, find_oracle(self.bids, scan))
-
-    def key(self, files: Files) -> dict[str, Any]:
-        """Return what a finished subject depends on: version, settings, input files."""
-        named = {name: path for name, path in dataclasses.asdict(files).items() if path is not None}
-        return {
-            "petsynth_version": __version__,
-            "steps": dataclasses.asdict(self.steps),
-            "inputs": {
-                name: [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
-                for name, path in named.items()
-            },
-        }
-
-    def run_one(self, scan: Scan) -> Outcome:
-        """Prepare one subject, unless it is finished."""
-        try:
-            files = self.files(scan)
-            key = self.key(files)
-            record = read_record(self.out, scan.participant)
-            if record is None or not is_finished(self.out, record, key):
-                subject = prepare_subject(files, self.steps)
-                record = write_subject(
-                    self.out, scan, subject, self.steps, key, simulated=self.simulated
-                )
-        except (InputError, RegistrationError, FileNotFoundError, PermissionError) as error:
-            # The last two: a scan that vanished or was locked while others were prepared.
-            return Outcome(scan.participant, reason=str(error))
-        return Outcome(scan.participant, record)
 
 
 def prepare_cohort(
@@ -167,6 +94,8 @@ def prepare_cohort(
         scans = [scan for scan in scans if scan.participant in settled]
     write_dataset_files(preparation.out, preparation.bids, simulated=preparation.simulated)
     for outcome in _run_all(preparation, scans, nprocs):
+        for note in outcome.notes:
+            say(f"{outcome.participant}: {note}")
         if outcome.record is None:
             excluded[outcome.participant] = outcome.reason
         elif outcome.record.qc["flags"] != "none":

@@ -49,7 +49,7 @@ DATASET_FILES = (
 """All files at the root of prepared data."""
 
 DESCRIPTIONS = {
-    "desc-preproc": "Rigidly aligned to MNI axes (PET: to the T1-weighted MRI first), resampled once",
+    "desc-preproc": "Rigidly aligned to MNI axes (PET by way of the T1w image), resampled once",
     "desc-brain": "Brain mask",
 }
 
