@@ -29,7 +29,7 @@ def instance_norm(channels: int) -> nn.Module:
 def initialise_weights(network: nn.Module) -> None:
     """Draw the notebook's starting weights from torch's global generator, in place."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Conv3d):
             nn.init.normal_(module.weight, 0.0, 0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
