@@ -121,7 +121,8 @@ def test_checkpointing_keeps_less():
     for checkpointing in (False, True):
         sizes = []
         with torch.autograd.graph.saved_tensors_hooks(
-            lambda tensor, sizes=sizes: sizes.append(tensor.numel()) or tensor, lambda tensor: tensor
+            lambda tensor, sizes=sizes: sizes.append(tensor.numel()) or tensor,
+            lambda tensor: tensor,
         ):
             small_generator(checkpointing=checkpointing)(small_mri())
         kept[checkpointing] = sum(sizes)

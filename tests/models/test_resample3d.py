@@ -37,9 +37,13 @@ def test_an_off_centre_blob_stays_at_its_millimetres():
 
 
 def test_off_centre_boxes():
-    source = Grid((4, 5, 6), np.array([[2.0, 0, 0, 10], [0, 2, 0, 20], [0, 0, 2, 30], [0, 0, 0, 1]]))
+    source = Grid(
+        (4, 5, 6), np.array([[2.0, 0, 0, 10], [0, 2, 0, 20], [0, 0, 2, 30], [0, 0, 0, 1]])
+    )
     # axes turned and one flipped: x from k, y from i, z from -j
-    target = Grid((3, 2, 4), np.array([[0, 0, 1.5, 10.5], [2, 0, 0, 21], [0, -3, 0, 38], [0, 0, 0, 1]]))
+    target = Grid(
+        (3, 2, 4), np.array([[0, 0, 1.5, 10.5], [2, 0, 0, 21], [0, -3, 0, 38], [0, 0, 0, 1]])
+    )
     torch.testing.assert_close(Resample3d(source, target)(phantom(source)), phantom(target))
 
 

@@ -96,11 +96,13 @@ def test_linear_never_falls():
 def test_levels_and_values_undo_each_other(scheme):
     tokens = Tokens(scheme)
     levels = torch.tensor([0.0, 1.0, 250.0, 10_000.0])
-    torch.testing.assert_close(tokens.to_level(tokens.from_level(levels)), levels, atol=2e-2, rtol=0)
+    torch.testing.assert_close(
+        tokens.to_level(tokens.from_level(levels)), levels, atol=2e-2, rtol=0
+    )
 
 
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="known: offset, literal, linear"):
-        Tokens("ofset")
+        Tokens("shifted")
     with pytest.raises(ValueError, match="wrong order"):
         Tokens("linear", lowest=1.0, highest=-1.0)

@@ -157,8 +157,9 @@ def halved_grids(grid: Grid, times: int, *, same_centre: bool) -> list[Grid]:
     grids = [grid]
     for _ in range(times):
         finer = grids[-1]
+        x, y, z = finer.shape
         coarser = Grid(
-            tuple(-(-side // 2) for side in finer.shape),
+            (-(-x // 2), -(-y // 2), -(-z // 2)),
             np.asarray(finer.affine) @ np.diag([2.0, 2.0, 2.0, 1.0]),
         )
         if same_centre:

@@ -13,6 +13,8 @@ Sources
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -65,7 +67,7 @@ class PatchGan3d(nn.Module):
         self.to_pet_grid = Resample3d(mri_grid, pet_grid)
         width = [filters * min(2**layer, 8) for layer in range(layers)]
         parts: list[nn.Module] = [_convolution(1 + frames, width[0], stride=2, bias=True)]
-        for inner, outer in zip(width, width[1:], strict=False):
+        for inner, outer in itertools.pairwise(width):
             parts += [
                 nn.LeakyReLU(0.2),
                 _convolution(inner, outer, stride=2, bias=False),

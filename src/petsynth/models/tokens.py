@@ -72,7 +72,9 @@ class Tokens:
 
     def __post_init__(self):
         if self.scheme not in get_args(Scheme):
-            raise ValueError(f"unknown tokens '{self.scheme}'; known: {', '.join(get_args(Scheme))}")
+            raise ValueError(
+                f"unknown tokens '{self.scheme}'; known: {', '.join(get_args(Scheme))}"
+            )
         if not self.lowest < self.highest:
             raise ValueError(f"linear tokens from {self.lowest} to {self.highest}: wrong order")
 
