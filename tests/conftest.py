@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,97 @@ def ixi(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return prepared data of seven phantoms: 4 training, 1 validation, 2 test; 21 x 25 x 21."""
-    return make_prepared(
+    return write_phantoms(
         tmp_path_factory.mktemp("tiny") / "prepared",
         {"train": 4, "validation": 1, "test": 2},
     )
 
 
-def make_prepared(
+@pytest.fixture(scope="session")
+def tiny_run(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder with an untrained little generator for `tiny_prepared`."""
+    return make_run(tmp_path_factory.mktemp("tiny") / "axial", tiny_prepared)
+
+
+def make_run(
+    folder: Path,
+    prepared: Path,
+    planes: tuple[str, ...] = ("axial",),
+    *,
+    seed: int = 0,
+    system: str = "pix2pix-axial",
+    intensity: str = "float",
+) -> Path:
+    """Write a run folder whose generator has starting weights, for slices of up to 32 pixels."""
+    import torch
+
+    from petsynth.config import config_to_toml, parse_config
+    from petsynth.io.atomic import write_json, write_text
+    from petsynth.models.registry import build_generator
+    from petsynth.training.model_file import write_model
+    from petsynth.training.run_folder import identify_data
+
+    config = parse_config(
+        {
+            "system": system,
+            "seed": seed,
+            "data": {"canvas": 32, "planes": planes, "intensity": intensity},
+            "generator": {"filters": 4, "levels": 3, "dropout_levels": 2},
+        }
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        generator = build_generator(config.system, **vars(config.generator))
+    write_text(folder / "config.toml", config_to_toml(config))
+    data = PreparedData(prepared)
+    write_model(folder / "model.safetensors", generator, config, data, steps=0)
+    write_json(folder / "data.json", identify_data(data))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return three run folders: the axial system from two seeds, and the augmented one."""
+    folder = tmp_path_factory.mktemp("runs")
+    planes = ("axial", "coronal", "sagittal")
+    return [
+        make_run(folder / "axial-0", tiny_prepared),
+        make_run(folder / "axial-1", tiny_prepared, seed=1),
+        make_run(
+            folder / "augmented",
+            tiny_prepared,
+            planes,
+            system="pix2pix-augmented",
+            intensity="uint8-jpeg",
+        ),
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_evaluation(
+    tiny_prepared: Path, tiny_runs: list[Path], tmp_path_factory: pytest.TempPathFactory
+):
+    """Return the evaluation of `tiny_runs` on the two test subjects of `tiny_prepared`."""
+    from petsynth.evaluation.cohort import evaluate
+    from petsynth.evaluation.measures import Ruler
+    from petsynth.evaluation.models import load_models
+
+    data = PreparedData(tiny_prepared)
+    return evaluate(
+        load_models(tiny_runs, data, "test"),
+        data,
+        tmp_path_factory.mktemp("predicted"),
+        ruler=Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
+    )
+
+
+@pytest.fixture
+def make_prepared() -> Callable[..., Path]:
+    """Return the function that writes prepared data of phantoms: see `write_phantoms`."""
+    return write_phantoms
+
+
+def write_phantoms(
     folder: Path,
     split: dict[str, int],
     *,

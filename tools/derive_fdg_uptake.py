@@ -2,12 +2,14 @@
 
 Run once by a developer, with the normative data (FDG-NeuroSegmenter, MIT licence) at hand:
 
-    python tools/derive_fdg_uptake.py ../shared/data/fdg-normative/cn_regional_uptake.csv
+    python tools/derive_fdg_uptake.py ../shared/data/fdg-normative/cn_regional_uptake.csv \\
+        ../shared/data/ixi
 
 The measured values (537 cognitively normal adults, relative to the pons) hold what the
-scanner's blur mixed into each region. They are unmixed with the geometric transfer matrix of
-six people of the embedded cohort; white matter was not measured and is set so that cortex has
-3.5 times its uptake.
+scanner's blur mixed into each region. They are unmixed by least squares with the geometric
+transfer matrices of six people of the embedded cohort and of six labelled real T1s, so that
+painting either kind and blurring it gives back what was measured. White matter was not measured
+and is set so that cortex has 3.5 times its uptake.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import pandas as pd
 from scipy.optimize import lsq_linear
 
 from petsynth.simulation.embedded import make_embedded_anatomy
+from petsynth.simulation.labelled import find_labelled_scans, make_labelled_anatomy
 from petsynth.simulation.regions import CODES, REGIONS, codes_of_tissue
 from petsynth.simulation.scanner import FWHM_MM
 from petsynth.simulation.transfer import transfer_matrix
@@ -27,6 +30,7 @@ from petsynth.simulation.transfer import transfer_matrix
 GREY_TO_WHITE = 3.5
 FLUID = 0.08
 FACTORS = 5
+PEOPLE = 6
 NAMES = {
     "superior_frontal_gyrus": "superior_frontal",
     "orbitofrontal_cortex": "orbitofrontal",
@@ -52,11 +56,11 @@ HEADER = """# Source: FDG-NeuroSegmenter, cn_regional_uptake.csv (NM-Radiopharma
 """
 
 
-def main(path: str) -> None:
+def main(path: str, labelled: str) -> None:
     """Write the table into the package."""
     people = read_people(path)
     measured = people.mean()
-    solved = unmix(measured)
+    solved = unmix(measured, transfer_matrices(labelled))
     residual, loadings = factorise((people / measured - 1).to_numpy())
     table = pd.DataFrame({"region": people.columns, "measured": measured.to_numpy()})
     table["before_blur"] = [solved[CODES[name]] for name in people.columns]
@@ -96,23 +100,34 @@ def read_people(path: str) -> pd.DataFrame:
     return people.rename(columns=renamed).assign(cerebellar_cortex=cerebellum)
 
 
-def unmix(measured: pd.Series) -> np.ndarray:
+def transfer_matrices(labelled: str) -> list[np.ndarray]:
+    """Return the mean transfer matrix of each kind of anatomy."""
+    generators = [np.random.default_rng([7, number]) for number in range(PEOPLE)]
+    embedded = [make_embedded_anatomy(generator, 2.0, 0.0) for generator in generators]
+    scans = find_labelled_scans(labelled)
+    real = [make_labelled_anatomy(scan, 0.0) for scan in scans[:: len(scans) // PEOPLE][:PEOPLE]]
+    return [
+        np.mean([transfer_matrix(anatomy, FWHM_MM) for anatomy in kind], axis=0)
+        for kind in (embedded, real)
+    ]
+
+
+def unmix(measured: pd.Series, matrices: list[np.ndarray]) -> np.ndarray:
     """Solve for the uptake before blur, by region code."""
-    people = [make_embedded_anatomy(np.random.default_rng([7, k]), 2.0, 0.0) for k in range(6)]
-    matrix = np.mean([transfer_matrix(anatomy, FWHM_MM) for anatomy in people], axis=0)
     codes = [CODES[name] for name in measured.index]
     cortex = [code for code in codes if code in codes_of_tissue("cortex")]
-    rows, values = [matrix[code] for code in codes], list(measured)
-    for kinds, ratio in (("white_matter", GREY_TO_WHITE), ("cerebellar_white_matter", 3.0)):
+    rows = [matrix[code] for matrix in matrices for code in codes]
+    values = list(measured) * len(matrices)
+    for name, ratio in (("white_matter", GREY_TO_WHITE), ("cerebellar_white_matter", 3.0)):
         row = np.zeros(len(REGIONS))
-        grey = cortex if kinds == "white_matter" else [CODES["cerebellar_cortex"]]
+        grey = cortex if name == "white_matter" else [CODES["cerebellar_cortex"]]
         row[grey] = 1 / len(grey) / ratio
-        row[CODES[kinds]] = -1
-        rows.append(row)
+        row[CODES[name]] = -1
+        rows.append(10 * row)
         values.append(0.0)
     for code in codes_of_tissue("csf"):
-        rows.append(np.eye(len(REGIONS))[code])
-        values.append(FLUID)
+        rows.append(10 * np.eye(len(REGIONS))[code])
+        values.append(10 * FLUID)
     solved = lsq_linear(np.array(rows), np.array(values), bounds=(0, 4)).x
     return solved
 
@@ -127,4 +142,4 @@ def factorise(relative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -221,6 +221,11 @@ def _check_consistency(config: Config, source: str) -> None:
             f"data.canvas is {config.data.canvas}, not divisible by "
             f"2**generator.levels = {2**config.generator.levels}"
         )
+    if config.data.canvas // 2**config.discriminator.layers < 3:
+        mistakes.append(
+            f"data.canvas {config.data.canvas} is too small for discriminator.layers "
+            f"{config.discriminator.layers}: no patch would be left to judge"
+        )
     if not config.data.planes or len(set(config.data.planes)) < len(config.data.planes):
         mistakes.append("data.planes must name at least one plane, each once")
     if config.generator.dropout_levels >= config.generator.levels:
@@ -233,9 +238,20 @@ def _describe(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "unexpected_keyword_argument":
         return f"{where}: {item['msg'].lower()}, got {item['input']!r}"
-    close = difflib.get_close_matches(where, known_keys(), n=1, cutoff=0.5)
+    return describe_unknown_key(where)
+
+
+def describe_unknown_key(key: str) -> str:
+    """Say that there is no such key, and name the closest one.
+
+    Examples
+    --------
+    >>> describe_unknown_key("training.epoch")
+    "unknown key 'training.epoch' (did you mean 'training.epochs'?)"
+    """
+    close = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
     hint = f" (did you mean '{close[0]}'?)" if close else f"; known keys: {', '.join(known_keys())}"
-    return f"unknown key '{where}'{hint}"
+    return f"unknown key '{key}'{hint}"
 
 
 def known_keys(kind: Any = Config, prefix: str = "") -> list[str]:

@@ -103,6 +103,6 @@ def test_levels_and_values_undo_each_other(scheme):
 
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="known: offset, literal, linear"):
-        Tokens("ofset")
+        Tokens("shifted")
     with pytest.raises(ValueError, match="wrong order"):
         Tokens("linear", lowest=1.0, highest=-1.0)

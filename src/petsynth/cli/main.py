@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -83,6 +84,9 @@ def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
         return _say(verb, "terminated; no half-written file was left", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
         return _say(verb, "interrupted; no half-written file was left", 128 + signal.SIGINT)
+    except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (PetsynthError, OSError, MemoryError) as error:
         if debug:
             raise
@@ -120,10 +124,13 @@ def _warnings_as_lines(debug: bool) -> Iterator[None]:
             warnings.simplefilter("ignore")
         warnings.simplefilter("always", PetsynthWarning)
         show_before = warnings.showwarning
+        shown = set()
 
         def show(message, category, filename, lineno, file=None, line=None):
             if issubclass(category, PetsynthWarning):
-                print(f"petsynth: warning: {message}", file=sys.stderr)
+                if str(message) not in shown:
+                    print(f"petsynth: warning: {message}", file=sys.stderr)
+                shown.add(str(message))
             else:
                 show_before(message, category, filename, lineno, file, line)
 

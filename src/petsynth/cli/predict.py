@@ -79,7 +79,6 @@ def run(args: Args) -> None:
     failed = []
     with Progress("predicting", total=len(args.t1) * args.samples) as progress:
         for number, t1 in enumerate(args.t1):
-            done = number * args.samples
             try:
                 say(f"{t1} -> {_predict_one(args, model, number, progress)}")
             except (InputError, RegistrationError) as error:
@@ -87,7 +86,7 @@ def run(args: Args) -> None:
                     raise
                 say(f"petsynth predict: error: {error}")
                 failed.append(str(t1))
-            progress.advance(done + args.samples - progress.done)
+                progress.advance((number + 1) * args.samples - progress.done)
     if failed:
         raise InputError(
             f"{len(failed)} of {len(args.t1)} T1s could not be used, the others are finished: "

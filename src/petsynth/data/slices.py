@@ -24,6 +24,7 @@ from torch.utils.data import Dataset, Sampler
 
 from petsynth.data.jpeg import round_trip
 from petsynth.data.scale import to_network
+from petsynth.errors import ConfigError
 from petsynth.slicing import AXIS, Plane, place_on_canvas, take_slices
 from petsynth.volume import Grid
 
@@ -73,7 +74,9 @@ class SliceDataset(Dataset):
     Raises
     ------
     ValueError
-        If there are no subjects or planes, or a slice is larger than the canvas.
+        If there are no subjects or planes.
+    ConfigError
+        If a slice is larger than the canvas.
     """
 
     def __init__(
@@ -89,13 +92,7 @@ class SliceDataset(Dataset):
     ):
         if not participants or not planes:
             raise ValueError("a slice dataset needs at least one subject and one plane")
-        for plane in planes:
-            largest = max(size for axis, size in enumerate(scans.grid.shape) if axis != AXIS[plane])
-            if largest > canvas:
-                raise ValueError(
-                    f"{plane} slices with a side of {largest} do not fit a canvas of {canvas} "
-                    "pixels; set data.canvas"
-                )
+        check_canvas(scans.grid.shape, planes, canvas)
         self.scans = scans
         self.participants = tuple(participants)
         self.planes = tuple(planes)
@@ -145,6 +142,17 @@ class SliceDataset(Dataset):
         return torch.from_numpy(place_on_canvas(image_HW[np.newaxis], self.canvas, AIR))
 
 
+def check_canvas(shape: tuple[int, int, int], planes: Sequence[Plane], canvas: int) -> None:
+    """Raise ConfigError if slices of an (X, Y, Z) grid do not fit the canvas."""
+    for plane in planes:
+        largest = max(size for axis, size in enumerate(shape) if axis != AXIS[plane])
+        if largest > canvas:
+            raise ConfigError(
+                f"data.canvas of {canvas} pixels is too small: {plane} slices of these data have "
+                f"a side of {largest}"
+            )
+
+
 class EpochBatches(Sampler[list[SliceKey]]):
     """Batches of slice keys, epoch after epoch, from any step on.
 
@@ -155,13 +163,11 @@ class EpochBatches(Sampler[list[SliceKey]]):
     slices : int
         Number of slices of an epoch.
     batch_size : int
-        Slices per batch, over all processes.
+        Slices per batch.
     seed : int
         Decides the order.
     start, stop : int
         First step, and the one after the last; steps count through all epochs.
-    rank, processes : int
-        Of a batch, process ``rank`` of ``processes`` gets every so-manieth slice.
 
     Examples
     --------
@@ -174,24 +180,12 @@ class EpochBatches(Sampler[list[SliceKey]]):
     True
     """
 
-    def __init__(
-        self,
-        slices: int,
-        batch_size: int,
-        *,
-        seed: int,
-        start: int,
-        stop: int,
-        rank: int = 0,
-        processes: int = 1,
-    ):
+    def __init__(self, slices: int, batch_size: int, *, seed: int, start: int, stop: int):
         self.slices = slices
         self.batch_size = batch_size
         self.seed = seed
         self.start = start
         self.stop = stop
-        self.rank = rank
-        self.processes = processes
 
     def __len__(self) -> int:
         return max(self.stop - self.start, 0)
@@ -205,7 +199,7 @@ class EpochBatches(Sampler[list[SliceKey]]):
                 random = np.random.default_rng((self.seed, epoch, _ORDER_STREAM))
                 order = random.permutation(self.slices).tolist()
             batch = order[place * self.batch_size : (place + 1) * self.batch_size]
-            yield [(epoch, index) for index in batch[self.rank :: self.processes]]
+            yield [(epoch, index) for index in batch]
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:

@@ -17,6 +17,7 @@ from torch import nn
 from petsynth.config import Config, config_hash, load_config
 from petsynth.errors import RunError
 from petsynth.models.checkpoint import load_weights, read_metadata
+from petsynth.models.layers import lay_channels_last
 from petsynth.models.registry import build_generator
 from petsynth.volume import Grid
 
@@ -75,6 +76,11 @@ class Run:
         return bool(self.metadata["simulated"])
 
     @property
+    def preparation(self) -> dict[str, Any]:
+        """How the training T1s were prepared; see `petsynth.preprocessing.subject.Steps`."""
+        return dict(self.metadata.get("preparation", {}))
+
+    @property
     def grid(self) -> Grid:
         """The grid on which it was trained."""
         x, y, z = (int(size) for size in self.metadata["grid"]["shape"])
@@ -116,6 +122,7 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
         )
     generator = build_generator(config.system, **vars(config.generator))
     load_weights(folder / WEIGHTS, generator)
+    lay_channels_last(generator)
     place = torch.device(device)
     return Run(folder, generator.to(place).eval(), config, metadata, place)
 

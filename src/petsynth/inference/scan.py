@@ -71,7 +71,7 @@ def predict_scan(
     batch_size: int = 8,
     on_sample: Callable[[], None] = lambda: None,
 ) -> ScanPrediction:
-    """Infer the synthetic PET of one T1 file.
+    """Infer the synthetic PET of one T1 file, prepared as the model's training T1s were.
 
     Parameters
     ----------
@@ -92,8 +92,13 @@ def predict_scan(
     RegistrationError
         If the brain cannot be aligned to MNI axes.
     """
-    brain = None if mask is None else read_volume(mask)
-    prepared = prepare_t1(read_volume(t1), run.grid, brain)
+    prepared = prepare_t1(
+        read_volume(t1),
+        run.grid,
+        None if mask is None else read_volume(mask),
+        method=run.preparation.get("brain_mask", "auto"),
+        bias_field=run.preparation.get("bias_field", False),
+    )
     prediction = synthesise(
         run,
         prepared.mri,

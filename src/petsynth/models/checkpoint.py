@@ -1,7 +1,8 @@
 """A network's weights in one file, with what is needed to use them.
 
 The format is safetensors: plain tensors and text, nothing that could run code on loading.
-Each metadata value is JSON.
+The metadata are one JSON object under one key, since safetensors writes keys in no fixed
+order and the same weights should give the same file.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from torch import nn
 
 from petsynth.errors import RunError
 
+_KEY = "petsynth"
+
 
 def save_weights(path: str | Path, network: nn.Module, metadata: dict[str, Any]) -> None:
     """Write a network's weights and metadata to ``path`` (not atomically: see `io.atomic`)."""
     tensors = {name: weight.contiguous().cpu() for name, weight in network.state_dict().items()}
-    text = {key: json.dumps(value) for key, value in metadata.items()}
+    text = {_KEY: json.dumps(metadata)}
     Path(path).write_bytes(safetensors.torch.save(tensors, text))
 
 
@@ -51,8 +54,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     """
     _check_readable(path)
     with safetensors.safe_open(path, framework="numpy") as file:
-        text = file.metadata() or {}
-    return {key: json.loads(value) for key, value in text.items()}
+        return json.loads((file.metadata() or {}).get(_KEY, "{}"))
 
 
 def _check_readable(path: str | Path) -> None:

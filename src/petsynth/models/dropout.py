@@ -69,7 +69,7 @@ def _draw_mask(key: int, layer: int, shape: tuple[int, ...], share: float) -> np
     return kept.astype(np.float32) / np.float32(1 - share)
 
 
-def draw_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
+def draw_keys(seed: int, step: int, count: int) -> Tensor:
     """Derive the dropout keys of one training step.
 
     Parameters
@@ -79,22 +79,20 @@ def draw_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
     step : int
         Number of the training step.
     count : int
-        How many images this process trains on in the step.
-    first : int
-        Place of the first of them in the global batch.
+        How many images the batch has.
 
     Returns
     -------
     (count,) int64 tensor
-        Image i of the global batch has the key of (seed, step, i).
+        Image i of the batch has the key of (seed, step, i).
 
     Examples
     --------
-    >>> torch.equal(draw_keys(0, 5, 4)[2:], draw_keys(0, 5, 2, first=2))
+    >>> torch.equal(draw_keys(0, step=5, count=4)[:2], draw_keys(0, step=5, count=2))
     True
     """
     keys = [
         np.random.SeedSequence((seed, step, place)).generate_state(1, np.uint64)[0] >> np.uint64(1)
-        for place in range(first, first + count)
+        for place in range(count)
     ]
     return torch.from_numpy(np.array(keys, dtype=np.int64))

@@ -6,9 +6,26 @@ same kind of image in both.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from importlib import resources
 
+import numpy as np
+from scipy import ndimage
+
+from petsynth.io.nifti import read_volume
+from petsynth.preprocessing.bias_field import correct_bias_field, flatten
+from petsynth.preprocessing.brain_mask import BrainMask, Method, find_brain
+from petsynth.preprocessing.grid import bounding_grid, model_grid, resample, resample_mask
+from petsynth.preprocessing.intensity import scale_mri
+from petsynth.preprocessing.rigid import register_rigid
+from petsynth.preprocessing.transforms import centre_of_mass
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
+
+WORKING_MM = 2.0
+"""Voxel of the copies that registration works on."""
+MARGIN_MM = 8.0
+"""Width of the rim around the brain that is compared as well; its outline helps."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +43,7 @@ class PreparedT1:
     mask_source : str
         How the brain was found: ``"given"``, ``"skull-stripped"`` or ``"deepbet"``.
     template_score : float
-        How well the brain fits the template after alignment, see `prepare_t1`.
+        Mutual information of the brain and the template after alignment, in nats.
     """
 
     mri: FloatArray
@@ -36,6 +53,130 @@ class PreparedT1:
     template_score: float
 
 
-def prepare_t1(t1: Volume, grid: Grid, mask: Volume | None = None) -> PreparedT1:
-    """Bring one T1 onto the grid."""
-    raise NotImplementedError
+@dataclass(frozen=True)
+class AlignedT1:
+    """A T1 on its own voxels, with its way to MNI axes.
+
+    Parameters
+    ----------
+    t1 : Volume
+        As read, or without its bias field.
+    brain : BrainMask
+        On the T1's grid.
+    grid_to_t1 : (4, 4) float array
+        From the world of MNI axes (mm) to the T1's world (mm); rigid.
+    template_score : float
+        Mutual information of the brain and the template after alignment, in nats.
+    flat : Volume
+        The brain, evenly bright and coarse, for registration; see `flat_brain`.
+    """
+
+    t1: Volume
+    brain: BrainMask
+    grid_to_t1: FloatArray
+    template_score: float
+    flat: Volume
+
+    def on(self, grid: Grid) -> tuple[Volume, BoolArray]:
+        """Return the T1, in its own units, and the brain mask on a grid; one resampling each."""
+        mask = resample_mask(self.brain.mask, grid, self.grid_to_t1)
+        return resample(self.t1, grid, self.grid_to_t1), mask
+
+
+def prepare_t1(
+    t1: Volume,
+    grid: Grid,
+    mask: Volume | None = None,
+    *,
+    method: Method = "auto",
+    bias_field: bool = False,
+) -> PreparedT1:
+    """Bring one T1 onto the models' grid.
+
+    Parameters
+    ----------
+    t1 : Volume
+        (X, Y, Z), RAS+, any voxel size, head or skull-stripped brain.
+    grid : Grid
+        See `petsynth.preprocessing.grid.model_grid`.
+    mask : Volume, optional
+        Brain mask, on any grid in the T1's world; see `find_brain` for what happens without.
+    method : {"auto", "deepbet"}
+        How to find the brain without a mask.
+    bias_field : bool
+        Whether to correct it (not part of paper A).
+
+    Raises
+    ------
+    InputError
+        If there is no way to find the brain, or its mask is implausible.
+    RegistrationError
+        If the brain cannot be aligned.
+    """
+    aligned = align_t1(t1, mask, method=method, bias_field=bias_field)
+    on_grid, inside = aligned.on(grid)
+    return PreparedT1(
+        scale_mri(on_grid.data, inside),
+        inside,
+        aligned.grid_to_t1,
+        aligned.brain.source,
+        aligned.template_score,
+    )
+
+
+def align_t1(
+    t1: Volume,
+    mask: Volume | None = None,
+    *,
+    method: Method = "auto",
+    bias_field: bool = False,
+) -> AlignedT1:
+    """Find the brain of a T1 and turn it to MNI axes, without resampling; see `prepare_t1`.
+
+    The brain keeps its size: rigid, six parameters. Only the brain is compared, since the
+    template is a brain only (with the whole head the result ends centimetres away).
+
+    References
+    ----------
+    Ours; paper A aligns the two scans to each other only (section 2.2). Aligned axes give a
+    plane the same meaning in everyone.
+    """
+    brain = find_brain(t1, mask, method)
+    if bias_field:
+        t1 = correct_bias_field(t1, brain.mask)
+    template, around = template_brain()
+    flat = flat_brain(t1, brain.mask)
+    moving_centre = centre_of_mass(brain.mask)
+    alignment = register_rigid(template, around, flat, moving_centre)
+    return AlignedT1(t1, brain, alignment.fixed_to_moving, alignment.mutual_information, flat)
+
+
+def flat_brain(t1: Volume, mask: Volume) -> Volume:
+    """Return a T1's brain, evenly bright and 0 outside, coarse enough to be quick."""
+    voxel_mm = max(WORKING_MM, min(t1.grid.voxel_mm))
+    grid = bounding_grid(t1, voxel_mm)
+    inside = Volume(resample_mask(mask, grid), grid.affine)
+    return flatten(resample(t1, grid), inside)
+
+
+def grow(mask: Volume, margin_mm: float = MARGIN_MM) -> Volume:
+    """Return a mask widened by a margin."""
+    outside = ndimage.distance_transform_edt(np.logical_not(mask.data), mask.grid.voxel_mm)
+    return mask.with_data(outside <= margin_mm)
+
+
+@functools.cache
+def template_brain() -> tuple[Volume, Volume]:
+    """Return the template's flattened brain and the region to compare, at the working voxel.
+
+    References
+    ----------
+    Fonov et al., NeuroImage 54, 2011: ICBM152 2009a, the copy that nilearn ships. The file is
+    read directly, since importing nilearn's loader takes seconds in every process.
+    """
+    file = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
+    with resources.as_file(resources.files("nilearn") / "datasets" / "data" / file) as path:
+        head = read_volume(path)
+    grid = model_grid(WORKING_MM)
+    mask = Volume(resample_mask(head.with_data(head.data > 0), grid), grid.affine)
+    return flatten(resample(head, grid), mask), grow(mask)

@@ -75,25 +75,32 @@ def atrophy_displacement(growth: FloatField, fluid: FloatField, grid: Grid) -> F
         sample the healthy anatomy at. It scales linearly with severity.
     """
     balanced = growth - growth.sum() / max(float(fluid.sum()), 1.0) * fluid
-    potential = _solve_poisson(-balanced, grid.voxel_mm)
-    gradient = np.stack(
-        [
-            np.gradient(potential, edge, axis=axis)
-            for axis, edge in enumerate(grid.voxel_mm)
-            if potential.shape[axis] > 1
-        ]
-    )
+    gradient = _field_of_divergence(-balanced, grid.voxel_mm)
     directions = np.asarray(grid.affine)[:3, :3] / np.array(grid.voxel_mm)
-    return np.tensordot(directions.astype(np.float32), gradient.astype(np.float32), axes=1)
+    return np.tensordot(directions.astype(np.float32), gradient, axes=1)
 
 
-def _solve_poisson(divergence: FloatField, voxel_mm: tuple[float, float, float]) -> FloatField:
+def _field_of_divergence(
+    divergence: FloatField, voxel_mm: tuple[float, float, float]
+) -> FloatField:
+    """Return the gradient field with this divergence that does not flow through the borders.
+
+    Derivatives are taken of the cosine series itself: differences of neighbouring voxels would
+    lose what is as thin as the cortex.
+    """
     spectrum = fft.dctn(divergence, type=2)
-    wave = np.zeros(divergence.shape, np.float32)
-    for axis, (length, edge) in enumerate(zip(divergence.shape, voxel_mm, strict=True)):
-        frequency = (2 * np.cos(np.pi * np.arange(length) / length) - 2) / edge**2
-        wave = wave + np.expand_dims(frequency, [a for a in range(3) if a != axis])
-    wave.flat[0] = 1.0
-    spectrum /= wave
-    spectrum.flat[0] = 0.0
-    return fft.idctn(spectrum, type=2).astype(np.float32)
+    waves = [
+        np.expand_dims(np.pi * np.arange(length) / (length * edge), [b for b in range(3) if b != a])
+        for a, (length, edge) in enumerate(zip(divergence.shape, voxel_mm, strict=True))
+    ]
+    laplacian = -(waves[0] ** 2 + waves[1] ** 2 + waves[2] ** 2)
+    laplacian.flat[0] = 1.0  # the mean, which has no part in a gradient
+    potential = spectrum / laplacian
+    potential.flat[0] = 0.0
+    parts = []
+    for axis, wave in enumerate(waves):
+        # d/dx of cos(wx) is -w sin(wx): one place down in the table of sines
+        sines = np.roll(-wave * potential, -1, axis=axis)
+        part = fft.idst(sines, type=2, axis=axis)
+        parts.append(fft.idctn(part, type=2, axes=[b for b in range(3) if b != axis]))
+    return np.stack(parts).astype(np.float32)

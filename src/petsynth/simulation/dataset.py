@@ -43,8 +43,8 @@ _COLUMNS = {
 
 
 _DESCRIPTIONS = [
-    {"desc_id": "oracle", "description": "noise-free PET as far as the T1 determines it"},
-    {"desc_id": "brain", "description": "true brain mask"},
+    {"desc_id": "desc-oracle", "description": "noise-free PET as far as the T1 determines it"},
+    {"desc_id": "desc-brain", "description": "true brain mask"},
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -22,7 +23,7 @@ from petsynth.simulation.fields import (
 from petsynth.simulation.mri import acquire_t1
 from petsynth.simulation.regions import codes_of, codes_of_tissue
 from petsynth.simulation.template import Template, load_template, whole_tissue_codes
-from petsynth.volume import FloatArray, Volume
+from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 # Between people, brain size varies by about 4 % along each axis (Allen et al., NeuroImage 18,
 # 2003: brain volume varies by about 10 %). The other figures are design values: they make
@@ -35,6 +36,8 @@ _GYRAL_SCALE = (2.6, 9.0)
 """The same for gyri; along each axis."""
 _FOLDING = (0.9, 3.5)
 """Standard deviation (log odds of grey against fluid) and smoothness in mm of the cortex."""
+_SHARPNESS = 1.6
+"""Power that the template's probabilities are raised to."""
 
 
 def make_embedded_anatomy(
@@ -58,25 +61,38 @@ def make_embedded_anatomy(
     """
     template = load_template(voxel_mm)
     points = _template_points(generator, template, atrophy)
-    grey, white, texture = (
-        ndimage.map_coordinates(part, points, order=1)
-        for part in (template.grey, template.white, template.texture)
+    depth, cranium = (
+        ndimage.map_coordinates(distance, points, order=1, mode="nearest")
+        for distance in (template.depth, template.cranium)
     )
-    depth = ndimage.map_coordinates(template.depth, points, order=1, mode="nearest")
-    regions = ndimage.map_coordinates(template.regions, points, order=0)
     mask = depth < 0
-    grey, white = _fold_cortex(generator, template, grey, white, mask, atrophy)
-    own, beside = _share_out(grey, white, mask, regions)
-    signal, scalp = _t1_signal(generator, grey, white, texture, depth, regions)
-    mri = acquire_t1(generator, signal, template.grid)
-    return Anatomy(Volume(mri, template.grid.affine), mask, regions, own, beside, scalp)
+    inside = points[:, mask]  # the brain is a seventh of the volume: the rest is not sampled
+    tissue = np.stack(
+        [
+            ndimage.map_coordinates(part, inside, order=1)
+            for part in (template.grey, template.white, template.texture)
+        ]
+    )
+    regions = ndimage.map_coordinates(template.regions, inside, order=0)
+    grey, white = _fold_cortex(generator, template.grid, tissue[:2], mask, atrophy)
+    own, beside = _share_out(grey, white, regions)
+    signal, scalp = _head_signal(generator, depth, cranium)
+    signal[mask] = _brain_signal(grey, white, tissue[2], regions)
+    return Anatomy(
+        Volume(acquire_t1(generator, signal, template.grid), template.grid.affine),
+        mask,
+        _scatter(regions, mask),
+        _scatter(own, mask),
+        _scatter(beside, mask),
+        scalp,
+    )
 
 
 def _template_points(
     generator: np.random.Generator, template: Template, atrophy: float
 ) -> FloatField:
     """Return, for every voxel of the T1, the template's voxel indices to sample."""
-    lattice, factor = coarse_lattice(template.grid)
+    lattice, factor = coarse_lattice(template.grid, spacing_mm=5.0)
     points = apply_affine(_draw_affine(generator), world_points(lattice))
     velocity = sum(
         sd * random_field(generator, lattice, smoothness, components=3)
@@ -106,10 +122,9 @@ def _draw_affine(generator: np.random.Generator) -> FloatArray:
 
 def _fold_cortex(
     generator: np.random.Generator,
-    template: Template,
-    grey: FloatField,
-    white: FloatField,
-    mask: FloatField,
+    grid: Grid,
+    tissue: FloatField,
+    mask: BoolArray,
     atrophy: float,
 ) -> tuple[FloatField, FloatField]:
     """Sharpen the average tissue and give it sulci and gyri of its own.
@@ -118,47 +133,55 @@ def _fold_cortex(
     grey matter, white matter and fluid; atrophy shifts them towards fluid.
     """
     sd, smoothness = _FOLDING
-    lattice, factor = coarse_lattice(template.grid, spacing_mm=3.0)
-    odds = refine(
-        sd * random_field(generator, lattice, smoothness, components=2), factor, mask.shape
-    )
-    np.exp(odds, out=odds)
-    fluid = np.clip(1 - grey - white, 0, 1) * mask * (1 + 0.5 * atrophy)
-    grey, white, fluid = (part**1.6 for part in (grey, white, fluid))
-    white *= odds[0]
-    fluid *= odds[1]
-    total = grey + white + fluid
-    inside = mask / np.maximum(total, 1e-3)
-    return (grey * inside).astype(np.float32), (white * inside).astype(np.float32)
+    lattice, factor = coarse_lattice(grid, spacing_mm=3.0)
+    fields = sd * random_field(generator, lattice, smoothness, components=2)
+    odds = np.exp(refine(fields, factor, grid.shape)[:, mask])
+    grey, white = np.clip(tissue, 0, 1) ** _SHARPNESS
+    white = white * odds[0]
+    fluid = np.clip(1 - tissue.sum(axis=0), 0, 1) * (1 + 0.5 * atrophy)
+    fluid = fluid**_SHARPNESS * odds[1]
+    total = np.maximum(grey + white + fluid, 1e-3)
+    return grey / total, white / total
 
 
 def _share_out(
-    grey: FloatField, white: FloatField, mask: FloatField, regions: FloatField
+    grey: FloatField, white: FloatField, regions: NDArray[np.uint8]
 ) -> tuple[FloatField, FloatField]:
+    """Return the share of each voxel's own region, and of white matter beside it."""
     whole = whole_tissue_codes()[regions]
     cavity = np.isin(regions, codes_of_tissue("csf"))
-    own = np.where(cavity, mask - grey - white, grey + whole * white)
-    return np.clip(own, 0, 1).astype(np.float32), (white * (1 - whole)).astype(np.float32)
+    own = np.where(cavity, 1 - grey - white, grey + whole * white)
+    return np.clip(own, 0, 1), white * (1 - whole)
 
 
-def _t1_signal(
-    generator: np.random.Generator,
-    grey: FloatField,
-    white: FloatField,
-    texture: FloatField,
-    depth: FloatField,
-    regions: FloatField,
-) -> tuple[FloatField, FloatField]:
-    """Return the noise-free T1, white matter at about 1, and the share of scalp."""
-    skull = generator.uniform(5, 8)
-    scalp_end = skull + generator.uniform(4, 7)
-    scalp = np.clip(depth - skull, 0, 1) * np.clip(scalp_end - depth, 0, 1)
-    middle = (2.5 + skull) / 2
-    marrow = np.clip(1 - np.abs(depth - middle) / 1.5, 0, 1)
-    fluid = np.clip(3.0 - depth, 0, 1) * np.clip(1 - grey - white, 0, 1)
+def _brain_signal(
+    grey: FloatField, white: FloatField, texture: FloatField, regions: NDArray[np.uint8]
+) -> FloatField:
+    """Return the noise-free T1 inside the brain, white matter at about 1."""
+    fluid = np.clip(1 - grey - white, 0, 1)
     plexus = np.isin(regions, codes_of("choroid_plexus")) * fluid
-    signal = 0.62 * grey + white + 0.22 * fluid + 0.25 * plexus
-    inside = depth < 0
-    signal = np.where(inside, 0.75 * signal + 0.25 * 1.25 * texture, signal)
-    signal += generator.uniform(0.7, 1.1) * scalp + 0.35 * marrow * ~inside
+    contrast = white + 0.62 * grey + 0.22 * fluid + 0.25 * plexus
+    return 0.75 * contrast + 0.25 * 1.25 * texture
+
+
+def _head_signal(
+    generator: np.random.Generator, depth: FloatField, cranium: FloatField
+) -> tuple[FloatField, FloatField]:
+    """Return the noise-free T1 outside the brain, and the share of scalp.
+
+    From inside out: fluid, dark bone with brighter marrow in its middle, bright scalp, air.
+    """
+    bone, skin = 2.5, 2.5 + generator.uniform(4, 7)
+    surface = skin + generator.uniform(4, 7)
+    scalp = np.clip(cranium - skin, 0, 1) * np.clip(surface - cranium, 0, 1)
+    marrow = np.clip(1 - np.abs(cranium - (bone + skin) / 2) / 1.5, 0, 1)
+    fluid = np.clip(bone - np.minimum(cranium, depth), 0, 1)
+    signal = 0.22 * fluid + 0.35 * marrow + generator.uniform(0.7, 1.1) * scalp
     return signal.astype(np.float32), scalp.astype(np.float32)
+
+
+def _scatter(values: NDArray, mask: BoolArray) -> NDArray:
+    """Put values of the voxels of a mask back into a volume of zeros."""
+    volume = np.zeros(mask.shape, np.uint8 if values.dtype == np.uint8 else np.float32)
+    volume[mask] = values
+    return volume

@@ -111,7 +111,7 @@ def _noise_gain(sigma: float, length: int) -> float:
     return float(np.sqrt((smoothed**2).sum()))
 
 
-def exponentiate(velocity: FloatField, grid: Grid, squarings: int = 4) -> FloatField:
+def exponentiate(velocity: FloatField, grid: Grid, squarings: int = 3) -> FloatField:
     """Integrate a velocity field into a displacement that folds nothing.
 
     Parameters

@@ -16,10 +16,13 @@ from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.atrophy import atrophy_displacement, growth_per_code
 from petsynth.simulation.fields import FloatField, coarse_lattice, refine
 from petsynth.simulation.labels import detect_scheme, refine_regions, translate_labels
-from petsynth.simulation.regions import CODES, Scheme, codes_of, codes_of_tissue
+from petsynth.simulation.regions import Scheme, codes_of, codes_of_tissue
 from petsynth.volume import BoolArray, Grid, Volume
 
 T1_ENDINGS = ("_T1w.nii.gz", "_T1w.nii", "_T1.nii.gz", "_T1.nii")
+_GREY = codes_of_tissue("cortex", "cerebellum", "deep")
+_WHITE = codes_of_tissue("white")
+_PARENCHYMA = _GREY + _WHITE
 LABEL_ENDINGS = ("_dseg", "_seg", "_synthseg", "_aseg", "_aparc+aseg")
 
 
@@ -121,13 +124,14 @@ def make_labelled_anatomy(
     source = str(scan.labels)
     regions = translate_labels(labels, scheme or detect_scheme(labels, source), source)
     regions = refine_regions(regions, mri.grid)
+    points = None
     if atrophy > 0:
-        mri, regions = _shrink(mri, regions, atrophy)
-    mask = _brain_mask(regions, mri.grid)
-    own = (regions > 0).astype(np.float32)
-    return Anatomy(
-        mri, mask, regions, own, np.zeros_like(own), _soft_tissue(mri.data, mask, regions, mri.grid)
-    )
+        points = _healthy_points(regions, mri.grid, atrophy)
+        moved = ndimage.map_coordinates(mri.data, points, order=3, mode="nearest")
+        mri = mri.with_data(np.maximum(moved, mri.data.min()))
+    regions, own, white = _shares(regions, points)
+    mask = _brain_mask(regions, own, white, mri.grid)
+    return Anatomy(mri, mask, regions, own, white, _soft_tissue(mri, mask, own * ~mask))
 
 
 def _read_labels(path: Path) -> NDArray[np.int32]:
@@ -140,25 +144,45 @@ def _read_labels(path: Path) -> NDArray[np.int32]:
     return rounded
 
 
-def _shrink(
-    mri: Volume, regions: NDArray[np.uint8], atrophy: float
-) -> tuple[Volume, NDArray[np.uint8]]:
-    """Deform the T1 and its regions alike."""
-    lattice, factor = coarse_lattice(mri.grid, spacing_mm=4.0)
-    parenchyma = np.isin(regions, codes_of_tissue("cortex", "cerebellum", "deep", "white"))
-    fluid = _closed(parenchyma, mri.grid) & ~parenchyma
+def _healthy_points(regions: NDArray[np.uint8], grid: Grid, atrophy: float) -> FloatField:
+    """Return, for every voxel after the atrophy, the voxel indices where it stood before."""
+    lattice, factor = coarse_lattice(grid, spacing_mm=2.0)
+    parenchyma = np.isin(regions, _PARENCHYMA)
+    fluid = _closed(parenchyma, grid) & ~parenchyma
     fluid &= ~np.isin(regions, codes_of("ventricle", "choroid_plexus"))
     growth, outer = (
         _lattice_means(values.astype(np.float32), factor, lattice)
         for values in (growth_per_code()[regions], fluid)
     )
     displacement = np.float32(atrophy) * atrophy_displacement(growth, outer, lattice)
-    to_index = np.linalg.inv(mri.affine[:3, :3]).astype(np.float32)
-    shift = refine(np.tensordot(to_index, displacement, axes=1), factor, mri.grid.shape)
-    points = np.indices(mri.grid.shape, dtype=np.float32) + shift
-    image = ndimage.map_coordinates(mri.data, points, order=1, mode="nearest")
+    to_index = np.linalg.inv(grid.affine[:3, :3]).astype(np.float32)
+    shift = refine(np.tensordot(to_index, displacement, axes=1), factor, grid.shape)
+    return np.indices(grid.shape, dtype=np.float32) + shift
+
+
+def _shares(
+    regions: NDArray[np.uint8], points: FloatField | None
+) -> tuple[NDArray[np.uint8], FloatField, FloatField]:
+    """Return region codes, the share of each voxel's region and that of white matter beside it.
+
+    Where the anatomy is deformed, tissue moves by less than a voxel at most places; the shares
+    follow that, labels alone would not.
+    """
+    white = np.isin(regions, _WHITE).astype(np.float32)
+    grey = np.isin(regions, _GREY).astype(np.float32)
+    if points is None:
+        return regions, (regions > 0) - white, white
+    white_share, grey_share = (
+        ndimage.map_coordinates(part, points, order=1, mode="nearest") for part in (white, grey)
+    )
     moved = ndimage.map_coordinates(regions, points, order=0, mode="nearest")
-    return mri.with_data(image), moved
+    beside = ndimage.maximum_filter(np.where(np.isin(moved, _GREY), moved, 0), size=3)
+    partial = (grey_share > 0) & (beside > 0) & ~np.isin(moved, _GREY)
+    codes = np.where(partial, beside, moved)
+    fluid_share = (codes > 0) - grey_share - white_share
+    is_fluid = np.isin(codes, codes_of_tissue("csf"))
+    own = np.where(is_fluid, fluid_share, np.where(np.isin(codes, _GREY), grey_share, 0))
+    return codes, np.clip(own, 0, 1).astype(np.float32), white_share
 
 
 def _lattice_means(values: FloatField, factor: int, lattice: Grid) -> FloatField:
@@ -174,17 +198,17 @@ def _closed(parenchyma: BoolArray, grid: Grid) -> BoolArray:
     return closed[inner, inner, inner]
 
 
-def _brain_mask(regions: NDArray[np.uint8], grid: Grid) -> BoolArray:
+def _brain_mask(
+    regions: NDArray[np.uint8], own: FloatField, white: FloatField, grid: Grid
+) -> BoolArray:
     """Return the brain with its ventricles and sulci, without the fluid around it."""
-    parenchyma = np.isin(regions, codes_of_tissue("cortex", "cerebellum", "deep", "white"))
+    tissue = white + own * np.isin(regions, _GREY)
     cavity = np.isin(regions, codes_of("ventricle", "choroid_plexus"))
-    return _closed(parenchyma | cavity, grid)
+    return _closed((tissue > 0.5) | cavity, grid)
 
 
-def _soft_tissue(
-    mri: FloatField, mask: BoolArray, regions: NDArray[np.uint8], grid: Grid
-) -> FloatField:
+def _soft_tissue(mri: Volume, mask: BoolArray, labelled: FloatField) -> FloatField:
     """Return the share of bright tissue outside the brain, from the T1's own intensities."""
-    grey = np.median(mri[regions == CODES["thalamus_left"]]) if mask.any() else 1.0
-    near = ndimage.binary_dilation(mask, iterations=max(1, round(3 / min(grid.voxel_mm))))
-    return (np.clip(mri / grey - 0.3, 0, 1) * ~near).astype(np.float32)
+    bright = max(float(np.percentile(mri.data[mask], 50)), 1e-6)
+    near = ndimage.binary_dilation(mask, iterations=max(1, round(3 / min(mri.grid.voxel_mm))))
+    return (np.clip(mri.data / bright - 0.3, 0, 1) * ~near * (labelled == 0)).astype(np.float32)

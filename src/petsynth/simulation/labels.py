@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.errors import InputError
-from petsynth.simulation.fields import FloatField, apply_affine
+from petsynth.simulation.fields import apply_affine
 from petsynth.simulation.regions import (
     CODES,
     REGIONS,
@@ -25,7 +25,7 @@ from petsynth.simulation.regions import (
     nearest_cortical_region,
 )
 from petsynth.simulation.template import load_template
-from petsynth.volume import FloatArray, Grid
+from petsynth.volume import BoolArray, FloatArray, Grid
 
 SCHEMES: tuple[Scheme, ...] = ("muse", "freesurfer")
 
@@ -162,7 +162,7 @@ def landmark_affine(regions: NDArray[np.uint8], grid: Grid) -> FloatArray:
 
 
 def _centres(
-    regions: NDArray[np.uint8], grid: Grid, codes: list[int], where: FloatField | None = None
+    regions: NDArray[np.uint8], grid: Grid, codes: list[int], where: BoolArray | None = None
 ) -> dict[int, FloatArray]:
     """Return the world coordinates of the middle of each region that is there."""
     kept = regions if where is None else np.where(where, regions, 0)

@@ -18,8 +18,13 @@ from typing import Literal
 
 import numpy as np
 
+from petsynth.simulation.randomness import generator_for
+
 Tracer = Literal["FDG", "AV45", "AV1451"]
 Diagnosis = Literal["CN", "AD"]
+
+UNKNOWN = "n/a"
+"""What BIDS tables say where nothing is known."""
 
 SHARED_WEIGHT = 0.6
 """Weight of the severity that atrophy and uptake have in common; the rest is their own."""
@@ -87,7 +92,7 @@ def draw_participant(
     tracer: Tracer,
     label: str,
     *,
-    original_id: str = "n/a",
+    original_id: str = UNKNOWN,
     age: float | None = None,
     sex: str | None = None,
 ) -> Participant:
@@ -106,9 +111,10 @@ def draw_participant(
     original_id : str
         Name of the T1 that the anatomy comes from.
     age, sex : optional
-        Of the real person, where the anatomy is one; drawn otherwise.
+        Of the real person where the anatomy is one, NaN and ``n/a`` if unknown; drawn if not
+        given.
     """
-    generator = np.random.default_rng([seed, index, 0])
+    generator = generator_for(seed, index, "participant")
     diagnosis: Diagnosis = "AD" if index % 2 else "CN"
     drawn_age = float(np.clip(generator.normal(75, 7), 55, 92))
     drawn_sex = "F" if generator.random() < 0.5 else "M"
@@ -127,7 +133,7 @@ def draw_participant(
         label=label,
         original_id=original_id,
         age=round(drawn_age if age is None else age, 1),
-        sex=sex or drawn_sex,
+        sex=drawn_sex if sex is None else sex,
         diagnosis=diagnosis,
         mmse=int(np.clip(round(mmse), 0, 30)),
         severity=round(severity, 3),

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from petsynth.io.nifti import read_volume
 from petsynth.simulation.atrophy import atrophy_displacement, growth_per_code
-from petsynth.simulation.fields import FloatField, coarse_lattice, world_points
+from petsynth.simulation.fields import FloatField, coarse_lattice, refine, world_points
 from petsynth.simulation.regions import (
     CODES,
     REGIONS,
@@ -34,6 +34,9 @@ from petsynth.volume import BoolArray, Grid
 
 HEAD_BOX_MM = ((-100.0, 100.0), (-136.0, 104.0), (-92.0, 114.0))
 """Part of MNI space that the template covers, with room for the head around the brain."""
+
+_CLOSING_MM = 25.0
+"""Hollows of the brain narrower than twice this are bridged by the skull."""
 
 _DEEP = (
     "thalamus",
@@ -62,6 +65,8 @@ class Template:
         The template's T1, 0 to 1.
     depth : (X, Y, Z) float32 array
         Distance from the brain's surface in mm, negative inside.
+    cranium : (X, Y, Z) float32 array
+        Distance from the brain's smooth envelope in mm, negative inside; bone follows it.
     regions : (X, Y, Z) uint8 array
         Region code of each voxel's tissue that is not white matter.
     atrophy : (3, x, y, z) float32 array
@@ -75,6 +80,7 @@ class Template:
     white: FloatField
     texture: FloatField
     depth: FloatField
+    cranium: FloatField
     regions: NDArray[np.uint8]
     atrophy: FloatField
     lattice: Grid
@@ -114,6 +120,7 @@ def load_template(voxel_mm: float) -> Template:
         white,
         texture,
         depth,
+        _cranium(mask, grid),
         regions,
         atrophy_displacement(growth, fluid, lattice),
         lattice,
@@ -146,6 +153,20 @@ def _signed_distance(mask: BoolArray, voxel_mm: float) -> FloatField:
     outside = ndimage.distance_transform_edt(~mask, sampling=voxel_mm)
     inside = ndimage.distance_transform_edt(mask, sampling=voxel_mm)
     return np.where(mask, voxel_mm / 2 - inside, outside - voxel_mm / 2).astype(np.float32)
+
+
+def _cranium(mask: BoolArray, grid: Grid) -> FloatField:
+    """Return the distance from the mask closed over all its hollows, on a lattice of 3 mm."""
+    lattice, factor = coarse_lattice(grid, spacing_mm=3.0)
+    taken = mask[::factor, ::factor, ::factor]
+    coarse = np.pad(taken, [(0, n - m) for n, m in zip(lattice.shape, taken.shape, strict=True)])
+    edge = lattice.voxel_mm[0]
+    margin = round(_CLOSING_MM / edge) + 1
+    wide = np.pad(coarse, margin)
+    grown = ndimage.distance_transform_edt(~wide, sampling=edge) < _CLOSING_MM
+    closed = ndimage.distance_transform_edt(grown, sampling=edge) > _CLOSING_MM
+    inner = slice(margin, -margin)
+    return refine(_signed_distance(closed[inner, inner, inner], edge), factor, grid.shape)
 
 
 def _parcellate(

@@ -16,7 +16,10 @@ from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.fields import FloatField
 from petsynth.simulation.participants import Participant, Tracer
 from petsynth.simulation.regions import CODES, REGIONS, codes_of, read_packaged_table
+from petsynth.volume import FloatArray
 
+FACTOR_LIMIT = 2.5
+"""Common factors are cut off here, in standard deviations, so that no scan is absurd."""
 FOCAL_COUNT = 2.0
 """Mean number of focal changes that no T1 shows (Poisson)."""
 FOCAL_CHANGE = (-0.30, 0.15)
@@ -47,22 +50,23 @@ class TracerModel:
         SUVR of the soft tissue outside the brain.
     """
 
-    mean: FloatField
-    loadings: FloatField
-    residual: FloatField
-    disease: FloatField
-    onset: FloatField
-    drift: FloatField
+    mean: FloatArray
+    loadings: FloatArray
+    residual: FloatArray
+    disease: FloatArray
+    onset: FloatArray
+    drift: FloatArray
     scalp: float
 
-    def expected(self, burden: float) -> FloatField:
+    def expected(self, burden: float) -> FloatArray:
         """Return the mean uptake of people with this burden, shape (R,)."""
         reached = np.clip((burden - self.onset) / (1 - self.onset), 0, 1)
         return self.mean * (1 + reached * self.disease)
 
-    def draw(self, generator: np.random.Generator, burden: float) -> FloatField:
+    def draw(self, generator: np.random.Generator, burden: float) -> FloatArray:
         """Draw one person's uptake, shape (R,)."""
-        common = self.loadings @ generator.standard_normal(self.loadings.shape[1])
+        factors = generator.standard_normal(self.loadings.shape[1])
+        common = self.loadings @ np.clip(factors, -FACTOR_LIMIT, FACTOR_LIMIT)
         own = self.residual * generator.standard_normal(len(self.residual))
         return self.expected(burden) * np.maximum(1 + common + own, 0.2)
 
@@ -74,7 +78,10 @@ def tracer_model(tracer: Tracer) -> TracerModel:
     rows = {row["region"]: row for row in table[table["tracer"] == tracer].to_dict("records")}
     columns = {
         name: np.array(
-            [float(rows[region.kind][name]) if code else 0.0 for code, region in enumerate(REGIONS)]
+            [
+                _number(rows[region.kind][name]) if code else 0.0
+                for code, region in enumerate(REGIONS)
+            ]
         )
         for name in ("mean", "disease", "onset", "drift", "residual")
     }
@@ -84,20 +91,24 @@ def tracer_model(tracer: Tracer) -> TracerModel:
     return TracerModel(loadings=loadings, scalp=float(rows["scalp"]["mean"]), **columns)
 
 
-def _apply_normative(columns: dict[str, FloatField]) -> FloatField:
+def _number(cell: object) -> float:
+    """Return a cell's number; an empty one is left for the normative table to fill."""
+    return float(str(cell)) if cell != "" else float("nan")
+
+
+def _apply_normative(columns: dict[str, FloatArray]) -> FloatArray:
     """Put the measured regions' figures in place; return their factors."""
-    table = read_packaged_table("fdg_normative.csv").set_index("region")
-    factors = [name for name in table if name.startswith("factor")]
-    loadings = np.zeros((len(REGIONS), len(factors)))
-    for name, row in table.iterrows():
-        code = CODES[str(name)]
-        loadings[code] = row[factors]
-        columns["residual"][code] = row["residual"]
-        columns["mean"][code] = row["before_blur"]
+    table = read_packaged_table("fdg_normative.csv")
+    codes = [CODES[name] for name in table["region"]]
+    columns["mean"][codes] = table["before_blur"]
+    columns["residual"][codes] = table["residual"]
+    factors = table.filter(like="factor").to_numpy()
+    loadings = np.zeros((len(REGIONS), factors.shape[1]))
+    loadings[codes] = factors
     return loadings
 
 
-def _generic_loadings() -> FloatField:
+def _generic_loadings() -> FloatArray:
     """Return two factors for tracers without normative data: all tissue, and white matter."""
     loadings = np.zeros((len(REGIONS), 2))
     loadings[1:, 0] = 0.05
@@ -105,7 +116,7 @@ def _generic_loadings() -> FloatField:
     return loadings
 
 
-def paint(anatomy: Anatomy, uptake: FloatField, scalp: float) -> FloatField:
+def paint(anatomy: Anatomy, uptake: FloatArray, scalp: float) -> FloatField:
     """Give every voxel its tissue's uptake.
 
     Parameters
@@ -124,7 +135,9 @@ def paint(anatomy: Anatomy, uptake: FloatField, scalp: float) -> FloatField:
     """
     values = uptake.astype(np.float32)
     beside = np.full(len(REGIONS), values[CODES["white_matter"]], np.float32)
-    beside[CODES["cerebellar_cortex"]] = values[CODES["cerebellar_white_matter"]]
+    beside[codes_of("cerebellar_cortex", "cerebellar_white_matter")] = values[
+        CODES["cerebellar_white_matter"]
+    ]
     image = values[anatomy.regions] * anatomy.own
     image += beside[anatomy.regions] * anatomy.white
     image += values[CODES["fluid"]] * anatomy.fluid

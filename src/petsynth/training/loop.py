@@ -70,8 +70,11 @@ def train(
     OutputError, RunError
         If the folder is taken, or belongs to another run.
     TrainingError
-        If a loss or weight is no longer finite; the last checkpoint stays.
+        If there is no such device; or if a loss or weight is no longer finite, and then the last
+        checkpoint stays.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("torch finds no CUDA device here; use --device cpu")
     torch.set_num_threads(min(threads or os.cpu_count() or 1, os.cpu_count() or 1))
     dataset = _training_slices(config, data)
     folder = open_run(run, config, data, resume=resume, overwrite=overwrite)
@@ -130,8 +133,9 @@ class _Training:
         self.log = CsvLog(folder.train_log, TRAIN_COLUMNS, state.step)
         self.board = TensorBoardLog(folder.root, state.step)
         self.validation: dict[str, float] = {}
-        self.validates = bool(data.participants("validation"))
-        self.validation_log = CsvLog(folder.validation_log, VALIDATION_COLUMNS, state.step)
+        self.validation_log: CsvLog | None = None
+        if data.participants("validation"):
+            self.validation_log = CsvLog(folder.validation_log, VALIDATION_COLUMNS, state.step)
 
     def run(self) -> None:
         """Train until the last step."""
@@ -197,8 +201,8 @@ class _Training:
     def _finish_epoch(self) -> None:
         training, last = self.config.training, self.state.step == self.steps
         generator = self.state.players.generator
-        if self.validates and (last or self.epoch % training.validate_every == 0):
-            self._validate()
+        if self.validation_log and (last or self.epoch % training.validate_every == 0):
+            self._validate(self.validation_log)
         write_model(self.folder.model, generator, self.config, self.data, self.state.step)
         write_card(
             self.folder.card,
@@ -217,12 +221,12 @@ class _Training:
                 picture, generator, self.data, self.config, self.fabric.device, title=title
             )
 
-    def _validate(self) -> None:
+    def _validate(self, log: CsvLog) -> None:
         state = self.state
         self.validation = validate(
             state.players.generator, self.data, self.config, self.fabric.device
         )
-        self.validation_log.append({"step": state.step, "epoch": self.epoch, **self.validation})
+        log.append({"step": state.step, "epoch": self.epoch, **self.validation})
         self.board.add("validation", self.validation, state.step)
         if self.validation["brain_mae"] < state.best_mae:
             state.best_mae = self.validation["brain_mae"]

@@ -60,6 +60,7 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
             "affine": np.asarray(data.grid.affine, dtype=float).tolist(),
         },
         "simulated": data.simulated,
+        "preparation": data.description.get("steps", {}),
         "training_subjects": len(data.participants("train")),
     }
 

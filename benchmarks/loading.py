@@ -1,0 +1,127 @@
+"""Are slices read faster than the networks consume them, and does memory stay level?
+
+For the small and the paper's axial configuration: slices per second that one process reads
+from prepared arrays (memory-mapped, shuffled, mirrored, through JPEG where configured), and
+slices per second that the training step consumes on this machine. Then the peak memory of a
+process that reads all slices of 4 and of 64 subjects. The arrays are random numbers, which no
+cache compresses. Prints one JSON object as its last line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch.utils.data import DataLoader
+
+from petsynth.config import Config, load_config
+from petsynth.data.prepared import PreparedData, write_array, write_description
+from petsynth.data.slices import EpochBatches, SliceDataset
+from petsynth.io.atomic import write_text
+from petsynth.models.dropout import draw_keys
+from petsynth.preprocessing.grid import model_grid
+from petsynth.training.pix2pix import build_players, train_step
+
+CONFIGS = {"small": ("small/pix2pix-axial.toml", 3.0), "paper": ("pix2pix-axial.toml", 1.5)}
+SECONDS = 8.0
+"""How long each speed is measured."""
+SUBJECTS = (4, 64)
+
+
+def write_random(folder: Path, voxel_mm: float, subjects: int) -> PreparedData:
+    """Write prepared data of random numbers."""
+    random, grid = np.random.default_rng(0), model_grid(voxel_mm)
+    names = [f"sub-{number:03}" for number in range(1, subjects + 1)]
+    for name in names:
+        write_array(folder, name, "mri", random.random(grid.shape, dtype=np.float32) * 2 - 1)
+        write_array(folder, name, "pet", random.random(grid.shape, dtype=np.float32) * 2)
+    rows = [f"{name}\ttrain\tCN\n" for name in names]
+    write_text(folder / "split.tsv", "participant_id\tsplit\tdiagnosis\n" + "".join(rows))
+    write_description(
+        folder, grid, tracer="FDG", unit="SUVR", frames=1, pet_scale=2.0, simulated=True
+    )
+    return PreparedData(folder)
+
+
+def loader(config: Config, data: PreparedData, steps: int) -> DataLoader:
+    """Return what training reads from, without worker processes."""
+    slices = SliceDataset(
+        data,
+        data.participants("train"),
+        planes=config.data.planes,
+        canvas=config.data.canvas,
+        intensity=config.data.intensity,
+        flip=config.data.flip,
+    )
+    order = EpochBatches(len(slices), config.training.batch_size, seed=0, start=0, stop=steps)
+    return DataLoader(slices, batch_sampler=order)
+
+
+def read_speed(config: Config, data: PreparedData) -> float:
+    """Return slices per second, read by one process."""
+    count, start = 0, time.perf_counter()
+    for mri, _ in loader(config, data, steps=10**9):
+        count += len(mri)
+        if time.perf_counter() - start > SECONDS:
+            break
+    return count / (time.perf_counter() - start)
+
+
+def training_speed(config: Config) -> float:
+    """Return slices per second that the training step consumes."""
+    fabric = Fabric(accelerator="cpu", devices=1)
+    players = build_players(config, fabric)
+    batch, side = config.training.batch_size, config.data.canvas
+    pair = (torch.rand(batch, 1, side, side) * 2 - 1, torch.rand(batch, 1, side, side) * 2 - 1)
+    train_step(players, fabric, config, pair, draw_keys(0, 0, batch))
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < SECONDS:
+        steps += 1
+        train_step(players, fabric, config, pair, draw_keys(0, steps, batch))
+    return steps * batch / (time.perf_counter() - start)
+
+
+def peak_mib(folder: Path) -> float:
+    """Return the peak memory of a process of its own that reads all slices once."""
+    command = [sys.executable, __file__, str(folder)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def read_all(folder: Path) -> None:
+    """Read all slices of prepared data, and print this process's peak memory in MiB."""
+    config, data = load_config(CONFIGS["small"][0]), PreparedData(folder)
+    slices = len(data.participants("train")) * data.grid.shape[2]
+    for _ in loader(config, data, steps=slices // config.training.batch_size):
+        pass
+    # getrusage would count what the parent had in memory when it started this process.
+    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(int(peak) / 1024)
+
+
+def main() -> None:
+    result: dict[str, object] = {"threads": torch.get_num_threads()}
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, (file, voxel_mm) in CONFIGS.items():
+            config = load_config(file)
+            data = write_random(Path(temporary) / name, voxel_mm, subjects=12)
+            read, consumed = read_speed(config, data), training_speed(config)
+            result[f"{name}_slices_read_per_second"] = round(read, 1)
+            result[f"{name}_slices_consumed_per_second"] = round(consumed, 2)
+            result[f"{name}_read_over_consumed"] = round(read / consumed, 1)
+        for subjects in SUBJECTS:
+            folder = Path(temporary) / str(subjects)
+            write_random(folder, CONFIGS["small"][1], subjects)
+            result[f"peak_mib_{subjects}_subjects"] = round(peak_mib(folder), 1)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    read_all(Path(sys.argv[1])) if len(sys.argv) > 1 else main()

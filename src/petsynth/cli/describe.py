@@ -1,0 +1,91 @@
+"""``petsynth describe``: what a configuration means, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from petsynth.cli.overrides import load_with_overrides, print_keys, split_overrides
+
+DESCRIPTION = """Show a configuration's parameters, receptive field, shapes, memory for training
+and steps per epoch."""
+
+
+@dataclass(frozen=True)
+class Args:
+    """Options of ``petsynth describe``."""
+
+    config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
+    """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
+    data: Path | None = None
+    """Prepared data, for the number of steps; default: paper A's 12 training subjects."""
+    json: bool = False
+    """Print JSON on stdout instead of a table."""
+    overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
+    """Configuration keys given on the command line, as typed."""
+
+
+def parse(argv: list[str]) -> Args:
+    """Read the command line after ``petsynth describe``."""
+    own = {field.name for field in dataclasses.fields(Args)}
+    rest, overrides = split_overrides(argv, own)
+    try:
+        args = tyro.cli(Args, args=rest, prog="petsynth describe", description=DESCRIPTION)
+    except SystemExit:
+        if {"-h", "--help"} & set(argv):
+            print_keys("describe")
+        raise
+    return dataclasses.replace(args, overrides=tuple(overrides))
+
+
+def run(args: Args) -> None:
+    """Print the description.
+
+    Raises
+    ------
+    PetsynthError
+        If configuration or data cannot be used.
+    """
+    config = load_with_overrides(args.config, list(args.overrides))
+    from petsynth.data.prepared import PreparedData
+    from petsynth.training.estimate import estimate
+
+    if args.data is None:
+        content = estimate(config)
+    else:
+        data = PreparedData(args.data)
+        subjects = len(data.participants("train"))
+        content = estimate(config, grid_shape=data.grid.shape, subjects=subjects)
+    print(json.dumps(content, indent=2) if args.json else _table(content))
+
+
+def _table(content: dict[str, Any]) -> str:
+    generator, discriminator = content["generator"], content["discriminator"]
+    training, memory = content["training"], content["memory"]
+    rows = [
+        ("system", f"{content['system']}, configuration {content['config_hash']}"),
+        ("generator", f"{generator['parameters']:,} parameters"),
+        ("  slices in, out", f"{_shape(generator['input_shape'])} -> "
+                             f"{_shape(generator['output_shape'])}"),
+        ("discriminator", f"{discriminator['parameters']:,} parameters"),
+        ("  receptive field", f"{discriminator['receptive_field']} pixels"),
+        ("  slices in, out", f"2 x {_shape(generator['input_shape'])} -> "
+                             f"{_shape(discriminator['output_shape'])}"),
+        ("training", f"{training['subjects']} subjects of {_shape(training['grid_shape'])} voxels, "
+                     f"{' + '.join(training['planes'])}"),
+        ("  per epoch", f"{training['slices_per_epoch']:,} slices, "
+                        f"{training['steps_per_epoch']:,} steps of batch {training['batch_size']}"),
+        ("  in all", f"{training['steps']:,} steps"),
+        ("memory", f"about {memory['total_gib']} GiB to train"),
+        ("", memory["definition"]),
+    ]  # fmt: skip
+    return "\n".join(f"{name:<20}{value}" for name, value in rows)
+
+
+def _shape(sizes: list[int]) -> str:
+    return " x ".join(map(str, sizes))

@@ -1,0 +1,118 @@
+"""``petsynth evaluate``: how good trained models are, against baselines.
+
+Predicts every test subject with every run, measures the predictions on the middle axial slice
+(paper A), on the whole volume and inside the brain, does the same with baselines and controls,
+and writes metrics.tsv, summary.json, comparisons.json, figures/*.png and report.html.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Args:
+    """Options of ``petsynth evaluate``."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run folders of petsynth train, to be compared in one table."""
+    data: Path
+    """Prepared data that the runs were trained on."""
+    out: Path
+    """Folder for tables, figures and report; made if missing."""
+    split: Literal["test", "validation"] = "test"
+    """Which subjects are predicted."""
+    margin: tuple[str, ...] = ()
+    """Largest difference between models that counts as none, as MEASURE=VALUE, for example
+    ssim=0.01 psnr=0.5; set it before you look."""
+    data_range: float | None = None
+    """Data range of PSNR, SSIM and NRMSE for volume and brain, in PET units; if left out, fixed
+    per tracer for SUVR, else the training set's PET scale."""
+    seed: int = 0
+    """Chooses dropout draws, tissue samples and bootstrap resamples."""
+    batch_size: int = 8
+    """Slices at once; changes speed and memory, not the result."""
+    threads: int | None = None
+    """CPU threads; all cores if left out, and never more."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, ...; auto: the GPU if there is one."""
+    overwrite: bool = False
+    """Replace an earlier evaluation in the same folder."""
+
+
+def parse(argv: list[str]) -> Args:
+    """Read the command line after ``petsynth evaluate``."""
+    return tyro.cli(Args, args=argv, prog="petsynth evaluate", description=__doc__)
+
+
+def run(args: Args) -> None:
+    """Evaluate and report.
+
+    Raises
+    ------
+    ArgumentError
+        If an option has an impossible value.
+    InputError, RunError, SplitError
+        If data or a run cannot be used, or do not belong together.
+    OutputError
+        If the folder holds something already.
+    """
+    import tempfile
+
+    from petsynth.data.prepared import PreparedData
+    from petsynth.evaluation.cohort import evaluate
+    from petsynth.evaluation.comparison import parse_margins
+    from petsynth.evaluation.measures import Ruler, choose_range
+    from petsynth.evaluation.models import load_models
+    from petsynth.inference.device import choose_device
+    from petsynth.progress import say
+    from petsynth.report.folder import make_room, write_evaluation
+    from petsynth.report.table1 import format_table1
+
+    _check_arguments(args)
+    margins = parse_margins(args.margin)
+    device = choose_device(args.device, args.threads)
+    data = PreparedData(args.data)
+    models = load_models(args.runs, data, args.split, device)
+    scale = data.pet_scale
+    ruler = Ruler(
+        scale, choose_range(data.tracer, data.unit, scale, args.data_range), data.unit, data.tracer
+    )
+    make_room(args.out, overwrite=args.overwrite)
+    with tempfile.TemporaryDirectory(prefix=".tmp-predictions-", dir=args.out) as scratch:
+        evaluation = evaluate(
+            models,
+            data,
+            Path(scratch),
+            ruler=ruler,
+            split=args.split,
+            seed=args.seed,
+            batch_size=args.batch_size,
+            threads=_threads(args.threads),
+        )
+    statements = write_evaluation(evaluation, args.out, margins)
+    print(format_table1(evaluation))
+    print("\n".join(f"- {statement}" for statement in statements))
+    say(f"report: {args.out / 'report.html'}")
+
+
+def _check_arguments(args: Args) -> None:
+    from petsynth.errors import ArgumentError
+
+    if args.batch_size < 1:
+        raise ArgumentError(f"--batch-size {args.batch_size}: must be 1 or more")
+    if args.seed < 0:
+        raise ArgumentError(f"--seed {args.seed}: must be 0 or more")
+    if args.data_range is not None and not 0 < args.data_range < float("inf"):
+        raise ArgumentError(f"--data-range {args.data_range}: must be positive and finite")
+
+
+def _threads(wanted: int | None) -> int:
+    import os
+
+    cores = os.cpu_count() or 1
+    return min(wanted or cores, cores)

@@ -1,0 +1,115 @@
+"""Configuration keys on the command line: ``--training.epochs 3`` over a TOML file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tyro
+
+from petsynth.config import Config, describe_unknown_key, known_keys, parse_config, read_toml
+from petsynth.errors import ConfigError
+
+
+def split_overrides(argv: list[str], own: set[str]) -> tuple[list[str], list[str]]:
+    """Separate a verb's own options from configuration keys.
+
+    Parameters
+    ----------
+    argv : list of str
+        As typed after the verb.
+    own : set of str
+        The verb's own option names, which win over configuration keys of the same name.
+
+    Returns
+    -------
+    rest, overrides : lists of str
+        An option with a dot in its name, or with that of a key, is an override; so are the
+        values after it: one, or as many as are no options for a key that takes several.
+
+    Examples
+    --------
+    >>> split_overrides(["c.toml", "--training.epochs", "3", "--out", "run"], {"out"})
+    (['c.toml', '--out', 'run'], ['--training.epochs', '3'])
+    """
+    rest: list[str] = []
+    overrides: list[str] = []
+    tokens = list(argv)
+    while tokens:
+        token = tokens.pop(0)
+        key = _key(token)
+        if not token.startswith("--") or not _is_override(key, own):
+            rest.append(token)
+            continue
+        overrides.append(token)
+        several = key in _SEVERAL
+        if "=" in token:
+            continue
+        while tokens and not tokens[0].startswith("--"):
+            overrides.append(tokens.pop(0))
+            if not several:
+                break
+    return rest, overrides
+
+
+def load_with_overrides(path: str, overrides: list[str], seed: int | None = None) -> Config:
+    """Read a configuration and put the command line's values over it.
+
+    Parameters
+    ----------
+    path : str
+        TOML file, or the name of a shipped one.
+    overrides : list of str
+        As `split_overrides` returned them.
+    seed : int, optional
+        In place of the file's.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As `petsynth.config.load_config`; an unknown key's message names the closest known one.
+    """
+    content = read_toml(path)
+    parse_config(content, source=path)
+    pairs = _pairs(overrides)
+    unknown = [describe_unknown_key(key) for key, _ in pairs if key not in known_keys()]
+    if unknown:
+        raise ConfigError("command line: " + "; ".join(unknown))
+    for key, value in pairs:
+        table, _, name = key.rpartition(".")
+        target = content.setdefault(table, {}) if table else content
+        target[name] = value
+    if seed is not None:
+        content["seed"] = seed
+    return parse_config(content, source="command line")
+
+
+def print_keys(verb: str) -> None:
+    """Print every configuration key with its type, default and meaning."""
+    print("\nEvery key of the configuration can be given as an option, too:\n")
+    parser = tyro.extras.get_parser(Config, prog=f"petsynth {verb}", config=_PLAIN)
+    print(parser.format_help())
+
+
+_SEVERAL = ("data.planes",)
+_PLAIN = (tyro.conf.FlagConversionOff,)
+
+
+def _key(token: str) -> str:
+    return token.removeprefix("--").partition("=")[0].replace("-", "_")
+
+
+def _is_override(key: str, own: set[str]) -> bool:
+    return key not in own and ("." in key or key in known_keys())
+
+
+def _pairs(overrides: list[str]) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    tokens = list(overrides)
+    while tokens:
+        token = tokens.pop(0)
+        key, equals, value = _key(token), *token.partition("=")[1:]
+        values = [value] if equals else []
+        while tokens and not tokens[0].startswith("--"):
+            values.append(tokens.pop(0))
+        pairs.append((key, values if key in _SEVERAL else " ".join(values)))
+    return pairs

@@ -1,0 +1,93 @@
+"""Whose folder is it: take one for prepared data, or refuse."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from petsynth.data.dataset_files import DATASET_FILES
+from petsynth.data.subject_files import read_record
+from petsynth.errors import OutputError
+from petsynth.io.atomic import write_json
+
+
+def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    """Make a folder of prepared data, or continue one of the same settings.
+
+    Parameters
+    ----------
+    out : Path
+        Where prepared data are to stand.
+    bids : Path
+        The dataset that they are made from.
+    settings : dict
+        What all subjects have in common; kept in ``arrays/settings.json``.
+    overwrite : bool
+        Whether earlier prepared data are removed first, and a folder that holds something else
+        is used all the same. Nothing but prepared data is ever removed.
+
+    Raises
+    ------
+    OutputError
+        If the folder is a file, is or holds the source dataset or another dataset, holds
+        something else, or was prepared in another way.
+    """
+    here, source = out.resolve(), bids.resolve()
+    if here == source or here in source.parents:
+        raise OutputError(f"{out}: is or contains the source dataset; choose another output folder")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; choose another output folder")
+    held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    before = _read_settings(out)
+    if held and before is None:
+        if (out / "dataset_description.json").exists():
+            raise OutputError(f"{out}: holds another dataset; choose another output folder")
+        if not overwrite:
+            raise OutputError(
+                f"{out}: holds {', '.join(held[:3])}, which is no prepared data; choose another "
+                "output folder, or give --overwrite to write beside it"
+            )
+    if before is not None and overwrite:
+        _remove_prepared(out)
+    elif before is not None and before != settings:
+        changed = [name for name in settings if before.get(name) != settings[name]]
+        raise OutputError(
+            f"{out}: was prepared with another {' and '.join(changed) or 'set of options'}; "
+            "choose another output folder, or give --overwrite to prepare anew"
+        )
+    write_json(_settings_path(out), settings)
+
+
+def _settings_path(out: Path) -> Path:
+    return out / "arrays" / "settings.json"
+
+
+def _read_settings(out: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(_settings_path(out).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _remove_prepared(out: Path) -> None:
+    """Remove what the records name, the arrays and the dataset's own files; nothing else."""
+    for path in sorted((out / "arrays").glob("sub-*.json")):
+        record = read_record(out, path.stem)
+        for name in record.files if record is not None else []:
+            (out / name).unlink(missing_ok=True)
+        for folder in ("anat", "pet", "figures", "."):
+            _remove_if_empty(out / path.stem / folder)
+    for name in DATASET_FILES:
+        (out / name).unlink(missing_ok=True)
+    for name in ("arrays", "slices"):
+        shutil.rmtree(out / name, ignore_errors=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.resolve().rmdir()

@@ -1,0 +1,260 @@
+"""The files of one prepared subject: arrays, BIDS derivatives, picture and record.
+
+The record ``arrays/sub-001.json`` is written last. It says what the subject was made from and
+how, so that a later run knows whether it is finished.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from petsynth.data.prepared import array_path, write_array
+from petsynth.errors import InputError
+from petsynth.figures.overlay import draw_alignment
+from petsynth.figures.save import save_png
+from petsynth.io.atomic import write_json
+from petsynth.io.bids import pet_stem, read_sidecar, sidecar_path
+from petsynth.io.index import Scan
+from petsynth.io.nifti import write_volume
+from petsynth.preprocessing.pet import static
+from petsynth.preprocessing.subject import PreparedSubject, Steps
+from petsynth.volume import Volume
+
+SPACE = "aligned"
+SPATIAL_REFERENCE = (
+    "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym without "
+    "scaling; not in MNI space"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What is known of a finished subject.
+
+    Parameters
+    ----------
+    participant : str
+        With ``sub-``.
+    key : dict
+        Settings and input files (path, size, time of change) that it was made from.
+    files : list of str
+        What was written, relative to the folder of prepared data.
+    unit : str
+        Of the PET.
+    frames : int
+        Of the PET as stored.
+    qc : dict
+        A row of ``qc.tsv``.
+    """
+
+    participant: str
+    key: dict[str, Any]
+    files: list[str]
+    unit: str
+    frames: int
+    qc: dict[str, Any]
+
+
+def record_path(folder: str | Path, participant: str) -> Path:
+    """Return where a subject's record stands."""
+    return Path(folder) / "arrays" / f"{participant}.json"
+
+
+def read_record(folder: str | Path, participant: str) -> Record | None:
+    """Return a subject's record; None if there is none, or it is not one of this version."""
+    try:
+        content = json.loads(record_path(folder, participant).read_text(encoding="utf-8"))
+        return Record(**content)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def is_finished(folder: str | Path, record: Record | None, key: dict[str, Any]) -> bool:
+    """Whether a subject was made from the same files in the same way, and all of it is there."""
+    if record is None or record.key != key:
+        return False
+    return all((Path(folder) / name).exists() for name in record.files)
+
+
+def write_subject(
+    folder: str | Path,
+    scan: Scan,
+    subject: PreparedSubject,
+    steps: Steps,
+    key: dict[str, Any],
+    *,
+    simulated: bool = False,
+) -> Record:
+    """Write everything of one subject.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the prepared data.
+    scan : Scan
+        Where it comes from.
+    subject : PreparedSubject
+        What is written.
+    steps : Steps
+        How it was made; the sidecars tell.
+    key : dict
+        See `Record`.
+    simulated : bool
+        Whether the scans are simulated; sidecars and picture then say so.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    root = Path(folder)
+    written = [
+        *_write_arrays(root, scan.participant, subject),
+        *_write_anat(root, scan, subject, steps, simulated),
+        *_write_pet(root, scan, subject, steps, simulated),
+        _write_picture(root, scan, subject, simulated),
+    ]
+    flags = "; ".join(subject.quality.flags) or "none"
+    qc = {
+        "participant_id": scan.participant,
+        "mask_source": subject.mask_source,
+        **{name: round(value, 4) for name, value in dataclasses.asdict(subject.quality).items()},
+        "flags": flags,
+    }
+    record = Record(
+        participant=scan.participant,
+        key=key,
+        files=[path.relative_to(root).as_posix() for path in written],
+        unit=subject.pet.unit,
+        frames=subject.pet.frames,
+        qc=qc,
+    )
+    write_json(record_path(root, scan.participant), dataclasses.asdict(record))
+    return record
+
+
+def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> list[Path]:
+    write_array(root, participant, "mri", subject.mri)
+    write_array(root, participant, "pet", subject.pet.data)
+    write_array(root, participant, "mask", subject.mask)
+    paths = [array_path(root, participant, kind) for kind in ("mri", "pet", "mask")]
+    if subject.oracle is not None:
+        write_array(root, participant, "oracle", static(subject.oracle).data)
+        paths.append(array_path(root, participant, "oracle"))
+    return paths
+
+
+def _write_anat(
+    root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
+) -> list[Path]:
+    stem = root / scan.participant / "anat" / f"{scan.participant}_space-{SPACE}"
+    t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
+    mask = Path(f"{stem}_desc-brain_mask.nii.gz")
+    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCE}
+    common |= {"Sources": [_source(scan, scan.t1)]} | ({"Simulated": True} if simulated else {})
+    write_volume(t1, subject.t1)
+    write_json(
+        sidecar_path(t1),
+        common
+        | {
+            "Description": "T1-weighted MRI, rigidly aligned to MNI axes and resampled once",
+            "SkullStripped": subject.mask_source == "skull-stripped",
+            "BiasFieldCorrected": steps.bias_field,
+        },
+    )
+    write_volume(mask, subject.t1.with_data(subject.mask), dtype=np.uint8)
+    write_json(
+        sidecar_path(mask),
+        common | {"Type": "Brain", "Description": f"Brain mask ({subject.mask_source})"},
+    )
+    transform = Path(f"{root / scan.participant / 'anat' / scan.participant}_from-{SPACE}_to-T1w")
+    xfm = transform.with_name(transform.name + "_mode-image_xfm.json")
+    _write_transform(xfm, subject.grid_to_t1, SPACE, "T1w")
+    return [t1, sidecar_path(t1), mask, sidecar_path(mask), xfm]
+
+
+def _write_pet(
+    root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
+) -> list[Path]:
+    stem = pet_stem(f"{scan.participant}_T1w.nii.gz", scan.tracer)
+    folder = root / scan.participant / "pet"
+    pet = folder / f"{stem}_space-{SPACE}_desc-preproc_pet.nii.gz"
+    write_volume(pet, subject.pet)
+    sidecar = _frame_times(read_sidecar(scan.pet), subject.pet) | {
+        "Description": "PET, rigidly aligned to the T1-weighted MRI and resampled once"
+        + (", mean over frames" if steps.frames == "mean" else ""),
+        "SpatialReference": SPATIAL_REFERENCE,
+        "SkullStripped": False,
+        "Units": subject.pet.unit,
+        "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],
+    }
+    write_json(sidecar_path(pet), sidecar | ({"Simulated": True} if simulated else {}))
+    xfm = folder / f"{stem}_from-T1w_to-pet_mode-image_xfm.json"
+    _write_transform(xfm, subject.t1_to_pet, "T1w", "pet")
+    return [pet, sidecar_path(pet), xfm]
+
+
+def _write_picture(root: Path, scan: Scan, subject: PreparedSubject, simulated: bool) -> Path:
+    path = root / scan.participant / "figures" / f"{scan.participant}_desc-alignment_pet.png"
+    quality = subject.quality
+    figure = draw_alignment(
+        subject.mri,
+        {
+            "as the file headers say": subject.unaligned_pet.data,
+            "registered": static(subject.pet).data,
+        },
+        subject.mask,
+        title=(
+            f"{scan.participant}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
+            f"{quality.pet_turn_degrees:.1f}°, detail agreement {quality.detail_agreement:.2f} "
+            f"(mirrored {quality.mirrored_agreement:.2f})"
+        ),
+        warning="; ".join(quality.flags),
+        simulated=simulated,
+    )
+    save_png(figure, path, dots_per_inch=100)
+    return path
+
+
+def _frame_times(sidecar: dict[str, Any], pet: Volume) -> dict[str, Any]:
+    """Return a raw PET's sidecar with the frame times of what is stored."""
+    starts, durations = sidecar.get("FrameTimesStart"), sidecar.get("FrameDuration")
+    if not isinstance(starts, list) or not isinstance(durations, list):
+        return sidecar
+    if len(starts) != len(durations) or len(starts) <= pet.frames:
+        return sidecar
+    end = max(start + duration for start, duration in zip(starts, durations, strict=True))
+    return sidecar | {"FrameTimesStart": [starts[0]], "FrameDuration": [end - starts[0]]}
+
+
+def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -> None:
+    meaning = f"maps world millimetres (RAS) of {source} to world millimetres (RAS) of {target}"
+    write_json(path, {"matrix": np.asarray(matrix).tolist(), "Description": meaning})
+
+
+def _source(scan: Scan, path: Path) -> str:
+    parts = path.parts
+    return "bids:raw:" + "/".join(parts[parts.index(scan.participant) :])
+
+
+def read_simulated(bids: str | Path) -> bool:
+    """Whether a dataset says that it is simulated.
+
+    Raises
+    ------
+    InputError
+        If its description is no JSON.
+    """
+    path = Path(bids) / "dataset_description.json"
+    if not path.exists():
+        return False
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
+    return isinstance(content, dict) and content.get("Simulated") is True

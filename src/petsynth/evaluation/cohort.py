@@ -1,0 +1,222 @@
+"""Measure models, baselines and controls on the subjects of one split.
+
+References
+----------
+Paper A, sections 2.5 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from petsynth.data.prepared import PreparedData, Split
+from petsynth.errors import InputError
+from petsynth.evaluation.baselines import between_subjects, pairs_of
+from petsynth.evaluation.measures import REGIONS, Ruler, Scores, measure
+from petsynth.evaluation.methods import (
+    BETWEEN_SUBJECTS,
+    Method,
+    baselines,
+    ceilings,
+    other_subjects_t1,
+    predict_all,
+)
+from petsynth.evaluation.models import Model
+from petsynth.progress import Progress
+
+
+@dataclass(frozen=True)
+class Example:
+    """The subject that the figures show, in PET units and the network's MRI units.
+
+    Parameters
+    ----------
+    participant : str
+        The test subject whose brain error, averaged over the models, is the median (the
+        better one of the two middle ones).
+    mri, pet : (X, Y, Z) array
+        T1 and real PET.
+    synthetic_pets : dict from str to (X, Y, Z) array
+        Each model's prediction.
+    """
+
+    participant: str
+    mri: NDArray
+    pet: NDArray
+    synthetic_pets: dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All measurements.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per subject and method: ``participant_id``, ``compared_with`` (the other subject
+        of the between-subject baseline), ``diagnosis``, ``method``, ``kind`` and a column
+        ``REGION_MEASURE`` for each measure; NaN where it was not measured.
+    methods : list of Method
+        In the order of the tables.
+    data : PreparedData
+        What was measured on.
+    participants : list of str
+        The subjects.
+    split : str
+        Their part of the split.
+    ruler : Ruler
+        Data ranges.
+    seed : int
+        Of dropout, tissue classes and bootstrap.
+    example : Example
+        For the figures.
+    """
+
+    table: pd.DataFrame
+    methods: list[Method]
+    data: PreparedData
+    participants: list[str]
+    split: Split
+    ruler: Ruler
+    seed: int
+    example: Example
+
+    def values(self, method: str, region: str, name: str) -> NDArray[np.float64]:
+        """Return a measure of one method, a value per subject (or pair), in table order."""
+        rows = self.table[self.table["method"] == method]
+        return rows[f"{region}_{name}"].to_numpy(dtype=float)
+
+    def of_kind(self, *kinds: str) -> list[Method]:
+        """Return the methods of some kinds, in order."""
+        return [method for method in self.methods if method.kind in kinds]
+
+
+def evaluate(
+    models: list[Model],
+    data: PreparedData,
+    scratch: Path,
+    *,
+    ruler: Ruler,
+    split: Split = "test",
+    seed: int = 0,
+    batch_size: int = 8,
+    threads: int = 1,
+) -> Evaluation:
+    """Predict and measure.
+
+    Parameters
+    ----------
+    models : list of Model
+        From `petsynth.evaluation.models.load_models`.
+    data : PreparedData
+        Training subjects for the baselines, ``split`` for everything else.
+    scratch : Path
+        An empty folder for predicted volumes, which may be removed afterwards.
+    ruler : Ruler
+        Data ranges.
+    split : {"test", "validation"}
+        Whom to predict.
+    seed : int
+        Chooses dropout draws and the voxels of the tissue classes.
+    batch_size : int
+        Slices at once; changes speed and memory, not the result.
+    threads : int
+        Methods measured side by side.
+
+    Raises
+    ------
+    InputError
+        If the split has no subjects, or fewer than two for training.
+    """
+    participants = data.participants(split)
+    if not participants:
+        raise InputError(f"{data.folder}: its split has no {split} subjects to evaluate on")
+    if len(data.participants("train")) < 2:
+        raise InputError(f"{data.folder}: the baselines need two training subjects or more")
+    predicted = predict_all(models, data, participants, scratch, seed=seed, batch_size=batch_size)
+    methods = predicted + baselines(data, seed)
+    if len(participants) > 1:
+        methods += [other_subjects_t1(method, participants) for method in predicted]
+    methods += ceilings(data, participants, models)
+    rows = [*_measure_subjects(methods, data, participants, ruler, threads)]
+    rows += _measure_pairs(methods, data, ruler)
+    table = _tabulate(rows, methods)
+    example = _choose_example(table, predicted, data)
+    return Evaluation(table, methods, data, participants, split, ruler, seed, example)
+
+
+def _measure_subjects(
+    methods: list[Method],
+    data: PreparedData,
+    participants: list[str],
+    ruler: Ruler,
+    threads: int,
+) -> Iterator[dict]:
+    total = len(participants) * sum(method.predict is not None for method in methods)
+    with Progress("measuring", total=total) as progress, ThreadPoolExecutor(threads) as pool:
+        for participant in participants:
+            pet, mask = np.asarray(data.static_pet(participant)), np.asarray(data.mask(participant))
+            jobs = {
+                method.name: pool.submit(measure, pet, method.predict(participant), mask, ruler)
+                for method in methods
+                if method.predict is not None
+            }
+            for name, job in jobs.items():
+                yield _row(data, participant, "n/a", name, job.result())
+                progress.advance(note=name)
+
+
+def _measure_pairs(methods: list[Method], data: PreparedData, ruler: Ruler) -> Iterator[dict]:
+    total = pairs_of(len(data.participants("train")))
+    with Progress(BETWEEN_SUBJECTS, total=total) as progress:
+        for participant, other, scores in between_subjects(data, ruler):
+            yield _row(data, participant, other, BETWEEN_SUBJECTS, scores)
+            progress.advance()
+
+
+def _row(data: PreparedData, participant: str, other: str, method: str, scores: Scores) -> dict:
+    return {
+        "participant_id": participant,
+        "compared_with": other,
+        "diagnosis": data.diagnosis(participant),
+        "method": method,
+        **{
+            f"{region}_{name}": scores[region][name] if region in scores else float("nan")
+            for region, names in REGIONS.items()
+            for name in names
+        },
+    }
+
+
+def _tabulate(rows: list[dict], methods: list[Method]) -> pd.DataFrame:
+    order = {method.name: number for number, method in enumerate(methods)}
+    table = pd.DataFrame(rows)
+    kinds = {method.name: method.kind for method in methods}
+    table.insert(4, "kind", table["method"].map(kinds))
+    return table.sort_values(
+        "method", key=lambda names: names.map(order), kind="stable", ignore_index=True
+    )
+
+
+def _choose_example(table: pd.DataFrame, predicted: list[Method], data: PreparedData) -> Example:
+    of_models = table[table["kind"] == "model"]
+    errors = of_models.groupby("participant_id", sort=False)["brain_mae"].mean()
+    participant = str(errors.sort_values(kind="stable").index[(len(errors) - 1) // 2])
+    synthetic_pets = {
+        method.name: np.array(method.predict(participant))
+        for method in predicted
+        if method.predict is not None
+    }
+    return Example(
+        participant,
+        np.array(data.mri(participant)),
+        np.array(data.static_pet(participant)),
+        synthetic_pets,
+    )

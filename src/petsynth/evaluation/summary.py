@@ -1,0 +1,110 @@
+"""The evaluation as files: ``metrics.tsv``, ``summary.json``, ``comparisons.json``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from petsynth.evaluation.cohort import Evaluation
+from petsynth.evaluation.comparison import Comparison, Verdict
+from petsynth.evaluation.measures import REGIONS, SUVR_RANGE
+from petsynth.evaluation.statistics import CONFIDENCE, RESAMPLES, describe
+from petsynth.metrics.image import ms_ssim_scales
+from petsynth.slicing import middle_slice
+
+
+def summarise(evaluation: Evaluation) -> dict[str, Any]:
+    """Return ``summary.json``.
+
+    Returns
+    -------
+    dict
+        ``methods``: name -> region -> measure -> mean, std, min, max, n;
+        ``definitions``: what each of these words means; ``simulated``: bool.
+    """
+    return {
+        "methods": {
+            method.name: _summarise_method(evaluation, method.name) for method in evaluation.methods
+        },
+        "definitions": define(evaluation),
+        "simulated": evaluation.data.simulated,
+    }
+
+
+def define(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the definition of everything that the tables name, as sentences."""
+    ruler, data = evaluation.ruler, evaluation.data
+    height, width = middle_slice(evaluation.example.pet).shape
+    scale, unit = f"{ruler.pet_scale:.6g}", ruler.unit
+    scale_definition = data.description.get("pet_scale_definition", "not stated")
+    return {
+        "subjects": f"{len(evaluation.participants)} {evaluation.split} subjects: "
+        f"{', '.join(evaluation.participants)}",
+        "tracer": ruler.tracer,
+        "unit": unit,
+        "grid": f"{' x '.join(map(str, data.grid.shape))} voxels of {data.grid.voxel_mm[0]:g} mm",
+        "middle_slice": f"axial slice with index N // 2 ({data.grid.shape[2] // 2}), {height} x "
+        f"{width} pixels, not on the network's canvas; both PETs in grey levels: 0 {unit} is 0, "
+        f"the training set's PET scale of {scale} {unit} is 255, values outside are clipped, none "
+        "are rounded; data range 255",
+        "axial_slices": "as middle_slice, for every axial slice that holds brain; the mean over "
+        "the subject's slices counts as one value",
+        "volume": f"all voxels, in {unit}, unclipped; {_range(evaluation)}",
+        "brain": f"voxels of the brain mask of the real PET's subject, in {unit}, unclipped; "
+        f"{_range(evaluation)}",
+        "pet_scale": f"{scale} {unit}: {scale_definition}",
+        "mse": "mean squared error, in grey levels squared",
+        "psnr": "peak signal-to-noise ratio, 10 log10(data range² / MSE), in dB",
+        "ssim": "structural similarity (Wang 2004): Gaussian window of standard deviation 1.5 "
+        "pixels cut off at 3.5 (11 pixels), K1 0.01, K2 0.03, population covariances; 2D in "
+        "slices, 3D in volumes; mean over pixels whose window lies inside the image, in the brain "
+        "the mean of the 3D map there",
+        "ms_ssim": f"multi-scale structural similarity (Wang 2003) with "
+        f"{ms_ssim_scales(data.grid.shape)} of 5 scales, as the smallest side allows, weights "
+        "scaled to a sum of 1",
+        "mae": f"mean absolute error, in {unit}",
+        "rmse": f"root of the mean squared error, in {unit}",
+        "nrmse": "RMSE divided by the data range",
+        "pearson_r": "Pearson's correlation over voxels",
+        "std": "sample standard deviation over subjects (n - 1); null for one",
+        "n": "number of subjects (pairs, for the between-subject baseline) with a finite value",
+        "interval": f"{CONFIDENCE:.0%} percentile bootstrap over subjects, paired, {RESAMPLES} "
+        f"resamples, seed {evaluation.seed}; runs that differ only in seed are resampled too",
+        "seed": str(evaluation.seed),
+        "example": f"{evaluation.example.participant}: the subject of the figures, whose brain "
+        "MAE averaged over models is the median",
+        "methods": {method.name: method.description for method in evaluation.methods},
+    }
+
+
+def report_comparisons(
+    verdicts: list[Verdict], comparisons: list[Comparison], statements: list[str]
+) -> dict[str, Any]:
+    """Return ``comparisons.json``: verdicts, differences with intervals, findings."""
+    return {
+        "against_baselines": [dataclasses.asdict(verdict) for verdict in verdicts],
+        "between_models": [dataclasses.asdict(comparison) for comparison in comparisons],
+        "statements": statements,
+    }
+
+
+def _summarise_method(evaluation: Evaluation, method: str) -> dict[str, dict[str, Any]]:
+    summary = {
+        region: {name: describe(evaluation.values(method, region, name)) for name in names}
+        for region, names in REGIONS.items()
+    }
+    return {
+        region: measures
+        for region, measures in summary.items()
+        if any(each["n"] for each in measures.values())
+    }
+
+
+def _range(evaluation: Evaluation) -> str:
+    ruler = evaluation.ruler
+    shown = f"data range {ruler.data_range:.6g} {ruler.unit}"
+    if ruler.data_range == ruler.pet_scale:
+        return f"{shown}, the training set's PET scale"
+    if ruler.data_range == SUVR_RANGE.get(ruler.tracer):
+        return f"{shown}, fixed for {ruler.tracer} in SUVR"
+    return f"{shown}, given on the command line"

@@ -1,0 +1,109 @@
+"""Box plots of several groups, one panel per measure: paper A's figure 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from petsynth.figures.panels import SIMULATED_LABEL
+
+_COLOURS = ("#4477aa", "#bbbbbb", "#ee8866", "#88aa55")
+_MANY_POINTS = 40
+
+
+@dataclass(frozen=True)
+class BoxPanel:
+    """One measure.
+
+    Parameters
+    ----------
+    title : str
+        With unit and direction, such as ``"PSNR (dB, larger is better)"``.
+    values : mapping from str to (N,) array
+        A box per name; every panel has the same names. Values that are not finite are left out.
+    """
+
+    title: str
+    values: Mapping[str, NDArray]
+
+
+def draw_boxplots(
+    panels: Sequence[BoxPanel],
+    kinds: Mapping[str, str],
+    *,
+    title: str = "",
+    simulated: bool = False,
+) -> Figure:
+    """Draw horizontal box plots that share their rows.
+
+    Parameters
+    ----------
+    panels : sequence of BoxPanel
+        From left to right.
+    kinds : mapping from str to str
+        Name of a box -> what it is; each kind has its colour.
+    title : str
+        Above everything.
+    simulated : bool
+        Whether the data are simulated; the figure then says so.
+
+    Returns
+    -------
+    Figure
+        Boxes from the first to the third quartile, a line at the median, whiskers to the
+        farthest value within 1.5 box lengths, a circle beyond; single values as dots where
+        there are few.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or no box.
+    """
+    names = list(panels[0].values) if panels else []
+    if not names:
+        raise ValueError("no boxes to draw")
+    colours = dict(zip(dict.fromkeys(kinds[name] for name in names), _COLOURS, strict=False))
+    width = 1.6 + 0.06 * max(map(len, names)) + 2.6 * len(panels)
+    figure = Figure(figsize=(width, 1.5 + 0.38 * len(names)), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, panel in zip(axes, panels, strict=True):
+        _draw_panel(ax, panel, [colours[kinds[name]] for name in names])
+    axes[0].set_yticks(range(1, len(names) + 1), names)
+    axes[0].invert_yaxis()
+    figure.legend(
+        handles=[Patch(facecolor=colour, label=kind) for kind, colour in colours.items()],
+        loc="outside lower right",
+        ncols=len(colours),
+        fontsize=8,
+        frameon=False,
+    )
+    figure.suptitle(title, fontsize=11)
+    if simulated:
+        figure.supxlabel(SIMULATED_LABEL, fontsize=9, color="firebrick")
+    return figure
+
+
+def _draw_panel(ax: Axes, panel: BoxPanel, colours: Sequence[str]) -> None:
+    finite = [values[np.isfinite(values)] for values in panel.values.values()]
+    drawn = ax.boxplot(
+        finite,
+        orientation="horizontal",
+        widths=0.6,
+        patch_artist=True,
+        medianprops={"color": "black"},
+        flierprops={"markersize": 3},
+    )
+    for colour, box in zip(colours, drawn["boxes"], strict=True):
+        box.set_facecolor(colour)
+    for row, numbers in enumerate(finite, start=1):
+        if len(numbers) <= _MANY_POINTS:
+            ax.plot(numbers, np.full(len(numbers), row), "k.", markersize=4, alpha=0.6)
+    ax.set_title(panel.title, fontsize=10)
+    ax.grid(axis="x", alpha=0.3)
+    ax.tick_params(labelsize=8)

@@ -1,0 +1,147 @@
+"""Where the brain is in a T1: a given mask, an already stripped image, or deepbet.
+
+References
+----------
+Fisch et al., "deepbet: Fast brain extraction of T1-weighted MRI using Convolutional Neural
+Networks", Computers in Biology and Medicine 179, 2024. Its weights come in its wheel, so nothing
+is downloaded. Paper A has no such step; ours, since the template is a brain only.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from petsynth.errors import InputError
+from petsynth.preprocessing.grid import resample_mask
+from petsynth.volume import Volume
+
+Method = Literal["auto", "deepbet"]
+
+STRIPPED_ZEROS = 0.4
+"""Share of exact zeros from which a T1 counts as skull-stripped."""
+_PLAUSIBLE_LITRES = (0.4, 2.5)
+
+
+@dataclass(frozen=True)
+class BrainMask:
+    """A brain mask and where it comes from.
+
+    Parameters
+    ----------
+    mask : Volume
+        (X, Y, Z) bool, on the T1's grid.
+    source : str
+        ``"given"``, ``"skull-stripped"`` or ``"deepbet"``.
+    """
+
+    mask: Volume
+    source: str
+
+
+def find_brain(t1: Volume, given: Volume | None = None, method: Method = "auto") -> BrainMask:
+    """Return the brain mask of a T1.
+
+    Parameters
+    ----------
+    t1 : Volume
+        (X, Y, Z), any unit.
+    given : Volume, optional
+        A mask to be used as it is; brought to the T1's grid where it lies on another.
+    method : {"auto", "deepbet"}
+        Without a given mask: ``"auto"`` takes the nonzero voxels of a skull-stripped T1 and
+        deepbet for any other.
+
+    Raises
+    ------
+    InputError
+        If deepbet is wanted and not installed, or the mask is implausibly small or large.
+    """
+    if given is not None:
+        same = given.grid.matches(t1.grid)
+        found = BrainMask(
+            t1.with_data(given.data > 0 if same else resample_mask(given, t1.grid)), "given"
+        )
+    elif method == "auto" and is_skull_stripped(t1):
+        found = BrainMask(t1.with_data(_solid(t1.data != 0)), "skull-stripped")
+    else:
+        found = BrainMask(t1.with_data(_deepbet(t1)), "deepbet")
+    litres = float(found.mask.data.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6)
+    low, high = _PLAUSIBLE_LITRES
+    if not low <= litres <= high:
+        raise InputError(
+            f"brain mask ({found.source}) holds {litres:.2f} litres, plausible are {low} to "
+            f"{high}: check the T1's voxel size, or give a mask with --masks"
+        )
+    return found
+
+
+def is_skull_stripped(t1: Volume) -> bool:
+    """Whether a T1 has a background of exact zeros around one object of brain size.
+
+    A defaced or noise-suppressed head has exact zeros too, but it is larger than a brain, or
+    has a scalp apart from it.
+    """
+    filled = t1.data != 0
+    if 1 - filled.mean() < STRIPPED_ZEROS:
+        return False
+    brain = _solid(filled)
+    litres = brain.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6
+    return bool(litres < 2.2 and (filled & ~brain).sum() < 0.05 * brain.sum())
+
+
+def otsu_threshold(values: NDArray, bins: int = 256) -> float:
+    """Return the intensity that best splits an image into a dark and a bright class.
+
+    References
+    ----------
+    Otsu, "A threshold selection method from gray-level histograms", IEEE TSMC 9(1), 1979.
+
+    Examples
+    --------
+    >>> 1 < otsu_threshold(np.array([0.0, 1.0, 1.0, 9.0, 10.0])) < 9
+    True
+    """
+    high = float(np.percentile(values, 99.9))
+    counts, edges = np.histogram(np.clip(values, None, high), bins=bins)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    mass = np.cumsum(counts * middles)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = mass / below - (mass[-1] - mass) / above
+        between = np.nan_to_num(below * above * gap**2)
+    return float(edges[int(np.argmax(between)) + 1])
+
+
+def _solid(inside: NDArray) -> NDArray[np.bool_]:
+    """Return the largest connected object, opened by a voxel and without holes."""
+    opened = ndimage.binary_opening(inside)
+    labels, count = ndimage.label(opened if opened.any() else inside)
+    if not count:
+        return np.zeros_like(inside, dtype=bool)
+    largest = np.bincount(labels.ravel())[1:].argmax() + 1
+    return ndimage.binary_fill_holes(labels == largest)
+
+
+def _deepbet(t1: Volume) -> NDArray[np.bool_]:
+    try:
+        from deepbet.bet import BrainExtraction
+    except ImportError:
+        raise InputError(
+            "no brain mask: install deepbet (pip install 'petsynth[brainmask]'), or give masks "
+            "with --masks DIR"
+        ) from None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+        extraction = BrainExtraction(no_gpu=True)
+    try:
+        share = extraction.run_model(np.ascontiguousarray(t1.data, dtype=np.float32))
+        return extraction.postprocess(share > 0.5) > 0
+    except (AssertionError, ValueError):  # deepbet's ways of saying that it saw no brain
+        raise InputError("deepbet found no brain in the T1; give a mask with --masks") from None

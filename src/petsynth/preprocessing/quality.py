@@ -1,0 +1,115 @@
+"""Figures for quality control of one subject, and what they flag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.pairing import compare_detail
+from petsynth.preprocessing.pet import static
+from petsynth.preprocessing.rigid import Alignment
+from petsynth.preprocessing.transforms import move
+from petsynth.volume import FloatArray, Grid, Volume
+
+LEAST_PAIRING = 0.1
+"""Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Simulated pairs
+on real anatomy reached 0.12 to 0.24, mismatched ones 0.09 at most
+(docs/decisions/0023)."""
+LEAST_TEMPLATE_SCORE = 0.33
+"""Mutual information with the template, in nats, below which the T1's alignment is flagged."""
+LEAST_COVERAGE = 0.98
+"""Share of the brain inside the PET's field of view, below which it is flagged."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures of one subject; each a column of ``qc.tsv``.
+
+    Parameters
+    ----------
+    brain_litres : float
+        Volume of the brain mask.
+    template_score : float
+        Mutual information of the T1's brain and the template after alignment, in nats.
+    mutual_information : float
+        Of T1 and PET after registration, in and around the brain, in nats.
+    detail_agreement : float
+        Share of the PET detail's variance that the T1 detail explains.
+    mirrored_agreement : float
+        The same with the PET mirrored left to right.
+    pet_shift_mm : float
+        How far registration moved the brain's centre in the PET.
+    pet_turn_degrees : float
+        By how much it turned the PET.
+    pet_coverage : float
+        Share of the brain inside the PET's field of view.
+    """
+
+    brain_litres: float
+    template_score: float
+    mutual_information: float
+    detail_agreement: float
+    mirrored_agreement: float
+    pet_shift_mm: float
+    pet_turn_degrees: float
+    pet_coverage: float
+
+    @property
+    def flags(self) -> list[str]:
+        """What a person should look at; empty if nothing."""
+        found = []
+        if self.detail_agreement - self.mirrored_agreement < LEAST_PAIRING:
+            found.append("T1 and PET may show different people or be misaligned")
+        if self.template_score < LEAST_TEMPLATE_SCORE:
+            found.append("T1 may not be aligned to MNI axes")
+        if self.pet_coverage < LEAST_COVERAGE:
+            found.append(f"PET covers {self.pet_coverage:.0%} of the brain")
+        return found
+
+
+def assess(
+    t1: Volume,
+    pet: Volume,
+    mask: NDArray,
+    pet_grid: Grid,
+    grid_to_t1: FloatArray,
+    to_pet: Alignment,
+    template_score: float,
+) -> Quality:
+    """Measure one subject.
+
+    Parameters
+    ----------
+    t1, pet : Volume
+        On the models' grid; the PET may have frames.
+    mask : (X, Y, Z) bool array
+        Brain.
+    pet_grid : Grid
+        The PET's own voxels.
+    grid_to_t1 : (4, 4) float array
+        From the grid's world to the T1's world.
+    to_pet : Alignment
+        From the T1's world to the PET's world.
+    template_score : float
+        See `Quality`.
+    """
+    voxel_mm = t1.grid.voxel_mm[0]
+    pairing = compare_detail(t1.data, static(pet).data, mask, voxel_mm)
+    rigid = to_pet.fixed_to_moving
+    centre = move(grid_to_t1 @ t1.affine, np.argwhere(mask).mean(axis=0))
+    cosine = np.clip((np.trace(rigid[:3, :3]) - 1) / 2, -1, 1)
+    everywhere = Volume(np.ones(pet_grid.shape, dtype=np.float32), pet_grid.affine)
+    seen = resample(everywhere, t1.grid, rigid @ grid_to_t1, order=0)
+    return Quality(
+        brain_litres=float(mask.sum() * voxel_mm**3 / 1e6),
+        template_score=template_score,
+        mutual_information=to_pet.mutual_information,
+        detail_agreement=pairing.agreement,
+        mirrored_agreement=pairing.mirrored,
+        pet_shift_mm=float(np.linalg.norm(move(rigid, centre) - centre)),
+        pet_turn_degrees=float(np.degrees(np.arccos(cosine))),
+        pet_coverage=float((seen.data[mask] > 0.5).mean()),
+    )

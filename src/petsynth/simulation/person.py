@@ -1,0 +1,193 @@
+"""One person from drawing to files: T1, PET, truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from petsynth.io.atomic import write_json
+from petsynth.io.bids import TRACER_LABELS, sidecar_path
+from petsynth.io.nifti import write_volume
+from petsynth.simulation import sidecars
+from petsynth.simulation.anatomy import Anatomy
+from petsynth.simulation.dataset import TRUTH
+from petsynth.simulation.embedded import make_embedded_anatomy
+from petsynth.simulation.fields import FloatField
+from petsynth.simulation.labelled import LabelledScan, make_labelled_anatomy
+from petsynth.simulation.participants import UNKNOWN, Participant, Tracer
+from petsynth.simulation.randomness import generator_for
+from petsynth.simulation.regions import Scheme
+from petsynth.simulation.scanner import (
+    NOISE_SUVR,
+    add_noise,
+    blur,
+    draw_pose,
+    draw_resolution,
+    to_scanner,
+)
+from petsynth.simulation.uptake import make_uptake
+from petsynth.volume import FloatArray, Volume
+
+
+@dataclass(frozen=True)
+class CohortPlan:
+    """What all people of a cohort have in common.
+
+    Parameters
+    ----------
+    out : Path
+        The dataset's root.
+    tracer : {"FDG", "AV45", "AV1451"}
+        What is injected.
+    seed : int
+        With a person's index it decides every random draw.
+    frames : {1, 2}
+        Time points per PET.
+    units : {"suvr", "original"}
+        Of the PET.
+    t1_voxel_mm : float
+        Voxel edge of the embedded cohort's T1s.
+    pet_voxel_mm : float
+        Voxel edge of the PETs.
+    scheme : {"muse", "freesurfer"}, optional
+        Of the labels; detected if not given.
+    """
+
+    out: Path
+    tracer: Tracer = "FDG"
+    seed: int = 0
+    frames: int = 1
+    units: sidecars.Units = "suvr"
+    t1_voxel_mm: float = 1.0
+    pet_voxel_mm: float = 2.0
+    scheme: Scheme | None = None
+
+
+@dataclass(frozen=True)
+class PetScan:
+    """What the PET scanner delivers, and the truth that it does not know.
+
+    Parameters
+    ----------
+    pet : Volume
+        (X, Y, Z) or (X, Y, Z, 2), on the PET's own grid.
+    oracle : Volume
+        (X, Y, Z), the noise-free part that the T1 determines.
+    pet_to_t1 : (4, 4) float array
+        From the PET's world to the T1's (mm, RAS+).
+    sidecar : dict
+        The PET's JSON.
+    """
+
+    pet: Volume
+    oracle: Volume
+    pet_to_t1: FloatArray
+    sidecar: dict[str, Any]
+
+
+def simulate_person(plan: CohortPlan, person: Participant, scan: LabelledScan | None) -> str:
+    """Make one person's T1, PET and truth, write them, and return the person's label.
+
+    Parameters
+    ----------
+    plan : CohortPlan
+        What the cohort has in common.
+    person : Participant
+        Who it is.
+    scan : LabelledScan or None
+        The real T1 that the anatomy comes from; None for the template.
+
+    Raises
+    ------
+    InputError
+        If the real T1 or its labels cannot be used.
+    OutputError
+        If a file cannot be written.
+    """
+    anatomy = make_anatomy(plan, person, scan)
+    write_anatomy(plan, person, anatomy)
+    write_scan(plan, person, scan_person(plan, person, anatomy))
+    return person.label
+
+
+def make_anatomy(plan: CohortPlan, person: Participant, scan: LabelledScan | None) -> Anatomy:
+    """Build the person's head."""
+    if scan is not None:
+        # Controls have a little atrophy too: were only patients' T1s interpolated, their
+        # sharpness would tell the diagnosis.
+        return make_labelled_anatomy(scan, person.atrophy, plan.scheme)
+    generator = generator_for(plan.seed, person.index, "anatomy")
+    return make_embedded_anatomy(generator, plan.t1_voxel_mm, person.atrophy)
+
+
+def scan_person(plan: CohortPlan, person: Participant, anatomy: Anatomy) -> PetScan:
+    """Inject, wait, and scan."""
+    generator = generator_for(plan.seed, person.index, "uptake")
+    uptake = make_uptake(generator, anatomy, person, plan.tracer, plan.frames)
+    generator = generator_for(plan.seed, person.index, "scan")
+    pose = draw_pose(generator, _brain_centre(anatomy), plan.pet_voxel_mm)
+    fwhm = draw_resolution(generator)
+    level = generator.uniform(*NOISE_SUVR)
+    oracle, *frames = (
+        to_scanner(blur(image, anatomy.grid, fwhm), anatomy.grid, pose)
+        for image in (uptake.oracle, *uptake.frames)
+    )
+    noisy = [add_noise(generator, frame, pose.grid, level) for frame in frames]
+    pet = _in_units(noisy[0] if plan.frames == 1 else np.stack(noisy, axis=-1), plan.units)
+    unit = sidecars.UNIT_NAMES[plan.units]
+    return PetScan(
+        Volume(pet, pose.grid.affine, unit),
+        Volume(_in_units(oracle, plan.units), pose.grid.affine, unit),
+        pose.pet_to_t1,
+        sidecars.pet_sidecar(generator, plan.tracer, plan.units, plan.frames, fwhm),
+    )
+
+
+def _brain_centre(anatomy: Anatomy) -> FloatArray:
+    """Return the world coordinates of the middle of the brain, shape (3,), in mm."""
+    middle = [axis.mean() for axis in anatomy.mask.nonzero()]
+    return (anatomy.grid.affine @ [*middle, 1.0])[:3]
+
+
+def _in_units(suvr: FloatField, units: sidecars.Units) -> FloatField:
+    """Scale to the wished units; SUVR images hold no negatives."""
+    if units == "suvr":
+        return np.maximum(suvr, 0)
+    return np.float32(sidecars.ORIGINAL_PER_SUVR) * suvr
+
+
+def write_anatomy(plan: CohortPlan, person: Participant, anatomy: Anatomy) -> None:
+    """Write the T1 and the true brain mask."""
+    embedded = person.original_id == UNKNOWN
+    source = "ICBM152 2009a template" if embedded else person.original_id
+    t1_name = _t1_name(person)
+    t1, mask = plan.out / t1_name, plan.out / TRUTH / _mask_name(person)
+    write_volume(t1, anatomy.mri, dtype=np.int16 if embedded else np.float32)
+    write_json(sidecar_path(t1), sidecars.t1_sidecar(source))
+    write_volume(mask, Volume(anatomy.mask, anatomy.grid.affine), dtype=np.uint8)
+    write_json(sidecar_path(mask), sidecars.mask_sidecar(t1_name))
+
+
+def write_scan(plan: CohortPlan, person: Participant, scan: PetScan) -> None:
+    """Write the PET, its oracle and the true transform."""
+    stem = f"{person.label}/pet/{person.label}_trc-{TRACER_LABELS[plan.tracer]}"
+    pet_name = f"{stem}_pet.nii.gz"
+    pet = plan.out / pet_name
+    oracle = plan.out / TRUTH / f"{stem}_desc-oracle_pet.nii.gz"
+    transform = plan.out / TRUTH / f"{stem}_from-pet_to-T1w_xfm.json"
+    write_volume(pet, scan.pet)
+    write_json(sidecar_path(pet), scan.sidecar)
+    write_volume(oracle, scan.oracle)
+    write_json(sidecar_path(oracle), sidecars.oracle_sidecar(pet_name, plan.tracer, plan.units))
+    write_json(transform, sidecars.transform_content(pet_name, _t1_name(person), scan.pet_to_t1))
+
+
+def _t1_name(person: Participant) -> str:
+    return f"{person.label}/anat/{person.label}_T1w.nii.gz"
+
+
+def _mask_name(person: Participant) -> str:
+    return f"{person.label}/anat/{person.label}_desc-brain_mask.nii.gz"

@@ -1,0 +1,32 @@
+"""Random draws that depend on the seed, the person and the purpose, and on nothing else."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+PURPOSES = ("participant", "anatomy", "uptake", "scan")
+Purpose = Literal["participant", "anatomy", "uptake", "scan"]
+
+
+def generator_for(seed: int, index: int, purpose: Purpose) -> np.random.Generator:
+    """Return the source of randomness of one person for one purpose.
+
+    Parameters
+    ----------
+    seed : int
+        The cohort's.
+    index : int
+        The person's place in the cohort.
+    purpose : str
+        What is drawn; anatomy and scan are the same whatever the tracer.
+
+    Examples
+    --------
+    >>> first, again = (generator_for(0, 3, "anatomy").random() for _ in range(2))
+    >>> first == again
+    True
+    """
+    sequence = np.random.SeedSequence(seed, spawn_key=(index, PURPOSES.index(purpose)))
+    return np.random.default_rng(sequence)

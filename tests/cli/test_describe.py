@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from petsynth.cli.main import run
+from petsynth.config import shipped_configs
+
+
+def test_json_has_the_papers_figures(capsys):
+    assert run(["describe", str(shipped_configs()["pix2pix-axial.toml"]), "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["generator"]["parameters"] == 54_408_385
+    assert content["discriminator"]["parameters"] == 2_764_609
+    assert content["discriminator"]["receptive_field"] == 70
+    assert content["memory"]["total_bytes"] > 0
+    assert content["training"]["steps_per_epoch"] == 1452
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_every_shipped_configuration_can_be_described(name, capsys):
+    assert run(["describe", name]) == 0
+    text = capsys.readouterr().out
+    for word in ("parameters", "receptive field", "steps of batch", "GiB to train"):
+        assert word in text
+
+
+def test_prepared_data_and_overrides_count(tiny_prepared, capsys):
+    arguments = ["describe", "small/pix2pix-axial.toml", "--data", str(tiny_prepared), "--json"]
+    assert run([*arguments, "--training.batch-size", "8", "--data.canvas=32"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["training"]["subjects"] == 4
+    assert content["training"]["steps_per_epoch"] == 11  # 84 slices, 8 at a time
+    assert content["generator"]["input_shape"] == [8, 1, 32, 32]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.toml"], "nowhere.toml: no such configuration file"),
+        (["pix2pix-axial.toml", "--training.epoch", "3"], "did you mean 'training.epochs'?"),
+        (["pix2pix-axial.toml", "--data.canvas", "100"], "not divisible"),
+        (["pix2pix-axial.toml", "--data", "nowhere"], "nowhere: no such folder"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, capsys):
+    assert run(["describe", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+    assert captured.out == ""

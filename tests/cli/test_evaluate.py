@@ -1,0 +1,105 @@
+"""``petsynth evaluate`` from the command line."""
+
+import json
+import shutil
+
+import pytest
+
+from petsynth.cli.main import run
+
+
+def evaluate(*words):
+    return run(["evaluate", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny_runs, tiny_prepared, tmp_path_factory):
+    out = tmp_path_factory.mktemp("cli") / "evaluation"
+    runs = [tiny_runs[0], tiny_runs[2]]
+    status = evaluate(*runs, "--data", tiny_prepared, "--out", out, "--margin", "ssim=0.01")
+    assert status == 0
+    return out
+
+
+def test_all_files_are_written_and_nothing_else(evaluated):
+    assert {path.name for path in evaluated.iterdir()} == {
+        "metrics.tsv",
+        "summary.json",
+        "comparisons.json",
+        "figures",
+        "report.html",
+    }
+
+
+def test_the_summary_has_the_methods_by_their_plain_names(evaluated):
+    summary = json.loads((evaluated / "summary.json").read_text())
+    assert {
+        "pix2pix-axial",
+        "pix2pix-augmented",
+        "baseline-between-subjects",
+        "baseline-mean-pet",
+        "baseline-tissue-regression",
+        "pix2pix-axial (other subject's T1)",
+        "oracle-ceiling",
+        "jpeg-round-trip",
+    } <= set(summary["methods"])
+
+
+def test_table_1_is_printed_and_everything_is_repeatable(
+    evaluated, tiny_runs, tiny_prepared, tmp_path, capsys
+):
+    words = ["--data", tiny_prepared, "--out", tmp_path, "--margin", "ssim=0.01", "--threads", 1]
+    assert evaluate(tiny_runs[0], tiny_runs[2], *words) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("Table 1. Middle axial slice of FDG PET (simulated data")
+    assert "does NOT beat" in captured.out
+    assert "report.html" in captured.err
+    for name in ("metrics.tsv", "summary.json", "comparisons.json"):
+        assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes(), name
+    assert evaluate(tiny_runs[0], *words) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert evaluate(tiny_runs[0], *words, "--overwrite", "--split", "validation") == 0
+    assert "1 validation subject" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["--margin", "ssim"], 2, "must be MEASURE=VALUE"),
+        (["--batch-size", "0"], 2, "--batch-size 0"),
+        (["--threads", "0"], 2, "--threads 0"),
+        (["--seed", "-1"], 2, "--seed -1"),
+        (["--data-range", "0"], 2, "--data-range 0"),
+    ],
+)
+def test_impossible_options(tiny_run, tiny_prepared, tmp_path, capsys, words, status, message):
+    out = tmp_path / "out"
+    assert evaluate(tiny_run, "--data", tiny_prepared, "--out", out, *words) == status
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_mistakes_are_one_line_and_write_nothing(tiny_run, tiny_prepared, tmp_path, capsys):
+    out = tmp_path / "out"
+    other = shutil.copytree(tiny_prepared, tmp_path / "other")
+    description = json.loads((other / "prepared.json").read_text()) | {"tracer": "AV45"}
+    (other / "prepared.json").write_text(json.dumps(description))
+    for words, message in [
+        ([tmp_path / "none", "--data", tiny_prepared], "no such run folder"),
+        ([tiny_run, "--data", tmp_path / "none"], "no such folder of prepared data"),
+        ([tiny_run, "--data", other], "differ in tracer (FDG there, AV45 here)"),
+        ([tiny_run, tiny_run, "--data", tiny_prepared], "named twice"),
+    ]:
+        assert evaluate(*words, "--out", out) in (1, 2)
+        error = capsys.readouterr().err
+        assert message in error
+        assert len(error.strip().splitlines()) == 1
+        assert not out.exists()
+
+
+def test_another_folders_content_is_left_alone(tiny_run, tiny_prepared, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    words = [tiny_run, "--data", tiny_prepared, "--out", tmp_path, "--overwrite"]
+    assert evaluate(*words) == 1
+    assert "holds notes.txt" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -1,0 +1,177 @@
+"""Verbs, exit statuses, and what reaches the user's terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import types
+import warnings
+
+import pytest
+
+from petsynth import __version__
+from petsynth.cli.main import VERBS, run
+from petsynth.errors import ArgumentError, InputError, PetsynthWarning
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """Return a function that makes ``petsynth demo`` do something else."""
+
+    def replace(action):
+        module = types.SimpleNamespace(parse=lambda argv: argv, run=action)
+        monkeypatch.setitem(sys.modules, "petsynth.cli.demo", module)
+
+    return replace
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--debug", "--help"]])
+def test_help(arguments, capsys):
+    assert run(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "not a medical device" in printed
+    assert all(f"  {verb} " in printed for verb in VERBS)
+
+
+def test_no_verb_shows_the_help_and_is_wrong(capsys):
+    assert run([]) == 2
+    assert "usage: petsynth VERB" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"petsynth {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"), [("pedict", "did you mean 'predict'?"), ("xyz", "verbs: demo, simulate")]
+)
+def test_unknown_verb(typed, hint, capsys):
+    assert run([typed]) == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_has_help_with_defaults(name, capsys):
+    assert run([name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert f"usage: petsynth {name}" in printed
+    assert "default:" in printed
+
+
+def raising(error):
+    def action(args):
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (InputError("a.nii: no such file"), 1, "error: a.nii: no such file"),
+        (ArgumentError("--samples 0"), 2, "error: --samples 0"),
+        (InputError("two\nlines"), 1, "error: two lines"),
+        (OSError(5, "I/O error", "a.nii"), 1, "error: [Errno 5] I/O error: 'a.nii'"),
+        (MemoryError(), 1, "error: out of memory; use fewer processes or a smaller batch"),
+        (KeyboardInterrupt(), 130, "interrupted; no half-written file was left"),
+    ],
+)
+def test_errors_become_one_line_and_a_status(verb, capsys, error, status, line):
+    verb(raising(error))
+    assert run(["demo"]) == status
+    assert capsys.readouterr().err == f"petsynth demo: {line}\n"
+
+
+def test_debug_shows_the_traceback(verb):
+    verb(raising(InputError("a.nii: no such file")))
+    with pytest.raises(InputError):
+        run(["demo", "--debug"])
+
+
+def test_a_bug_is_not_dressed_up(verb):
+    verb(raising(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        run(["demo"])
+
+
+def test_sigterm_is_like_an_interruption(verb, capsys):
+    cleaned = []
+
+    def action(args):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait(10)
+        finally:
+            cleaned.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    verb(action)
+    assert run(["demo"]) == 143
+    assert cleaned == [True]
+    assert "terminated; no half-written file" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_verbs_run_in_other_threads_too(verb):
+    verb(lambda args: None)
+    statuses = []
+    thread = threading.Thread(target=lambda: statuses.append(run(["demo"])))
+    thread.start()
+    thread.join()
+    assert statuses == [0]
+
+
+def warn_twice(args):
+    warnings.warn("the affine was assumed", PetsynthWarning, stacklevel=1)
+    warnings.warn("numpy will change", FutureWarning, stacklevel=1)
+
+
+def test_own_warnings_are_one_line_once_and_others_are_silent(verb, capsys):
+    verb(lambda args: [warn_twice(args) for _ in range(2)])
+    assert run(["demo"]) == 0
+    assert capsys.readouterr().err == "petsynth: warning: the affine was assumed\n"
+
+
+def test_debug_shows_the_warnings_of_others(verb):
+    verb(warn_twice)
+    with pytest.warns(FutureWarning, match="numpy will change"):
+        assert run(["demo", "--debug"]) == 0
+
+
+def test_module_and_command_exit_with_the_status():
+    done = subprocess.run(
+        [sys.executable, "-m", "petsynth", "pedict"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "petsynth: unknown verb 'pedict'; did you mean 'predict'?\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["train", "--help"]])
+def test_help_imports_nothing_heavy(arguments):
+    """What keeps ``--help`` fast; its time is measured in ``benchmarks/``."""
+    script = (
+        "import sys; from petsynth.cli.main import run; run(sys.argv[1:]); "
+        "heavy = {'torch', 'nibabel', 'nilearn', 'scipy', 'sklearn', 'matplotlib', 'pandas', "
+        "'SimpleITK', 'lightning_fabric', 'transformers', 'monai', 'numpy'}; "
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_output_into_a_closed_pipe_is_no_error():
+    done = subprocess.run(
+        f"{sys.executable} -m petsynth describe small/pix2pix-axial.toml | true; "
+        "echo ${PIPESTATUS[0]}",
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout == "141\n"

@@ -1,0 +1,386 @@
+"""``petsynth prepare`` from a BIDS folder to prepared data, and its bad-input table."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from petsynth.cli.main import run
+from petsynth.cli.prepare import parse
+from petsynth.data import preparation as preparation_module
+from petsynth.data.jpeg import decode
+from petsynth.data.prepared import PreparedData
+from petsynth.io.bids import read_table
+from petsynth.io.nifti import read_grid, read_volume, write_volume
+from petsynth.preprocessing.grid import model_grid
+from petsynth.simulation.cohort import simulate_cohort
+
+SMALL = ("--voxel-mm", "6", "--nprocs", "1")
+
+
+@pytest.fixture(scope="module")
+def bids(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("cohort") / "bids"
+    return simulate_cohort(root, subjects=4, t1_voxel_mm=4.0, pet_voxel_mm=4.0, seed=2)
+
+
+@pytest.fixture(scope="module")
+def truth(bids) -> Path:
+    return bids / "derivatives" / "truth"
+
+
+@pytest.fixture(scope="module")
+def prepared(bids, truth, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("prepared") / "out"
+    assert prepare(bids, out, "--masks", truth, "--jpeg", "--test", "2") == 0
+    return out
+
+
+@pytest.fixture
+def copy(prepared, tmp_path) -> Path:
+    """Return prepared data that a test may change."""
+    return Path(shutil.copytree(prepared, tmp_path / "out"))
+
+
+@pytest.fixture
+def own_bids(bids, tmp_path) -> Path:
+    """Return a dataset that a test may change."""
+    return Path(shutil.copytree(bids, tmp_path / "bids"))
+
+
+def prepare(bids, out, *options) -> int:
+    return run(["prepare", str(bids), str(out), "participant", *SMALL, *map(str, options)])
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_participant_labels_are_read_as_bids_apps_do():
+    args = parse(["in", "out", "participant", "--participant-label", "01", "02", "--tracer", "FDG"])
+    assert args.participant_label == ("01", "02")
+    assert (args.bids_dir, args.out_dir, args.tracer) == (Path("in"), Path("out"), "FDG")
+
+
+def test_arrays_on_the_models_grid(prepared):
+    data = PreparedData(prepared)
+    assert (data.tracer, data.unit, data.frames, data.simulated) == ("FDG", "SUVR", 1, True)
+    assert data.grid.matches(model_grid(6))
+    for name in ("sub-001", "sub-004"):
+        mri, pet, mask = data.mri(name), data.pet(name), data.mask(name)
+        assert mri.shape == pet.shape == mask.shape == data.oracle(name).shape == data.grid.shape
+        assert (mri.dtype, pet.dtype, mask.dtype) == (np.float32, np.float32, bool)
+        assert (mri.min(), mri.max()) == (-1, 1)
+        assert 0.5 < pet[mask].mean() < 2.5
+
+
+def test_niftis_hold_the_same(prepared):
+    data = PreparedData(prepared)
+    stem = prepared / "sub-002"
+    pet = read_volume(stem / "pet" / "sub-002_trc-18FFDG_space-aligned_desc-preproc_pet.nii.gz")
+    mask = stem / "anat" / "sub-002_space-aligned_desc-brain_mask.nii.gz"
+    t1 = stem / "anat" / "sub-002_space-aligned_desc-preproc_T1w.nii.gz"
+    np.testing.assert_array_equal(pet.data, data.pet("sub-002"))
+    np.testing.assert_array_equal(read_volume(mask).data > 0, data.mask("sub-002"))
+    assert read_grid(t1).matches(data.grid)
+    sidecar = json.loads(Path(str(mask).replace(".nii.gz", ".json")).read_text())
+    assert "not in MNI space" in sidecar["SpatialReference"]
+    assert "given" in sidecar["Description"]
+
+
+def test_sidecars_invent_nothing(prepared, bids):
+    name = "sub-001/pet/sub-001_trc-18FFDG"
+    raw = json.loads((bids / f"{name}_pet.json").read_text())
+    path = prepared / f"{name}_space-aligned_desc-preproc_pet.json"
+    sidecar = json.loads(path.read_text())
+    assert {key: sidecar[key] for key in raw} == raw
+    assert set(sidecar) - set(raw) == {
+        "Description",
+        "SpatialReference",
+        "SkullStripped",
+        "Sources",
+    }
+    assert sidecar["Sources"][0] == f"bids:raw:{name}_pet.nii.gz"
+
+
+def test_transforms_lead_back_to_the_scans(prepared, bids, truth):
+    """The written transforms agree with the simulation's truth to a millimetre."""
+    path = prepared / "sub-001" / "pet" / "sub-001_trc-18FFDG_from-T1w_to-pet_mode-image_xfm.json"
+    found = np.array(json.loads(path.read_text())["matrix"])
+    path = truth / "sub-001" / "pet" / "sub-001_trc-18FFDG_from-pet_to-T1w_xfm.json"
+    back = np.array(json.loads(path.read_text())["matrix"])
+    centre = np.append(read_grid(bids / "sub-001/anat/sub-001_T1w.nii.gz").centre_mm, 1)
+    assert np.linalg.norm((back @ found @ centre - centre)[:3]) < 1.5
+
+
+def test_split_is_stratified_and_the_scale_is_of_the_training_set(prepared):
+    data = PreparedData(prepared)
+    for part in ("train", "test"):
+        assert sorted(map(data.diagnosis, data.participants(part))) == ["AD", "CN"]
+    pooled = [data.static_pet(name)[data.mask(name)] for name in data.participants("train")]
+    assert data.pet_scale == pytest.approx(np.percentile(np.concatenate(pooled), 99.9), rel=0.01)
+    assert "training subjects" in data.description["pet_scale_definition"]
+
+
+def test_quality_control_has_a_row_and_a_picture_each(prepared):
+    qc = read_table(prepared / "qc.tsv")
+    assert list(qc["participant_id"]) == [f"sub-00{number}" for number in range(1, 5)]
+    assert set(qc["mask_source"]) == {"given"}
+    assert set(qc["flags"]) == {"none"}
+    for name in qc["participant_id"]:
+        picture = prepared / name / "figures" / f"{name}_desc-alignment_pet.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert list(read_table(prepared / "exclusions.tsv").columns) == ["participant_id", "reason"]
+
+
+def test_slices_as_jpeg(prepared):
+    folder = prepared / "slices" / "sub-001"
+    x, y, z = model_grid(6).shape
+    assert len(list(folder.glob("*.jpg"))) == 2 * (x + y + z)
+    data = PreparedData(prepared)
+    axial = decode((folder / f"axial_{z // 2:03}_mri.jpg").read_bytes())
+    expected = (data.mri("sub-001")[:, :, z // 2].T[::-1] + 1) / 2 * 255
+    assert axial.shape == (y, x)
+    assert np.abs(axial - expected).max() < 4
+
+
+def test_bids_validator_accepts_derivatives(prepared):
+    validator = Path(sys.executable).parent / "bids-validator-deno"
+    if not validator.exists():
+        pytest.skip(f"the BIDS validator is not installed ({validator})")
+    result = subprocess.run(
+        [validator, prepared, "--format", "json"], capture_output=True, text=True, check=False
+    )
+    issues = json.loads(result.stdout)["issues"]["issues"]
+    errors = [(i["code"], i.get("location")) for i in issues if i["severity"] == "error"]
+    assert errors == []
+
+
+def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a finished subject was prepared again")
+
+    before = digest(copy)
+    monkeypatch.setattr(preparation_module, "prepare_subject", refuse)
+    assert prepare(bids, copy, "--masks", truth, "--jpeg", "--test", "2") == 0
+    assert digest(copy) == before
+
+
+def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
+    own_bids, truth, copy, monkeypatch
+):
+    done = []
+    real = preparation_module.prepare_subject
+    monkeypatch.setattr(
+        preparation_module, "prepare_subject", lambda *a: done.append(a[0].t1.name) or real(*a)
+    )
+    # Copied scans lie elsewhere; records name the originals, so rename them in the copy.
+    for path in (copy / "arrays").glob("sub-*.json"):
+        record = json.loads(path.read_text())
+        for kind in ("t1", "pet", "oracle"):
+            there = own_bids / Path(record["key"]["inputs"][kind][0]).relative_to(truth.parents[1])
+            stat = there.stat()
+            record["key"]["inputs"][kind] = [str(there), stat.st_size, stat.st_mtime_ns]
+        path.write_text(json.dumps(record))
+    settings = json.loads((copy / "arrays" / "settings.json").read_text())
+    settings["dataset"] = str(own_bids)
+    (copy / "arrays" / "settings.json").write_text(json.dumps(settings))
+    (copy / "sub-001" / "figures" / "sub-001_desc-alignment_pet.png").unlink()
+    t1 = own_bids / "sub-002" / "anat" / "sub-002_T1w.nii.gz"
+    volume = read_volume(t1)
+    write_volume(t1, volume.with_data(volume.data * 2))
+    assert prepare(own_bids, copy, "--masks", truth, "--test", "2") == 0
+    assert done == ["sub-001_T1w.nii.gz", "sub-002_T1w.nii.gz"]
+
+
+def test_more_subjects_extend_what_is_there(bids, truth, tmp_path):
+    out, chosen = tmp_path / "out", ("--participant-label", "001")
+    assert prepare(bids, out, "--masks", truth, "--test", "0", *chosen) == 0
+    chosen = ("--participant-label", "2")
+    assert prepare(bids, out, "--masks", truth, "--test", "0", *chosen, "--nprocs", "2") == 0
+    assert PreparedData(out).participants("train") == ["sub-001", "sub-002"]
+
+
+def test_a_split_file_may_use_original_ids(own_bids, truth, copy, tmp_path, capfd):
+    people = read_table(own_bids / "participants.tsv")
+    people["original_id"] = ["IXI012-HH-1211", "x_2", "n/a", "n/a"]
+    rows = [("ixi012hh1211", "train"), ("X-2", "test"), ("3", "validation")]
+    table = tmp_path / "split.tsv"
+    pd.DataFrame(rows, columns=["participant_id", "split"]).to_csv(table, sep="\t", index=False)
+    people.to_csv(own_bids / "participants.tsv", sep="\t", index=False)
+    out = tmp_path / "new"
+    assert prepare(own_bids, out, "--masks", truth, "--split", table) == 0
+    data = PreparedData(out)
+    assert {name: data.split(name) for name in data.participants()} == {
+        "sub-001": "train",
+        "sub-002": "test",
+        "sub-003": "validation",
+    }
+    assert "left out: sub-004: not in" in capfd.readouterr().err
+    assert list(read_table(out / "exclusions.tsv")["participant_id"]) == ["sub-004"]
+    assert read_table(out / "participants.tsv")["original_id"][0] == "IXI012-HH-1211"
+
+
+def test_one_damaged_subject_is_reported_and_the_others_finish(own_bids, truth, tmp_path, capfd):
+    pet = own_bids / "sub-002" / "pet" / "sub-002_trc-18FFDG_pet.nii.gz"
+    pet.write_bytes(pet.read_bytes()[:5000])
+    out, chosen = tmp_path / "out", ("--participant-label", "001", "002")
+    assert prepare(own_bids, out, "--masks", truth, *chosen, "--test", "0") == 0
+    excluded = read_table(out / "exclusions.tsv")
+    assert list(excluded["participant_id"]) == ["sub-002"]
+    assert "truncated or damaged" in excluded["reason"][0]
+    assert PreparedData(out).participants() == ["sub-001"]
+    lines = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert len(lines) == 1
+
+
+def test_all_damaged_is_a_failure(own_bids, truth, tmp_path, capfd):
+    t1 = own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
+    t1.write_bytes(b"no image")
+    chosen = ("--participant-label", "001")
+    assert prepare(own_bids, tmp_path / "out", "--masks", truth, *chosen) == 1
+    assert "no subject could be prepared; the first: " in capfd.readouterr().err
+
+
+def test_a_strangers_pet_is_flagged_and_kept(own_bids, truth, tmp_path, capfd):
+    pet = "sub-{0}/pet/sub-{0}_trc-18FFDG_pet.nii.gz"
+    shutil.copy(own_bids / pet.format("003"), own_bids / pet.format("001"))
+    out, chosen = tmp_path / "out", ("--participant-label", "001")
+    assert prepare(own_bids, out, "--masks", truth, *chosen, "--test", "0") == 0
+    assert "different people" in read_table(out / "qc.tsv")["flags"][0]
+    assert "sub-001: check its picture" in capfd.readouterr().err
+
+
+def test_what_was_assumed_is_said(own_bids, truth, tmp_path, capfd):
+    path = own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
+    image = nib.load(path)
+    bare = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine)
+    bare.set_sform(None, code=0)
+    bare.set_qform(None, code=0)
+    nib.save(bare, path)
+    # Its place in the world is lost, so the simulation's mask no longer lies on the head.
+    mask = own_bids / "masks" / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz"
+    mask.parent.mkdir(parents=True)
+    given = nib.load(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz")
+    nib.save(nib.Nifti1Image(np.asanyarray(given.dataobj), nib.load(path).affine), mask)
+    chosen = ("--participant-label", "001", "--test", "0", "--masks", own_bids / "masks")
+    assert prepare(own_bids, tmp_path / "out", *chosen) == 0
+    lines = capfd.readouterr().err.splitlines()
+    said = [line for line in lines if line.startswith("sub-001: ") and "neither sform" in line]
+    assert len(said) == 1
+
+
+def test_other_units_than_most_are_left_out(copy, bids, truth):
+    path = copy / "arrays" / "sub-003.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"unit": "Bq/mL"}))
+    assert prepare(bids, copy, "--masks", truth, "--test", "1") == 0
+    excluded = read_table(copy / "exclusions.tsv")
+    assert excluded["reason"][0] == "PET unit is Bq/mL, of most others SUVR"
+    assert "sub-003" not in PreparedData(copy).participants()
+
+
+def refused(capfd, *arguments) -> str:
+    """Return the one line with which arguments are refused."""
+    assert prepare(*arguments) == 1
+    lines = capfd.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("petsynth prepare: error: ")
+    return lines[0]
+
+
+def test_a_folder_without_pet_is_refused(own_bids, tmp_path, capfd):
+    for pet in own_bids.glob("sub-*/pet"):
+        shutil.rmtree(pet)
+    assert "no PET image" in refused(capfd, own_bids, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_folder_is_refused(tmp_path, capfd):
+    assert "nowhere: no such folder" in refused(capfd, tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_masks_are_refused(bids, tmp_path, capfd):
+    line = refused(capfd, bids, tmp_path / "out", "--masks", tmp_path / "nowhere")
+    assert "no such folder of masks" in line
+
+
+def test_a_subject_in_train_and_test_is_refused(bids, tmp_path, capfd):
+    table = tmp_path / "split.tsv"
+    table.write_text("participant_id\tsplit\n0001\ttrain\nsub-1\ttest\n")
+    line = refused(capfd, bids, tmp_path / "out", "--split", table)
+    assert "sub-1 (test) and 0001 (train) are the same person" in line
+
+
+def test_a_person_twice_in_the_dataset_is_refused(own_bids, tmp_path, capfd):
+    for old in sorted(own_bids.glob("sub-001/**/*"), reverse=True):
+        if old.is_file():
+            new = Path(str(old).replace("sub-001", "sub-1"))
+            new.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(old, new)
+    line = refused(capfd, own_bids, tmp_path / "out")
+    assert "sub-001 and sub-1 may be the same person" in line
+
+
+def test_an_output_folder_that_holds_something_else_is_refused(bids, truth, tmp_path, capfd):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    line = refused(capfd, bids, out)
+    assert "holds thesis.txt" in line
+    assert "--overwrite" in line
+    assert digest(out).keys() == {"thesis.txt"}
+    chosen = ("--participant-label", "001", "--test", "0")
+    assert prepare(bids, out, "--masks", truth, *chosen, "--overwrite") == 0
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+def test_the_source_or_another_dataset_is_never_written_to(bids, own_bids, capfd, overwrite):
+    before = digest(own_bids)
+    assert "is or contains the source" in refused(capfd, own_bids, own_bids, *overwrite)
+    assert "is or contains the source" in refused(capfd, own_bids, own_bids.parent, *overwrite)
+    assert "holds another dataset" in refused(capfd, bids, own_bids, *overwrite)
+    assert digest(own_bids) == before
+
+
+def test_other_settings_need_overwrite(bids, truth, copy, capfd):
+    before = digest(copy)
+    line = refused(capfd, bids, copy, "--masks", truth, "--bias-field")
+    assert "prepared with another bias_field" in line
+    assert digest(copy) == before
+
+
+def test_overwrite_removes_earlier_prepared_data_only(bids, truth, copy):
+    (copy / "sub-001" / "notes.txt").write_text("mine")
+    chosen = ("--participant-label", "002", "--test", "0")
+    assert prepare(bids, copy, "--masks", truth, *chosen, "--overwrite", "--frames", "keep") == 0
+    assert PreparedData(copy).participants() == ["sub-002"]
+    left = {path.name for path in (copy / "sub-001").rglob("*") if path.is_file()}
+    assert left == {"notes.txt"}
+    assert not list((copy / "arrays").glob("sub-001*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--voxel-mm", "0"), "--voxel-mm"),
+        (("--nprocs", "0"), "--nprocs"),
+        (("--seed", "-1"), "--seed"),
+    ],
+)
+def test_impossible_options_are_wrong_arguments(bids, tmp_path, capfd, options, message):
+    assert prepare(bids, tmp_path / "out", *options) == 2
+    assert message in capfd.readouterr().err

@@ -1,0 +1,120 @@
+"""Reading prepared data."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from petsynth.data.prepared import (
+    PreparedData,
+    array_path,
+    static_mean,
+    write_array,
+    write_description,
+)
+from petsynth.errors import InputError
+from petsynth.volume import Grid
+
+
+@pytest.fixture
+def folder(tmp_path):
+    grid = Grid((3, 4, 5), np.diag([2.0, 2.0, 2.0, 1.0]))
+    write_description(
+        tmp_path,
+        grid,
+        tracer="AV45",
+        unit="SUVR",
+        frames=2,
+        pet_scale=2.5,
+        pet_scale_definition="by hand",
+        simulated=True,
+    )
+    (tmp_path / "split.tsv").write_text(
+        "participant_id\tsplit\tdiagnosis\nsub-02\ttrain\tAD\nsub-01\ttest\tCN\nsub-03\ttrain\tCN\n"
+    )
+    for number in (1, 2, 3):
+        name = f"sub-{number:02}"
+        write_array(tmp_path, name, "mri", np.full((3, 4, 5), number / 10, np.float32))
+        frames = np.stack([np.full((3, 4, 5), value * number) for value in (1.0, 3.0)], axis=3)
+        write_array(tmp_path, name, "pet", frames.astype(np.float32))
+        write_array(tmp_path, name, "mask", np.ones((3, 4, 5), dtype=bool))
+    write_array(tmp_path, "sub-01", "oracle", np.ones((3, 4, 5), np.float32))
+    return tmp_path
+
+
+def test_what_was_written_is_read(folder):
+    data = PreparedData(folder)
+    assert (data.tracer, data.unit, data.frames, data.pet_scale) == ("AV45", "SUVR", 2, 2.5)
+    assert data.simulated
+    assert data.grid.shape == (3, 4, 5)
+    assert data.grid.voxel_mm == (2, 2, 2)
+    assert data.description["pet_scale_definition"] == "by hand"
+
+
+def test_participants_by_part(folder):
+    data = PreparedData(folder)
+    assert data.participants() == ["sub-02", "sub-01", "sub-03"]
+    assert data.participants("train") == ["sub-02", "sub-03"]
+    assert data.participants("validation") == []
+    assert (data.diagnosis("sub-02"), data.split("sub-01")) == ("AD", "test")
+
+
+def test_arrays_are_mapped_not_read(folder):
+    data = PreparedData(folder)
+    assert isinstance(data.mri("sub-01"), np.memmap)
+    assert data.mri("sub-02")[0, 0, 0] == np.float32(0.2)
+    assert data.mask("sub-01").dtype == bool
+    assert data.pet("sub-02").shape == (3, 4, 5, 2)
+    assert data.static_pet("sub-02")[0, 0, 0] == 4
+    assert data.oracle("sub-01") is not None
+    assert data.oracle("sub-02") is None
+
+
+def test_a_static_pet_is_not_copied():
+    pet = np.ones((2, 2, 2), np.float32)
+    assert static_mean(pet) is pet
+
+
+def test_memory_does_not_grow_with_subjects(folder):
+    for number in range(40):
+        write_array(folder, f"sub-1{number:02}", "mri", np.zeros((60, 60, 60), np.float32))
+    rows = "".join(f"sub-1{number:02}\ttrain\tCN\n" for number in range(40))
+    table = folder / "split.tsv"
+    table.write_text("participant_id\tsplit\tdiagnosis\n" + rows)
+    description = json.loads((folder / "prepared.json").read_text())
+    description["grid"]["shape"] = [60, 60, 60]
+    (folder / "prepared.json").write_text(json.dumps(description))
+    data = PreparedData(folder)
+    tracemalloc.start()
+    total = sum(float(data.mri(name)[:, :, 30].sum()) for name in data.participants())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert total == 0
+    assert peak < 60**3 * 4  # less than one volume, of forty
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "prepared.json").unlink(), "make it with petsynth prepare"),
+        (lambda f: (f / "prepared.json").write_text("{"), "not valid JSON"),
+        (lambda f: (f / "prepared.json").write_text('{"unit": "SUVR"}'), "tracer, frames, grid"),
+        (lambda f: (f / "split.tsv").unlink(), "no such file"),
+        (lambda f: (f / "split.tsv").write_text("who\nsub-01\n"), "column participant_id, split"),
+        (lambda f: array_path(f, "sub-01", "mri").unlink(), "run petsynth prepare again"),
+        (lambda f: array_path(f, "sub-01", "mri").write_bytes(b"\x93NUMPY"), "damaged"),
+        (lambda f: write_array(f, "sub-01", "mri", np.zeros((2, 2, 2))), "does not fit"),
+    ],
+)
+def test_damage_is_named(folder, spoil, message):
+    spoil(folder)
+    with pytest.raises(InputError, match=message):
+        PreparedData(folder).mri("sub-01")
+
+
+def test_an_unknown_subject_and_a_missing_folder_are_named(folder, tmp_path):
+    with pytest.raises(InputError, match="no subject sub-99; there are sub-02, sub-01"):
+        PreparedData(folder).mri("sub-99")
+    with pytest.raises(InputError, match="no such folder"):
+        PreparedData(tmp_path / "nowhere")

@@ -1,0 +1,65 @@
+"""Baselines by hand on small arrays."""
+
+import numpy as np
+import pytest
+
+from petsynth.data.prepared import PreparedData, read_array, write_array
+from petsynth.evaluation.baselines import between_subjects, derangement, mean_training_pet
+from petsynth.evaluation.measures import Ruler
+
+RULER = Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
+
+
+@pytest.fixture
+def constants(make_prepared, tmp_path) -> PreparedData:
+    """Return three training subjects with PET 0, 1 and 2 everywhere, and a test subject with 9."""
+    folder = make_prepared(tmp_path / "prepared", {"train": 3, "test": 1})
+    shape = read_array(folder, "sub-001", "pet").shape
+    for number, value in enumerate((0, 1, 2, 9), start=1):
+        write_array(folder, f"sub-{number:03}", "pet", np.full(shape, value, np.float32))
+    return PreparedData(folder)
+
+
+def test_the_mean_is_over_training_subjects_alone(constants):
+    mean = mean_training_pet(constants)
+    assert mean.shape == constants.grid.shape
+    assert np.unique(mean).tolist() == [1.0]
+
+
+def test_between_subjects_by_hand(constants):
+    found = {(one, other): scores for one, other, scores in between_subjects(constants, RULER)}
+    assert set(found) == {
+        (f"sub-00{one}", f"sub-00{other}")
+        for one in (1, 2, 3)
+        for other in (1, 2, 3)
+        if one != other
+    }
+    # PET 0, 1, 2 are grey levels 0, 127.5 and 255.
+    assert found["sub-001", "sub-002"]["middle_slice"]["mse"] == 127.5**2
+    assert found["sub-001", "sub-003"]["middle_slice"]["mse"] == 255.0**2
+    assert found["sub-001", "sub-003"]["middle_slice"]["psnr"] == 0
+    assert found["sub-003", "sub-001"]["brain"]["mae"] == 2
+    for pair, scores in found.items():
+        assert scores["middle_slice"] == found[pair[::-1]]["middle_slice"]
+
+
+def test_volumes_are_compared_with_the_next_subject(constants):
+    found = {
+        (one, other)
+        for one, other, scores in between_subjects(constants, RULER)
+        if "brain" in scores
+    }
+    assert found == {("sub-001", "sub-002"), ("sub-002", "sub-003"), ("sub-003", "sub-001")}
+
+
+def test_twelve_subjects_make_132_pairs(make_prepared, tmp_path):
+    data = PreparedData(make_prepared(tmp_path / "prepared", {"train": 12, "test": 1}))
+    assert sum(1 for _ in between_subjects(data, RULER)) == 132
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 17])
+def test_nobody_keeps_the_own_t1(count):
+    names = [f"sub-{number}" for number in range(count)]
+    other = derangement(names)
+    assert sorted(other.values()) == sorted(names)
+    assert all(name != given for name, given in other.items())

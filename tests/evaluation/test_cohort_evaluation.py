@@ -1,0 +1,126 @@
+"""The whole evaluation of three untrained runs on two subjects."""
+
+import numpy as np
+import pytest
+
+from petsynth.data.prepared import PreparedData
+from petsynth.errors import InputError
+from petsynth.evaluation.cohort import evaluate
+from petsynth.evaluation.measures import Ruler, measure
+from petsynth.evaluation.methods import JPEG, MEAN_PET, ORACLE, OTHER_T1, jpeg_round_trip
+from petsynth.evaluation.models import load_models
+from petsynth.inference.predict import synthesise
+
+RULER = Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
+MODELS = ["pix2pix-axial (axial-0)", "pix2pix-axial (axial-1)", "pix2pix-augmented"]
+
+
+def evaluate_axial(tiny_prepared, tiny_run, tmp_path, **options):
+    data = PreparedData(tiny_prepared)
+    models = load_models([tiny_run], data, options.get("split", "test"))
+    return evaluate(models, data, tmp_path, ruler=RULER, **options)
+
+
+def test_methods_in_order(tiny_evaluation):
+    assert [method.name for method in tiny_evaluation.methods] == [
+        *MODELS,
+        "baseline-between-subjects",
+        "baseline-mean-pet",
+        "baseline-tissue-regression",
+        *[OTHER_T1.format(name) for name in MODELS],
+        "oracle-ceiling",
+        "jpeg-round-trip",
+    ]
+
+
+def test_a_row_per_subject_and_method(tiny_evaluation):
+    counts = tiny_evaluation.table["method"].value_counts()
+    assert counts.pop("baseline-between-subjects") == 4 * 3
+    assert set(counts) == {2}
+    between = tiny_evaluation.table["method"] == "baseline-between-subjects"
+    assert set(tiny_evaluation.table["participant_id"][~between]) == {"sub-006", "sub-007"}
+    assert "sub-006" not in set(tiny_evaluation.table["compared_with"])
+
+
+def test_a_model_is_measured_on_its_prediction(tiny_evaluation, tiny_runs, tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    (model,) = load_models(tiny_runs[:1], data, "test")
+    predicted = synthesise(model.run, np.asarray(data.mri("sub-007")), seed=0).mean
+    expected = measure(data.static_pet("sub-007"), predicted, data.mask("sub-007"), RULER)
+    measured = tiny_evaluation.values(MODELS[0], "brain", "mae")[1]
+    assert measured == pytest.approx(expected["brain"]["mae"], rel=1e-5)
+
+
+def test_the_control_is_the_prediction_from_the_other_subjects_t1(tiny_evaluation, tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    methods = {method.name: method for method in tiny_evaluation.methods}
+    model, control = methods[MODELS[0]], methods[OTHER_T1.format(MODELS[0])]
+    assert np.array_equal(control.predict("sub-006"), model.predict("sub-007"))
+    expected = measure(
+        data.static_pet("sub-006"), model.predict("sub-007"), data.mask("sub-006"), RULER
+    )
+    measured = tiny_evaluation.values(control.name, "brain", "mae")[0]
+    assert measured == pytest.approx(expected["brain"]["mae"])
+
+
+def test_the_oracle_is_closest_and_untrained_models_are_not(tiny_evaluation):
+    errors = {
+        method.name: tiny_evaluation.values(method.name, "brain", "mae").mean()
+        for method in tiny_evaluation.methods
+        if method.name != JPEG and method.predict
+    }
+    assert min(errors, key=errors.get) in (ORACLE, "baseline-tissue-regression")
+    assert errors[MODELS[0]] > errors[MEAN_PET]
+
+
+def test_what_jpeg_costs(tiny_evaluation, tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    pet = data.static_pet("sub-006")
+    after = jpeg_round_trip(pet, data.pet_scale)
+    # Half a grey level of rounding, and up to a few levels of compression, of 2 SUVR in 255.
+    assert 0 < np.abs(after - np.clip(pet, 0, 2)).max() < 4 * 2 / 255
+    assert (tiny_evaluation.values(JPEG, "middle_slice", "psnr") > 45).all()
+
+
+def test_no_jpeg_row_without_a_run_that_saw_jpeg(tiny_run, tiny_prepared, tmp_path):
+    evaluation = evaluate_axial(tiny_prepared, tiny_run, tmp_path)
+    assert JPEG not in {method.name for method in evaluation.methods}
+
+
+def test_threads_and_batches_change_nothing_and_seeds_do(tiny_run, tiny_prepared, tmp_path):
+    tables = []
+    for number, options in enumerate([{}, {"threads": 3, "batch_size": 3}, {"seed": 1}]):
+        scratch = tmp_path / str(number)
+        scratch.mkdir()
+        evaluation = evaluate_axial(tiny_prepared, tiny_run, scratch, **options)
+        tables.append(evaluation.values("pix2pix-axial", "brain", "mae"))
+    assert tables[0] == pytest.approx(tables[1], rel=1e-6)
+    assert tables[0].tolist() != tables[2].tolist()
+
+
+def test_the_validation_subjects(tiny_run, tiny_prepared, tmp_path):
+    evaluation = evaluate_axial(tiny_prepared, tiny_run, tmp_path, split="validation")
+    assert evaluation.participants == ["sub-005"]
+    assert not evaluation.of_kind("control")
+    assert evaluation.example.participant == "sub-005"
+
+
+def test_dynamic_pet_is_averaged(make_prepared, tmp_path):
+    from petsynth.evaluation.baselines import mean_training_pet
+
+    data = PreparedData(make_prepared(tmp_path / "p", {"train": 2, "test": 1}, frames=2))
+    expected = (data.pet("sub-001").mean(axis=3) + data.pet("sub-002").mean(axis=3)) / 2
+    assert mean_training_pet(data) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"train": 2, "validation": 1}, "no test subjects"),
+        ({"train": 1, "test": 1}, "two training"),
+    ],
+)
+def test_splits_that_cannot_be_evaluated(make_prepared, tmp_path, split, message):
+    data = PreparedData(make_prepared(tmp_path / "p", split))
+    with pytest.raises(InputError, match=message):
+        evaluate([], data, tmp_path, ruler=RULER)

@@ -1,0 +1,106 @@
+"""Names of runs, and runs that do not belong to the data."""
+
+import json
+
+import pytest
+
+from petsynth.data.prepared import PreparedData
+from petsynth.errors import ArgumentError, RunError, SplitError
+from petsynth.evaluation.models import load_models
+
+
+@pytest.fixture
+def altered(make_prepared, tmp_path):
+    """Return prepared data like the run's own but for some entries of ``prepared.json``."""
+
+    def make(**changes):
+        folder = make_prepared(tmp_path / "other", {"train": 4, "validation": 1, "test": 2})
+        path = folder / "prepared.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        return PreparedData(folder)
+
+    return make
+
+
+def test_a_single_run_keeps_the_name_of_its_system(tiny_runs, tiny_prepared):
+    models = load_models([tiny_runs[0], tiny_runs[2]], PreparedData(tiny_prepared), "test")
+    assert [model.name for model in models] == ["pix2pix-axial", "pix2pix-augmented"]
+    assert [model.group for model in models] == ["pix2pix-axial", "pix2pix-augmented"]
+
+
+def test_several_runs_of_a_system_are_told_apart_and_grouped(tiny_runs, tiny_prepared):
+    models = load_models(tiny_runs, PreparedData(tiny_prepared), "test")
+    assert [model.name for model in models] == [
+        "pix2pix-axial (axial-0)",
+        "pix2pix-axial (axial-1)",
+        "pix2pix-augmented",
+    ]
+    assert [model.group for model in models] == [
+        "pix2pix-axial (axial-0, axial-1)",
+        "pix2pix-axial (axial-0, axial-1)",
+        "pix2pix-augmented",
+    ]
+
+
+def test_folders_of_one_name_are_told_apart_by_their_parents(tiny_runs, tiny_prepared, tmp_path):
+    import shutil
+
+    folders = [tmp_path / parent / "run" for parent in ("a", "b")]
+    for folder, run in zip(folders, tiny_runs[:2], strict=True):
+        shutil.copytree(run, folder)
+    models = load_models(folders, PreparedData(tiny_prepared), "test")
+    assert [model.name for model in models] == ["pix2pix-axial (a/run)", "pix2pix-axial (b/run)"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tracer": "AV45"}, r"differ in tracer \(FDG there, AV45 here\)"),
+        ({"unit": "Bq/mL"}, r"differ in unit \(SUVR there, Bq/mL here\)"),
+        ({"pet_scale": 3.0}, r"differ in PET scale \(2 there, 3 here\)"),
+        ({"grid": {"shape": [21, 25, 22], "affine": None}}, r"differ in grid .* 21 x 25 x 22"),
+        ({"grid": {"shape": [21, 25, 21], "affine": None}}, "place of the grid"),
+    ],
+)
+def test_runs_of_other_data_are_refused(tiny_run, altered, changes, message):
+    if "grid" in changes:
+        changes["grid"]["affine"] = [[9, 0, 0, 1], [0, 9, 0, 1], [0, 0, 9, 1], [0, 0, 0, 1]]
+    with pytest.raises(RunError, match=message):
+        load_models([tiny_run], altered(**changes), "test")
+
+
+def test_a_test_subject_that_was_trained_on_is_refused_however_it_is_spelt(tiny_run, altered):
+    data = altered()
+    table = data.folder / "split.tsv"
+    text = table.read_text().replace("sub-001\ttrain", "sub-1\ttest")
+    table.write_text(text)
+    with pytest.raises(SplitError, match=r"was trained on sub-1, which .* holds as test"):
+        load_models([tiny_run], PreparedData(data.folder), "test")
+
+
+def test_other_training_subjects_are_refused(tiny_run, altered):
+    data = altered()
+    table = data.folder / "split.tsv"
+    table.write_text(table.read_text().replace("sub-001\ttrain", "sub-001\tvalidation"))
+    with pytest.raises(RunError, match="trained on other subjects than the training subjects"):
+        load_models([tiny_run], PreparedData(data.folder), "test")
+
+
+def test_a_run_that_does_not_tell_its_subjects_is_refused(tiny_run, tiny_prepared, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    (folder / "data.json").write_text("{")
+    with pytest.raises(RunError, match=r"data\.json: damaged"):
+        load_models([folder], PreparedData(tiny_prepared), "test")
+    (folder / "data.json").unlink()
+    with pytest.raises(RunError, match="on whom it was trained"):
+        load_models([folder], PreparedData(tiny_prepared), "test")
+
+
+def test_no_run_and_a_run_named_twice(tiny_run, tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    with pytest.raises(ArgumentError, match="no run is named"):
+        load_models([], data, "test")
+    with pytest.raises(ArgumentError, match="named twice"):
+        load_models([tiny_run, tiny_run / ".." / tiny_run.name], data, "test")

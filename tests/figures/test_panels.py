@@ -1,0 +1,64 @@
+"""Panels: what is drawn, and that synthetic and simulated pictures say so."""
+
+import numpy as np
+import pytest
+
+from petsynth.figures.panels import (
+    SIMULATED_LABEL,
+    SYNTHETIC_LABEL,
+    difference_panel,
+    draw_panels,
+    mri_panel,
+    pet_panel,
+    uncertainty_panel,
+)
+
+PET = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
+
+
+def texts(figure):
+    words = [text.get_text() for ax in figure.axes for text in ax.texts]
+    return words, figure.get_supxlabel()
+
+
+def test_difference_is_absolute():
+    panel = difference_panel(np.array([[1.0, 4.0]]), np.array([[3.0, 3.0]]), 2, "SUVR")
+    assert panel.image.tolist() == [[2.0, 1.0]]
+
+
+def test_synthetic_panels_are_labelled_in_the_picture_and_below():
+    row = [mri_panel(PET), pet_panel(PET, 5, "SUVR"), pet_panel(PET, 5, "SUVR", synthetic=True)]
+    words, below = texts(draw_panels([("model", row)], simulated=True))
+    assert words == [SYNTHETIC_LABEL]
+    assert below == f"{SIMULATED_LABEL} · {SYNTHETIC_LABEL}"
+
+
+def test_real_panels_are_not_labelled():
+    assert texts(draw_panels([("", [mri_panel(PET), pet_panel(PET, 5, "SUVR")])])) == ([], "")
+
+
+def test_whatever_a_model_made_is_labelled():
+    for panel in (
+        difference_panel(PET, PET, 1, "SUVR"),
+        uncertainty_panel(PET, 1, "SUVR"),
+        pet_panel(PET, 1, "SUVR", synthetic=True),
+    ):
+        assert panel.label == SYNTHETIC_LABEL
+
+
+def test_titles_and_units_can_be_chosen_and_pixels_keep_their_shape():
+    panel = pet_panel(PET, 5, "Bq/mL", title="Frame 1", voxel_mm=(2.0, 1.0))
+    figure = draw_panels([("row", [panel])])
+    assert figure.axes[0].get_title() == "Frame 1"
+    assert figure.axes[0].get_aspect() == 2.0
+    assert figure.axes[1].get_xlabel() == "Bq/mL"
+
+
+def test_rows_of_different_length():
+    figure = draw_panels([("a", [mri_panel(PET)] * 3), ("b", [mri_panel(PET)])])
+    assert sum(len(ax.images) for ax in figure.axes) == 4
+
+
+def test_nothing_to_draw():
+    with pytest.raises(ValueError, match="no panels"):
+        draw_panels([])

@@ -1,0 +1,161 @@
+"""A synthetic PET overlays on its T1 file voxel by voxel, in every axis order."""
+
+import dataclasses
+import itertools
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+from petsynth.inference import scan as scan_module
+from petsynth.inference.run import load_run
+from petsynth.inference.scan import predict_scan
+from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.t1 import PreparedT1
+
+AXIS_ORDERS = [
+    "".join(letters)
+    for order in itertools.permutations(["LR", "PA", "IS"])
+    for letters in itertools.product(*order)
+]
+
+ROTATION = np.array(  # 10 degrees about z, and a shift: the head lies askew
+    [
+        [np.cos(np.pi / 18), -np.sin(np.pi / 18), 0, 4.0],
+        [np.sin(np.pi / 18), np.cos(np.pi / 18), 0, -3.0],
+        [0, 0, 1, 5.0],
+        [0, 0, 0, 1],
+    ]
+)
+
+
+class Identity(torch.nn.Module):
+    def forward(self, mri_BCHW, draws_B):
+        return mri_BCHW
+
+
+@pytest.fixture
+def run(tiny_run):
+    """Return a run whose synthetic PET is the T1 as it was prepared, plus 1."""
+    return dataclasses.replace(load_run(tiny_run), generator=Identity())
+
+
+@pytest.fixture(autouse=True)
+def known_alignment(monkeypatch):
+    """Align by a known matrix instead of by registration; T1 intensities are in [-1, 1]."""
+
+    def prepare(t1, grid, mask=None, **steps):
+        mri = resample(t1, grid, ROTATION, fill=-1.0).data
+        return PreparedT1(mri, mri > 0, ROTATION, "given", 1.0)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+
+
+def smooth_head(points_mm: np.ndarray) -> np.ndarray:
+    """Return a smooth lopsided blob, in [-1, 1], at world points (..., 3) in mm."""
+    front = ((points_mm - (25, 30, 20)) / (30, 45, 35)) ** 2
+    back = ((points_mm - (-20, -35, 10)) / (40, 25, 45)) ** 2
+    value = np.exp(-front.sum(axis=-1)) + 0.6 * np.exp(-back.sum(axis=-1))
+    return (2 * np.clip(value, 0, 1) - 1).astype(np.float32)
+
+
+def save_head(path, affine, shape):
+    voxels = np.stack(np.indices(shape), axis=-1)
+    data = smooth_head(voxels @ affine[:3, :3].T + affine[:3, 3])
+    image = nib.Nifti1Image(data, affine)
+    nib.save(image, path)
+    return image
+
+
+AFFINE = np.array([[6.0, 0, 0, -75], [0, 5.0, 0, -100], [0, 0, 8.0, -60], [0, 0, 0, 1]])
+SHAPE = (26, 42, 22)
+
+
+@pytest.mark.parametrize("axis_codes", AXIS_ORDERS)
+def test_48_axis_orders_overlay(tmp_path, run, axis_codes):
+    image = save_head(tmp_path / "ras.nii.gz", AFFINE, SHAPE)
+    change = ornt_transform(io_orientation(image.affine), axcodes2ornt(axis_codes))
+    turned = image.as_reoriented(change)
+    nib.save(turned, tmp_path / "t1.nii.gz")
+    scan = predict_scan(run, tmp_path / "t1.nii.gz")
+    pet = scan.on_t1_grid(scan.prediction.mean)
+    assert pet.shape == turned.shape
+    truth = np.asarray(turned.dataobj) + 1
+    inside = truth > 0.3
+    # The 9 mm grid blurs; a flip or permutation would be off by more than 1.
+    assert np.abs(pet - truth)[inside].max() < 0.25
+    assert np.corrcoef(pet[inside], truth[inside])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("axis_codes", ["RAS", "PIR"])
+def test_axis_order_does_not_change_the_values(tmp_path, run, axis_codes):
+    image = save_head(tmp_path / "ras.nii.gz", AFFINE, SHAPE)
+    change = ornt_transform(io_orientation(image.affine), axcodes2ornt(axis_codes))
+    nib.save(image.as_reoriented(change), tmp_path / "t1.nii.gz")
+    plain = predict_scan(run, tmp_path / "ras.nii.gz")
+    turned = predict_scan(run, tmp_path / "t1.nii.gz")
+    np.testing.assert_allclose(turned.prediction.mean, plain.prediction.mean, atol=1e-5)
+    straight = nib.Nifti1Image(plain.on_t1_grid(plain.prediction.mean), image.affine)
+    np.testing.assert_allclose(
+        turned.on_t1_grid(turned.prediction.mean),
+        np.asarray(straight.as_reoriented(change).dataobj),
+        atol=1e-5,
+    )
+
+
+def test_oblique_t1(tmp_path, run):
+    oblique = ROTATION @ AFFINE
+    image = save_head(tmp_path / "t1.nii.gz", oblique, SHAPE)
+    scan = predict_scan(run, tmp_path / "t1.nii.gz")
+    truth = np.asarray(image.dataobj) + 1
+    pet = scan.on_t1_grid(scan.prediction.mean)
+    assert np.corrcoef(pet[truth > 0.3], truth[truth > 0.3])[0, 1] > 0.99
+    straight = scan.prediction.mean  # as if the alignment were forgotten
+    wrong = dataclasses.replace(scan.prepared, grid_to_t1=np.eye(4))
+    forgotten = dataclasses.replace(scan, prepared=wrong).on_t1_grid(straight)
+    assert np.corrcoef(forgotten[truth > 0.3], truth[truth > 0.3])[0, 1] < 0.98
+
+
+def test_outside_the_field_of_view_is_zero(tmp_path, run):
+    wide = AFFINE.copy()
+    wide[:3, 3] = (-300, -100, -60)  # begins 200 mm left of the model's box
+    save_head(tmp_path / "t1.nii.gz", wide, (80, 42, 22))
+    scan = predict_scan(run, tmp_path / "t1.nii.gz")
+    pet = scan.on_t1_grid(np.full(run.grid.shape, 1.5, np.float32))
+    assert np.all(pet[:25] == 0)
+    assert pet.max() == pytest.approx(1.5)
+
+
+def test_the_mask_is_handed_on(tmp_path, run, monkeypatch):
+    save_head(tmp_path / "t1.nii.gz", AFFINE, SHAPE)
+    nib.save(nib.Nifti1Image(np.ones(SHAPE, np.uint8), AFFINE), tmp_path / "mask.nii.gz")
+    seen = []
+    known = scan_module.prepare_t1
+
+    def prepare(t1, grid, mask=None, **steps):
+        seen.append((mask, steps))
+        return known(t1, grid, mask)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    predict_scan(run, tmp_path / "t1.nii.gz", mask=tmp_path / "mask.nii.gz")
+    predict_scan(run, tmp_path / "t1.nii.gz")
+    assert seen[0][0].data.sum() == np.prod(SHAPE)
+    assert seen[1] == (None, {"method": "auto", "bias_field": False})
+
+
+def test_a_new_t1_is_prepared_as_those_of_training_were(tmp_path, run, monkeypatch):
+    save_head(tmp_path / "t1.nii.gz", AFFINE, SHAPE)
+    seen = []
+    known = scan_module.prepare_t1
+
+    def prepare(t1, grid, mask=None, **steps):
+        seen.append(steps)
+        return known(t1, grid, mask)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    steps = {"voxel_mm": 9.0, "frames": "mean", "brain_mask": "deepbet", "bias_field": True}
+    metadata = run.metadata | {"preparation": steps}
+    predict_scan(dataclasses.replace(run, metadata=metadata), tmp_path / "t1.nii.gz")
+    assert seen == [{"method": "deepbet", "bias_field": True}]

@@ -1,0 +1,63 @@
+"""Two simulated people, small enough to be registered in a second."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from petsynth.io.nifti import read_volume
+from petsynth.simulation.cohort import simulate_cohort
+from petsynth.volume import Volume
+
+
+@dataclass(frozen=True)
+class Person:
+    """Scans of one simulated person, and the truth about them."""
+
+    t1: Volume
+    pet: Volume
+    mask: Volume
+    pet_to_t1: np.ndarray
+    folder: Path
+    name: str
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory) -> list[Person]:
+    root = simulate_cohort(
+        tmp_path_factory.mktemp("people") / "bids",
+        subjects=2,
+        t1_voxel_mm=3.0,
+        pet_voxel_mm=4.0,
+        seed=5,
+    )
+    return [_read(root, f"sub-{number:03}") for number in (1, 2)]
+
+
+def _read(root: Path, name: str) -> Person:
+    truth = root / "derivatives" / "truth" / name
+    transform = truth / "pet" / f"{name}_trc-18FFDG_from-pet_to-T1w_xfm.json"
+    return Person(
+        read_volume(root / name / "anat" / f"{name}_T1w.nii.gz"),
+        read_volume(root / name / "pet" / f"{name}_trc-18FFDG_pet.nii.gz"),
+        read_volume(truth / "anat" / f"{name}_desc-brain_mask.nii.gz"),
+        np.array(json.loads(transform.read_text())["matrix"]),
+        root,
+        name,
+    )
+
+
+@pytest.fixture(scope="session")
+def target_error_mm():
+    """Return a function: mean distance (mm) of brain voxels sent to the PET and truly back."""
+
+    def measure(t1_to_pet: np.ndarray, person: Person) -> float:
+        voxels = np.argwhere(person.mask.data > 0).T
+        points = person.mask.affine[:3, :3] @ voxels + person.mask.affine[:3, 3:]
+        there_and_back = person.pet_to_t1 @ t1_to_pet
+        moved = there_and_back[:3, :3] @ points + there_and_back[:3, 3:]
+        return float(np.linalg.norm(moved - points, axis=0).mean())
+
+    return measure

@@ -1,0 +1,165 @@
+"""Grids and resampling, by hand-computed values, and orientation in all 48 axis orders."""
+
+import itertools
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from petsynth.io.nifti import read_volume
+from petsynth.preprocessing.grid import (
+    antialias_sigmas,
+    bounding_grid,
+    model_grid,
+    resample,
+    resample_mask,
+)
+from petsynth.volume import Grid, Volume
+
+ORDERS = [
+    np.column_stack([order, flips])
+    for order in itertools.permutations(range(3))
+    for flips in itertools.product((1, -1), repeat=3)
+]
+
+
+@pytest.mark.parametrize(
+    ("voxel_mm", "shape"),
+    [
+        (1.0, (181, 217, 181)),
+        (1.5, (121, 145, 121)),
+        (2.0, (91, 109, 91)),
+        (3.0, (61, 73, 61)),
+        (4.0, (46, 55, 46)),
+    ],
+)
+def test_model_grid_covers_the_mni_box(voxel_mm, shape):
+    grid = model_grid(voxel_mm)
+    assert grid.shape == shape
+    assert grid.voxel_mm == (voxel_mm,) * 3
+    assert grid.affine[:3, 3].tolist() == [-90, -126, -72]
+    last = grid.affine @ [*(size - 1 for size in shape), 1]
+    assert last[:3].tolist() == [90, 90, 108]
+
+
+def test_model_grid_is_symmetric_about_the_midplane():
+    for voxel_mm in (1.5, 2.0, 3.0, 4.0):
+        grid = model_grid(voxel_mm)
+        assert grid.centre_mm[0] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("voxel_mm", [0, -1.5, 40])
+def test_model_grid_refuses_impossible_voxels(voxel_mm):
+    with pytest.raises(ValueError, match="voxels of"):
+        model_grid(voxel_mm)
+
+
+def test_resampling_onto_the_own_grid_changes_nothing():
+    data = np.random.default_rng(0).normal(size=(5, 6, 7)).astype(np.float32)
+    volume = Volume(data, np.diag([2.0, 3.0, 4.0, 1.0]), "SUVR")
+    again = resample(volume, volume.grid)
+    np.testing.assert_allclose(again.data, data, atol=1e-6)
+    assert again.unit == "SUVR"
+
+
+def test_linear_interpolation_half_way():
+    data = np.arange(4, dtype=np.float32).reshape(4, 1, 1) * np.ones((4, 3, 3), np.float32)
+    volume = Volume(data, np.eye(4))
+    shifted = np.eye(4)
+    shifted[0, 3] = 0.5
+    result = resample(volume, volume.grid, shifted)
+    assert result.data[:3, 1, 1].tolist() == [0.5, 1.5, 2.5]
+    assert result.data[3, 1, 1] == 0  # outside
+
+
+def test_transform_maps_the_grids_world_to_the_images_world():
+    data = np.zeros((9, 9, 9), np.float32)
+    data[6, 4, 4] = 1
+    volume = Volume(data, np.eye(4))
+    quarter_turn = np.array([[0, -1, 0, 8], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    result = resample(volume, volume.grid, quarter_turn)
+    assert np.argwhere(result.data > 0.5).tolist() == [[4, 2, 4]]
+
+
+def test_a_coarser_grid_averages_what_lies_between_its_voxels():
+    stripes = np.zeros((24, 8, 8), np.float32)
+    stripes[::2] = 1  # every other plane: picking planes would give all 1
+    coarse = Grid((12, 4, 4), np.diag([2.0, 2.0, 2.0, 1.0]))
+    middle = resample(Volume(stripes, np.eye(4)), coarse).data[3:-3, 2, 2]
+    np.testing.assert_allclose(middle, 0.5, atol=0.15)
+
+
+def test_antialiasing_goes_by_the_images_own_axes():
+    swapped = np.array([[0, 0, 3, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
+    sigma = np.sqrt(3**2 - 1) / (2 * np.sqrt(2 * np.log(2)))
+    np.testing.assert_allclose(antialias_sigmas(swapped), [sigma, 0, 0])
+
+
+def test_labels_are_never_mixed():
+    labels = np.zeros((20, 20, 20), np.float32)
+    labels[:10] = 46
+    coarse = Grid((6, 6, 6), np.diag([3.0, 3.0, 3.0, 1.0]))
+    assert set(np.unique(resample(Volume(labels, np.eye(4)), coarse, order=0).data)) == {0, 46}
+
+
+def test_frames_are_resampled_one_by_one():
+    frames = np.stack([np.full((4, 4, 4), value, np.float32) for value in (1, 2, 5)], axis=3)
+    volume = Volume(frames, np.eye(4))
+    result = resample(volume, Grid((2, 2, 2), np.eye(4)))
+    assert result.data.shape == (2, 2, 2, 3)
+    assert result.data[0, 0, 0].tolist() == [1, 2, 5]
+
+
+def test_mask_keeps_voxels_that_are_half_inside():
+    mask = np.zeros((8, 4, 4), np.float32)
+    mask[:4] = 1
+    shifted = np.eye(4)
+    shifted[0, 3] = 0.4
+    volume = Volume(mask, np.eye(4))
+    assert resample_mask(volume, volume.grid, shifted)[:, 2, 2].tolist() == [True] * 4 + [False] * 4
+    shifted[0, 3] = 0.6
+    assert resample_mask(volume, volume.grid, shifted)[:, 2, 2].tolist() == [True] * 3 + [False] * 5
+
+
+def test_bounding_grid_holds_every_corner():
+    turn = np.array([[0, -2.0, 0, 5], [2, 0, 0, -7], [0, 0, 3, 1], [0, 0, 0, 1]])
+    grid = bounding_grid(Volume(np.zeros((4, 5, 6)), turn), 1.5)
+    assert grid.affine[:3, 3].tolist() == [5 - 8, -7, 1]
+    high = grid.affine @ [*(np.array(grid.shape) - 1), 1]
+    assert (high[:3] >= [5, -7 + 6, 1 + 15]).all()
+
+
+def _phantom() -> tuple[np.ndarray, np.ndarray]:
+    """Return an image of 30 x 36 x 27 voxels, 6 x 5 x 7 mm, and its affine.
+
+    Blobs of different sizes and values lie right, in front and on top of the centre.
+    """
+    affine = np.diag([6.0, 5.0, 7.0, 1.0])
+    affine[:3, 3] = [-90, -110, -70]
+    voxels = np.indices((30, 36, 27)).reshape(3, -1)
+    points = affine[:3, :3] @ voxels + affine[:3, 3:]
+    data = np.zeros(points.shape[1], np.float32)
+    for centre, radius, value in [
+        ((45, -20, 10), 22, 1),
+        ((0, 50, 10), 18, 2),
+        ((0, -20, 70), 15, 3),
+    ]:
+        inside = np.linalg.norm(points - np.array(centre)[:, np.newaxis], axis=0) < radius
+        data[inside] = value
+    return data.reshape(30, 36, 27), affine
+
+
+def test_all_48_axis_orders(tmp_path):
+    data, affine = _phantom()
+    grid = model_grid(6)
+    expected = resample(Volume(data, affine), grid).data
+    for place, value in {(45, -20, 10): 1, (0, 50, 10): 2, (0, -20, 70): 3}.items():
+        i, j, k = np.rint(np.linalg.inv(grid.affine) @ [*place, 1])[:3].astype(int)
+        assert expected[i, j, k] == pytest.approx(value, abs=0.1)
+    assert len(ORDERS) == 48
+    for number, order in enumerate(ORDERS):
+        stored = nib.Nifti1Image(data, affine).as_reoriented(order)
+        path = tmp_path / f"{number}.nii"
+        nib.save(stored, path)
+        result = resample(read_volume(path), grid)
+        np.testing.assert_allclose(result.data, expected, atol=1e-4, err_msg=str(order))

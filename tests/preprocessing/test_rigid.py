@@ -1,0 +1,60 @@
+"""Registration recovers what was done to an image."""
+
+import numpy as np
+import pytest
+
+from petsynth.errors import RegistrationError
+from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.rigid import register_rigid
+from petsynth.preprocessing.t1 import flat_brain, grow
+from petsynth.preprocessing.transforms import centre_of_mass, rigid_matrix
+from petsynth.volume import Grid, Volume
+
+
+@pytest.fixture(scope="module")
+def brain(people):
+    return flat_brain(people[0].t1, people[0].mask)
+
+
+@pytest.fixture(scope="module")
+def around(brain):
+    return grow(brain.with_data(brain.data > 0))
+
+
+@pytest.mark.parametrize(
+    ("angles", "shift"), [((10, -8, 9), (15, -12, 10)), ((-25, 5, 5), (-30, 20, 40))]
+)
+def test_a_turned_and_inverted_copy_is_found(brain, around, angles, shift):
+    centre = centre_of_mass(around)
+    truth = rigid_matrix(angles, centre, np.array(shift, float))
+    own = Grid((70, 60, 65), np.diag([-4.0, 4.0, 3.5, 1.0]))
+    own.affine[:3, 3] = centre + shift - own.affine[:3, :3] @ (np.array(own.shape) / 2)
+    moved = resample(brain, own, np.linalg.inv(truth))
+    inverted = moved.with_data(np.where(moved.data > 0.2, 3 - moved.data, 0))
+    start = centre_of_mass(inverted.with_data(inverted.data > 0.2))
+    found = register_rigid(brain, around, inverted, start).fixed_to_moving
+    points = np.argwhere(brain.data > 0).T
+    points = brain.affine[:3, :3] @ points + brain.affine[:3, 3:]
+    distance = (found - truth)[:3, :3] @ points + (found - truth)[:3, 3:]
+    assert np.linalg.norm(distance, axis=0).mean() < 0.5
+
+
+def test_the_same_images_give_the_same_transform(people, brain, around):
+    pet = people[0].pet
+    centre = centre_of_mass(pet)
+    first = register_rigid(brain, around, pet, centre)
+    second = register_rigid(brain, around, pet, centre)
+    assert first.mutual_information == second.mutual_information
+    np.testing.assert_array_equal(first.fixed_to_moving, second.fixed_to_moving)
+
+
+def test_a_constant_image_cannot_be_registered(brain, around):
+    flat = Volume(np.ones((20, 20, 20), np.float32), np.diag([4.0, 4.0, 4.0, 1.0]))
+    with pytest.raises(RegistrationError, match="moving image is constant"):
+        register_rigid(brain, around, flat, np.zeros(3))
+
+
+def test_an_empty_mask_cannot_be_used(brain):
+    nothing = brain.with_data(np.zeros(brain.data.shape, dtype=bool))
+    with pytest.raises(RegistrationError, match="mask is empty"):
+        register_rigid(brain, nothing, brain, np.zeros(3))

@@ -1,0 +1,121 @@
+"""The steps of one subject in order, and what quality control says."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from petsynth.errors import InputError
+from petsynth.io.nifti import read_volume, write_volume
+from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.quality import Quality
+from petsynth.preprocessing.subject import Files, Steps, prepare_subject
+from petsynth.preprocessing.transforms import move
+
+
+def files_of(person, pet_of=None) -> Files:
+    other = pet_of or person
+    truth = person.folder / "derivatives" / "truth"
+    name, theirs = person.name, other.name
+    return Files(
+        person.folder / name / "anat" / f"{name}_T1w.nii.gz",
+        other.folder / theirs / "pet" / f"{theirs}_trc-18FFDG_pet.nii.gz",
+        truth / name / "anat" / f"{name}_desc-brain_mask.nii.gz",
+        truth / theirs / "pet" / f"{theirs}_trc-18FFDG_desc-oracle_pet.nii.gz",
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared(people):
+    return prepare_subject(files_of(people[0]), Steps(voxel_mm=4))
+
+
+def test_everything_lies_on_one_grid(prepared):
+    grid = model_grid(4)
+    for volume in (prepared.t1, prepared.pet, prepared.oracle, prepared.unaligned_pet):
+        assert volume.grid.matches(grid)
+    assert prepared.mri.shape == prepared.mask.shape == grid.shape
+
+
+def test_the_pet_keeps_its_unit_and_values(prepared, people):
+    assert prepared.pet.unit == "SUVR"
+    inside = people[0].pet.data[people[0].pet.data > 0.5]
+    assert prepared.pet.data[prepared.mask].mean() == pytest.approx(inside.mean(), rel=0.15)
+
+
+def test_images_are_resampled_once_through_the_composed_transform(prepared, people):
+    grid_to_pet = prepared.t1_to_pet @ prepared.grid_to_t1
+    expected = resample(people[0].pet, model_grid(4), grid_to_pet)
+    np.testing.assert_array_equal(prepared.pet.data, expected.data)
+
+
+def test_the_oracle_follows_the_pet(prepared):
+    inside = prepared.mask
+    assert np.corrcoef(prepared.oracle.data[inside], prepared.pet.data[inside])[0, 1] > 0.9
+
+
+def test_a_right_pair_raises_no_flag(prepared):
+    assert prepared.quality.flags == []
+    assert prepared.quality.pet_coverage == 1
+    assert prepared.quality.pet_shift_mm > 0.5
+
+
+def test_a_pet_of_someone_else_is_flagged(people):
+    wrong = prepare_subject(files_of(people[0], pet_of=people[1]), Steps(voxel_mm=4))
+    assert wrong.quality.flags == ["T1 and PET may show different people or be misaligned"]
+
+
+def test_a_cut_pet_is_flagged(people, tmp_path):
+    pet = people[0].pet
+    cut = tmp_path / "cut_pet.nii.gz"
+    write_volume(cut, pet.with_data(pet.data[:, :, : int(pet.data.shape[2] * 0.6)]))
+    files = dataclasses.replace(files_of(people[0]), pet=cut, oracle=None)
+    quality = prepare_subject(files, Steps(voxel_mm=4)).quality
+    assert quality.pet_coverage < 0.95
+    assert any(flag.startswith("PET covers ") for flag in quality.flags)
+
+
+def test_flags_name_what_to_look_at():
+    bad = Quality(1.4, 0.1, 0.5, 0.30, 0.25, 3, 2, 0.9)
+    assert bad.flags == [
+        "T1 and PET may show different people or be misaligned",
+        "T1 may not be aligned to MNI axes",
+        "PET covers 90% of the brain",
+    ]
+
+
+@pytest.mark.parametrize(("frames", "shape"), [("mean", ()), ("keep", (2,))])
+def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
+    pet = read_volume(files_of(people[0]).pet)
+    both = tmp_path / "sub-001_pet.nii.gz"
+    write_volume(both, pet.with_data(np.stack([pet.data, 3 * pet.data], axis=3)))
+    files = dataclasses.replace(files_of(people[0]), pet=both, oracle=None)
+    subject = prepare_subject(files, Steps(voxel_mm=6, frames=frames))
+    assert subject.pet.data.shape == (*model_grid(6).shape, *shape)
+    first = subject.pet.data if frames == "mean" else subject.pet.data.mean(axis=3)
+    alone = resample(pet, model_grid(6), subject.t1_to_pet @ subject.grid_to_t1).data
+    np.testing.assert_allclose(first, 2 * alone, atol=1e-4)
+    assert subject.pet.unit == "arbitrary"
+
+
+def test_an_even_pet_is_refused(people, tmp_path):
+    even = tmp_path / "even_pet.nii.gz"
+    write_volume(even, people[0].pet.with_data(np.full_like(people[0].pet.data, 2)))
+    with pytest.raises(InputError, match="same value everywhere"):
+        prepare_subject(dataclasses.replace(files_of(people[0]), pet=even), Steps(voxel_mm=6))
+
+
+def test_the_same_files_give_the_same_subject(prepared, people):
+    again = prepare_subject(files_of(people[0]), Steps(voxel_mm=4))
+    np.testing.assert_array_equal(again.mri, prepared.mri)
+    np.testing.assert_array_equal(again.pet.data, prepared.pet.data)
+    assert again.quality == prepared.quality
+
+
+def test_the_grids_world_is_the_bodys(prepared, people):
+    """What lies on the right in the T1 lies on the right of the grid."""
+    person = people[0]
+    centre = person.t1.grid.centre_mm
+    to_grid = np.linalg.inv(prepared.grid_to_t1)
+    right = move(to_grid, centre + np.array([40.0, 0, 0])) - move(to_grid, centre)
+    assert right[0] > 30

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from petsynth.simulation.embedded import make_embedded_anatomy
+from petsynth.simulation.participants import draw_participant
+from petsynth.simulation.regions import CODES, REGIONS, codes_of, read_packaged_table
+from petsynth.simulation.scanner import blur
+from petsynth.simulation.transfer import transfer_matrix
+from petsynth.simulation.uptake import focal_changes, make_uptake, paint, tracer_model
+
+TRACERS = ("FDG", "AV45", "AV1451")
+
+
+@pytest.fixture(scope="module")
+def anatomy():
+    return make_embedded_anatomy(np.random.default_rng(5), 3.0, 0.0)
+
+
+def regional(anatomy, image, *kinds):
+    voxels = np.isin(anatomy.regions, codes_of(*kinds)) & (anatomy.own > 0.6)
+    return image[voxels].mean()
+
+
+def seen(anatomy, tracer, burden):
+    model = tracer_model(tracer)
+    return blur(paint(anatomy, model.expected(burden), model.scalp), anatomy.grid, 6.5)
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+def test_every_region_has_a_finite_uptake(tracer):
+    model = tracer_model(tracer)
+
+    assert np.isfinite(model.expected(0.5)).all()
+    assert np.isfinite(model.draw(np.random.default_rng(0), 0.5)).all()
+    assert (model.expected(1.0)[1:] > 0).all()
+
+
+def test_fdg_grey_to_white_is_3_5_before_blur_and_plausible_after(anatomy):
+    model = tracer_model("FDG")
+    cortex = [code for code, region in enumerate(REGIONS) if region.tissue == "cortex"]
+    before = model.mean[cortex].mean() / model.mean[CODES["white_matter"]]
+    image = seen(anatomy, "FDG", 0.0)
+    after = image[anatomy.grey > 0.8].mean() / image[anatomy.white > 0.9].mean()
+
+    assert 3.0 < before < 4.0
+    assert 1.4 < after < 2.3
+
+
+def test_alzheimers_fdg_falls_in_temporoparietal_cortex_and_spares_the_rest(anatomy):
+    healthy, ill = seen(anatomy, "FDG", 0.0), seen(anatomy, "FDG", 0.8)
+
+    def change(*kinds):
+        return regional(anatomy, ill, *kinds) / regional(anatomy, healthy, *kinds) - 1
+
+    assert change("precuneus") < -0.12
+    assert change("dorsolateral_parietal") < -0.12
+    assert change("isthmus_cingulate", "posterior_cingulate") < -0.08
+    assert change("hippocampus") < -0.06
+    assert change("cerebellar_cortex") > -0.03
+    assert change("pericalcarine", "putamen") > -0.05
+
+
+def test_florbetapir_is_high_in_white_matter_and_rises_in_cortex(anatomy):
+    negative, positive = seen(anatomy, "AV45", 0.0), seen(anatomy, "AV45", 0.8)
+    cortex = ("precuneus", "superior_frontal", "dorsolateral_parietal")
+
+    white = negative[anatomy.white > 0.9].mean()
+    assert white > 1.4 * regional(anatomy, negative, *cortex)
+    assert regional(anatomy, positive, *cortex) > 1.3 * regional(anatomy, negative, *cortex)
+    assert positive[anatomy.white > 0.95].mean() == pytest.approx(white, rel=0.1)
+
+
+def test_flortaucipir_is_high_off_target_and_rises_in_the_temporal_lobe_first(anatomy):
+    none, early, late = (seen(anatomy, "AV1451", burden) for burden in (0.0, 0.3, 0.9))
+
+    assert regional(anatomy, none, "putamen", "pallidum") > 1.3 * regional(
+        anatomy, none, "dorsolateral_frontal"
+    )
+    assert tracer_model("AV1451").mean[CODES["choroid_plexus"]] > 2.5
+    parietal, temporal = ("dorsolateral_parietal", "precuneus"), ("mesial_temporal",)
+    assert regional(anatomy, early, *temporal) > 1.1 * regional(anatomy, none, *temporal)
+    assert regional(anatomy, early, *parietal) < 1.05 * regional(anatomy, none, *parietal)
+    assert regional(anatomy, late, *parietal) > 1.2 * regional(anatomy, none, *parietal)
+
+
+def test_fdg_varies_between_people_as_was_measured():
+    model = tracer_model("FDG")
+    generator = np.random.default_rng(0)
+    people = np.array([model.draw(generator, 0.0) for _ in range(800)]) / model.mean.clip(1e-9)
+    measured = read_packaged_table("fdg_normative.csv")
+    row = measured[measured["region"] == "precuneus_left"].iloc[0]
+    loadings = row.filter(like="factor").to_numpy(float)
+    expected = np.sqrt((loadings**2).sum() + float(row["residual"]) ** 2)
+
+    assert people[:, CODES["precuneus_left"]].std() == pytest.approx(expected, rel=0.1)
+    assert expected == pytest.approx(0.098, abs=0.01)  # as in the 537 people
+    both = people[:, [CODES["precuneus_left"], CODES["precuneus_right"]]]
+    assert np.corrcoef(both.T)[0, 1] > 0.7
+
+
+def test_painting_and_blurring_gives_back_what_was_measured(anatomy):
+    matrix = transfer_matrix(anatomy, 6.5)
+    table = read_packaged_table("fdg_normative.csv")
+    table = table[table["measured"] != ""]
+    codes = [CODES[name] for name in table["region"]]
+
+    blurred = (matrix @ tracer_model("FDG").mean)[codes]
+
+    ratio = blurred / table["measured"].astype(float)
+    assert ratio.median() == pytest.approx(1.0, abs=0.06)
+    assert (abs(ratio - 1) < 0.25).mean() > 0.9
+
+
+def test_transfer_matrix_is_painting_and_measuring(anatomy):
+    values = np.random.default_rng(0).uniform(0.5, 2, len(REGIONS))
+    image = blur(paint(anatomy, values, 0.0), anatomy.grid, 6.5)
+    code = CODES["precuneus_left"]
+
+    measured = image[(anatomy.regions == code) & (anatomy.own > 0.5)].mean()
+
+    assert (transfer_matrix(anatomy, 6.5) @ values)[code] == pytest.approx(measured, rel=1e-3)
+
+
+def test_focal_changes_are_local_and_differ(anatomy):
+    factors = [focal_changes(np.random.default_rng(seed), anatomy) for seed in range(6)]
+
+    assert any(np.abs(factor - 1).max() > 0.05 for factor in factors)
+    assert max(np.mean(np.abs(factor - 1) > 0.02) for factor in factors) < 0.1
+
+
+def test_oracle_knows_neither_the_persons_own_uptake_nor_focal_changes(anatomy):
+    person = draw_participant(0, 1, "FDG", "sub-002")
+
+    one, other = (
+        make_uptake(np.random.default_rng(seed), anatomy, person, "FDG", 1) for seed in (1, 2)
+    )
+
+    np.testing.assert_array_equal(one.oracle, other.oracle)
+    assert np.abs(one.frames[0] - other.frames[0]).max() > 0.1
+
+
+def test_two_frames_average_to_the_static_image_and_grey_matter_rises(anatomy):
+    person = draw_participant(0, 0, "FDG", "sub-001")
+    static, dynamic = (
+        make_uptake(np.random.default_rng(1), anatomy, person, "FDG", frames) for frames in (1, 2)
+    )
+
+    first, second = dynamic.frames
+    np.testing.assert_allclose((first + second) / 2, static.frames[0], rtol=1e-4, atol=1e-5)
+    assert regional(anatomy, second, "precuneus") > 1.05 * regional(anatomy, first, "precuneus")
+    assert second[anatomy.white > 0.95].mean() < 1.01 * first[anatomy.white > 0.95].mean()

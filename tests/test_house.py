@@ -1,0 +1,181 @@
+"""What keeps the house in order: layers, options, shipped files, a fresh clone."""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from petsynth.cli.main import VERBS
+
+ROOT = Path(__file__).resolve().parents[1]
+SNAPSHOT = Path(__file__).parent / "snapshots" / "options.txt"
+
+
+def test_layers_import_only_what_stands_below_them():
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def options_of(verb: str) -> list[str]:
+    """Return a verb's options as its help shows them, with their values."""
+    done = subprocess.run(
+        [sys.executable, "-m", "petsynth", verb, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"COLUMNS": "120", "NO_COLOR": "1"},
+    )
+    lines = re.findall(r"^│ (\S.*?)\s*│$", done.stdout, flags=re.MULTILINE)
+    shown = [re.split(r"\s{2,}", line)[0] for line in lines]
+    return [option for option in shown if re.match(r"-|\[|[A-Z_]+$", option)]
+
+
+def test_options_are_those_of_the_snapshot():
+    """Renew it with ``PETSYNTH_RENEW_SNAPSHOTS=1``, and tell users in the changelog."""
+    now = "\n".join(
+        "\n".join([f"petsynth {verb}", *(f"  {option}" for option in options_of(verb))])
+        for verb in VERBS
+    )
+    if os.environ.get("PETSYNTH_RENEW_SNAPSHOTS"):
+        SNAPSHOT.write_text(now + "\n")
+    assert now + "\n" == SNAPSHOT.read_text()
+
+
+def test_constraints_fit_every_machine():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    assert "torch==2.13.0" in pins
+    assert not [pin for pin in pins if "nvidia" in pin or "petsynth" in pin]
+
+
+def test_ci_runs_make():
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "set -euo pipefail" in script
+    assert re.search(r"^make .*\btest$", script, flags=re.MULTILINE)
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "check", "bench", "docs"])
+def test_make_has_its_targets(target):
+    command = ["make", "--dry-run", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def refuse():
+    """Return the pre-commit hook's function."""
+    spec = importlib.util.spec_from_file_location("hook", ROOT / ".ci" / "refuse_patient_data.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.reason_to_refuse
+
+
+def nifti(path):
+    nib.save(nib.Nifti1Image(np.ones((2, 2, 2)), np.eye(4)), path.with_suffix(".nii.gz"))
+    path.with_suffix(".nii.gz").rename(path)
+
+
+REFUSED = {
+    "sub-01_T1w.nii.gz": (lambda path: path.write_text(""), "name"),
+    "SCAN.DCM": (lambda path: path.write_text(""), "name"),
+    "brain.mgz": (lambda path: path.write_text(""), "name"),
+    "renamed.bin": (nifti, "content"),
+    "IM0001": (lambda path: path.write_bytes(bytes(128) + b"DICM" + bytes(99)), "content"),
+    "weights.bin": (lambda path: path.write_bytes(bytes(1_000_001)), "1,000,001 bytes"),
+    "notes.md": (lambda path: path.write_text("hello"), None),
+    "broken.gz": (lambda path: path.write_bytes(b"\x1f\x8bbroken"), None),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_patient_data_are_refused(refuse, tmp_path, name):
+    make, reason = REFUSED[name]
+    make(tmp_path / name)
+    found = refuse(tmp_path / name)
+    assert found is None if reason is None else reason in found
+
+
+def test_no_scan_and_no_large_file_is_tracked(refuse):
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    refused = [name for name in listing.stdout.split("\0") if name and refuse(ROOT / name)]
+    assert refused == []
+
+
+# What is added to the README's commands so that each takes seconds.
+TINY = {
+    "prepare": "--voxel-mm 4 --masks my_bids/derivatives/truth --test 2",
+    "train": "--data.canvas 64 --generator.levels 5 --generator.filters 4 --discriminator.filters 4"
+    " --training.epochs 1 --training.max-steps 2",
+    "predict": "--masks new_mask.nii.gz",
+    "evaluate": "",
+}
+
+
+def readme_commands() -> list[str]:
+    """Return the README's ``petsynth`` commands on one's own data, in order."""
+    readme = (ROOT / "README.md").read_text()
+    section = readme.split("## With your own data")[1].split("\n## ")[0]
+    (block, *_) = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
+    return [line.strip() for line in block.splitlines() if line.startswith("petsynth ")]
+
+
+def test_readme_commands_are_understood(monkeypatch):
+    """Every command of the README parses; the slow test below runs them."""
+    assert len(readme_commands()) >= 4
+    for command in readme_commands():
+        _, verb, *words = shlex.split(command, comments=True)
+        importlib.import_module(f"petsynth.cli.{verb}").parse(words)
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_fresh_clone_runs_readme_commands(tmp_path):
+    """A clone in an empty environment installs itself and carries out the README's commands."""
+    clone = tmp_path / "petsynth"
+    subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+    kept = {name: os.environ[name] for name in os.environ if name.startswith("PIP_")}
+    environment = kept | {
+        "PATH": f"{Path(shutil.which('python3')).parent}:/usr/bin:/bin",
+        "HOME": str(Path.home()),
+        "OMP_NUM_THREADS": "1",
+    }
+
+    def shell(command: str) -> None:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", command],
+            cwd=clone,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+    shell("make install")
+    shell(
+        ".venv/bin/petsynth simulate my_bids --subjects 6 --voxel-mm 4 --pet-voxel-mm 5 "
+        "&& cp my_bids/sub-001/anat/sub-001_T1w.nii.gz new_T1.nii.gz "
+        "&& cp my_bids/derivatives/truth/sub-001/anat/*_mask.nii.gz new_mask.nii.gz"
+    )
+    for command in readme_commands():
+        verb = shlex.split(command)[1]
+        shell(f".venv/bin/{command.split('#')[0]} {TINY[verb]}")
+    assert (clone / "evaluation" / "report.html").is_file()
+    assert list((clone / "predictions").glob("*_desc-synth_pet.nii.gz"))
+    shell("make demo")
+    assert (clone / "petsynth-demo" / "evaluation" / "summary.json").is_file()
