@@ -25,8 +25,14 @@ class Args:
     """Only this session, with or without ses-; default: any, T1 and PET from one if possible."""
     tracer: str | None = None
     """FDG, AV45, AV1451 or a trc- label; needed if the dataset has several."""
-    voxel_mm: float = 1.5
-    """Voxel edge of the models' grid in mm; 1.5 gives the paper's 121 x 145 x 121."""
+    grid: Literal["paper-a", "paper-b"] = "paper-a"
+    """paper-a: T1 and PET on the MNI bounding box; paper-b: PET on 152 x 186 x 152 mm, T1 on a
+    cube of 256 mm with voxels half as wide."""
+    voxel_mm: float | None = None
+    """Voxel edge of the PET's grid in mm; default: 1.5 for paper-a (121 x 145 x 121), 2 for
+    paper-b (76 x 93 x 76, T1 256 x 256 x 256)."""
+    registration: Literal["rigid", "none"] = "rigid"
+    """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
     masks: Path | None = None
     """Derivatives dataset with sub-*/anat/*_desc-brain_mask.nii.gz; default: computed."""
     brain_mask: Literal["auto", "deepbet"] = "auto"
@@ -88,7 +94,10 @@ def run(args: Args) -> None:
     from petsynth.progress import say
 
     _check(args)
-    steps = Steps(args.voxel_mm, args.frames, args.brain_mask, args.bias_field)
+    voxel_mm = args.voxel_mm or (1.5 if args.grid == "paper-a" else 2.0)
+    steps = Steps(
+        voxel_mm, args.frames, args.brain_mask, args.bias_field, args.grid, args.registration
+    )
     index = index_dataset(
         args.bids_dir,
         tracer=args.tracer,
@@ -121,8 +130,10 @@ def run(args: Args) -> None:
 def _check(args: Args) -> None:
     from petsynth.errors import ArgumentError, InputError
 
-    if not 0 < args.voxel_mm <= 18:
+    if args.voxel_mm is not None and not 0 < args.voxel_mm <= 18:
         raise ArgumentError(f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18")
+    if args.registration == "none" and args.grid == "paper-a":
+        raise ArgumentError("--registration none: needs --grid paper-b")
     if args.nprocs < 1:
         raise ArgumentError(f"--nprocs {args.nprocs}: give 1 or more")
     if args.seed < 0:

@@ -32,7 +32,6 @@ from petsynth.data.subject_files import Record, read_record
 from petsynth.errors import InputError, PetsynthError, SplitError
 from petsynth.io.bids import write_table
 from petsynth.io.index import Index, Person, Scan, read_people
-from petsynth.preprocessing.grid import model_grid
 from petsynth.progress import Progress, say
 
 
@@ -229,7 +228,8 @@ def _write_common(
     )
     write_description(
         out,
-        model_grid(preparation.steps.voxel_mm),
+        preparation.steps.pet_grid(),
+        t1_grid=preparation.steps.conformed_grid(),
         petsynth_version=__version__,
         tracer=tracer,
         unit=first.unit,

@@ -25,11 +25,15 @@ from petsynth.preprocessing.pet import static
 from petsynth.preprocessing.subject import PreparedSubject, Steps
 from petsynth.volume import Volume
 
-SPACE = "aligned"
-SPATIAL_REFERENCE = (
-    "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym without "
-    "scaling; not in MNI space"
-)
+SPACES = {"rigid": "aligned", "none": "centred"}
+"""What the spaces of prepared images are called, by the kind of registration."""
+SPATIAL_REFERENCES = {
+    "rigid": "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym "
+    "without scaling; not in MNI space",
+    "none": "Each image's own middle and axes; T1w and PET are not aligned to each other",
+}
+_T1_HOW = {"rigid": "rigidly aligned to MNI axes", "none": "centred, not aligned,"}
+_PET_HOW = {"rigid": "rigidly aligned to the T1-weighted MRI", "none": "centred, not aligned,"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +147,9 @@ def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> lis
     write_array(root, participant, "pet", subject.pet.data)
     write_array(root, participant, "mask", subject.mask)
     paths = [array_path(root, participant, kind) for kind in ("mri", "pet", "mask")]
+    if subject.conformed is not None:
+        write_array(root, participant, "t1", subject.conformed)
+        paths.append(array_path(root, participant, "t1"))
     if subject.oracle is not None:
         write_array(root, participant, "oracle", static(subject.oracle).data)
         paths.append(array_path(root, participant, "oracle"))
@@ -152,17 +159,18 @@ def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> lis
 def _write_anat(
     root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
 ) -> list[Path]:
-    stem = root / scan.participant / "anat" / f"{scan.participant}_space-{SPACE}"
+    space = SPACES[steps.registration]
+    stem = root / scan.participant / "anat" / f"{scan.participant}_space-{space}"
     t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
     mask = Path(f"{stem}_desc-brain_mask.nii.gz")
-    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCE}
+    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCES[steps.registration]}
     common |= {"Sources": [_source(scan, scan.t1)]} | ({"Simulated": True} if simulated else {})
     write_volume(t1, subject.t1)
     write_json(
         sidecar_path(t1),
         common
         | {
-            "Description": "T1-weighted MRI, rigidly aligned to MNI axes and resampled once",
+            "Description": f"T1-weighted MRI, {_T1_HOW[steps.registration]} and resampled once",
             "SkullStripped": subject.mask_source == "skull-stripped",
             "BiasFieldCorrected": steps.bias_field,
         },
@@ -172,9 +180,9 @@ def _write_anat(
         sidecar_path(mask),
         common | {"Type": "Brain", "Description": f"Brain mask ({subject.mask_source})"},
     )
-    transform = Path(f"{root / scan.participant / 'anat' / scan.participant}_from-{SPACE}_to-T1w")
+    transform = Path(f"{root / scan.participant / 'anat' / scan.participant}_from-{space}_to-T1w")
     xfm = transform.with_name(transform.name + "_mode-image_xfm.json")
-    _write_transform(xfm, subject.grid_to_t1, SPACE, "T1w")
+    _write_transform(xfm, subject.grid_to_t1, space, "T1w")
     return [t1, sidecar_path(t1), mask, sidecar_path(mask), xfm]
 
 
@@ -183,12 +191,12 @@ def _write_pet(
 ) -> list[Path]:
     stem = pet_stem(f"{scan.participant}_T1w.nii.gz", scan.tracer)
     folder = root / scan.participant / "pet"
-    pet = folder / f"{stem}_space-{SPACE}_desc-preproc_pet.nii.gz"
+    pet = folder / f"{stem}_space-{SPACES[steps.registration]}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
     sidecar = _frame_times(read_sidecar(scan.pet), subject.pet) | {
-        "Description": "PET, rigidly aligned to the T1-weighted MRI and resampled once"
+        "Description": f"PET, {_PET_HOW[steps.registration]} and resampled once"
         + (", mean over frames" if steps.frames == "mean" else ""),
-        "SpatialReference": SPATIAL_REFERENCE,
+        "SpatialReference": SPATIAL_REFERENCES[steps.registration],
         "SkullStripped": False,
         "Units": subject.pet.unit,
         "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],

@@ -3,7 +3,8 @@
 References
 ----------
 Paper A, section 2.2: registration, down-sampling to 121 x 145 x 121 voxels of 1.5 mm, frames
-averaged. Brain mask, alignment to MNI axes and bias field are ours.
+averaged. Brain mask, alignment to MNI axes and bias field are ours. Paper B, section 3.1 and
+figure 1: the grids of ``grid="paper-b"``.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ from petsynth.errors import InputError
 from petsynth.io.bids import read_sidecar
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
+from petsynth.preprocessing.conform import conform, place_pet, place_t1
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.intensity import scale_mri
+from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.preprocessing.pet import register_pet, static
 from petsynth.preprocessing.quality import Quality, assess
 from petsynth.preprocessing.t1 import align_t1
-from petsynth.volume import BoolArray, FloatArray, Volume
+from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 Frames = Literal["mean", "keep"]
+GridName = Literal["paper-a", "paper-b"]
+Registration = Literal["rigid", "none"]
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,28 @@ class Steps:
         How the brain is found where no mask is given.
     bias_field : bool
         Whether the T1's bias field is corrected.
+    grid : {"paper-a", "paper-b"}
+        The MNI bounding box for everything; or paper B's box for the PET, and beside it a T1
+        conformed to a cube of 256 mm with voxels half as wide.
+    registration : {"rigid", "none"}
+        Whether T1 and PET are brought into one space; paper B leaves that to the network. Only
+        with ``grid="paper-b"``.
     """
 
     voxel_mm: float = 1.5
     frames: Frames = "mean"
     brain_mask: Method = "auto"
     bias_field: bool = False
+    grid: GridName = "paper-a"
+    registration: Registration = "rigid"
+
+    def pet_grid(self) -> Grid:
+        """Return the grid of the PET, of the mask and of the T1 beside them."""
+        return model_grid(self.voxel_mm) if self.grid == "paper-a" else pet_grid(self.voxel_mm)
+
+    def conformed_grid(self) -> Grid | None:
+        """Return the grid of the conformed T1; None where there is none."""
+        return None if self.grid == "paper-a" else conformed_grid(self.voxel_mm)
 
 
 @dataclass(frozen=True)
@@ -94,6 +115,8 @@ class PreparedSubject:
         How the brain was found.
     quality : Quality
         Figures for quality control.
+    conformed : (X, Y, Z) float32 array or None
+        The T1 on 0 to 255 on its own cube, for paper B.
     """
 
     mri: FloatArray
@@ -106,6 +129,7 @@ class PreparedSubject:
     t1_to_pet: FloatArray
     mask_source: str
     quality: Quality
+    conformed: FloatArray | None = None
 
 
 def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
@@ -118,12 +142,16 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     RegistrationError
         If the scans cannot be brought into one space.
     """
-    grid = model_grid(steps.voxel_mm)
+    grid, cube = steps.pet_grid(), steps.conformed_grid()
     t1 = read_volume(files.t1)
     pet = _read_pet(files.pet, steps.frames)
     given = None if files.mask is None else read_volume(files.mask)
-    aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-    to_pet = register_pet(aligned.flat, pet)
+    if steps.registration == "rigid":
+        aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+        to_pet = register_pet(aligned.flat, pet)
+    else:
+        aligned = place_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+        to_pet = place_pet(t1, pet)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
@@ -151,6 +179,7 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         to_pet.fixed_to_moving,
         aligned.brain.source,
         quality,
+        None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
 
 
