@@ -54,6 +54,8 @@ DESCRIPTIONS = {
 }
 
 _QC_COLUMNS = {
+    "session_id": "Session of the PET",
+    "interval_days": "Days between T1 and PET, where both dates are known",
     "mask_source": "How the brain was found: given, skull-stripped (nonzero voxels) or deepbet",
     "brain_litres": "Volume of the brain mask in litres",
     "template_score": "Mutual information of the T1's brain and the template, in nats",

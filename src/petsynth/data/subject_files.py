@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Record:
     ----------
     participant : str
         With ``sub-``.
+    session : str or None
+        Of the PET.
     key : dict
         Settings and input files (path, size, time of change) that it was made from.
     files : list of str
@@ -50,14 +53,18 @@ class Record:
         Of the PET as stored.
     qc : dict
         A row of ``qc.tsv``.
+    notes : list of str
+        What was assumed about the scans.
     """
 
     participant: str
+    session: str | None
     key: dict[str, Any]
     files: list[str]
     unit: str
     frames: int
     qc: dict[str, Any]
+    notes: list[str]
 
 
 def record_path(folder: str | Path, participant: str) -> Path:
@@ -88,6 +95,7 @@ def write_subject(
     steps: Steps,
     key: dict[str, Any],
     *,
+    notes: Sequence[str] = (),
     simulated: bool = False,
 ) -> Record:
     """Write everything of one subject.
@@ -104,6 +112,8 @@ def write_subject(
         How it was made; the sidecars tell.
     key : dict
         See `Record`.
+    notes : sequence of str
+        What was assumed about the scans.
     simulated : bool
         Whether the scans are simulated; sidecars and picture then say so.
 
@@ -122,17 +132,21 @@ def write_subject(
     flags = "; ".join(subject.quality.flags) or "none"
     qc = {
         "participant_id": scan.participant,
+        "session_id": f"ses-{scan.session}" if scan.session else None,
+        "interval_days": scan.interval_days,
         "mask_source": subject.mask_source,
         **{name: round(value, 4) for name, value in dataclasses.asdict(subject.quality).items()},
         "flags": flags,
     }
     record = Record(
         participant=scan.participant,
+        session=scan.session,
         key=key,
         files=[path.relative_to(root).as_posix() for path in written],
         unit=subject.pet.unit,
         frames=subject.pet.frames,
         qc=qc,
+        notes=list(notes),
     )
     write_json(record_path(root, scan.participant), dataclasses.asdict(record))
     return record
@@ -152,7 +166,7 @@ def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> lis
 def _write_anat(
     root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
 ) -> list[Path]:
-    stem = root / scan.participant / "anat" / f"{scan.participant}_space-{SPACE}"
+    stem = root / scan.folder / "anat" / f"{scan.stem}_space-{SPACE}"
     t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
     mask = Path(f"{stem}_desc-brain_mask.nii.gz")
     common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCE}
@@ -172,8 +186,7 @@ def _write_anat(
         sidecar_path(mask),
         common | {"Type": "Brain", "Description": f"Brain mask ({subject.mask_source})"},
     )
-    transform = Path(f"{root / scan.participant / 'anat' / scan.participant}_from-{SPACE}_to-T1w")
-    xfm = transform.with_name(transform.name + "_mode-image_xfm.json")
+    xfm = stem.with_name(f"{scan.stem}_from-{SPACE}_to-T1w_mode-image_xfm.json")
     _write_transform(xfm, subject.grid_to_t1, SPACE, "T1w")
     return [t1, sidecar_path(t1), mask, sidecar_path(mask), xfm]
 
@@ -181,8 +194,8 @@ def _write_anat(
 def _write_pet(
     root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
 ) -> list[Path]:
-    stem = pet_stem(f"{scan.participant}_T1w.nii.gz", scan.tracer)
-    folder = root / scan.participant / "pet"
+    stem = pet_stem(f"{scan.stem}_T1w.nii.gz", scan.tracer)
+    folder = root / scan.folder / "pet"
     pet = folder / f"{stem}_space-{SPACE}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
     sidecar = _frame_times(read_sidecar(scan.pet), subject.pet) | {
@@ -200,7 +213,7 @@ def _write_pet(
 
 
 def _write_picture(root: Path, scan: Scan, subject: PreparedSubject, simulated: bool) -> Path:
-    path = root / scan.participant / "figures" / f"{scan.participant}_desc-alignment_pet.png"
+    path = root / scan.folder / "figures" / f"{scan.stem}_desc-alignment_pet.png"
     quality = subject.quality
     figure = draw_alignment(
         subject.mri,
@@ -239,7 +252,8 @@ def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -
 
 def _source(scan: Scan, path: Path) -> str:
     parts = path.parts
-    return "bids:raw:" + "/".join(parts[parts.index(scan.participant) :])
+    start = len(parts) - 1 - parts[::-1].index(scan.participant)
+    return "bids:raw:" + "/".join(parts[start:])
 
 
 def read_simulated(bids: str | Path) -> bool:
