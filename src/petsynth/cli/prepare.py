@@ -50,8 +50,20 @@ class Args:
     """Without --masks. auto: nonzero voxels of a skull-stripped T1, deepbet for any other."""
     bias_field: bool = False
     """Correct the T1's bias field (N4); not part of the paper."""
-    frames: Literal["mean", "keep"] = "mean"
-    """mean: average the PET's frames (paper A); keep: one image per frame."""
+    frames: Literal["mean", "keep"] | int = "mean"
+    """mean: average the PET's frames by duration (paper A); keep: one image per frame; a number:
+    as many windows of equal length."""
+    motion: bool = True
+    """Correct head motion between the PET's frames."""
+    units: Literal["auto", "keep", "suv", "suvr"] = "auto"
+    """auto: Bq/mL, kBq/mL and SUV become SUVR, other units stay; suv needs dose and weight."""
+    reference_region: str | None = None
+    """Of the SUVR: pons, pons-vermis, whole-cerebellum, cerebellar-grey or
+    inferior-cerebellar-grey; default: the tracer's own (pons for FDG)."""
+    psf_mm: float | None = None
+    """Smooth every PET to this resolution in mm (full width at half maximum); ADNI: 8."""
+    scanner_psf_mm: float | None = None
+    """Resolution that the PET has, where the sidecar does not tell (PointSpreadFWHM)."""
     jpeg: bool = False
     """Write all slices as 8-bit JPEG files of quality 100 too."""
     test: float = 0.25
@@ -155,7 +167,17 @@ def _settings_of(out_dir: Path) -> dict[str, Any]:
 def _steps(args: Args) -> Steps:
     from petsynth.preprocessing.subject import Steps
 
-    return Steps(args.voxel_mm, args.frames, args.brain_mask, args.bias_field)
+    return Steps(
+        voxel_mm=args.voxel_mm,
+        frames=args.frames,
+        brain_mask=args.brain_mask,
+        bias_field=args.bias_field,
+        units=args.units,
+        reference_region=args.reference_region,
+        motion=args.motion,
+        psf_mm=args.psf_mm,
+        scanner_psf_mm=args.scanner_psf_mm,
+    )
 
 
 def _index(args: Args, settings: dict[str, Any]) -> Index:
@@ -307,6 +329,10 @@ def _check(args: Args) -> None:
         f"--max-interval {args.max_interval}: give 0 or more days, or None": (
             args.max_interval is not None and args.max_interval < 0
         ),
+        f"--frames {args.frames}: give mean, keep, or 1 or more": (
+            isinstance(args.frames, int) and args.frames < 1
+        ),
+        f"--psf-mm {args.psf_mm}: give more than 0": args.psf_mm is not None and args.psf_mm <= 0,
         "--num-parts needs the participant level alone; run the group level once at the end": (
             args.num_parts > 1 and tuple(args.analysis_level) != ("participant",)
         ),
@@ -314,5 +340,9 @@ def _check(args: Args) -> None:
     for message, is_wrong in wrong.items():
         if is_wrong:
             raise ArgumentError(message)
+    if args.reference_region is not None:
+        from petsynth.preprocessing.tracers import region
+
+        region(args.reference_region)
     if args.masks is not None and not args.masks.is_dir():
         raise InputError(f"{args.masks}: no such folder of masks")

@@ -11,7 +11,7 @@ from petsynth import __version__
 from petsynth.data.failures import forget_failure, write_failure
 from petsynth.data.subject_files import Record, is_finished, read_record, write_subject
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
-from petsynth.io.bids import find_brain_mask
+from petsynth.io.bids import find_brain_mask, sidecar_path
 from petsynth.io.index import Scan, find_oracle
 from petsynth.io.people import People
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
@@ -63,18 +63,24 @@ class Preparation:
         mask = None
         if self.masks is not None:
             mask = find_brain_mask(self.masks / scan.participant, scan.t1)
-        return Files(scan.t1, scan.pet, mask, find_oracle(self.bids, scan))
+        weight = self.people[scan.participant].weight_kg
+        oracle = find_oracle(self.bids, scan)
+        return Files(scan.t1, scan.pet, mask, oracle, scan.tracer, weight)
 
     def key(self, files: Files) -> dict[str, Any]:
         """Return what a finished subject depends on: version, settings, input files."""
-        named = {name: path for name, path in dataclasses.asdict(files).items() if path is not None}
+        named = {name: path for name, path in vars(files).items() if isinstance(path, Path)} | {
+            "sidecar": sidecar_path(files.pet)
+        }
         return {
             "petsynth_version": __version__,
             "steps": dataclasses.asdict(self.steps),
             "inputs": {
                 name: [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
                 for name, path in named.items()
+                if name != "sidecar" or path.exists()
             },
+            "weight_kg": files.weight_kg,
         }
 
     def is_finished(self, scan: Scan) -> bool:

@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from petsynth.data.prepared import array_path, write_array
+from petsynth.data.subject_figures import describe_uptake, flags_of
 from petsynth.errors import InputError
 from petsynth.figures.overlay import draw_alignment
 from petsynth.figures.save import save_png
 from petsynth.io.atomic import write_json
-from petsynth.io.bids import pet_stem, read_sidecar, sidecar_path
+from petsynth.io.bids import pet_stem, sidecar_path
 from petsynth.io.index import Scan
+from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import write_volume
 from petsynth.preprocessing.pet import static
 from petsynth.preprocessing.subject import PreparedSubject, Steps
-from petsynth.volume import Volume
 
 SPACE = "aligned"
 SPATIAL_REFERENCE = (
@@ -129,14 +130,14 @@ def write_subject(
         *_write_pet(root, scan, subject, steps, simulated),
         _write_picture(root, scan, subject, simulated),
     ]
-    flags = "; ".join(subject.quality.flags) or "none"
     qc = {
         "participant_id": scan.participant,
         "session_id": f"ses-{scan.session}" if scan.session else None,
         "interval_days": scan.interval_days,
         "mask_source": subject.mask_source,
         **{name: round(value, 4) for name, value in dataclasses.asdict(subject.quality).items()},
-        "flags": flags,
+        **describe_uptake(subject),
+        "flags": "; ".join(flags_of(scan, subject)) or "none",
     }
     record = Record(
         participant=scan.participant,
@@ -198,14 +199,19 @@ def _write_pet(
     folder = root / scan.folder / "pet"
     pet = folder / f"{stem}_space-{SPACE}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
-    sidecar = _frame_times(read_sidecar(scan.pet), subject.pet) | {
-        "Description": "PET, rigidly aligned to the T1-weighted MRI and resampled once"
-        + (", mean over frames" if steps.frames == "mean" else ""),
-        "SpatialReference": SPATIAL_REFERENCE,
-        "SkullStripped": False,
-        "Units": subject.pet.unit,
-        "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],
-    }
+    sidecar = (
+        read_metadata(scan.pet)
+        | _frame_times(subject)
+        | _reference(subject)
+        | {
+            "Description": "PET, rigidly aligned to the T1-weighted MRI and resampled once"
+            + (", mean over frames" if steps.frames == "mean" else ""),
+            "SpatialReference": SPATIAL_REFERENCE,
+            "SkullStripped": False,
+            "Units": subject.pet.unit,
+            "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],
+        }
+    )
     write_json(sidecar_path(pet), sidecar | ({"Simulated": True} if simulated else {}))
     xfm = folder / f"{stem}_from-T1w_to-pet_mode-image_xfm.json"
     _write_transform(xfm, subject.t1_to_pet, "T1w", "pet")
@@ -223,26 +229,27 @@ def _write_picture(root: Path, scan: Scan, subject: PreparedSubject, simulated: 
         },
         subject.mask,
         title=(
-            f"{scan.participant}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
+            f"{scan.stem}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
             f"{quality.pet_turn_degrees:.1f}°, detail agreement {quality.detail_agreement:.2f} "
             f"(mirrored {quality.mirrored_agreement:.2f})"
         ),
-        warning="; ".join(quality.flags),
+        warning="; ".join(flags_of(scan, subject)),
         simulated=simulated,
     )
     save_png(figure, path, dots_per_inch=100)
     return path
 
 
-def _frame_times(sidecar: dict[str, Any], pet: Volume) -> dict[str, Any]:
-    """Return a raw PET's sidecar with the frame times of what is stored."""
-    starts, durations = sidecar.get("FrameTimesStart"), sidecar.get("FrameDuration")
-    if not isinstance(starts, list) or not isinstance(durations, list):
-        return sidecar
-    if len(starts) != len(durations) or len(starts) <= pet.frames:
-        return sidecar
-    end = max(start + duration for start, duration in zip(starts, durations, strict=True))
-    return sidecar | {"FrameTimesStart": [starts[0]], "FrameDuration": [end - starts[0]]}
+def _frame_times(subject: PreparedSubject) -> dict[str, Any]:
+    starts, durations = subject.frame_times
+    return {"FrameTimesStart": starts, "FrameDuration": durations} if starts else {}
+
+
+def _reference(subject: PreparedSubject) -> dict[str, Any]:
+    if subject.uptake is None or subject.uptake.reference is None:
+        return {}
+    reference = subject.uptake.reference
+    return {"ReferenceRegion": reference.name, "ReferenceValue": round(reference.mean, 6)}
 
 
 def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -> None:

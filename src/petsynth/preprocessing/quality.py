@@ -23,6 +23,9 @@ LEAST_TEMPLATE_SCORE = 0.33
 LEAST_COVERAGE = 0.98
 """Share of the brain inside the PET's field of view, below which it is flagged."""
 
+MOST_MOTION_MM = 10.0
+"""Motion between frames beyond which a scan is flagged: it also moved within frames."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -46,6 +49,8 @@ class Quality:
         By how much it turned the PET.
     pet_coverage : float
         Share of the brain inside the PET's field of view.
+    motion_mm : float
+        How far a point of the head moved between the PET's frames.
     """
 
     brain_litres: float
@@ -56,6 +61,7 @@ class Quality:
     pet_shift_mm: float
     pet_turn_degrees: float
     pet_coverage: float
+    motion_mm: float = 0.0
 
     @property
     def flags(self) -> list[str]:
@@ -67,6 +73,8 @@ class Quality:
             found.append("T1 may not be aligned to MNI axes")
         if self.pet_coverage < LEAST_COVERAGE:
             found.append(f"PET covers {self.pet_coverage:.0%} of the brain")
+        if self.motion_mm > MOST_MOTION_MM:
+            found.append(f"head moved {self.motion_mm:.0f} mm between the PET's frames")
         return found
 
 
@@ -78,6 +86,8 @@ def assess(
     grid_to_t1: FloatArray,
     to_pet: Alignment,
     template_score: float,
+    *,
+    motion_mm: float = 0.0,
 ) -> Quality:
     """Measure one subject.
 
@@ -93,7 +103,7 @@ def assess(
         From the grid's world to the T1's world.
     to_pet : Alignment
         From the T1's world to the PET's world.
-    template_score : float
+    template_score, motion_mm : float
         See `Quality`.
     """
     voxel_mm = t1.grid.voxel_mm[0]
@@ -112,4 +122,5 @@ def assess(
         pet_shift_mm=float(np.linalg.norm(move(rigid, centre) - centre)),
         pet_turn_degrees=float(np.degrees(np.arccos(cosine))),
         pet_coverage=float((seen.data[mask] > 0.5).mean()),
+        motion_mm=motion_mm,
     )
