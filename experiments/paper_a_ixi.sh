@@ -21,7 +21,7 @@ if [ ! -f "$OUT/simulated" ]; then
     --nprocs 2 --overwrite
   touch "$OUT/simulated"
 fi
-$PETSYNTH prepare "$OUT/bids" "$OUT/prepared" participant --voxel-mm 3 --split "$ixi/split.tsv" \
+$PETSYNTH prepare "$OUT/bids" "$OUT/prepared" --voxel-mm 3 --split "$ixi/split.tsv" \
   --nprocs 2
 
 train() { # NAME CONFIG SEED EPOCHS MAX_STEPS

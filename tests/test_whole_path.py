@@ -26,7 +26,7 @@ def study(tmp_path_factory):
     assert petsynth("simulate", out / "bids", "--subjects", 6, "--voxel-mm", 4) == 0
     assert (
         petsynth(
-            *("prepare", out / "bids", out / "prepared", "participant", "--voxel-mm", 6),
+            *("prepare", out / "bids", out / "prepared", "--voxel-mm", 6),
             *("--masks", truth, "--test", 2, "--validation", 1, "--jpeg"),
         )
         == 0

@@ -14,6 +14,7 @@ import pytest
 
 from petsynth.cli.main import run
 from petsynth.cli.prepare import parse
+from petsynth.data import participants as participants_module
 from petsynth.data import preparation as preparation_module
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
@@ -22,7 +23,7 @@ from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid
 from petsynth.simulation.cohort import simulate_cohort
 
-SMALL = ("--voxel-mm", "6", "--nprocs", "1")
+SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def own_bids(bids, tmp_path) -> Path:
 
 
 def prepare(bids, out, *options) -> int:
-    return run(["prepare", str(bids), str(out), "participant", *SMALL, *map(str, options)])
+    return run(["prepare", str(bids), str(out), *SMALL, *map(str, options)])
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -70,7 +71,7 @@ def digest(folder: Path) -> dict[str, str]:
 def test_participant_labels_are_read_as_bids_apps_do():
     args = parse(["in", "out", "participant", "--participant-label", "01", "02", "--tracer", "FDG"])
     assert args.participant_label == ("01", "02")
-    assert (args.bids_dir, args.out_dir, args.tracer) == (Path("in"), Path("out"), "FDG")
+    assert (args.bids_dir, args.out_dir, args.tracer_label) == (Path("in"), Path("out"), "FDG")
 
 
 def test_arrays_on_the_models_grid(prepared):
@@ -141,7 +142,11 @@ def test_quality_control_has_a_row_and_a_picture_each(prepared):
     for name in qc["participant_id"]:
         picture = prepared / name / "figures" / f"{name}_desc-alignment_pet.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
-    assert list(read_table(prepared / "exclusions.tsv").columns) == ["participant_id", "reason"]
+    assert list(read_table(prepared / "exclusions.tsv").columns) == [
+        "participant_id",
+        "image",
+        "reason",
+    ]
 
 
 def test_slices_as_jpeg(prepared):
@@ -202,6 +207,65 @@ def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
     write_volume(t1, volume.with_data(volume.data * 2))
     assert prepare(own_bids, copy, "--masks", truth, "--test", "2") == 0
     assert done == ["sub-001_T1w.nii.gz", "sub-002_T1w.nii.gz"]
+
+
+def test_participant_then_group_gives_what_both_at_once_give(
+    bids, truth, prepared, tmp_path, capfd
+):
+    out = tmp_path / "out"
+    arguments = ["prepare", str(bids), str(out)]
+    for part in ("0", "1"):
+        parts = ["--num-parts", "2", "--part-id", part]
+        assert run([*arguments, "participant", *SMALL, "--masks", str(truth), *parts]) == 0
+    assert not (out / "split.tsv").exists()
+    assert f"petsynth prepare {bids} {out} group" in capfd.readouterr().err
+    assert run([*arguments, "group", "--test", "2"]) == 0
+    for name in ("prepared.json", "split.tsv", "qc.tsv", "exclusions.tsv", "participants.tsv"):
+        assert (out / name).read_text() == (prepared / name).read_text()
+
+
+def test_the_group_level_names_who_is_not_prepared(bids, truth, tmp_path, capfd):
+    out = tmp_path / "out"
+    chosen = ("--participant-label", "001", "002", "--masks", truth)
+    arguments = ["prepare", str(bids), str(out)]
+    assert run([*arguments, "participant", *SMALL, *map(str, chosen)]) == 0
+    assert run([*arguments, "group", "--test", "0"]) == 0
+    excluded = read_table(out / "exclusions.tsv")
+    assert list(excluded["participant_id"]) == ["sub-003", "sub-004"]
+    assert set(excluded["reason"]) == {"not prepared yet: run the participant level for it"}
+
+
+def test_the_group_level_needs_prepared_subjects(bids, tmp_path, capfd):
+    assert run(["prepare", str(bids), str(tmp_path / "out"), "group"]) == 1
+    assert "run the participant level first" in capfd.readouterr().err
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(bids, truth, copy, tmp_path, capfd):
+    out = tmp_path / "new"
+    assert prepare(bids, out, "--masks", truth, "--dry-run") == 0
+    assert not out.exists()
+    lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
+    assert lines[0][0] == "participant_id"
+    pair = ["sub-001_T1w.nii.gz", "sub-001_trc-18FFDG_pet.nii.gz", "FDG"]
+    assert lines[1] == ["sub-001", "n/a", *pair, "n/a", "prepare"]
+    before = digest(copy)
+    assert prepare(bids, copy, "--masks", truth, "--dry-run") == 0
+    assert {line.split("\t")[-1] for line in capfd.readouterr().out.splitlines()[1:]} == {
+        "finished"
+    }
+    assert digest(copy) == before
+
+
+def test_a_session_that_vanishes_is_left_out(own_bids, truth, tmp_path, monkeypatch):
+    def vanish(*_, **__):
+        shutil.rmtree(own_bids / "sub-001" / "pet", ignore_errors=True)
+
+    monkeypatch.setattr(participants_module, "write_dataset_files", vanish)
+    out, chosen = tmp_path / "out", ("--participant-label", "001", "002")
+    assert prepare(own_bids, out, "--masks", truth, *chosen, "--test", "0") == 0
+    excluded = read_table(out / "exclusions.tsv")
+    assert list(excluded["participant_id"]) == ["sub-001"]
+    assert "has vanished since" in excluded["reason"][0]
 
 
 def test_more_subjects_extend_what_is_there(bids, truth, tmp_path):
@@ -379,6 +443,10 @@ def test_overwrite_removes_earlier_prepared_data_only(bids, truth, copy):
         (("--voxel-mm", "0"), "--voxel-mm"),
         (("--nprocs", "0"), "--nprocs"),
         (("--seed", "-1"), "--seed"),
+        (("--num-parts", "2", "--part-id", "2"), "--part-id 2: give 0 to"),
+        (("--num-parts", "2"), "--num-parts needs the participant level alone"),
+        (("--max-interval", "-1"), "--max-interval"),
+        (("--mem-mb", "10"), "one subject of this dataset needs about"),
     ],
 )
 def test_impossible_options_are_wrong_arguments(bids, tmp_path, capfd, options, message):

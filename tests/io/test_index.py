@@ -5,7 +5,7 @@ import json
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.index import Scan, find_oracle, index_dataset, pet_tracer, read_people
+from petsynth.io.index import Choice, Scan, find_oracle, index_dataset, pet_tracer
 
 
 @pytest.fixture
@@ -53,14 +53,23 @@ def test_a_pair_comes_from_one_session_if_possible(dataset):
     assert "2 T1w and 1 PET" in index.notes[0]
 
 
-def test_across_sessions_if_not(dataset):
+def test_across_sessions_only_where_the_interval_is_known_or_any_will_do(dataset):
     root = dataset(
         "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
         "sub-01/ses-b/pet/sub-01_ses-b_trc-18FAV45_pet.nii.gz",
     )
-    assert len(index_dataset(root).scans) == 1
-    with pytest.raises(InputError, match="no participant has both"):
-        index_dataset(root, session="b")
+    with pytest.raises(InputError, match="days between them are unknown"):
+        index_dataset(root)
+    scan = index_dataset(root, Choice(max_interval=None)).scans[0]
+    assert (scan.session, scan.interval_days) == ("b", None)
+    (root / "sub-01/sub-01_sessions.tsv").write_text(
+        "session_id\tacq_time\nses-a\t2010-01-01\nses-b\t2010-03-02T08:00:00\n"
+    )
+    assert index_dataset(root).scans[0].interval_days == 60
+    with pytest.raises(InputError, match="the closest T1w is 60 days away"):
+        index_dataset(root, Choice(max_interval=59))
+    with pytest.raises(InputError, match="no PET image"):
+        index_dataset(root, Choice(session="a"))
 
 
 def test_a_session_can_be_chosen(dataset):
@@ -70,7 +79,7 @@ def test_a_session_can_be_chosen(dataset):
         for kind, suffix in (("anat", "T1w"), ("pet", "trc-18FFDG_pet"))
     ]
     root = dataset(*names)
-    assert index_dataset(root, session="ses-b").scans[0].pet.name.startswith("sub-01_ses-b")
+    assert index_dataset(root, Choice(session="ses-b")).scans[0].pet.name.startswith("sub-01_ses-b")
     assert index_dataset(root).scans[0].pet.name.startswith("sub-01_ses-a")
 
 
@@ -100,18 +109,63 @@ def test_who_lacks_an_image_is_excluded_with_a_reason(dataset):
     }
 
 
+def test_a_damaged_sidecar_costs_its_person_only(dataset):
+    root = dataset(
+        *(f"sub-0{n}/anat/sub-0{n}_T1w.nii.gz" for n in (1, 2)),
+        *(f"sub-0{n}/pet/sub-0{n}_trc-18FFDG_pet.nii.gz" for n in (1, 2)),
+    )
+    (root / "sub-01/anat/sub-01_T1w.json").write_text("{")
+    index = index_dataset(root)
+    assert [scan.participant for scan in index.scans] == ["sub-02"]
+    assert "not valid JSON" in index.excluded["sub-01"]
+
+
+def test_every_image_that_is_not_taken_has_a_reason(dataset):
+    root = dataset(
+        "sub-01/ses-m12/anat/sub-01_ses-m12_T1w.nii.gz",
+        "sub-01/ses-m6/anat/sub-01_ses-m6_T1w.nii.gz",
+        *(f"sub-01/ses-{s}/pet/sub-01_ses-{s}_trc-18FFDG_pet.nii.gz" for s in ("m12", "m6")),
+    )
+    index = index_dataset(root)
+    assert pairs(index)[0][1:] == (
+        "sub-01_ses-m6_T1w.nii.gz",
+        "sub-01_ses-m6_trc-18FFDG_pet.nii.gz",
+    )
+    assert sorted(each.image for each in index.unused) == [
+        "sub-01_ses-m12_T1w.nii.gz",
+        "sub-01_ses-m12_trc-18FFDG_pet.nii.gz",
+    ]
+    assert all(each.reason and each.participant == "sub-01" for each in index.unused)
+
+
+def test_two_folders_of_one_person_are_refused(dataset):
+    root = dataset("sub-0731/anat/sub-0731_T1w.nii", "sub-731/pet/sub-731_trc-18FFDG_pet.nii")
+    with pytest.raises(InputError, match="sub-0731 and sub-731 may be the same person"):
+        index_dataset(root)
+
+
+def test_a_symlinked_dataset_with_spaces_and_umlauts(dataset, tmp_path_factory):
+    root = dataset("sub-01/anat/sub-01_T1w.nii.gz", "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz")
+    link = tmp_path_factory.mktemp("links") / "Köpfe und mehr"
+    link.symlink_to(root, target_is_directory=True)
+    assert index_dataset(link).scans[0].t1 == link / "sub-01/anat/sub-01_T1w.nii.gz"
+
+
 def test_several_tracers_need_a_choice(dataset):
     root = dataset(
         "sub-01/anat/sub-01_T1w.nii.gz",
         "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz",
         "sub-01/pet/sub-01_trc-18FAV45_pet.nii.gz",
     )
-    with pytest.raises(InputError, match="PET of AV45, FDG; choose with --tracer"):
+    with pytest.raises(InputError, match="PET of AV45, FDG; choose with --tracer-label"):
         index_dataset(root)
-    assert index_dataset(root, tracer="av45").scans[0].pet.name == "sub-01_trc-18FAV45_pet.nii.gz"
-    assert index_dataset(root, tracer="18FFDG").scans[0].tracer == "FDG"
+    assert (
+        index_dataset(root, Choice(tracer="av45")).scans[0].pet.name
+        == "sub-01_trc-18FAV45_pet.nii.gz"
+    )
+    assert index_dataset(root, Choice(tracer="18FFDG")).scans[0].tracer == "FDG"
     with pytest.raises(InputError, match="no PET of tracer AV1451; there is AV45, FDG"):
-        index_dataset(root, tracer="AV1451")
+        index_dataset(root, Choice(tracer="AV1451"))
 
 
 def test_tracer_from_legacy_name_or_sidecar(dataset):
@@ -145,18 +199,3 @@ def test_the_oracle_is_found_in_the_truth(dataset):
     assert find_oracle(root, scan).name == "sub-01_trc-18FFDG_desc-oracle_pet.nii.gz"
     other = Scan("sub-02", root, root / "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz", "FDG")
     assert find_oracle(root, other) is None
-
-
-def test_people_are_read_under_usual_column_names(tmp_path):
-    table = tmp_path / "participants.tsv"
-    table.write_text("participant_id\tGroup\toriginal_id\nsub-01\tAD\tX-1\n02\tCN\tn/a\n")
-    people = read_people(tmp_path)
-    assert (people["sub-01"].diagnosis, people["sub-01"].original_id) == ("AD", "X-1")
-    assert people["sub-02"].diagnosis == "CN"
-    table.write_text("participant_id\nsub-01\n")
-    assert read_people(tmp_path)["sub-01"].diagnosis == "n/a"
-    table.write_text("participant_id\nsub-01\nsub-01\n")
-    with pytest.raises(InputError, match="sub-01 stands in it twice"):
-        read_people(tmp_path)
-    table.unlink()
-    assert read_people(tmp_path) == {}

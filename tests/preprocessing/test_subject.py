@@ -1,6 +1,7 @@
 """The steps of one subject in order, and what quality control says."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -89,13 +90,16 @@ def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
     pet = read_volume(files_of(people[0]).pet)
     both = tmp_path / "sub-001_pet.nii.gz"
     write_volume(both, pet.with_data(np.stack([pet.data, 3 * pet.data], axis=3)))
+    sidecar = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60], "Units": "counts"}
+    both.with_name("sub-001_pet.json").write_text(json.dumps(sidecar))
     files = dataclasses.replace(files_of(people[0]), pet=both, oracle=None)
-    subject = prepare_subject(files, Steps(voxel_mm=6, frames=frames))
+    subject = prepare_subject(files, Steps(voxel_mm=6, frames=frames, motion=False))
     assert subject.pet.data.shape == (*model_grid(6).shape, *shape)
     first = subject.pet.data if frames == "mean" else subject.pet.data.mean(axis=3)
     alone = resample(pet, model_grid(6), subject.t1_to_pet @ subject.grid_to_t1).data
     np.testing.assert_allclose(first, 2 * alone, atol=1e-4)
-    assert subject.pet.unit == "arbitrary"
+    assert subject.pet.unit == "counts"
+    assert subject.frame_times == ([0], [120]) if frames == "mean" else ([0, 60], [60, 60])
 
 
 def test_an_even_pet_is_refused(people, tmp_path):
@@ -119,3 +123,22 @@ def test_the_grids_world_is_the_bodys(prepared, people):
     to_grid = np.linalg.inv(prepared.grid_to_t1)
     right = move(to_grid, centre + np.array([40.0, 0, 0])) - move(to_grid, centre)
     assert right[0] > 30
+
+
+def test_activity_becomes_suvr_by_the_tracers_reference_region(people, tmp_path):
+    """A PET in kBq/mL is the one in SUVR but for a constant, which the reference region gives."""
+    pet = read_volume(files_of(people[0]).pet)
+    path = tmp_path / "sub-001_trc-18FFDG_pet.nii.gz"
+    write_volume(path, pet.with_data(7 * pet.data))
+    path.with_name("sub-001_trc-18FFDG_pet.json").write_text('{"Units": "kBq/mL"}')
+    files = dataclasses.replace(files_of(people[0]), pet=path, tracer="FDG")
+    subject = prepare_subject(files, Steps(voxel_mm=6))
+    assert subject.pet.unit == "SUVR"
+    reference = subject.uptake.reference
+    assert reference.name == "pons"
+    alone = resample(pet, model_grid(6), subject.t1_to_pet @ subject.grid_to_t1).data
+    np.testing.assert_allclose(subject.pet.data, 7 * alone / reference.mean, atol=1e-4)
+    # The simulated PET is in SUVR by the true pons, which is cut in another way.
+    assert reference.mean == pytest.approx(7, rel=0.15)
+    with pytest.raises(InputError, match="no reference region is known for the tracer unknown"):
+        prepare_subject(dataclasses.replace(files, tracer="unknown"), Steps(voxel_mm=6))

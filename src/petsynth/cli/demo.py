@@ -59,7 +59,7 @@ def run(args: Args) -> None:
 
     _verb("simulate", bids, "--subjects", "16", "--voxel-mm", "2", "--pet-voxel-mm", "3",
           "--seed", seed, "--nprocs", nprocs)  # fmt: skip
-    _verb("prepare", bids, prepared, "participant", "--voxel-mm", "3", "--test", "4",
+    _verb("prepare", bids, prepared, "--skip-bids-validation", "--voxel-mm", "3", "--test", "4",
           "--masks", masks, "--seed", seed, "--nprocs", nprocs)  # fmt: skip
     _train_side_by_side(prepared, runs, seed)
     split = read_table(prepared / "split.tsv")

@@ -1,24 +1,23 @@
-"""Prepare a whole dataset: subjects side by side, then what they have in common.
+"""Group level of ``prepare``: what all finished subjects have in common.
 
-A subject that fails is left out with a reason and the others finish. A subject that is finished
-is not done again. Split and PET scale are drawn over all subjects that are finished, so a later
-run with more subjects extends what is there.
+Split and PET scale are drawn over all subjects that are finished, so a later run with more
+subjects extends what is there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.data.dataset_files import write_dataset_files, write_participants, write_qc
+from petsynth.data.dataset_files import write_participants, write_qc
+from petsynth.data.failures import read_failures
 from petsynth.data.jpeg_export import export_slices
-from petsynth.data.preparation import Outcome, Preparation
+from petsynth.data.parallel import run_side_by_side
 from petsynth.data.prepared import (
     SPLIT_TABLE,
     PreparedData,
@@ -29,9 +28,11 @@ from petsynth.data.prepared import (
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.data.subject_files import Record, read_record
-from petsynth.errors import InputError, PetsynthError, SplitError
+from petsynth.errors import InputError, SplitError
 from petsynth.io.bids import write_table
-from petsynth.io.index import Index, Person, Scan, read_people
+from petsynth.io.index import Exclusion, Index
+from petsynth.io.people import People, read_people
+from petsynth.preprocessing.subject import Steps
 from petsynth.progress import Progress, say
 
 
@@ -55,73 +56,103 @@ class SplitRequest:
     table: Path | None = None
 
 
-def prepare_cohort(
-    preparation: Preparation, index: Index, request: SplitRequest, *, jpeg: bool, nprocs: int
-) -> PreparedData:
-    """Prepare all subjects of an index and write what they have in common.
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What the group level must know of the participant level.
 
     Parameters
     ----------
-    preparation : Preparation
-        From where to where, and how.
+    bids, out : Path
+        The dataset, and the folder of prepared data.
+    steps : Steps
+        What was done to each subject.
+    tracer : str
+        Everyday name.
+    simulated : bool
+        Whether the dataset is a simulation.
+    """
+
+    bids: Path
+    out: Path
+    steps: Steps
+    tracer: str
+    simulated: bool = False
+
+
+def build_cohort(
+    source: Source,
+    index: Index,
+    request: SplitRequest,
+    *,
+    jpeg: bool = False,
+    nprocs: int = 1,
+) -> PreparedData:
+    """Write what all subjects have in common: split, PET scale, tables.
+
+    All finished subjects of the folder take part, also those that the index does not hold.
+    Everyone of the index who does not is listed in ``exclusions.tsv`` with a reason.
+
+    Parameters
+    ----------
+    source : Source
+        Where the subjects are and what was done to them.
     index : Index
-        The scans.
+        Who should be there.
     request : SplitRequest
         How to split.
     jpeg : bool
         Whether slices are written as JPEG files as well.
     nprocs : int
-        Processes; each works on one subject at a time, in one thread.
+        Processes that write JPEG files.
 
     Raises
     ------
     InputError
-        If no subject could be prepared, or the training subjects have no PET.
+        If no subject is prepared, or the training subjects have no PET.
     SplitError
         If the split is not usable.
     OutputError
         If the results cannot be written.
     """
-    people = read_people(preparation.bids)
-    check_distinct(scan.participant for scan in index.scans)
-    settled = _settled(preparation, index, request, people)
-    excluded = dict(index.excluded)
-    scans = index.scans
+    people = read_people(source.bids)
+    names = sorted({*(scan.participant for scan in index.scans), *finished_subjects(source.out)})
+    check_distinct(names)
+    settled = settle(source.out, names, request, people)
+    excluded = index.excluded | read_failures(source.out)
     if request.table is not None:
-        outside = [scan.participant for scan in scans if scan.participant not in settled]
+        outside = [name for name in names if name not in settled and name not in excluded]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
-        scans = [scan for scan in scans if scan.participant in settled]
-    write_dataset_files(preparation.out, preparation.bids, simulated=preparation.simulated)
-    for outcome in _run_all(preparation, scans, nprocs):
-        for note in outcome.notes:
-            say(f"{outcome.participant}: {note}")
-        if outcome.record is None:
-            excluded[outcome.participant] = outcome.reason
-        elif outcome.record.qc["flags"] != "none":
-            say(f"{outcome.participant}: check its picture: {outcome.record.qc['flags']}")
-    records = _all_records(preparation, excluded)
-    _report(preparation.out, records, excluded)
-    data = _write_common(preparation, index.scans[0].tracer, records, people, request, settled)
+    records = _all_records(source.out, excluded)
+    for scan in index.scans:
+        if scan.participant not in records and scan.participant not in excluded:
+            excluded[scan.participant] = "not prepared yet: run the participant level for it"
+    _report(source.out, records, excluded, index.unused)
+    data = _write_common(source, records, people, request, settled)
     if jpeg:
         with Progress("writing JPEG slices", total=len(records)) as progress:
-            for _ in _parallel(export_slices, [(data, name) for name in records], nprocs):
+            arguments = [(data, name) for name in records]
+            for _ in run_side_by_side(export_slices, arguments, nprocs=nprocs):
                 progress.advance()
     return data
 
 
-def _settled(
-    preparation: Preparation, index: Index, request: SplitRequest, people: dict[str, Person]
-) -> dict[str, str]:
-    """Return parts that are decided already: by the given table, or by an earlier run."""
-    names = [scan.participant for scan in index.scans]
+def finished_subjects(out: Path) -> list[str]:
+    """Return the participants that have a record in a folder of prepared data, sorted."""
+    return sorted(path.stem for path in (out / "arrays").glob("sub-*.json"))
+
+
+def settle(out: Path, names: list[str], request: SplitRequest, people: People) -> dict[str, str]:
+    """Return parts that are decided already: by the given table, or by an earlier run.
+
+    Raises
+    ------
+    SplitError
+        If the table is not usable.
+    """
     if request.table is not None:
-        earlier = [path.stem for path in (preparation.out / "arrays").glob("sub-*.json")]
-        everyone = {*names, *earlier}
-        return read_split(
-            request.table, {name: [people.get(name, Person()).original_id] for name in everyone}
-        )
+        return read_split(request.table, {name: [people[name].original_id] for name in names})
     try:
-        before = PreparedData(preparation.out)
+        before = PreparedData(out)
     except InputError:
         return {}
     if before.description.get("split") != _describe(request):
@@ -135,38 +166,13 @@ def _describe(request: SplitRequest) -> dict[str, Any]:
     return {"test": request.test, "validation": request.validation, "seed": request.seed}
 
 
-def _run_all(preparation: Preparation, scans: list[Scan], nprocs: int) -> Iterator[Outcome]:
-    with Progress("preparing", total=len(scans)) as progress:
-        for outcome in _parallel(preparation.run_one, [(scan,) for scan in scans], nprocs):
-            progress.advance(note=outcome.participant)
-            yield outcome
-
-
-def _parallel(function, arguments: list[tuple], nprocs: int) -> Iterator[Any]:
-    """Call a function many times, in processes of one thread each, in whatever order."""
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    try:
-        with parallel_config(backend="loky", inner_max_num_threads=1):
-            jobs = Parallel(
-                n_jobs=min(nprocs, max(len(arguments), 1)), return_as="generator_unordered"
-            )
-            yield from jobs(delayed(function)(*each) for each in arguments)
-    except TerminatedWorkerError:
-        raise PetsynthError(
-            "a process was killed, most likely for lack of memory: use fewer --nprocs; "
-            "finished subjects are kept"
-        ) from None
-
-
-def _all_records(preparation: Preparation, excluded: dict[str, str]) -> dict[str, Record]:
+def _all_records(out: Path, excluded: dict[str, str]) -> dict[str, Record]:
     """Return the records of all finished subjects that fit together, by participant.
 
-    A subject that failed in this run is out, also if an earlier run had finished it.
+    A subject that failed is out, also if an earlier run had finished it.
     """
-    names = sorted(path.stem for path in (preparation.out / "arrays").glob("sub-*.json"))
-    found = {name: read_record(preparation.out, name) for name in names if name not in excluded}
+    names = [name for name in finished_subjects(out) if name not in excluded]
+    found = {name: read_record(out, name) for name in names}
     records = {name: record for name, record in found.items() if record is not None}
     for what in ("unit", "frames"):
         values = {name: getattr(record, what) for name, record in records.items()}
@@ -180,27 +186,30 @@ def _all_records(preparation: Preparation, excluded: dict[str, str]) -> dict[str
     return records
 
 
-def _report(out: Path, records: dict[str, Record], excluded: dict[str, str]) -> None:
-    rows = sorted(excluded.items())
-    write_table(out / "exclusions.tsv", pd.DataFrame(rows, columns=["participant_id", "reason"]))
-    for name, reason in rows:
-        say(f"left out: {name}: {reason}")
+def _report(
+    out: Path, records: dict[str, Record], excluded: dict[str, str], unused: list[Exclusion]
+) -> None:
+    people = [Exclusion(name, reason) for name, reason in sorted(excluded.items())]
+    rows = [(each.participant, each.image, each.reason) for each in [*people, *unused]]
+    columns = ["participant_id", "image", "reason"]
+    write_table(out / "exclusions.tsv", pd.DataFrame(rows, columns=columns))
+    for each in people:
+        say(f"left out: {each.participant}: {each.reason}")
     if not records:
-        reason = rows[0][1] if rows else "nothing to do"
+        reason = people[0].reason if people else "nothing to do"
         raise InputError(f"no subject could be prepared; the first: {reason}")
     write_qc(out, [record.qc for record in records.values()])
 
 
 def _write_common(
-    preparation: Preparation,
-    tracer: str,
+    source: Source,
     records: dict[str, Record],
-    people: dict[str, Person],
+    people: People,
     request: SplitRequest,
     settled: dict[str, str],
 ) -> PreparedData:
-    out = preparation.out
-    diagnoses = {name: people.get(name, Person()).diagnosis for name in records}
+    out = source.out
+    diagnoses = {name: people[name].diagnosis for name in records}
     if request.table is not None:
         split = {name: settled[name] for name in records if name in settled}
     else:
@@ -222,22 +231,22 @@ def _write_common(
     rows = [(name, part, diagnoses[name]) for name, part in split.items()]
     columns = ["participant_id", "split", "diagnosis"]
     write_table(out / SPLIT_TABLE, pd.DataFrame(rows, columns=columns))
-    table = [(name, diagnoses[name], people.get(name, Person()).original_id) for name in split]
+    table = [(name, diagnoses[name], people[name].original_id) for name in split]
     write_participants(
         out, pd.DataFrame(table, columns=["participant_id", "diagnosis", "original_id"])
     )
     write_description(
         out,
-        preparation.steps.pet_grid(),
-        t1_grid=preparation.steps.conformed_grid(),
+        source.steps.pet_grid(),
+        t1_grid=source.steps.conformed_grid(),
         petsynth_version=__version__,
-        tracer=tracer,
+        tracer=source.tracer,
         unit=first.unit,
         frames=first.frames,
         pet_scale=scale,
         pet_scale_definition=DEFINITION,
-        simulated=preparation.simulated,
-        steps=dataclasses.asdict(preparation.steps),
+        simulated=source.simulated,
+        steps=dataclasses.asdict(source.steps),
         split=_describe(request),
     )
     return PreparedData(out)

@@ -54,6 +54,8 @@ DESCRIPTIONS = {
 }
 
 _QC_COLUMNS = {
+    "session_id": "Session of the PET",
+    "interval_days": "Days between T1 and PET, where both dates are known",
     "mask_source": "How the brain was found: given, skull-stripped (nonzero voxels) or deepbet",
     "brain_litres": "Volume of the brain mask in litres",
     "template_score": "Mutual information of the T1's brain and the template, in nats",
@@ -63,6 +65,16 @@ _QC_COLUMNS = {
     "pet_shift_mm": "How far registration moved the brain's centre, in mm",
     "pet_turn_degrees": "By how much registration turned the PET, in degrees",
     "pet_coverage": "Share of the brain inside the PET's field of view (0 to 1)",
+    "motion_mm": "How far a point of the head moved between the PET's frames, in mm",
+    "pet_mean": "Mean of the PET in the brain, in its unit",
+    "unit": "Unit of the PET",
+    "reference_region": "Region whose mean the PET was divided by; n/a if it came as it is",
+    "reference_value": "That mean, in the unit that the PET had",
+    "reference_ml": "Volume of the reference region in this subject, in mL",
+    "warp_agreement": "Correlation of the brain and the template after deformation (-1 to 1)",
+    "target_suvr": "Mean SUVR of the tracer's target region",
+    "centiloid_like": "By the tracer's equation, which holds for another pipeline",
+    "abnormal": "Whether the target passes the tracer's published threshold",
     "flags": "What a person should look at",
 }
 

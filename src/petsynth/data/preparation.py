@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from petsynth import __version__
+from petsynth.data.failures import forget_failure, write_failure
 from petsynth.data.subject_files import Record, is_finished, read_record, write_subject
-from petsynth.errors import InputError, PetsynthWarning, RegistrationError
-from petsynth.io.bids import find_brain_mask
+from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
+from petsynth.io.bids import find_brain_mask, sidecar_path
 from petsynth.io.index import Scan, find_oracle
+from petsynth.io.people import People
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 
 
@@ -39,6 +41,8 @@ class Preparation:
         Derivatives dataset with brain masks.
     simulated : bool
         Whether the dataset is a simulation.
+    people : People
+        What ``participants.tsv`` says.
     """
 
     bids: Path
@@ -46,6 +50,7 @@ class Preparation:
     steps: Steps
     masks: Path | None = None
     simulated: bool = False
+    people: People = dataclasses.field(default_factory=lambda: People({}))
 
     def files(self, scan: Scan) -> Files:
         """Return what a subject is made from.
@@ -58,39 +63,94 @@ class Preparation:
         mask = None
         if self.masks is not None:
             mask = find_brain_mask(self.masks / scan.participant, scan.t1)
-        return Files(scan.t1, scan.pet, mask, find_oracle(self.bids, scan))
+        weight = self.people[scan.participant].weight_kg
+        oracle = find_oracle(self.bids, scan)
+        return Files(scan.t1, scan.pet, mask, oracle, scan.tracer, weight)
 
     def key(self, files: Files) -> dict[str, Any]:
         """Return what a finished subject depends on: version, settings, input files."""
-        named = {name: path for name, path in dataclasses.asdict(files).items() if path is not None}
+        named = {name: path for name, path in vars(files).items() if isinstance(path, Path)} | {
+            "sidecar": sidecar_path(files.pet)
+        }
         return {
             "petsynth_version": __version__,
             "steps": dataclasses.asdict(self.steps),
             "inputs": {
                 name: [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
                 for name, path in named.items()
+                if name != "sidecar" or path.exists()
             },
+            "weight_kg": files.weight_kg,
         }
 
+    def is_finished(self, scan: Scan) -> bool:
+        """Whether a subject needs nothing done.
+
+        Raises
+        ------
+        InputError
+            As `files`.
+        OSError
+            If one of its files has vanished.
+        """
+        return self._finished(scan.participant, self.key(self.files(scan))) is not None
+
     def run_one(self, scan: Scan) -> Outcome:
-        """Prepare one subject, unless it is finished."""
+        """Prepare one subject, unless it is finished.
+
+        Raises
+        ------
+        OutputError
+            If the results cannot be written: nobody else's could be either.
+        """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", PetsynthWarning)
             try:
                 record, reason = self._record(scan), ""
+                forget_failure(self.out, scan.participant)
             except (InputError, RegistrationError) as error:
                 record, reason = None, str(error)
-        notes = [str(item.message) for item in caught if item.category is PetsynthWarning]
+            except OutputError:
+                raise
+            except OSError as error:
+                record, reason = None, _unreadable(error)
+            if record is None:
+                write_failure(self.out, scan.participant, reason)
         for item in caught:
             if item.category is not PetsynthWarning:
                 warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        return Outcome(scan.participant, record, reason, tuple(notes))
+        return Outcome(scan.participant, record, reason, _notes(caught))
 
     def _record(self, scan: Scan) -> Record:
         files = self.files(scan)
         key = self.key(files)
-        record = read_record(self.out, scan.participant)
-        if record is not None and is_finished(self.out, record, key):
+        record = self._finished(scan.participant, key)
+        if record is not None:
             return record
-        subject = prepare_subject(files, self.steps)
-        return write_subject(self.out, scan, subject, self.steps, key, simulated=self.simulated)
+        with warnings.catch_warnings(record=True) as caught:
+            subject = prepare_subject(files, self.steps)
+        for item in caught:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+        return write_subject(
+            self.out,
+            scan,
+            subject,
+            self.steps,
+            key,
+            notes=_notes(caught),
+            simulated=self.simulated,
+        )
+
+    def _finished(self, participant: str, key: dict[str, Any]) -> Record | None:
+        record = read_record(self.out, participant)
+        return record if is_finished(self.out, record, key) else None
+
+
+def _notes(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
+    return tuple(str(item.message) for item in caught if item.category is PetsynthWarning)
+
+
+def _unreadable(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename}: has vanished since the dataset was indexed"
+    return f"{error.filename}: cannot be read ({error.strerror})"

@@ -40,8 +40,8 @@ def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose another output folder")
     held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    before = _read_settings(out)
-    if held and before is None:
+    before = read_settings(out)
+    if held and before is None and not _just_begun(out):
         if (out / "dataset_description.json").exists():
             raise OutputError(f"{out}: holds another dataset; choose another output folder")
         if not overwrite:
@@ -60,11 +60,18 @@ def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: 
     write_json(_settings_path(out), settings)
 
 
+def _just_begun(out: Path) -> bool:
+    """Whether another process is about to write its settings: jobs of an array start together."""
+    held = [path for path in out.rglob("*") if path != out / "arrays"]
+    return all(path.name.startswith(".tmp-") for path in held)
+
+
 def _settings_path(out: Path) -> Path:
     return out / "arrays" / "settings.json"
 
 
-def _read_settings(out: Path) -> dict[str, Any] | None:
+def read_settings(out: Path) -> dict[str, Any] | None:
+    """Return the settings that a folder was prepared with; None if it holds no prepared data."""
     try:
         content = json.loads(_settings_path(out).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -80,8 +87,9 @@ def _remove_prepared(out: Path) -> None:
         record = read_record(out, path.stem)
         for name in record.files if record is not None else []:
             (out / name).unlink(missing_ok=True)
-        for folder in ("anat", "pet", "figures", "."):
-            _remove_if_empty(out / path.stem / folder)
+        for folder in sorted((out / path.stem).rglob("*"), reverse=True):
+            _remove_if_empty(folder)
+        _remove_if_empty(out / path.stem)
     for name in DATASET_FILES:
         (out / name).unlink(missing_ok=True)
     for name in ("arrays", "slices"):

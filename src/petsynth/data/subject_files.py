@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from petsynth.data.prepared import array_path, write_array
+from petsynth.data.subject_figures import describe_uptake, flags_of
 from petsynth.errors import InputError
 from petsynth.figures.overlay import draw_alignment
 from petsynth.figures.save import save_png
 from petsynth.io.atomic import write_json
-from petsynth.io.bids import pet_stem, read_sidecar, sidecar_path
+from petsynth.io.bids import pet_stem, sidecar_path
 from petsynth.io.index import Scan
+from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import write_volume
 from petsynth.preprocessing.pet import static
 from petsynth.preprocessing.subject import PreparedSubject, Steps
-from petsynth.volume import Volume
 
 SPACES = {"rigid": "aligned", "none": "centred"}
 """What the spaces of prepared images are called, by the kind of registration."""
@@ -44,6 +46,8 @@ class Record:
     ----------
     participant : str
         With ``sub-``.
+    session : str or None
+        Of the PET.
     key : dict
         Settings and input files (path, size, time of change) that it was made from.
     files : list of str
@@ -54,14 +58,18 @@ class Record:
         Of the PET as stored.
     qc : dict
         A row of ``qc.tsv``.
+    notes : list of str
+        What was assumed about the scans.
     """
 
     participant: str
+    session: str | None
     key: dict[str, Any]
     files: list[str]
     unit: str
     frames: int
     qc: dict[str, Any]
+    notes: list[str]
 
 
 def record_path(folder: str | Path, participant: str) -> Path:
@@ -92,6 +100,7 @@ def write_subject(
     steps: Steps,
     key: dict[str, Any],
     *,
+    notes: Sequence[str] = (),
     simulated: bool = False,
 ) -> Record:
     """Write everything of one subject.
@@ -108,6 +117,8 @@ def write_subject(
         How it was made; the sidecars tell.
     key : dict
         See `Record`.
+    notes : sequence of str
+        What was assumed about the scans.
     simulated : bool
         Whether the scans are simulated; sidecars and picture then say so.
 
@@ -123,20 +134,24 @@ def write_subject(
         *_write_pet(root, scan, subject, steps, simulated),
         _write_picture(root, scan, subject, simulated),
     ]
-    flags = "; ".join(subject.quality.flags) or "none"
     qc = {
         "participant_id": scan.participant,
+        "session_id": f"ses-{scan.session}" if scan.session else None,
+        "interval_days": scan.interval_days,
         "mask_source": subject.mask_source,
         **{name: round(value, 4) for name, value in dataclasses.asdict(subject.quality).items()},
-        "flags": flags,
+        **describe_uptake(subject),
+        "flags": "; ".join(flags_of(scan, subject)) or "none",
     }
     record = Record(
         participant=scan.participant,
+        session=scan.session,
         key=key,
         files=[path.relative_to(root).as_posix() for path in written],
         unit=subject.pet.unit,
         frames=subject.pet.frames,
         qc=qc,
+        notes=list(notes),
     )
     write_json(record_path(root, scan.participant), dataclasses.asdict(record))
     return record
@@ -160,7 +175,7 @@ def _write_anat(
     root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
 ) -> list[Path]:
     space = SPACES[steps.registration]
-    stem = root / scan.participant / "anat" / f"{scan.participant}_space-{space}"
+    stem = root / scan.folder / "anat" / f"{scan.stem}_space-{space}"
     t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
     mask = Path(f"{stem}_desc-brain_mask.nii.gz")
     common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCES[steps.registration]}
@@ -180,8 +195,7 @@ def _write_anat(
         sidecar_path(mask),
         common | {"Type": "Brain", "Description": f"Brain mask ({subject.mask_source})"},
     )
-    transform = Path(f"{root / scan.participant / 'anat' / scan.participant}_from-{space}_to-T1w")
-    xfm = transform.with_name(transform.name + "_mode-image_xfm.json")
+    xfm = stem.with_name(f"{scan.stem}_from-{space}_to-T1w_mode-image_xfm.json")
     _write_transform(xfm, subject.grid_to_t1, space, "T1w")
     return [t1, sidecar_path(t1), mask, sidecar_path(mask), xfm]
 
@@ -189,18 +203,23 @@ def _write_anat(
 def _write_pet(
     root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
 ) -> list[Path]:
-    stem = pet_stem(f"{scan.participant}_T1w.nii.gz", scan.tracer)
-    folder = root / scan.participant / "pet"
+    stem = pet_stem(f"{scan.stem}_T1w.nii.gz", scan.tracer)
+    folder = root / scan.folder / "pet"
     pet = folder / f"{stem}_space-{SPACES[steps.registration]}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
-    sidecar = _frame_times(read_sidecar(scan.pet), subject.pet) | {
-        "Description": f"PET, {_PET_HOW[steps.registration]} and resampled once"
-        + (", mean over frames" if steps.frames == "mean" else ""),
-        "SpatialReference": SPATIAL_REFERENCES[steps.registration],
-        "SkullStripped": False,
-        "Units": subject.pet.unit,
-        "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],
-    }
+    sidecar = (
+        read_metadata(scan.pet)
+        | _frame_times(subject)
+        | _reference(subject)
+        | {
+            "Description": f"PET, {_PET_HOW[steps.registration]} and resampled once"
+            + (", mean over frames" if steps.frames == "mean" else ""),
+            "SpatialReference": SPATIAL_REFERENCES[steps.registration],
+            "SkullStripped": False,
+            "Units": subject.pet.unit,
+            "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],
+        }
+    )
     write_json(sidecar_path(pet), sidecar | ({"Simulated": True} if simulated else {}))
     xfm = folder / f"{stem}_from-T1w_to-pet_mode-image_xfm.json"
     _write_transform(xfm, subject.t1_to_pet, "T1w", "pet")
@@ -208,7 +227,7 @@ def _write_pet(
 
 
 def _write_picture(root: Path, scan: Scan, subject: PreparedSubject, simulated: bool) -> Path:
-    path = root / scan.participant / "figures" / f"{scan.participant}_desc-alignment_pet.png"
+    path = root / scan.folder / "figures" / f"{scan.stem}_desc-alignment_pet.png"
     quality = subject.quality
     figure = draw_alignment(
         subject.mri,
@@ -218,26 +237,27 @@ def _write_picture(root: Path, scan: Scan, subject: PreparedSubject, simulated: 
         },
         subject.mask,
         title=(
-            f"{scan.participant}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
+            f"{scan.stem}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
             f"{quality.pet_turn_degrees:.1f}°, detail agreement {quality.detail_agreement:.2f} "
             f"(mirrored {quality.mirrored_agreement:.2f})"
         ),
-        warning="; ".join(quality.flags),
+        warning="; ".join(flags_of(scan, subject)),
         simulated=simulated,
     )
     save_png(figure, path, dots_per_inch=100)
     return path
 
 
-def _frame_times(sidecar: dict[str, Any], pet: Volume) -> dict[str, Any]:
-    """Return a raw PET's sidecar with the frame times of what is stored."""
-    starts, durations = sidecar.get("FrameTimesStart"), sidecar.get("FrameDuration")
-    if not isinstance(starts, list) or not isinstance(durations, list):
-        return sidecar
-    if len(starts) != len(durations) or len(starts) <= pet.frames:
-        return sidecar
-    end = max(start + duration for start, duration in zip(starts, durations, strict=True))
-    return sidecar | {"FrameTimesStart": [starts[0]], "FrameDuration": [end - starts[0]]}
+def _frame_times(subject: PreparedSubject) -> dict[str, Any]:
+    starts, durations = subject.frame_times
+    return {"FrameTimesStart": starts, "FrameDuration": durations} if starts else {}
+
+
+def _reference(subject: PreparedSubject) -> dict[str, Any]:
+    if subject.uptake is None or subject.uptake.reference is None:
+        return {}
+    reference = subject.uptake.reference
+    return {"ReferenceRegion": reference.name, "ReferenceValue": round(reference.mean, 6)}
 
 
 def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -> None:
@@ -247,7 +267,8 @@ def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -
 
 def _source(scan: Scan, path: Path) -> str:
     parts = path.parts
-    return "bids:raw:" + "/".join(parts[parts.index(scan.participant) :])
+    start = len(parts) - 1 - parts[::-1].index(scan.participant)
+    return "bids:raw:" + "/".join(parts[start:])
 
 
 def read_simulated(bids: str | Path) -> bool:

@@ -19,8 +19,25 @@ from petsynth.io.atomic import write_json, write_text
 
 BIDS_VERSION = "1.10.0"
 
-TRACER_LABELS = {"FDG": "18FFDG", "AV45": "18FAV45", "AV1451": "18FAV1451"}
+TRACER_LABELS = {
+    "FDG": "18FFDG",
+    "AV45": "18FAV45",
+    "AV1451": "18FAV1451",
+    "FBB": "18FFBB",
+    "FMM": "18FFMM",
+    "PIB": "11CPIB",
+}
 """Tracer as users say it -> ``trc-`` label as clinica writes ADNI."""
+
+TRACER_NAMES = {
+    "FDG": "fluorodeoxyglucose",
+    "AV45": "florbetapir",
+    "AV1451": "flortaucipir",
+    "FBB": "florbetaben",
+    "FMM": "flutemetamol",
+    "PIB": "pittsburgh compound b",
+}
+"""Tracer as users say it -> its name in a sidecar's ``TracerName``, in small letters."""
 
 
 def tracer_of(label: str) -> str:
@@ -28,8 +45,8 @@ def tracer_of(label: str) -> str:
 
     Examples
     --------
-    >>> tracer_of("18FFDG"), tracer_of("11CPIB")
-    ('FDG', '11CPIB')
+    >>> tracer_of("18FFDG"), tracer_of("18FXYZ")
+    ('FDG', '18FXYZ')
     """
     names = {value: key for key, value in TRACER_LABELS.items()}
     return names.get(label, label)

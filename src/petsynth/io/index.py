@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from petsynth.errors import InputError
-from petsynth.io.bids import (
-    TRACER_LABELS,
-    parse_entities,
-    participant_key,
-    read_sidecar,
-    read_table,
-    tracer_of,
-)
+from petsynth.io.bids import TRACER_LABELS, TRACER_NAMES, parse_entities, read_sidecar, tracer_of
+from petsynth.io.dates import day_of, read_days
+from petsynth.io.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, choose_pair
+from petsynth.io.walk import Image, PersonImages, find_images, find_people
 
-_IMAGES = (".nii", ".nii.gz")
-_DIAGNOSIS_COLUMNS = ("diagnosis", "dx", "group", "diagnosis_group")
+ONE_YEAR = 365.0
+"""Days that T1 and PET may be apart by default (paper A, section 2.1)."""
 _UNKNOWN = "unknown"
 
 
@@ -33,12 +29,48 @@ class Scan:
         Image files.
     tracer : str
         ``"FDG"``, ``"AV45"``, ``"AV1451"`` or a BIDS ``trc-`` label.
+    session : str, optional
+        Of the PET, without ``ses-``.
+    interval_days : int, optional
+        Between T1 and PET, where both dates are known.
     """
 
     participant: str
     t1: Path
     pet: Path
     tracer: str
+    session: str | None = None
+    interval_days: int | None = None
+
+    @property
+    def stem(self) -> str:
+        """Start of the names of everything that is made from it: ``sub-01[_ses-bl]``."""
+        return self.participant + (f"_ses-{self.session}" if self.session else "")
+
+    @property
+    def folder(self) -> Path:
+        """Where derivatives of it stand below their root: ``sub-01[/ses-bl]``."""
+        place = Path(self.participant)
+        return place / f"ses-{self.session}" if self.session else place
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Who or what is left out, and why.
+
+    Parameters
+    ----------
+    participant : str
+        With ``sub-``.
+    reason : str
+        In one line.
+    image : str
+        File name; ``"n/a"`` if it is the person who is left out.
+    """
+
+    participant: str
+    reason: str
+    image: str = "n/a"
 
 
 @dataclass(frozen=True)
@@ -51,69 +83,92 @@ class Index:
         One per participant that has both images, sorted by participant.
     excluded : dict of str to str
         Participant -> why not.
+    unused : list of Exclusion
+        Images that are not taken, of people who are and who are not.
     notes : list of str
         Choices that were made where someone has several images.
     """
 
     scans: list[Scan]
     excluded: dict[str, str] = field(default_factory=dict)
+    unused: list[Exclusion] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is wanted of a dataset.
+
+    Parameters
+    ----------
+    tracer : str, optional
+        Everyday name or ``trc-`` label; needed if the dataset has several.
+    session : str, optional
+        Label with or without ``ses-``; any if left out.
+    max_interval : float, optional
+        Longest interval between T1 and PET in days; None for any.
+    dynamic : bool
+        Whether reconstructions with frames are preferred.
+    """
+
+    tracer: str | None = None
+    session: str | None = None
+    max_interval: float | None = ONE_YEAR
+    dynamic: bool = False
 
 
 def index_dataset(
     folder: str | Path,
+    choice: Choice | None = None,
     *,
-    tracer: str | None = None,
     participants: Iterable[str] = (),
-    session: str | None = None,
+    keep: Callable[[Image], bool] | None = None,
 ) -> Index:
-    """Find one T1 and one PET per participant.
-
-    Both are taken from the same session where possible. Where someone has several, the first
-    by name is taken and a note says so.
+    """Find one T1 and one PET per participant by the rules of `petsynth.io.pairs`.
 
     Parameters
     ----------
     folder : str or Path
         Root of a BIDS dataset; its derivatives are not looked at.
-    tracer : str, optional
-        Everyday name or ``trc-`` label; needed if the dataset has several.
+    choice : Choice, optional
+        What is wanted; by default the only tracer, any session, T1 within a year.
     participants : iterable of str
         Labels with or without ``sub-``; all if empty.
-    session : str, optional
-        Label with or without ``ses-``; any if left out.
+    keep : function from Image to bool, optional
+        Which images are looked at; see `petsynth.io.filters`.
 
     Raises
     ------
     InputError
-        If the folder is missing or no dataset, a named participant is not in it, there is no
-        PET (of this tracer), several tracers without a choice, or nobody has both images.
+        If the folder is missing or no dataset, two of its participants may be one person, a
+        named participant is not in it, there is no PET (of this tracer), several tracers
+        without a choice, or nobody has both images.
     """
-    root = Path(folder)
-    people = _chosen(root, list(participants))
-    wanted_session = None if session is None else session.removeprefix("ses-")
-    images = {person.name: _images_of(person, wanted_session) for person in people}
-    chosen_tracer = _choose_tracer(root, images.values(), tracer)
+    root, choice = Path(folder), choice or Choice()
+    session = None if choice.session is None else choice.session.removeprefix("ses-")
     index = Index([])
-    for participant, (t1s, pets) in images.items():
-        matching = [pet for pet in pets if pet_tracer(pet) == chosen_tracer]
-        if not t1s or not matching:
-            missing = " and no ".join(
-                name
-                for name, there in (("T1w image", t1s), (f"{chosen_tracer} PET", matching))
-                if not there
-            )
-            index.excluded[participant] = f"no {missing}"
-            continue
-        t1, pet = _pair(t1s, matching)
-        if len(t1s) > 1 or len(matching) > 1:
-            index.notes.append(
-                f"{participant} has {len(t1s)} T1w and {len(matching)} PET images: "
-                f"{t1.name} and {pet.name} are taken"
-            )
-        index.scans.append(Scan(participant, t1, pet, chosen_tracer))
+    people: list[PersonImages] = []
+    tracers: dict[Image, str] = {}
+    for folder_of_person in find_people(root, participants):
+        person = find_images(folder_of_person, session, keep)
+        try:
+            tracers |= {pet: pet_tracer(pet.path) for pet in person.pets}
+            people.append(person)
+        except InputError as error:
+            index.excluded[folder_of_person.name] = str(error)
+    tracer = _choose_tracer(root, sorted(set(tracers.values())), choice.tracer)
+    for person in people:
+        pets = [pet for pet in person.pets if tracers[pet] == tracer]
+        try:
+            _add_person(index, person, pets, tracer, choice)
+        except InputError as error:
+            index.excluded[person.folder.name] = str(error)
     if not index.scans:
-        raise InputError(f"{root}: no participant has both a T1w image and a {chosen_tracer} PET")
+        reasons = sorted(set(index.excluded.values()))
+        raise InputError(
+            f"{root}: no participant has both a T1w image and a {tracer} PET that fit together; "
+            f"for example: {reasons[0]}"
+        )
     return index
 
 
@@ -134,12 +189,12 @@ def everyday_tracer(name: str) -> str:
 
     Examples
     --------
-    >>> everyday_tracer("18FFDG"), everyday_tracer("fdg"), everyday_tracer("11CPIB")
-    ('FDG', 'FDG', '11CPIB')
+    >>> everyday_tracer("18FFDG"), everyday_tracer("fdg"), everyday_tracer("18FXYZ")
+    ('FDG', 'FDG', '18FXYZ')
     """
     known = {key.lower(): key for key in TRACER_LABELS}
     known |= {label.lower(): key for key, label in TRACER_LABELS.items()}
-    known |= {"fluorodeoxyglucose": "FDG", "florbetapir": "AV45", "flortaucipir": "AV1451"}
+    known |= {spoken: key for key, spoken in TRACER_NAMES.items()}
     return known.get(name.strip().lower(), tracer_of(name.strip()))
 
 
@@ -150,91 +205,46 @@ def find_oracle(bids: str | Path, scan: Scan) -> Path | None:
     return path if path.exists() else None
 
 
-@dataclass(frozen=True)
-class Person:
-    """A row of ``participants.tsv`` as far as it is needed."""
-
-    diagnosis: str = "n/a"
-    original_id: str = "n/a"
-
-
-def read_people(bids: str | Path) -> dict[str, Person]:
-    """Return what ``participants.tsv`` says, by participant; empty without that file.
-
-    Raises
-    ------
-    InputError
-        If the table has no column ``participant_id`` or names someone twice.
-    """
-    path = Path(bids) / "participants.tsv"
-    if not path.exists():
-        return {}
-    table = read_table(path)
-    if "participant_id" not in table:
-        raise InputError(f"{path}: has no column participant_id")
-    twice = table["participant_id"][table["participant_id"].duplicated()]
-    if len(twice):
-        raise InputError(f"{path}: {twice.iloc[0]} stands in it twice")
-    columns = {str(name).lower(): name for name in table.columns}
-    dx = next((columns[name] for name in _DIAGNOSIS_COLUMNS if name in columns), None)
-    original = columns.get("original_id")
-    return {
-        "sub-" + row["participant_id"].removeprefix("sub-"): Person(
-            row[dx] if dx else "n/a", row[original] if original else "n/a"
-        )
-        for _, row in table.iterrows()
-    }
-
-
-def _chosen(root: Path, labels: list[str]) -> list[Path]:
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder")
-    people = sorted(path for path in root.glob("sub-*") if path.is_dir())
-    if not people:
-        raise InputError(f"{root}: no BIDS dataset, since it holds no folder sub-*")
-    if not labels:
-        return people
-    by_key = {participant_key(path.name): path for path in people}
-    missing = [label for label in labels if participant_key(label) not in by_key]
+def _add_person(
+    index: Index, person: PersonImages, pets: list[Image], tracer: str, choice: Choice
+) -> None:
+    name = person.folder.name
+    wanted = (("T1w image", person.t1s), (f"{tracer} PET", pets))
+    missing = " and no ".join(what for what, there in wanted if not there)
     if missing:
-        there = ", ".join(path.name for path in people[:5])
-        raise InputError(f"{root}: no participant {', '.join(missing)}; there are {there}, ...")
-    return sorted({by_key[participant_key(label)] for label in labels})
+        index.excluded[name] = f"no {missing}"
+        return
+    days = _days(person, pets)
+    order = DYNAMIC_FIRST if choice.dynamic else STATIC_FIRST
+    pair, unused = choose_pair(person.t1s, pets, days, choice.max_interval, order)
+    index.unused.extend(Exclusion(name, each.reason, each.image.path.name) for each in unused)
+    if pair is None:
+        index.excluded[name] = unused[0].reason
+        return
+    if unused:
+        index.notes.append(
+            f"{name} has {len(person.t1s)} T1w and {len(pets)} PET images: "
+            f"{pair.t1.path.name} and {pair.pet.path.name} are taken"
+        )
+    index.scans.append(
+        Scan(name, pair.t1.path, pair.pet.path, tracer, pair.pet.session, pair.interval_days)
+    )
 
 
-def _images_of(person: Path, session: str | None) -> tuple[list[Path], list[Path]]:
-    found: dict[str, list[Path]] = {"T1w": [], "pet": []}
-    places = [person, *sorted(person.glob("ses-*"))]
-    for place in places:
-        if session is not None and place.name != f"ses-{session}":
-            continue
-        for kind, suffix in (("anat", "T1w"), ("pet", "pet")):
-            for path in sorted((place / kind).glob(f"*_{suffix}.nii*")):
-                if parse_entities(path.name)["extension"] in _IMAGES:
-                    found[suffix].append(path)
-    return found["T1w"], found["pet"]
+def _days(person: PersonImages, pets: list[Image]) -> Days:
+    tables = read_days(person.folder)
+    images = [*person.t1s, *pets]
+    return {each: day_of(each.path, person.folder, each.session, tables) for each in images}
 
 
-def _choose_tracer(
-    root: Path, images: Iterable[tuple[list[Path], list[Path]]], tracer: str | None
-) -> str:
-    there = sorted({pet_tracer(pet) for _, pets in images for pet in pets})
+def _choose_tracer(root: Path, there: list[str], tracer: str | None) -> str:
     if not there:
         raise InputError(f"{root}: no PET image (sub-*/[ses-*/]pet/*_pet.nii.gz) was found")
     if tracer is None:
         if len(there) > 1:
-            raise InputError(f"{root}: PET of {', '.join(there)}; choose with --tracer")
+            raise InputError(f"{root}: PET of {', '.join(there)}; choose with --tracer-label")
         return there[0]
     wanted = everyday_tracer(tracer)
     if wanted not in there:
         raise InputError(f"{root}: no PET of tracer {wanted}; there is {', '.join(there)}")
     return wanted
-
-
-def _pair(t1s: list[Path], pets: list[Path]) -> tuple[Path, Path]:
-    """Return the first T1 and PET of one session, else the first of each."""
-    for pet in pets:
-        for t1 in t1s:
-            if parse_entities(t1.name).get("ses") == parse_entities(pet.name).get("ses"):
-                return t1, pet
-    return t1s[0], pets[0]

@@ -18,7 +18,7 @@ from petsynth.volume import FloatArray, Grid, Volume
 BOX_MM = ((-90.0, 90.0), (-126.0, 90.0), (-72.0, 108.0))
 """World coordinates of the first and last voxel centres along x, y, z."""
 
-_FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
 
 def model_grid(voxel_mm: float = 1.5) -> Grid:
@@ -128,7 +128,7 @@ def antialias_sigmas(to_voxels: FloatArray) -> FloatArray:
     """
     step = np.sqrt((np.asarray(to_voxels)[:3, :3] ** 2).sum(axis=1))
     step[step < 1.02] = 1.0
-    return np.sqrt(step**2 - 1) / _FWHM_PER_SIGMA
+    return np.sqrt(step**2 - 1) / FWHM_PER_SIGMA
 
 
 def bounding_grid(volume: Volume, voxel_mm: float) -> Grid:

@@ -14,14 +14,17 @@ from petsynth.preprocessing.rigid import Alignment
 from petsynth.preprocessing.transforms import move
 from petsynth.volume import FloatArray, Grid, Volume
 
-LEAST_PAIRING = 0.1
-"""Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Simulated pairs
-on real anatomy reached 0.12 to 0.24, mismatched ones 0.09 at most
+LEAST_PAIRING = 0.07
+"""Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Of 124 simulated
+pairs on real anatomy the lowest reached 0.072; of 60 mismatched ones the highest, 0.054
 (docs/decisions/0023)."""
 LEAST_TEMPLATE_SCORE = 0.33
 """Mutual information with the template, in nats, below which the T1's alignment is flagged."""
 LEAST_COVERAGE = 0.98
 """Share of the brain inside the PET's field of view, below which it is flagged."""
+
+MOST_MOTION_MM = 10.0
+"""Motion between frames beyond which a scan is flagged: it also moved within frames."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Quality:
         By how much it turned the PET.
     pet_coverage : float
         Share of the brain inside the PET's field of view.
+    motion_mm : float
+        How far a point of the head moved between the PET's frames.
     """
 
     brain_litres: float
@@ -56,6 +61,7 @@ class Quality:
     pet_shift_mm: float
     pet_turn_degrees: float
     pet_coverage: float
+    motion_mm: float = 0.0
 
     @property
     def flags(self) -> list[str]:
@@ -67,6 +73,8 @@ class Quality:
             found.append("T1 may not be aligned to MNI axes")
         if self.pet_coverage < LEAST_COVERAGE:
             found.append(f"PET covers {self.pet_coverage:.0%} of the brain")
+        if self.motion_mm > MOST_MOTION_MM:
+            found.append(f"head moved {self.motion_mm:.0f} mm between the PET's frames")
         return found
 
 
@@ -78,6 +86,8 @@ def assess(
     grid_to_t1: FloatArray,
     to_pet: Alignment,
     template_score: float,
+    *,
+    motion_mm: float = 0.0,
 ) -> Quality:
     """Measure one subject.
 
@@ -93,7 +103,7 @@ def assess(
         From the grid's world to the T1's world.
     to_pet : Alignment
         From the T1's world to the PET's world.
-    template_score : float
+    template_score, motion_mm : float
         See `Quality`.
     """
     voxel_mm = t1.grid.voxel_mm[0]
@@ -112,4 +122,5 @@ def assess(
         pet_shift_mm=float(np.linalg.norm(move(rigid, centre) - centre)),
         pet_turn_degrees=float(np.degrees(np.arccos(cosine))),
         pet_coverage=float((seen.data[mask] > 0.5).mean()),
+        motion_mm=motion_mm,
     )

@@ -100,6 +100,30 @@ def register_rigid(
     return Alignment(best, finest.information_at(best))
 
 
+def refine_rigid(
+    fixed: Volume, fixed_mask: Volume, moving: Volume, voxel_mm: float = FINEST_MM
+) -> Alignment:
+    """Find the rigid transform between two images that almost lie where they should.
+
+    One climb from the position that the headers state, for the frames of a dynamic scan.
+
+    Parameters
+    ----------
+    fixed, fixed_mask, moving : Volume
+        See `register_rigid`.
+    voxel_mm : float
+        Voxel at which they are compared.
+
+    Raises
+    ------
+    RegistrationError
+        If the images cannot be compared.
+    """
+    pair = _Pair.of(fixed, fixed_mask, moving, voxel_mm)
+    found = pair.climb(np.eye(4), centre_of_mass(fixed_mask))
+    return Alignment(found, pair.information_at(found))
+
+
 @dataclass(frozen=True)
 class _Pair:
     """Two images at one resolution; the fixed one's grid covers its mask."""
@@ -109,16 +133,18 @@ class _Pair:
     moving: Volume
 
     @classmethod
-    def of(cls, fixed: Volume, fixed_mask: Volume, moving: Volume) -> _Pair:
-        """Copy two images at the finest resolution."""
-        grid = _grid_around(fixed_mask, FINEST_MM)
+    def of(
+        cls, fixed: Volume, fixed_mask: Volume, moving: Volume, voxel_mm: float = FINEST_MM
+    ) -> _Pair:
+        """Copy two images at one resolution."""
+        grid = _grid_around(fixed_mask, voxel_mm)
         for name, values in (("fixed", fixed.data[fixed_mask.data > 0]), ("moving", moving.data)):
             if not np.ptp(values) > 0:
                 raise RegistrationError(f"the {name} image is constant: nothing to register")
         return cls(
             resample(fixed, grid),
             Volume(resample_mask(fixed_mask, grid), grid.affine),
-            resample(moving, bounding_grid(moving, FINEST_MM)),
+            resample(moving, bounding_grid(moving, voxel_mm)),
         )
 
     def coarser(self, voxel_mm: float) -> _Pair:

@@ -15,20 +15,22 @@ from typing import Literal
 
 import numpy as np
 
-from petsynth.errors import InputError
-from petsynth.io.bids import read_sidecar
+from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
 from petsynth.preprocessing.conform import conform, place_pet, place_t1
+from petsynth.preprocessing.deformable import warp_to_mni
+from petsynth.preprocessing.frames import Frames, window_times
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.intensity import scale_mri
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
-from petsynth.preprocessing.pet import register_pet, static
+from petsynth.preprocessing.pet import register_pet
+from petsynth.preprocessing.pet_series import PetSeries, Units, read_pet, wants_reference
 from petsynth.preprocessing.quality import Quality, assess
-from petsynth.preprocessing.t1 import align_t1
+from petsynth.preprocessing.suvr import Uptake, measure_uptake, profile_of, reference_of
+from petsynth.preprocessing.t1 import AlignedT1, align_t1
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
-Frames = Literal["mean", "keep"]
 GridName = Literal["paper-a", "paper-b"]
 Registration = Literal["rigid", "none"]
 
@@ -45,12 +47,18 @@ class Files:
         Brain mask in the T1's world; computed without.
     oracle : Path, optional
         The part of a simulated PET that its T1 determines, on the PET's grid.
+    tracer : str
+        Everyday name, for the reference region.
+    weight_kg : float, optional
+        Body weight from ``participants.tsv``, for SUV.
     """
 
     t1: Path
     pet: Path
     mask: Path | None = None
     oracle: Path | None = None
+    tracer: str = "unknown"
+    weight_kg: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,20 @@ class Steps:
     ----------
     voxel_mm : float
         Edge of the models' voxels in millimetres.
-    frames : {"mean", "keep"}
-        Whether the PET's frames are averaged.
+    frames : "mean", "keep" or int
+        What is made of the PET's frames; see `petsynth.preprocessing.frames.Frames`.
     brain_mask : {"auto", "deepbet"}
         How the brain is found where no mask is given.
     bias_field : bool
         Whether the T1's bias field is corrected.
+    units : {"auto", "keep", "suv", "suvr"}
+        What the PET is converted to; see `petsynth.preprocessing.pet_series.Units`.
+    reference_region : str, optional
+        Of the SUVR; the tracer's own if left out.
+    motion : bool
+        Whether motion between the PET's frames is corrected.
+    psf_mm, scanner_psf_mm : float, optional
+        Full width at half maximum that the PET is smoothed to, and that it has.
     grid : {"paper-a", "paper-b"}
         The MNI bounding box for everything; or paper B's box for the PET, and beside it a T1
         conformed to a cube of 256 mm with voxels half as wide.
@@ -79,6 +95,11 @@ class Steps:
     frames: Frames = "mean"
     brain_mask: Method = "auto"
     bias_field: bool = False
+    units: Units = "auto"
+    reference_region: str | None = None
+    motion: bool = True
+    psf_mm: float | None = None
+    scanner_psf_mm: float | None = None
     grid: GridName = "paper-a"
     registration: Registration = "rigid"
 
@@ -115,6 +136,10 @@ class PreparedSubject:
         How the brain was found.
     quality : Quality
         Figures for quality control.
+    frame_times : (list of float, list of float)
+        Starts and durations of the frames of ``pet`` in seconds; empty where unknown.
+    uptake : Uptake or None
+        What reference and target region tell; None where neither was needed.
     conformed : (X, Y, Z) float32 array or None
         The T1 on 0 to 255 on its own cube, for paper B.
     """
@@ -129,6 +154,8 @@ class PreparedSubject:
     t1_to_pet: FloatArray
     mask_source: str
     quality: Quality
+    frame_times: tuple[list[float], list[float]]
+    uptake: Uptake | None
     conformed: FloatArray | None = None
 
 
@@ -144,48 +171,81 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     """
     grid, cube = steps.pet_grid(), steps.conformed_grid()
     t1 = read_volume(files.t1)
-    pet = _read_pet(files.pet, steps.frames)
+    series = _read_pet(files, steps)
     given = None if files.mask is None else read_volume(files.mask)
+    mean = series.mean()
     if steps.registration == "rigid":
         aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-        to_pet = register_pet(aligned.flat, pet)
+        to_pet = register_pet(aligned.flat, mean)
     else:
         aligned = place_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-        to_pet = place_pet(t1, pet)
+        to_pet = place_pet(t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
-    pet_on_grid = resample(pet, grid, grid_to_pet)
+    pet = series.on(grid, grid_to_pet)
     oracle = None
     if files.oracle is not None:
-        oracle = resample(_read_pet(files.oracle, steps.frames), grid, grid_to_pet)
+        oracle = series.on(grid, grid_to_pet, read_volume(files.oracle, frames=True))
+    unaligned = resample(mean, grid, aligned.grid_to_t1)
+    uptake = _measure_uptake(files, steps, aligned, mean, grid_to_pet)
+    if uptake is not None and uptake.reference is not None:
+        pet, unaligned = (_in_suvr(each, uptake.reference.mean) for each in (pet, unaligned))
+        oracle = None if oracle is None else _in_suvr(oracle, uptake.reference.mean)
     quality = assess(
         t1_on_grid,
-        pet_on_grid,
+        pet,
         mask,
-        pet.grid,
+        mean.grid,
         aligned.grid_to_t1,
         to_pet,
         aligned.template_score,
+        motion_mm=series.motion_mm,
     )
     return PreparedSubject(
         scale_mri(t1_on_grid.data, mask),
         t1_on_grid,
-        pet_on_grid,
+        pet,
         oracle,
         mask,
-        resample(static(pet), grid, aligned.grid_to_t1),
+        unaligned,
         aligned.grid_to_t1,
         to_pet.fixed_to_moving,
         aligned.brain.source,
         quality,
+        window_times(steps.frames, series.acquisition),
+        uptake,
         None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
 
 
-def _read_pet(path: Path, frames: Frames) -> Volume:
-    unit = str(read_sidecar(path).get("Units", "arbitrary"))
-    pet = read_volume(path, unit=unit, frames=True)
-    if not np.ptp(pet.data) > 0:
-        raise InputError(f"{path}: PET has the same value everywhere")
-    return static(pet) if frames == "mean" else pet
+def _read_pet(files: Files, steps: Steps) -> PetSeries:
+    return read_pet(
+        files.pet,
+        read_metadata(files.pet),
+        frames=steps.frames,
+        units=steps.units,
+        motion=steps.motion,
+        psf_mm=steps.psf_mm,
+        scanner_psf_mm=steps.scanner_psf_mm,
+        weight_kg=files.weight_kg,
+    )
+
+
+def _measure_uptake(
+    files: Files, steps: Steps, aligned: AlignedT1, mean: Volume, grid_to_pet: FloatArray
+) -> Uptake | None:
+    """Measure the regions, where the unit or the tracer's target needs them."""
+    reference = None
+    if wants_reference(mean.unit, steps.units):
+        reference = reference_of(files.tracer, steps.reference_region)
+    profile = profile_of(files.tracer)
+    has_target = profile is not None and bool(profile.target.region) and mean.unit == "SUVR"
+    if reference is None and not has_target:
+        return None
+    warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)
+    return measure_uptake(files.tracer, warp, mean, grid_to_pet, reference)
+
+
+def _in_suvr(pet: Volume, reference: float) -> Volume:
+    return pet.with_data(pet.data / np.float32(reference), "SUVR")

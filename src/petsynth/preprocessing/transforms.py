@@ -97,6 +97,11 @@ def to_itk(volume: Volume) -> SimpleITK.Image:
     return image
 
 
+def from_itk(image: SimpleITK.Image) -> NDArray:
+    """Return the voxels of an ITK image, (X, Y, Z)."""
+    return np.ascontiguousarray(SimpleITK.GetArrayFromImage(image).T)
+
+
 def to_itk_transform(matrix: FloatArray, centre_mm: FloatArray) -> SimpleITK.Euler3DTransform:
     """Return a rigid matrix as an ITK transform that turns about ``centre_mm``."""
     lps = _FLIP @ matrix @ _FLIP

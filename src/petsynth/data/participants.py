@@ -1,0 +1,69 @@
+"""Participant level of ``prepare``: subjects side by side.
+
+A subject that fails is left out with a reason and the others finish. A subject that is finished
+is not done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from petsynth.data.dataset_files import write_dataset_files
+from petsynth.data.parallel import run_side_by_side
+from petsynth.data.preparation import Outcome, Preparation
+from petsynth.io.index import Scan
+from petsynth.progress import Progress, say
+
+
+def prepare_participants(
+    preparation: Preparation,
+    scans: list[Scan],
+    *,
+    nprocs: int = 1,
+    scheduler: str | None = None,
+    finished: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Prepare subjects.
+
+    Parameters
+    ----------
+    preparation : Preparation
+        From where to where, and how.
+    scans : list of Scan
+        Whom.
+    nprocs : int
+        Processes; each works on one subject at a time, in one thread.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers are used instead.
+    finished : function from Outcome to None
+        Called in this process after each subject.
+
+    Returns
+    -------
+    list of Outcome
+        Of those that could not be prepared.
+
+    Raises
+    ------
+    OutputError
+        If the results cannot be written.
+    """
+    write_dataset_files(preparation.out, preparation.bids, simulated=preparation.simulated)
+    failed = []
+    with Progress("preparing", total=len(scans)) as progress:
+        outcomes = run_side_by_side(
+            preparation.run_one,
+            [(scan,) for scan in scans],
+            nprocs=nprocs,
+            scheduler=scheduler,
+        )
+        for outcome in outcomes:
+            progress.advance(note=outcome.participant)
+            for note in outcome.notes:
+                say(f"{outcome.participant}: {note}")
+            if outcome.record is None:
+                failed.append(outcome)
+            elif outcome.record.qc["flags"] != "none":
+                say(f"{outcome.participant}: check its picture: {outcome.record.qc['flags']}")
+            finished(outcome)
+    return failed

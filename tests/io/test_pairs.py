@@ -1,0 +1,86 @@
+"""The rules of pairing, one by one."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+from petsynth.io.bids import parse_entities
+from petsynth.io.pairs import DYNAMIC_FIRST, STATIC_FIRST, choose_pair, session_key
+from petsynth.io.walk import Image
+
+START = datetime.date(2010, 1, 1)
+
+
+def image(name: str) -> Image:
+    return Image(Path(f"{name}.nii.gz"), parse_entities(f"{name}.nii.gz"))
+
+
+def chosen(t1s: dict, pets: dict, longest: float | None = 365, order=STATIC_FIRST):
+    """Return the names chosen; images are given as name -> days after the start, or None."""
+    days = {
+        image(name): None if day is None else START + datetime.timedelta(days=day)
+        for name, day in (t1s | pets).items()
+    }
+    pair, unused = choose_pair([*map(image, t1s)], [*map(image, pets)], days, longest, order)
+    reasons = {each.image.path.name.split(".")[0]: each.reason for each in unused}
+    if pair is None:
+        return None, reasons
+    names = tuple(each.path.name.split(".")[0] for each in (pair.t1, pair.pet))
+    return (*names, pair.interval_days), reasons
+
+
+def test_the_t1_closest_in_time_whatever_its_session():
+    t1s = {"sub-1_ses-a_T1w": 0, "sub-1_ses-b_T1w": 90, "sub-1_ses-c_T1w": 300}
+    pair, reasons = chosen(t1s, {"sub-1_ses-a_pet": 100})
+    assert pair == ("sub-1_ses-b_T1w", "sub-1_ses-a_pet", 10)
+    assert reasons == {
+        "sub-1_ses-a_T1w": "sub-1_ses-b_T1w.nii.gz is closer to the PET (10 days, this one 100)",
+        "sub-1_ses-c_T1w": "sub-1_ses-b_T1w.nii.gz is closer to the PET (10 days, this one 200)",
+    }
+
+
+@pytest.mark.parametrize(("longest", "found"), [(99, False), (100, True), (None, True)])
+def test_the_interval_may_be_as_long_as_allowed(longest, found):
+    pair, reasons = chosen({"sub-1_ses-a_T1w": 0}, {"sub-1_ses-b_pet": 100}, longest)
+    assert (pair is not None) == found
+    if not found:
+        reason = "the closest T1w is 100 days away, --max-interval is 99"
+        assert reasons == {"sub-1_ses-b_pet": reason}
+
+
+def test_the_earliest_pet_with_a_t1_in_time():
+    """Sessions are out of order: b comes before a, and z, the first of all, has no T1 in time."""
+    pets = {"sub-1_ses-a_pet": 700, "sub-1_ses-b_pet": 500, "sub-1_ses-z_pet": 0}
+    pair, reasons = chosen({"sub-1_ses-a_T1w": 600}, pets)
+    assert pair == ("sub-1_ses-a_T1w", "sub-1_ses-b_pet", 100)
+    assert reasons["sub-1_ses-z_pet"].startswith("the closest T1w is 600 days away")
+    assert reasons["sub-1_ses-a_pet"].startswith("sub-1_ses-b_pet.nii.gz of the same person")
+
+
+def test_without_dates_a_session_is_a_visit_and_baseline_comes_first():
+    t1s = dict.fromkeys(["sub-1_ses-m6_T1w", "sub-1_ses-bl_T1w", "sub-1_ses-m12_T1w"])
+    pets = dict.fromkeys(["sub-1_ses-m12_pet", "sub-1_ses-m6_pet"])
+    assert chosen(t1s, pets)[0] == ("sub-1_ses-m6_T1w", "sub-1_ses-m6_pet", None)
+    assert sorted(["m120", "m6", "m36", "bl"], key=session_key) == ["bl", "m6", "m36", "m120"]
+
+
+def test_two_t1s_of_one_day():
+    """The PET's session, then no contrast agent, the lowest run, the name decide."""
+    pets = {"sub-1_ses-a_pet": 0}
+    t1s = ["sub-1_ses-b_run-1_T1w", "sub-1_ses-a_ce-gd_run-1_T1w", "sub-1_ses-a_run-10_T1w",
+           "sub-1_ses-a_run-2_T1w", "sub-1_ses-a_acq-x_run-2_T1w"]  # fmt: skip
+    order = []
+    left = dict.fromkeys(t1s, 3)
+    while left:
+        order.append(chosen(left, pets)[0][0])
+        del left[order[-1]]
+    assert order == [t1s[4], t1s[3], t1s[2], t1s[1], t1s[0]]
+
+
+def test_of_one_day_the_reconstruction_that_suits():
+    pets = dict.fromkeys(["sub-1_rec-coregdyn_pet", "sub-1_rec-coregavg_pet", "sub-1_rec-x_pet"])
+    t1s = {"sub-1_T1w": None}
+    assert chosen(t1s, pets)[0][1] == "sub-1_rec-coregavg_pet"
+    assert chosen(t1s, pets, order=DYNAMIC_FIRST)[0][1] == "sub-1_rec-coregdyn_pet"
+    assert chosen(t1s, pets | {"sub-1_run-1_pet": None})[0][1] == "sub-1_run-1_pet"
