@@ -71,6 +71,8 @@ QC_COLUMNS = {
     "pet_turn_degrees": "By how much registration turned the PET, in degrees",
     "pet_coverage": "Share of the brain inside the PET's field of view (0 to 1)",
     "motion_mm": "How far a point of the head moved between the PET's frames, in mm",
+    "t1_confirmed": "Whether two starts led to the same alignment of the T1",
+    "pet_confirmed": "Whether two starts led to the same registration of the PET",
     "pet_mean": "Mean of the PET in the brain, in its unit",
     "unit": "Unit of the PET",
     "reference_region": "Region whose mean the PET was divided by; n/a if it came as it is",

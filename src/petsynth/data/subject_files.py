@@ -134,7 +134,7 @@ def write_subject(
         "session_id": f"ses-{scan.session}" if scan.session else None,
         "interval_days": scan.interval_days,
         "mask_source": subject.mask_source,
-        **{name: round(value, 4) for name, value in dataclasses.asdict(subject.quality).items()},
+        **{name: _plain(value) for name, value in dataclasses.asdict(subject.quality).items()},
         **describe_uptake(subject),
         "flags": "; ".join(flags_of(scan, subject)) or "none",
     }
@@ -150,6 +150,10 @@ def write_subject(
     )
     write_json(record_path(root, scan.participant), dataclasses.asdict(record))
     return record
+
+
+def _plain(value: float | bool) -> float | str:
+    return ("yes" if value else "no") if isinstance(value, bool) else round(value, 4)
 
 
 def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> list[Path]:

@@ -41,11 +41,18 @@ def draw_histograms(
         low, high = np.percentile(np.stack([each[mask] for each in volumes]), [0, 99.9])
         for number, volume in enumerate(volumes):
             label = "brain" if len(volumes) == 1 else f"brain, frame {number + 1}"
-            ax.hist(volume[mask], BINS, (low, high), density=True, histtype="step", label=label)
+            ax.hist(
+                volume[mask],
+                bins=BINS,
+                range=(low, high),
+                density=True,
+                histtype="step",
+                label=label,
+            )
         ax.hist(
             volumes[0].ravel(),
-            BINS,
-            (low, high),
+            bins=BINS,
+            range=(low, high),
             density=True,
             histtype="step",
             color="0.7",
