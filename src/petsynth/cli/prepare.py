@@ -71,8 +71,9 @@ class Args:
     validation: float = 0.0
     """Validation subjects, likewise."""
     split: Path | None = None
-    """Table with participant_id (or original_id) and split (train, validation or test) to be
-    used instead; who is not in it is left out."""
+    """Table to be used instead, tab-separated, with the columns participant_id and split (train,
+    validation or test); its participants may go by the dataset's original_id. Who is not in it is
+    left out."""
     seed: int = 0
     """Of the draw of test and validation subjects."""
     nprocs: int = 1
@@ -246,7 +247,8 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
     from petsynth.data.memory import processes_within, subject_mb
     from petsynth.data.participants import prepare_participants
     from petsynth.data.prepared_folder import claim_folder
-    from petsynth.errors import InputError
+    from petsynth.data.split import draw_split
+    from petsynth.errors import InputError, SplitError
     from petsynth.progress import say
 
     preparation = _preparation(args)
@@ -255,6 +257,11 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
         names = [scan.participant for scan in scans]
         inside = settle(args.out_dir, names, SplitRequest(table=args.split), preparation.people)
         scans = [scan for scan in scans if scan.participant in inside]
+        if not scans:
+            raise SplitError(f"{args.split}: names no participant of {args.bids_dir}")
+    elif not alone:  # impossible numbers are refused before the work, not after it
+        diagnoses = {scan.participant: "" for scan in scans}
+        draw_split(diagnoses, test=args.test, validation=args.validation)
     nprocs = args.nprocs
     if args.mem_mb is not None:
         per_subject = subject_mb(scans, deepbet=args.masks is None)
@@ -316,9 +323,15 @@ def _source(args: Args, settings: dict[str, Any]) -> Source:
 
 
 def _check(args: Args) -> None:
+    import math
+
     from petsynth.errors import ArgumentError, InputError
 
     wrong = {
+        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
+        f"--validation {args.validation}: give a share below 1, or a number": (
+            not 0 <= args.validation < math.inf
+        ),
         f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": not 0 < args.voxel_mm <= 18,
         f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
         f"--seed {args.seed}: give 0 or more": args.seed < 0,
