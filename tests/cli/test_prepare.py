@@ -149,6 +149,14 @@ def test_quality_control_has_a_row_and_a_picture_each(prepared):
     ]
 
 
+def test_every_subject_and_the_group_have_a_page(prepared, copy, bids):
+    for name in ("sub-001.html", "sub-004.html", "group_qc.html"):
+        assert "SIMULATED DATA" in (prepared / name).read_text()
+        (copy / name).unlink()
+    assert run(["prepare", str(bids), str(copy), "--reports-only"]) == 0
+    assert digest(copy) == digest(prepared)
+
+
 def test_slices_as_jpeg(prepared):
     folder = prepared / "slices" / "sub-001"
     x, y, z = model_grid(6).shape

@@ -91,6 +91,8 @@ class Args:
     """Folder for temporary files; default: the system's."""
     dry_run: bool = False
     """Print which images would be paired, what would be done and who is left out; write nothing."""
+    reports_only: bool = False
+    """Only make the pages of the finished subjects and of the group anew."""
     overwrite: bool = False
     """Remove earlier prepared data first, or write beside what else the folder holds."""
 
@@ -125,6 +127,9 @@ def run(args: Args) -> None:
     from petsynth.progress import say
 
     _check(args)
+    if args.reports_only:
+        _make_pages(args)
+        return
     levels = set(args.analysis_level) or {"participant", "group"}
     settings = _settings(args) if "participant" in levels else _settings_of(args.out_dir)
     index = _index(args, settings)
@@ -250,6 +255,7 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
     from petsynth.data.split import draw_split
     from petsynth.errors import InputError, SplitError
     from petsynth.progress import say
+    from petsynth.report.qc_pages import write_subject_page
 
     preparation = _preparation(args)
     scans = index.scans
@@ -271,7 +277,15 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
         args.work_dir.mkdir(parents=True, exist_ok=True)
         os.environ |= dict.fromkeys(("TMPDIR", "JOBLIB_TEMP_FOLDER"), str(args.work_dir.resolve()))
     chosen = scans[args.part_id :: args.num_parts]
-    failed = prepare_participants(preparation, chosen, nprocs=nprocs, scheduler=args.scheduler)
+    failed = prepare_participants(
+        preparation,
+        chosen,
+        nprocs=nprocs,
+        scheduler=args.scheduler,
+        finished=lambda outcome: write_subject_page(
+            args.out_dir, outcome.participant, simulated=preparation.simulated
+        ),
+    )
     if not alone:
         return
     for outcome in failed:
@@ -287,6 +301,7 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
 def _build(args: Args, settings: dict[str, Any], index: Index) -> None:
     from petsynth.data.cohort import SplitRequest, build_cohort
     from petsynth.progress import say
+    from petsynth.report.qc_pages import write_group_page
 
     data = build_cohort(
         _source(args, settings),
@@ -295,12 +310,23 @@ def _build(args: Args, settings: dict[str, Any], index: Index) -> None:
         jpeg=args.jpeg,
         nprocs=args.nprocs,
     )
+    write_group_page(args.out_dir, simulated=data.simulated)
     counts = {part: len(data.participants(part)) for part in ("train", "validation", "test")}
     say(
         f"prepared: {args.out_dir} ("
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
-        + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at sub-*/figures and qc.tsv"
+        + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
+
+
+def _make_pages(args: Args) -> None:
+    from petsynth.data.subject_files import read_simulated
+    from petsynth.progress import say
+    from petsynth.report.qc_pages import write_all_pages
+
+    _settings_of(args.out_dir)
+    count = write_all_pages(args.out_dir, simulated=read_simulated(args.bids_dir))
+    say(f"pages of {count} subjects and of the group: {args.out_dir}")
 
 
 def _source(args: Args, settings: dict[str, Any]) -> Source:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from petsynth.errors import RegistrationError
 from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
@@ -171,7 +172,10 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         to_pet,
         aligned.template_score,
         motion_mm=series.motion_mm,
+        t1_confirmed=aligned.confirmed,
     )
+    if quality.failure:
+        raise RegistrationError(quality.failure)
     return PreparedSubject(
         scale_mri(t1_on_grid.data, mask),
         t1_on_grid,
