@@ -42,8 +42,14 @@ class Args:
     """JSON that says which images are looked at, as in fMRIPrep: {"t1w": {...}, "pet": {...}}."""
     skip_bids_validation: bool = False
     """Do not run the BIDS validator first. Its errors are shown; they never stop the run."""
-    voxel_mm: float = 1.5
-    """Voxel edge of the models' grid in mm; 1.5 gives the paper's 121 x 145 x 121."""
+    grid: Literal["paper-a", "paper-b"] = "paper-a"
+    """paper-a: T1 and PET on the MNI bounding box; paper-b: PET on 152 x 186 x 152 mm, T1 on a
+    cube of 256 mm with voxels half as wide."""
+    voxel_mm: float | None = None
+    """Voxel edge of the PET's grid in mm; default: 1.5 for paper-a (121 x 145 x 121), 2 for
+    paper-b (76 x 93 x 76, T1 256 x 256 x 256)."""
+    registration: Literal["rigid", "none"] = "rigid"
+    """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
     masks: Path | None = None
     """Derivatives dataset with sub-*/anat/*_desc-brain_mask.nii.gz; default: computed."""
     brain_mask: Literal["auto", "deepbet"] = "auto"
@@ -174,7 +180,7 @@ def _steps(args: Args) -> Steps:
     from petsynth.preprocessing.subject import Steps
 
     return Steps(
-        voxel_mm=args.voxel_mm,
+        voxel_mm=args.voxel_mm or (1.5 if args.grid == "paper-a" else 2.0),
         frames=args.frames,
         brain_mask=args.brain_mask,
         bias_field=args.bias_field,
@@ -183,6 +189,8 @@ def _steps(args: Args) -> Steps:
         motion=args.motion,
         psf_mm=args.psf_mm,
         scanner_psf_mm=args.scanner_psf_mm,
+        grid=args.grid,
+        registration=args.registration,
     )
 
 
@@ -354,34 +362,9 @@ def _check(args: Args) -> None:
     from petsynth.errors import ArgumentError, InputError
 
     wrong = {
-        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
-        f"--validation {args.validation}: give a share below 1, or a number": (
-            not 0 <= args.validation < math.inf
+        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
+            args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
         ),
-        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": not 0 < args.voxel_mm <= 18,
-        f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
-        f"--seed {args.seed}: give 0 or more": args.seed < 0,
-        f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
-        f"--part-id {args.part_id}: give 0 to --num-parts - 1, which is {args.num_parts - 1}": (
-            not 0 <= args.part_id < max(args.num_parts, 1)
+        "--registration none: needs --grid paper-b": (
+            args.registration == "none" and args.grid == "paper-a"
         ),
-        f"--max-interval {args.max_interval}: give 0 or more days, or None": (
-            args.max_interval is not None and args.max_interval < 0
-        ),
-        f"--frames {args.frames}: give mean, keep, or 1 or more": (
-            isinstance(args.frames, int) and args.frames < 1
-        ),
-        f"--psf-mm {args.psf_mm}: give more than 0": args.psf_mm is not None and args.psf_mm <= 0,
-        "--num-parts needs the participant level alone; run the group level once at the end": (
-            args.num_parts > 1 and tuple(args.analysis_level) != ("participant",)
-        ),
-    }
-    for message, is_wrong in wrong.items():
-        if is_wrong:
-            raise ArgumentError(message)
-    if args.reference_region is not None:
-        from petsynth.preprocessing.tracers import region
-
-        region(args.reference_region)
-    if args.masks is not None and not args.masks.is_dir():
-        raise InputError(f"{args.masks}: no such folder of masks")

@@ -35,6 +35,10 @@ class Args:
     """Processor threads, never more than there are cores; default: all cores."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU if there is one."""
+    devices: int = 1
+    """Devices on each machine (on a CPU: processes); each takes a batch of its own."""
+    nodes: int = 1
+    """Machines; start the same command on each with torchrun or Slurm."""
     seed: int | None = None
     """Starts every random draw; default: the configuration's."""
     overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
@@ -78,6 +82,8 @@ def run(args: Args) -> None:
             overwrite=args.overwrite,
             threads=args.threads,
             device=args.device,
+            devices=args.devices,
+            nodes=args.nodes,
         )
     except KeyboardInterrupt:
         say(f"{args.out}: the same command with --resume goes on from the last checkpoint")

@@ -141,7 +141,7 @@ def write_on_grid_of(
     ----------
     path : str or Path
         Ends in ``.nii`` or ``.nii.gz``.
-    data : (X, Y, Z) array
+    data : (X, Y, Z) or (X, Y, Z, T) array
         Intensities in the axis order of ``reference`` on disk; written as float32.
     reference : str or Path
         File whose sform, qform, their codes and voxel sizes are copied.
@@ -158,7 +158,7 @@ def write_on_grid_of(
         If the shapes differ.
     """
     source = _load(reference)
-    if data.shape != source.shape[:3]:
+    if data.shape[:3] != source.shape[:3]:
         raise ValueError(f"shape {data.shape} is not that of {reference}, {source.shape[:3]}")
     header = type(source.header)()
     for field in _PLACE_FIELDS:

@@ -23,10 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from petsynth.config import Config, config_to_toml
-from petsynth.data.prepared import PreparedData
+from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.errors import OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
 
@@ -145,10 +143,8 @@ def identify_data(data: PreparedData) -> dict[str, Any]:
         "tracer": data.tracer,
         "unit": data.unit,
         "frames": data.frames,
-        "grid": {
-            "shape": list(data.grid.shape),
-            "affine": np.asarray(data.grid.affine, dtype=float).tolist(),
-        },
+        "grid": describe_grid(data.grid),
+        **({} if data.t1_grid is None else {"t1_grid": describe_grid(data.t1_grid)}),
         "pet_scale": data.pet_scale,
         "simulated": data.simulated,
         "training_participants": data.participants("train"),
