@@ -362,9 +362,39 @@ def _check(args: Args) -> None:
     from petsynth.errors import ArgumentError, InputError
 
     wrong = {
+        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
+        f"--validation {args.validation}: give a share below 1, or a number": (
+            not 0 <= args.validation < math.inf
+        ),
         f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
             args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
         ),
         "--registration none: needs --grid paper-b": (
             args.registration == "none" and args.grid == "paper-a"
         ),
+        f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
+        f"--seed {args.seed}: give 0 or more": args.seed < 0,
+        f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
+        f"--part-id {args.part_id}: give 0 to --num-parts - 1, which is {args.num_parts - 1}": (
+            not 0 <= args.part_id < max(args.num_parts, 1)
+        ),
+        f"--max-interval {args.max_interval}: give 0 or more days, or None": (
+            args.max_interval is not None and args.max_interval < 0
+        ),
+        f"--frames {args.frames}: give mean, keep, or 1 or more": (
+            isinstance(args.frames, int) and args.frames < 1
+        ),
+        f"--psf-mm {args.psf_mm}: give more than 0": args.psf_mm is not None and args.psf_mm <= 0,
+        "--num-parts needs the participant level alone; run the group level once at the end": (
+            args.num_parts > 1 and tuple(args.analysis_level) != ("participant",)
+        ),
+    }
+    for message, is_wrong in wrong.items():
+        if is_wrong:
+            raise ArgumentError(message)
+    if args.reference_region is not None:
+        from petsynth.preprocessing.tracers import region
+
+        region(args.reference_region)
+    if args.masks is not None and not args.masks.is_dir():
+        raise InputError(f"{args.masks}: no such folder of masks")
