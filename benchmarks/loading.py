@@ -22,7 +22,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from petsynth.config import Config, load_config
+from petsynth.config import SliceConfig, load_config
 from petsynth.data.prepared import PreparedData, write_array, write_description
 from petsynth.data.slices import EpochBatches, SliceDataset
 from petsynth.io.atomic import write_text
@@ -51,7 +51,7 @@ def write_random(folder: Path, voxel_mm: float, subjects: int) -> PreparedData:
     return PreparedData(folder)
 
 
-def loader(config: Config, data: PreparedData, steps: int) -> DataLoader:
+def loader(config: SliceConfig, data: PreparedData, steps: int) -> DataLoader:
     """Return what training reads from, without worker processes."""
     slices = SliceDataset(
         data,
@@ -65,7 +65,7 @@ def loader(config: Config, data: PreparedData, steps: int) -> DataLoader:
     return DataLoader(slices, batch_sampler=order)
 
 
-def read_speed(config: Config, data: PreparedData) -> float:
+def read_speed(config: SliceConfig, data: PreparedData) -> float:
     """Return slices per second, read by one process."""
     count, start = 0, time.perf_counter()
     for mri, _ in loader(config, data, steps=10**9):
@@ -75,7 +75,7 @@ def read_speed(config: Config, data: PreparedData) -> float:
     return count / (time.perf_counter() - start)
 
 
-def training_speed(config: Config) -> float:
+def training_speed(config: SliceConfig) -> float:
     """Return slices per second that the training step consumes."""
     fabric = Fabric(accelerator="cpu", devices=1)
     players = build_players(config, fabric)

@@ -10,6 +10,8 @@ import pytest
 from petsynth.data.prepared import PreparedData, write_array, write_description
 from petsynth.io.bids import write_dataset_description, write_table
 from petsynth.preprocessing.grid import model_grid
+from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
+from petsynth.volume import Grid
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Development data beside the checkout; see CONTRIBUTING.md."""
@@ -35,6 +37,18 @@ def tiny_prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_phantoms(
         tmp_path_factory.mktemp("tiny") / "prepared",
         {"train": 4, "validation": 1, "test": 2},
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return data of six phantoms prepared for paper B: PET 2 x 14 x 12 x 12, T1 39^3."""
+    return write_phantoms(
+        tmp_path_factory.mktemp("volumes") / "prepared",
+        {"train": 3, "validation": 1, "test": 2},
+        frames=2,
+        voxel_mm=13.0,
+        paper_b=True,
     )
 
 
@@ -129,18 +143,21 @@ def write_phantoms(
     frames: int = 1,
     voxel_mm: float = 9.0,
     seed: int = 0,
+    paper_b: bool = False,
 ) -> Path:
     """Write prepared data of lopsided two-tissue ellipsoids, alternately CN and AD.
 
     White matter is bright in the MRI, grey matter in the PET; a spot on the right in front is
-    bright in both. The PET's level varies between subjects, invisibly to the MRI.
+    bright in both. The PET's level varies between subjects, invisibly to the MRI. For
+    ``paper_b`` a T1 on the 256 mm cube is added, and the PET is on paper B's box.
     """
     random = np.random.default_rng(seed)
-    grid = model_grid(voxel_mm)
+    grid = pet_grid(voxel_mm) if paper_b else model_grid(voxel_mm)
+    cube = conformed_grid(voxel_mm) if paper_b else None
     parts = [part for part, count in split.items() for _ in range(count)]
     names = [f"sub-{number:03}" for number in range(1, len(parts) + 1)]
     for name in names:
-        for kind, array in _phantom(grid, frames, random).items():
+        for kind, array in _phantom(grid, frames, random, cube).items():
             write_array(folder, name, kind, array)
     rows = zip(names, parts, ["CN", "AD"] * len(parts), strict=False)
     write_table(
@@ -151,6 +168,7 @@ def write_phantoms(
     write_description(
         folder,
         grid,
+        t1_grid=cube,
         tracer="FDG",
         unit="SUVR",
         frames=frames,
@@ -162,21 +180,34 @@ def write_phantoms(
     return folder
 
 
-def _phantom(grid, frames: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-    voxels = np.indices(grid.shape).reshape(3, -1)
-    x, y, z = (grid.affine[:3, :3] @ voxels + grid.affine[:3, 3:]).reshape(3, *grid.shape)
+def _phantom(
+    grid: Grid, frames: int, random: np.random.Generator, cube: Grid | None
+) -> dict[str, np.ndarray]:
     radii = random.uniform(0.9, 1.1, 3) * (65, 80, 60)
-    radius = np.sqrt((x / radii[0]) ** 2 + ((y + 18) / radii[1]) ** 2 + ((z - 18) / radii[2]) ** 2)
-    mask, white = radius < 1, radius < 0.6
-    spot = (x - 30) ** 2 + (y - 15) ** 2 + (z - 25) ** 2 < 20**2
-    mri = np.where(white, 0.8, np.where(mask, 0.2, -1.0)) + 0.1 * spot
+    white, mask, spot = _tissues(grid, radii)
     level = random.uniform(0.9, 1.1)
     oracle = np.where(white, 0.6, np.where(mask, 1.4, 0.0)) + 0.3 * spot
     pet = level * oracle[..., np.newaxis] * np.linspace(0.9, 1.1, frames + 2)[1:-1]
     pet = pet + random.normal(0, 0.02, pet.shape) * mask[..., np.newaxis]
-    return {
-        "mri": mri.astype(np.float32),
+    arrays = {
+        "mri": _t1(white, mask, spot),
         "pet": pet.reshape(*grid.shape, *([frames] if frames > 1 else [])).astype(np.float32),
         "mask": mask,
         "oracle": oracle.astype(np.float32),
     }
+    if cube is not None:
+        arrays["t1"] = 127.5 * (_t1(*_tissues(cube, radii)) + 1)
+    return arrays
+
+
+def _tissues(grid: Grid, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    voxels = np.indices(grid.shape).reshape(3, -1)
+    x, y, z = (grid.affine[:3, :3] @ voxels + grid.affine[:3, 3:]).reshape(3, *grid.shape)
+    radius = np.sqrt((x / radii[0]) ** 2 + ((y + 18) / radii[1]) ** 2 + ((z - 18) / radii[2]) ** 2)
+    spot = (x - 30) ** 2 + (y - 15) ** 2 + (z - 25) ** 2 < 20**2
+    return radius < 0.6, radius < 1, spot
+
+
+def _t1(white: np.ndarray, mask: np.ndarray, spot: np.ndarray) -> np.ndarray:
+    mri = np.where(white, 0.8, np.where(mask, 0.2, -1.0)) + 0.1 * spot
+    return mri.astype(np.float32)

@@ -6,7 +6,9 @@ import tomllib
 import pytest
 
 from petsynth.config import (
-    Config,
+    SYSTEMS,
+    GanbertConfig,
+    SliceConfig,
     config_hash,
     config_to_toml,
     known_keys,
@@ -19,8 +21,44 @@ from petsynth.errors import ConfigError, InputError
 PAPERS = ["pix2pix-axial.toml", "pix2pix-augmented.toml"]
 
 
-def test_shipped_configurations_are_those_of_paper_a_large_and_small():
-    assert list(shipped_configs()) == sorted([*PAPERS, *(f"small/{name}" for name in PAPERS)])
+def test_shipped_configurations_are_those_of_both_papers_large_and_small():
+    names = [f"{system}.toml" for system in SYSTEMS]
+    assert list(shipped_configs()) == sorted([*names, *(f"small/{name}" for name in names)])
+
+
+def test_hashes_of_paper_a_are_those_that_its_published_runs_have():
+    assert config_hash(load_config("pix2pix-axial.toml")) == "1b190b8e57fe"
+    assert config_hash(load_config("small/pix2pix-axial.toml")) == "141828ee4a7a"
+
+
+@pytest.mark.parametrize("system", ["pix2pix3d-tanh", "pix2pix3d-tanhshrink"])
+def test_the_3d_baselines_differ_by_their_last_layer_alone(system):
+    config = load_config(f"{system}.toml")
+    assert config.generator.activation == system.removeprefix("pix2pix3d-")
+    assert (config.loss.l1, config.optimiser.learning_rate) == (100.0, 2e-4)
+    other = load_config("pix2pix3d-tanhshrink.toml")
+    generator = dataclasses.replace(config.generator, activation="tanhshrink")
+    assert dataclasses.replace(config, system=other.system, generator=generator) == other
+
+
+@pytest.mark.parametrize("system", ["ganbert", "ganbert-cnnd"])
+def test_ganberts_configuration_is_the_papers(system):
+    config = load_config(f"{system}.toml")
+    assert (config.bert.layers, config.bert.hidden, config.bert.heads) == (12, 768, 12)
+    assert (config.bert.mri_masked, config.bert.pet_masked) == (0.05, 0.25)
+    assert (config.loss.nsp, config.loss.mlm, config.loss.l1) == (20.0, 1.0, 20.0)
+    assert (config.optimiser.learning_rate, config.optimiser.warm_up) == (1e-4, 0.05)
+    assert (config.training.batch_size, config.training.accumulate) == (2, 2)
+    assert (config.data.voxel_mm, config.data.frames) == (2.0, 2)
+
+
+@pytest.mark.parametrize("system", [name for name in SYSTEMS if "3d" in name or "bert" in name])
+def test_small_configurations_shrink_width_depth_and_image_alone(system):
+    large, small = load_config(f"{system}.toml"), load_config(f"small/{system}.toml")
+    assert large.loss == small.loss
+    if isinstance(large, GanbertConfig):
+        for knob in ("embedding", "tokens", "mri_masked", "pet_masked", "replacement"):
+            assert getattr(large.bert, knob) == getattr(small.bert, knob)
 
 
 @pytest.mark.parametrize("name", shipped_configs())
@@ -31,9 +69,9 @@ def test_every_shipped_configuration_loads_by_name_and_by_path(name):
 
 
 def test_the_papers_axial_configuration_is_the_default():
-    assert load_config("pix2pix-axial.toml").data == Config().data
+    assert load_config("pix2pix-axial.toml").data == SliceConfig().data
     for part in ("generator", "discriminator", "loss", "optimiser"):
-        assert getattr(load_config("pix2pix-axial.toml"), part) == getattr(Config(), part)
+        assert getattr(load_config("pix2pix-axial.toml"), part) == getattr(SliceConfig(), part)
     training = load_config("pix2pix-axial.toml").training
     assert (training.epochs, training.batch_size, training.max_steps) == (100, 1, 0)
 
@@ -61,9 +99,9 @@ def test_toml_and_back():
 
 
 def test_hash_changes_with_any_value():
-    assert config_hash(Config()) == config_hash(parse_config({}))
-    assert config_hash(Config()) != config_hash(parse_config({"training": {"epochs": 101}}))
-    assert len(config_hash(Config())) == 12
+    assert config_hash(SliceConfig()) == config_hash(parse_config({}))
+    assert config_hash(SliceConfig()) != config_hash(parse_config({"training": {"epochs": 101}}))
+    assert len(config_hash(SliceConfig())) == 12
 
 
 def test_three_mistakes_are_reported_at_once():
@@ -92,7 +130,17 @@ def test_three_mistakes_are_reported_at_once():
         ({"generator": {"levels": 3}}, "dropout_levels must be smaller than generator.levels"),
         ({"generator": {"dropout": 1.0}}, "less than 1"),
         ({"optimiser": {"learning_rate": 0}}, "greater than 0"),
-        ({"system": "cyclegan"}, "'pix2pix-axial' or 'pix2pix-augmented'"),
+        ({"system": "ganbert", "bert": {"hiden": 8}}, r"'bert.hiden' \(did you mean 'bert.hidden'"),
+        ({"system": "ganbert", "bert": {"hidden": 8, "heads": 3}}, "not divisible by bert.heads 3"),
+        ({"system": "ganbert", "data": {"canvas": 64}}, "unknown key 'data.canvas'"),
+        ({"system": "ganbert", "data": {"voxel_mm": 30}}, "fewer than the 8 voxels"),
+        ({"system": "ganbert", "generator": {"levels": 8}}, "levels 8 leave a single voxel"),
+        (
+            {"system": "ganbert-cnnd", "data": {"voxel_mm": 8}, "generator": {"levels": 3}},
+            "cnn.layers 4 leave no patch",
+        ),
+        ({"system": "pix2pix3d-tanh"}, "activation is tanhshrink, of pix2pix3d-tanh it is tanh"),
+        ({"system": "cyclegan"}, "'pix2pix-axial', .* or 'ganbert-cnnd'"),
         ({"data": 3}, "data: "),
     ],
 )

@@ -29,6 +29,8 @@ class Progress:
         How many steps there are.
     done : int
         How many were done before, by an earlier run.
+    shown : bool
+        Whether to show anything; not, in the second and later processes of a training.
 
     Examples
     --------
@@ -37,16 +39,17 @@ class Progress:
     ...         progress.advance(note="loss 0.5")
     """
 
-    def __init__(self, description: str, total: int, done: int = 0):
+    def __init__(self, description: str, total: int, done: int = 0, *, shown: bool = True):
         self.description = description
         self.total = total
         self.done = done
+        self.shown = shown
         self._before = done
         self._start = self._last_line = time.monotonic()
         self._bar: Bar | None = None
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
+        if self.shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -71,6 +74,8 @@ class Progress:
         self.done += steps
         if self._bar is not None:
             self._bar.update(self._task, advance=steps, note=note)
+            return
+        if not self.shown:
             return
         now = time.monotonic()
         if now - self._last_line >= _SECONDS_BETWEEN_LINES or self.done >= self.total:

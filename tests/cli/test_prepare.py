@@ -201,7 +201,7 @@ def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
     # Copied scans lie elsewhere; records name the originals, so rename them in the copy.
     for path in (copy / "arrays").glob("sub-*.json"):
         record = json.loads(path.read_text())
-        for kind in ("t1", "pet", "oracle"):
+        for kind in record["key"]["inputs"].keys() - {"mask"}:
             there = own_bids / Path(record["key"]["inputs"][kind][0]).relative_to(truth.parents[1])
             stat = there.stat()
             record["key"]["inputs"][kind] = [str(there), stat.st_size, stat.st_mtime_ns]
@@ -460,3 +460,22 @@ def test_overwrite_removes_earlier_prepared_data_only(bids, truth, copy):
 def test_impossible_options_are_wrong_arguments(bids, tmp_path, capfd, options, message):
     assert prepare(bids, tmp_path / "out", *options) == 2
     assert message in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--test", "nan"], 2, "--test nan"),
+        (["--test", "-1"], 2, "--test -1"),
+        (["--validation", "inf"], 2, "--validation inf"),
+        (["--test", "100"], 1, "nobody would be left for training"),
+        (["--split", "nosuch.tsv"], 1, "nosuch.tsv: no such file"),
+    ],
+)
+def test_an_impossible_split_is_refused_before_earlier_work_is_removed(
+    bids, truth, copy, capsys, options, status, message
+):
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    assert prepare(bids, copy, "--masks", truth, "--overwrite", *options) == status
+    assert message in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before

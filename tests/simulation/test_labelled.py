@@ -4,7 +4,8 @@ import pytest
 from petsynth.errors import InputError
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.simulation.labelled import find_labelled_scans, make_labelled_anatomy
-from petsynth.simulation.regions import codes_of
+from petsynth.simulation.regions import CODES, codes_of
+from petsynth.simulation.soft_tissue import DEEP_UPTAKE
 from petsynth.volume import Volume
 
 
@@ -83,9 +84,11 @@ def test_atrophy_is_put_into_t1_and_labels_alike(labelled_folder, scheme):
 def test_shares_stay_between_0_and_1_and_fill_the_brain(labelled_folder):
     anatomy = make_labelled_anatomy(find_labelled_scans(labelled_folder())[0], 0.7)
 
-    for share in (anatomy.own, anatomy.white, anatomy.scalp):
+    for share in (anatomy.own, anatomy.white):
         assert share.min() >= 0
         assert share.max() <= 1 + 1e-5
+    assert anatomy.scalp.min() >= 0
+    assert anatomy.scalp.max() <= DEEP_UPTAKE  # relative to muscle
     assert (anatomy.own + anatomy.white).max() < 1 + 1e-4
 
 
@@ -96,6 +99,19 @@ def test_real_t1s_get_plausible_atrophy(ixi):
 
     assert 1000 < healthy.mask.sum() * 0.008 < 2000
     assert 6 < volume_ml(healthy, "pons") < 20
-    assert fluid_ml(ill) > 1.3 * fluid_ml(healthy)
+    assert fluid_ml(ill) > 1.15 * fluid_ml(healthy)
     hippocampus = volume_ml(ill, "hippocampus") / volume_ml(healthy, "hippocampus")
     assert 0.6 < hippocampus < 0.92
+
+
+def test_asymmetric_atrophy_shrinks_the_left_more(labelled_folder):
+    scan = find_labelled_scans(labelled_folder(names=("A",)))[0]
+    even = make_labelled_anatomy(scan, 1.0)
+    left = make_labelled_anatomy(scan, 1.0, asymmetry=0.5)
+
+    def side_ml(anatomy, side):
+        code = CODES[f"hippocampus_{side}"]
+        return anatomy.own[anatomy.regions == code].sum()
+
+    assert side_ml(left, "left") < side_ml(even, "left")
+    assert side_ml(left, "right") > side_ml(even, "right")

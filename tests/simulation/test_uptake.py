@@ -149,3 +149,28 @@ def test_two_frames_average_to_the_static_image_and_grey_matter_rises(anatomy):
     np.testing.assert_allclose((first + second) / 2, static.frames[0], rtol=1e-4, atol=1e-5)
     assert regional(anatomy, second, "precuneus") > 1.05 * regional(anatomy, first, "precuneus")
     assert second[anatomy.white > 0.95].mean() < 1.01 * first[anatomy.white > 0.95].mean()
+
+
+def test_fdg_falls_with_age_in_the_cingulate_and_not_in_the_cerebellum():
+    model = tracer_model("FDG")
+    young, old = model.expected(0.0, age=30.0), model.expected(0.0, age=80.0)
+    front, cerebellum = CODES["anterior_cingulate_left"], CODES["cerebellar_cortex"]
+
+    assert old[front] / model.mean[front] == pytest.approx(1 - 0.045)  # one decade above 70
+    assert young[front] / model.mean[front] == pytest.approx(1 + 4 * 0.045)
+    assert old[cerebellum] == young[cerebellum]
+    assert np.array_equal(model.expected(0.0, age=float("nan")), model.mean)
+    assert np.array_equal(
+        tracer_model("AV45").expected(0.3, age=20.0), tracer_model("AV45").expected(0.3)
+    )
+
+
+def test_asymmetric_disease_strikes_the_left_more():
+    model = tracer_model("FDG")
+    even, left = model.expected(0.5), model.expected(0.5, asymmetry=0.4)
+
+    def change(name):
+        return (left / even.clip(1e-9))[CODES[name]]
+
+    assert change("precuneus_left") < 1 < change("precuneus_right")
+    assert change("cerebellar_cortex") == 1

@@ -3,10 +3,10 @@ import dataclasses
 import pytest
 import torch
 
-from petsynth.config import Config, load_config, parse_config
+from petsynth.config import SliceConfig, load_config, parse_config
 from petsynth.errors import ConfigError
 from petsynth.models.patchgan import PatchGan2d
-from petsynth.training.estimate import _run_and_measure, estimate
+from petsynth.training.estimate import estimate, run_and_measure
 
 
 def test_paper_size():
@@ -45,15 +45,17 @@ def test_activations_are_counted_by_hand():
     network = PatchGan2d(filters=4, layers=1)
     network.parts = network.parts[:2]  # convolution 2 -> 4, LeakyReLU
     image = torch.zeros(3, 1, 16, 16)
-    _, kept = _run_and_measure(network, image, image)
+    _, kept = run_and_measure(network, image, image)
     joined, convolved = 3 * 2 * 16 * 16, 3 * 4 * 8 * 8
     assert kept == 4 * (joined + convolved)
 
 
 def test_memory_adds_up_and_activations_grow_with_the_batch():
-    one = estimate(Config())["memory"]
+    one = estimate(SliceConfig())["memory"]
     four = estimate(
-        dataclasses.replace(Config(), training=dataclasses.replace(Config().training, batch_size=4))
+        dataclasses.replace(
+            SliceConfig(), training=dataclasses.replace(SliceConfig().training, batch_size=4)
+        )
     )["memory"]
     parts = ("weights_bytes", "gradients_bytes", "optimiser_bytes", "activations_bytes")
     assert one["total_bytes"] == sum(one[part] for part in parts)

@@ -12,8 +12,9 @@ from petsynth.config import Config, config_hash, load_config, parse_config
 from petsynth.data.prepared import PreparedData, write_array
 from petsynth.errors import ConfigError, OutputError, SplitError, TrainingError
 from petsynth.models.checkpoint import read_metadata
-from petsynth.training import loop
-from petsynth.training.loop import total_steps, train
+from petsynth.training import pix2pix
+from petsynth.training.loop import train
+from petsynth.training.slice_system import total_steps
 
 SMALL = {
     "data": {"canvas": 32, "intensity": "float"},
@@ -123,13 +124,13 @@ def test_a_run_is_not_replaced_unasked(run, data):
 def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_checkpoint(
     tmp_path, data, monkeypatch, bad
 ):
-    def spoil(players, fabric, config, batch, draws):
-        terms = real_step(players, fabric, config, batch, draws)
+    def spoil(*arguments):
+        terms = real_step(*arguments)
         return terms | ({bad: torch.tensor(math.nan)} if spoil.calls.pop() == 0 else {})
 
-    real_step = loop.train_step
+    real_step = pix2pix.train_step
     spoil.calls = list(range(9))  # counts down: the ninth call is spoilt
-    monkeypatch.setattr(loop, "train_step", spoil)
+    monkeypatch.setattr(pix2pix, "train_step", spoil)
     message = rf"step 9: loss '{bad}' is nan; lower optimiser.learning_rate .* kept in .*last.pt"
     with pytest.raises(TrainingError, match=message):
         train(small_config(), data, tmp_path / "run", threads=1, device="cpu")
@@ -144,8 +145,8 @@ def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, data, mo
             next(iter(players.discriminator.parameters())).fill_(math.inf)
         return terms
 
-    real_step = loop.train_step
-    monkeypatch.setattr(loop, "train_step", spoil)
+    real_step = pix2pix.train_step
+    monkeypatch.setattr(pix2pix, "train_step", spoil)
     with pytest.raises(TrainingError, match=r"weights .* are no longer finite after step 1"):
         train(small_config(max_steps=1), data, tmp_path / "run", threads=1, device="cpu")
     assert not (tmp_path / "run" / "checkpoints" / "last.pt").exists()

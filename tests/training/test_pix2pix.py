@@ -5,14 +5,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from petsynth.config import Config, parse_config
+from petsynth.config import SliceConfig, parse_config
 from petsynth.models.losses import adversarial_loss, discriminator_loss, l1_loss
-from petsynth.training.pix2pix import TERMS, Players, build_players, train_step
+from petsynth.training.pix2pix import TERMS, Pix2pixPlayers, build_players, train_step
 
 KEYS = torch.tensor([1, 2])
 
 
-def small_config(**more) -> Config:
+def small_config(**more) -> SliceConfig:
     content = {
         "data": {"canvas": 32},
         "generator": {"filters": 8, "max_filters": 32, "levels": 3, "dropout_levels": 1},
@@ -35,7 +35,9 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
     return mri, pet
 
 
-def train(config: Config, fabric: Fabric, pair, steps: int) -> tuple[Players, list[dict]]:
+def train(
+    config: SliceConfig, fabric: Fabric, pair, steps: int
+) -> tuple[Pix2pixPlayers, list[dict]]:
     players = build_players(config, fabric)
     return players, [
         {
@@ -82,7 +84,7 @@ def test_one_step_is_one_adam_step_of_each_network(fabric, pair):
 def test_optimisers_are_adam_as_in_the_paper(fabric):
     players = build_players(small_config(), fabric)
     for optimiser in (players.generator_optimiser, players.discriminator_optimiser):
-        assert isinstance(optimiser.optimizer, torch.optim.Adam)
+        assert isinstance(optimiser, torch.optim.Adam)
         (group,) = optimiser.param_groups
         assert (group["lr"], group["betas"], group["weight_decay"]) == (2e-4, (0.5, 0.999), 0)
 

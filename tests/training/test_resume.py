@@ -13,7 +13,7 @@ import torch
 
 from petsynth.config import Config, config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.training import loop
+from petsynth.training import pix2pix
 from petsynth.training.loop import train
 
 SECONDS_TO_START = 600  # on a machine that is busy with other things
@@ -124,14 +124,14 @@ def test_resume_after_an_interruption_at_any_step_is_exact(
             raise InterruptionError
         return terms
 
-    real_step, counted = loop.train_step, []
+    real_step, counted = pix2pix.train_step, []
     config, data = small_config(0), PreparedData(tiny_prepared)
     short = with_epochs(config, 2)
     train(short, data, tmp_path / "undisturbed", threads=1, device="cpu")
-    monkeypatch.setattr(loop, "train_step", interrupted_step)
+    monkeypatch.setattr(pix2pix, "train_step", interrupted_step)
     with pytest.raises(InterruptionError):
         train(short, data, tmp_path / "stopped", threads=1, device="cpu")
-    monkeypatch.setattr(loop, "train_step", real_step)
+    monkeypatch.setattr(pix2pix, "train_step", real_step)
     train(short, data, tmp_path / "stopped", resume=True, threads=1, device="cpu")
     assert_same_run(tmp_path / "undisturbed", tmp_path / "stopped")
 

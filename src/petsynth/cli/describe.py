@@ -23,7 +23,7 @@ class Args:
     config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
     """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
     data: Path | None = None
-    """Prepared data, for the number of steps; default: paper A's 12 training subjects."""
+    """Prepared data, for the number of steps; default: the paper's (12; 3,108)."""
     json: bool = False
     """Print JSON on stdout instead of a table."""
     overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
@@ -51,23 +51,68 @@ def run(args: Args) -> None:
     PetsynthError
         If configuration or data cannot be used.
     """
+    from petsynth.config import SliceConfig
+
     config = load_with_overrides(args.config, list(args.overrides))
     from petsynth.data.prepared import PreparedData
-    from petsynth.training.estimate import estimate
 
-    if args.data is None:
-        content = estimate(config)
+    data = None if args.data is None else PreparedData(args.data)
+    subjects = None if data is None else len(data.participants("train"))
+    if isinstance(config, SliceConfig):
+        from petsynth.training.estimate import estimate
+
+        shape = None if data is None else data.grid.shape
+        content, table = estimate(config, grid_shape=shape, subjects=subjects), _slice_rows
     else:
-        data = PreparedData(args.data)
-        subjects = len(data.participants("train"))
-        content = estimate(config, grid_shape=data.grid.shape, subjects=subjects)
-    print(json.dumps(content, indent=2) if args.json else _table(content))
+        from petsynth.training.estimate3d import estimate_volumes
+
+        content, table = estimate_volumes(config, subjects=subjects), _volume_rows
+    if args.json:
+        print(json.dumps(content, indent=2))
+    else:
+        print("\n".join(f"{name:<20}{value}" for name, value in table(content)))
 
 
-def _table(content: dict[str, Any]) -> str:
+def _volume_rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+    generator, training, memory = content["generator"], content["training"], content["memory"]
+    rows = [
+        ("system", f"{content['system']}, configuration {content['config_hash']}"),
+        ("generator", f"{generator['parameters']:,} parameters"),
+        ("  T1 in, PET out", f"{_shape(generator['input_shape'])} -> "
+                             f"{_shape(generator['output_shape'])}"),
+    ]  # fmt: skip
+    if "bert" in content:
+        bert = content["bert"]
+        rows += [
+            ("BERT", f"{bert['parameters']:,} parameters"),
+            ("  sequence", f"{bert['sequence_length']} tokens of {bert['vocabulary']:,} ids"),
+        ]
+    if "cnn" in content:
+        cnn = content["cnn"]
+        rows += [
+            ("CNN discriminator", f"{cnn['parameters']:,} parameters"),
+            ("  receptive field", f"{cnn['receptive_field']} voxels of the PET"),
+            ("  logits out", _shape(cnn["output_shape"])),
+        ]
+    saved, whole = (
+        memory[f"activations_bytes_{word}_checkpointing"] / 2**30 for word in ("with", "without")
+    )
+    return [
+        *rows,
+        ("training", f"{training['subjects']:,} subjects"),
+        ("  per epoch", f"{training['steps_per_epoch']:,} steps of batch "
+                        f"{training['accumulate']} x {training['batch_size']}"),
+        ("  in all", f"{training['steps']:,} steps"),
+        ("memory", f"about {memory['total_gib']} GiB to train"),
+        ("  activations", f"{whole:.2f} GiB, with checkpointing {saved:.2f} GiB"),
+        ("", memory["definition"]),
+    ]  # fmt: skip
+
+
+def _slice_rows(content: dict[str, Any]) -> list[tuple[str, str]]:
     generator, discriminator = content["generator"], content["discriminator"]
     training, memory = content["training"], content["memory"]
-    rows = [
+    return [
         ("system", f"{content['system']}, configuration {content['config_hash']}"),
         ("generator", f"{generator['parameters']:,} parameters"),
         ("  slices in, out", f"{_shape(generator['input_shape'])} -> "
@@ -84,7 +129,6 @@ def _table(content: dict[str, Any]) -> str:
         ("memory", f"about {memory['total_gib']} GiB to train"),
         ("", memory["definition"]),
     ]  # fmt: skip
-    return "\n".join(f"{name:<20}{value}" for name, value in rows)
 
 
 def _shape(sizes: list[int]) -> str:

@@ -72,6 +72,7 @@ def run(args: Args) -> None:
     from petsynth.progress import say
     from petsynth.report.folder import make_room, write_evaluation
     from petsynth.report.table1 import format_table1
+    from petsynth.report.table_b import format_table_b
 
     _check_arguments(args)
     margins = parse_margins(args.margin)
@@ -96,6 +97,8 @@ def run(args: Args) -> None:
         )
     statements = write_evaluation(evaluation, args.out, margins)
     print(format_table1(evaluation))
+    if data.t1_grid is not None:
+        print(format_table_b(evaluation))
     print("\n".join(f"- {statement}" for statement in statements))
     say(f"report: {args.out / 'report.html'}")
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import tyro
 
-from petsynth.config import Config, describe_unknown_key, known_keys, parse_config, read_toml
+from petsynth.config import (
+    SYSTEMS,
+    Config,
+    describe_unknown_key,
+    kind_of,
+    known_keys,
+    parse_config,
+    read_toml,
+)
 from petsynth.errors import ConfigError
 
 
@@ -71,7 +79,9 @@ def load_with_overrides(path: str, overrides: list[str], seed: int | None = None
     content = read_toml(path)
     parse_config(content, source=path)
     pairs = _pairs(overrides)
-    unknown = [describe_unknown_key(key) for key, _ in pairs if key not in known_keys()]
+    kind = kind_of(content | {key: value for key, value in pairs if key == "system"})
+    known = known_keys(kind)
+    unknown = [describe_unknown_key(key, kind) for key, _ in pairs if key not in known]
     if unknown:
         raise ConfigError("command line: " + "; ".join(unknown))
     for key, value in pairs:
@@ -85,12 +95,15 @@ def load_with_overrides(path: str, overrides: list[str], seed: int | None = None
 
 def print_keys(verb: str) -> None:
     """Print every configuration key with its type, default and meaning."""
-    print("\nEvery key of the configuration can be given as an option, too:\n")
-    parser = tyro.extras.get_parser(Config, prog=f"petsynth {verb}", config=_PLAIN)
-    print(parser.format_help())
+    for kind in dict.fromkeys(SYSTEMS.values()):
+        systems = ", ".join(name for name, of in SYSTEMS.items() if of is kind)
+        print(f"\nEvery key of a configuration can be given as an option, too; {systems}:\n")
+        parser = tyro.extras.get_parser(kind, prog=f"petsynth {verb}", config=_PLAIN)
+        print(parser.format_help())
 
 
 _SEVERAL = ("data.planes",)
+_KEYS = frozenset(key for kind in SYSTEMS.values() for key in known_keys(kind))
 _PLAIN = (tyro.conf.FlagConversionOff,)
 
 
@@ -99,7 +112,7 @@ def _key(token: str) -> str:
 
 
 def _is_override(key: str, own: set[str]) -> bool:
-    return key not in own and ("." in key or key in known_keys())
+    return key not in own and ("." in key or key in _KEYS)
 
 
 def _pairs(overrides: list[str]) -> list[tuple[str, Any]]:

@@ -174,8 +174,10 @@ def _warn_of_unseen_planes(args: Args, model: Run) -> None:
     from petsynth.errors import PetsynthWarning
     from petsynth.inference import ALL_PLANES
 
+    if model.slices is None:
+        return
     wanted = ALL_PLANES if args.planes == "all" else ("axial",)
-    unseen = [plane for plane in wanted if plane not in model.config.data.planes]
+    unseen = [plane for plane in wanted if plane not in model.slices.data.planes]
     if unseen:
         warnings.warn(
             f"{model.folder} was not trained on {' and '.join(unseen)} slices: what it makes of "

@@ -42,8 +42,14 @@ class Args:
     """JSON that says which images are looked at, as in fMRIPrep: {"t1w": {...}, "pet": {...}}."""
     skip_bids_validation: bool = False
     """Do not run the BIDS validator first. Its errors are shown; they never stop the run."""
-    voxel_mm: float = 1.5
-    """Voxel edge of the models' grid in mm; 1.5 gives the paper's 121 x 145 x 121."""
+    grid: Literal["paper-a", "paper-b"] = "paper-a"
+    """paper-a: T1 and PET on the MNI bounding box; paper-b: PET on 152 x 186 x 152 mm, T1 on a
+    cube of 256 mm with voxels half as wide."""
+    voxel_mm: float | None = None
+    """Voxel edge of the PET's grid in mm; default: 1.5 for paper-a (121 x 145 x 121), 2 for
+    paper-b (76 x 93 x 76, T1 256 x 256 x 256)."""
+    registration: Literal["rigid", "none"] = "rigid"
+    """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
     masks: Path | None = None
     """Derivatives dataset with sub-*/anat/*_desc-brain_mask.nii.gz; default: computed."""
     brain_mask: Literal["auto", "deepbet"] = "auto"
@@ -71,8 +77,9 @@ class Args:
     validation: float = 0.0
     """Validation subjects, likewise."""
     split: Path | None = None
-    """Table with participant_id (or original_id) and split (train, validation or test) to be
-    used instead; who is not in it is left out."""
+    """Table to be used instead, tab-separated, with the columns participant_id and split (train,
+    validation or test); its participants may go by the dataset's original_id. Who is not in it is
+    left out."""
     seed: int = 0
     """Of the draw of test and validation subjects."""
     nprocs: int = 1
@@ -173,7 +180,7 @@ def _steps(args: Args) -> Steps:
     from petsynth.preprocessing.subject import Steps
 
     return Steps(
-        voxel_mm=args.voxel_mm,
+        voxel_mm=args.voxel_mm or (1.5 if args.grid == "paper-a" else 2.0),
         frames=args.frames,
         brain_mask=args.brain_mask,
         bias_field=args.bias_field,
@@ -182,6 +189,8 @@ def _steps(args: Args) -> Steps:
         motion=args.motion,
         psf_mm=args.psf_mm,
         scanner_psf_mm=args.scanner_psf_mm,
+        grid=args.grid,
+        registration=args.registration,
     )
 
 
@@ -251,7 +260,8 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
     from petsynth.data.memory import processes_within, subject_mb
     from petsynth.data.participants import prepare_participants
     from petsynth.data.prepared_folder import claim_folder
-    from petsynth.errors import InputError
+    from petsynth.data.split import draw_split
+    from petsynth.errors import InputError, SplitError
     from petsynth.progress import say
     from petsynth.report.qc_pages import write_subject_page
 
@@ -261,6 +271,11 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
         names = [scan.participant for scan in scans]
         inside = settle(args.out_dir, names, SplitRequest(table=args.split), preparation.people)
         scans = [scan for scan in scans if scan.participant in inside]
+        if not scans:
+            raise SplitError(f"{args.split}: names no participant of {args.bids_dir}")
+    elif not alone:  # impossible numbers are refused before the work, not after it
+        diagnoses = {scan.participant: "" for scan in scans}
+        draw_split(diagnoses, test=args.test, validation=args.validation)
     nprocs = args.nprocs
     if args.mem_mb is not None:
         per_subject = subject_mb(scans, deepbet=args.masks is None)
@@ -342,10 +357,21 @@ def _source(args: Args, settings: dict[str, Any]) -> Source:
 
 
 def _check(args: Args) -> None:
+    import math
+
     from petsynth.errors import ArgumentError, InputError
 
     wrong = {
-        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": not 0 < args.voxel_mm <= 18,
+        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
+        f"--validation {args.validation}: give a share below 1, or a number": (
+            not 0 <= args.validation < math.inf
+        ),
+        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
+            args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
+        ),
+        "--registration none: needs --grid paper-b": (
+            args.registration == "none" and args.grid == "paper-a"
+        ),
         f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
         f"--seed {args.seed}: give 0 or more": args.seed < 0,
         f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from petsynth.cli.overrides import load_with_overrides, print_keys, split_overrides
+from petsynth.errors import ArgumentError
 
 DESCRIPTION = """Train a system on what `petsynth prepare` wrote. RUN receives the resolved
 configuration, weights, a model card, logs, checkpoints and sample pictures. A training that was
@@ -34,6 +35,10 @@ class Args:
     """Processor threads, never more than there are cores; default: all cores."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU if there is one."""
+    devices: int = 1
+    """Devices on each machine (on a CPU: processes); each takes a batch of its own."""
+    nodes: int = 1
+    """Machines; start the same command on each with torchrun or Slurm."""
     seed: int | None = None
     """Starts every random draw; default: the configuration's."""
     overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
@@ -61,6 +66,8 @@ def run(args: Args) -> None:
     PetsynthError
         If configuration, data or run folder cannot be used, or training fails.
     """
+    if args.threads is not None and args.threads < 1:
+        raise ArgumentError(f"--threads {args.threads}: must be 1 or more")
     config = load_with_overrides(args.config, list(args.overrides), args.seed)
     from petsynth.data.prepared import PreparedData
     from petsynth.progress import say
@@ -75,6 +82,8 @@ def run(args: Args) -> None:
             overwrite=args.overwrite,
             threads=args.threads,
             device=args.device,
+            devices=args.devices,
+            nodes=args.nodes,
         )
     except KeyboardInterrupt:
         say(f"{args.out}: the same command with --resume goes on from the last checkpoint")

@@ -32,7 +32,6 @@ from petsynth.errors import InputError, SplitError
 from petsynth.io.bids import write_table
 from petsynth.io.index import Exclusion, Index
 from petsynth.io.people import People, read_people
-from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.subject import Steps
 from petsynth.progress import Progress, say
 
@@ -238,7 +237,8 @@ def _write_common(
     )
     write_description(
         out,
-        model_grid(source.steps.voxel_mm),
+        source.steps.pet_grid(),
+        t1_grid=source.steps.conformed_grid(),
         petsynth_version=__version__,
         tracer=source.tracer,
         unit=first.unit,

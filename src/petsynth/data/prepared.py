@@ -8,6 +8,7 @@
     PREPARED/arrays/sub-001_pet.npy     (X, Y, Z[, T]) float32 in PET units
     PREPARED/arrays/sub-001_mask.npy    (X, Y, Z) bool, brain
     PREPARED/arrays/sub-001_oracle.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
+    PREPARED/arrays/sub-001_t1.npy      float32 on 0 to 255, on paper B's cube; its data only
 
 Arrays are memory-mapped: a slice costs the reading of a slice, and memory does not grow with
 the number of subjects.
@@ -28,7 +29,7 @@ from petsynth.io.atomic import atomic_path, write_json
 from petsynth.io.bids import read_table
 from petsynth.volume import Grid
 
-Kind = Literal["mri", "pet", "mask", "oracle"]
+Kind = Literal["mri", "pet", "mask", "oracle", "t1"]
 Split = Literal["train", "validation", "test"]
 
 DESCRIPTION = "prepared.json"
@@ -56,7 +57,9 @@ class PreparedData:
     frames : int
         Number of time points of each PET; 1 for static.
     grid : Grid
-        The grid of every array.
+        The grid of every array but ``t1``.
+    t1_grid : Grid or None
+        The grid of ``t1``, where the data are prepared for paper B.
     pet_scale : float
         PET value that the network sees as 1; see `petsynth.data.scale`.
     simulated : bool
@@ -76,9 +79,9 @@ class PreparedData:
         self.frames = int(self.description["frames"])
         self.pet_scale = float(self.description["pet_scale"])
         self.simulated = bool(self.description["simulated"])
-        grid = self.description["grid"]
-        x, y, z = (int(size) for size in grid["shape"])
-        self.grid = Grid((x, y, z), np.array(grid["affine"], dtype=float))
+        self.grid = _read_grid(self.description["grid"])
+        cube = self.description.get("t1_grid")
+        self.t1_grid = None if cube is None else _read_grid(cube)
 
     @functools.cached_property
     def _table(self) -> dict[str, tuple[str, str]]:
@@ -112,6 +115,21 @@ class PreparedData:
         """Return the T1, (X, Y, Z) in [-1, 1], memory-mapped."""
         return self._array(participant, "mri")
 
+    def t1(self, participant: str) -> NDArray[np.float32]:
+        """Return the conformed T1 of paper B, on ``t1_grid``, 0 to 255, memory-mapped.
+
+        Raises
+        ------
+        InputError
+            If the data are not prepared for paper B.
+        """
+        if self.t1_grid is None:
+            raise InputError(
+                f"{self.folder}: is not prepared for paper B's models; "
+                "run petsynth prepare with --grid paper-b into another folder"
+            )
+        return self._array(participant, "t1", self.t1_grid)
+
     def pet(self, participant: str) -> NDArray[np.float32]:
         """Return the PET as stored, (X, Y, Z) or (X, Y, Z, T), in PET units, memory-mapped."""
         return self._array(participant, "pet")
@@ -137,13 +155,14 @@ class PreparedData:
             raise InputError(f"{self.folder}: no subject {participant}; there are {known}, ...")
         return self._table[participant]
 
-    def _array(self, participant: str, kind: Kind) -> NDArray:
+    def _array(self, participant: str, kind: Kind, grid: Grid | None = None) -> NDArray:
         self._row(participant)
+        shape = (grid or self.grid).shape
         array = read_array(self.folder, participant, kind)
-        if array.shape[:3] != self.grid.shape:
+        if array.shape[:3] != shape:
             raise InputError(
                 f"{array_path(self.folder, participant, kind)}: shape {array.shape} does not fit "
-                f"the grid {self.grid.shape}; prepare this subject again with --overwrite"
+                f"the grid {shape}; prepare this subject again with --overwrite"
             )
         return array
 
@@ -210,7 +229,9 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     return content
 
 
-def write_description(folder: str | Path, grid: Grid, **content: Any) -> None:
+def write_description(
+    folder: str | Path, grid: Grid, *, t1_grid: Grid | None = None, **content: Any
+) -> None:
     """Write ``prepared.json``: the grid and whatever else is named.
 
     Parameters
@@ -218,9 +239,23 @@ def write_description(folder: str | Path, grid: Grid, **content: Any) -> None:
     folder : str or Path
         Prepared data.
     grid : Grid
-        Of every array.
+        Of every array but the conformed T1.
+    t1_grid : Grid, optional
+        Of the conformed T1.
     **content
         At least tracer, unit, frames, pet_scale and simulated.
     """
-    lattice = {"shape": list(grid.shape), "affine": np.asarray(grid.affine).tolist()}
-    write_json(Path(folder) / DESCRIPTION, {**content, "grid": lattice})
+    lattices = {"grid": describe_grid(grid)}
+    if t1_grid is not None:
+        lattices["t1_grid"] = describe_grid(t1_grid)
+    write_json(Path(folder) / DESCRIPTION, {**content, **lattices})
+
+
+def describe_grid(grid: Grid) -> dict[str, Any]:
+    """Return a grid as plain values, ready for JSON."""
+    return {"shape": list(grid.shape), "affine": np.asarray(grid.affine, dtype=float).tolist()}
+
+
+def _read_grid(content: dict[str, Any]) -> Grid:
+    x, y, z = (int(size) for size in content["shape"])
+    return Grid((x, y, z), np.array(content["affine"], dtype=float))

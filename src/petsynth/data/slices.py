@@ -168,6 +168,9 @@ class EpochBatches(Sampler[list[SliceKey]]):
         Decides the order.
     start, stop : int
         First step, and the one after the last; steps count through all epochs.
+    processes, process : int
+        How many processes train together, and which of them this is: it gets its `share` of
+        each batch. ``batch_size`` is that of all together.
 
     Examples
     --------
@@ -180,12 +183,24 @@ class EpochBatches(Sampler[list[SliceKey]]):
     True
     """
 
-    def __init__(self, slices: int, batch_size: int, *, seed: int, start: int, stop: int):
+    def __init__(
+        self,
+        slices: int,
+        batch_size: int,
+        *,
+        seed: int,
+        start: int,
+        stop: int,
+        processes: int = 1,
+        process: int = 0,
+    ):
         self.slices = slices
         self.batch_size = batch_size
         self.seed = seed
         self.start = start
         self.stop = stop
+        self.processes = processes
+        self.process = process
 
     def __len__(self) -> int:
         return max(self.stop - self.start, 0)
@@ -199,7 +214,24 @@ class EpochBatches(Sampler[list[SliceKey]]):
                 random = np.random.default_rng((self.seed, epoch, _ORDER_STREAM))
                 order = random.permutation(self.slices).tolist()
             batch = order[place * self.batch_size : (place + 1) * self.batch_size]
-            yield [(epoch, index) for index in batch]
+            mine = share(len(batch), self.processes, self.process)
+            yield [(epoch, index) for index in batch[mine] or batch[:1]]
+
+
+def share(count: int, processes: int, process: int) -> slice:
+    """Return which part of a batch one of several processes takes.
+
+    An epoch's last batch may hold fewer slices than there are processes; then the last ones
+    take none, and show the network the first slice, which counts nothing.
+
+    Examples
+    --------
+    >>> [share(5, 2, process) for process in (0, 1)]
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    most = -(-count // processes)
+    first = min(process * most, count)
+    return slice(first, min(first + most, count))
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:

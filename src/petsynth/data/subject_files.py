@@ -26,11 +26,15 @@ from petsynth.io.nifti import write_volume
 from petsynth.preprocessing.pet import static
 from petsynth.preprocessing.subject import PreparedSubject, Steps
 
-SPACE = "aligned"
-SPATIAL_REFERENCE = (
-    "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym without "
-    "scaling; not in MNI space"
-)
+SPACES = {"rigid": "aligned", "none": "centred"}
+"""What the spaces of prepared images are called, by the kind of registration."""
+SPATIAL_REFERENCES = {
+    "rigid": "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym "
+    "without scaling; not in MNI space",
+    "none": "Each image's own middle and axes; T1w and PET are not aligned to each other",
+}
+_T1_HOW = {"rigid": "rigidly aligned to MNI axes", "none": "centred, not aligned,"}
+_PET_HOW = {"rigid": "rigidly aligned to the T1-weighted MRI", "none": "centred, not aligned,"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +165,9 @@ def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> lis
     write_array(root, participant, "pet", subject.pet.data)
     write_array(root, participant, "mask", subject.mask)
     paths = [array_path(root, participant, kind) for kind in ("mri", "pet", "mask")]
+    if subject.conformed is not None:
+        write_array(root, participant, "t1", subject.conformed)
+        paths.append(array_path(root, participant, "t1"))
     if subject.oracle is not None:
         write_array(root, participant, "oracle", static(subject.oracle).data)
         paths.append(array_path(root, participant, "oracle"))
@@ -170,17 +177,18 @@ def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> lis
 def _write_anat(
     root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
 ) -> list[Path]:
-    stem = root / scan.folder / "anat" / f"{scan.stem}_space-{SPACE}"
+    space = SPACES[steps.registration]
+    stem = root / scan.folder / "anat" / f"{scan.stem}_space-{space}"
     t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
     mask = Path(f"{stem}_desc-brain_mask.nii.gz")
-    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCE}
+    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCES[steps.registration]}
     common |= {"Sources": [_source(scan, scan.t1)]} | ({"Simulated": True} if simulated else {})
     write_volume(t1, subject.t1)
     write_json(
         sidecar_path(t1),
         common
         | {
-            "Description": "T1-weighted MRI, rigidly aligned to MNI axes and resampled once",
+            "Description": f"T1-weighted MRI, {_T1_HOW[steps.registration]} and resampled once",
             "SkullStripped": subject.mask_source == "skull-stripped",
             "BiasFieldCorrected": steps.bias_field,
         },
@@ -190,8 +198,8 @@ def _write_anat(
         sidecar_path(mask),
         common | {"Type": "Brain", "Description": f"Brain mask ({subject.mask_source})"},
     )
-    xfm = stem.with_name(f"{scan.stem}_from-{SPACE}_to-T1w_mode-image_xfm.json")
-    _write_transform(xfm, subject.grid_to_t1, SPACE, "T1w")
+    xfm = stem.with_name(f"{scan.stem}_from-{space}_to-T1w_mode-image_xfm.json")
+    _write_transform(xfm, subject.grid_to_t1, space, "T1w")
     return [t1, sidecar_path(t1), mask, sidecar_path(mask), xfm]
 
 
@@ -200,16 +208,16 @@ def _write_pet(
 ) -> list[Path]:
     stem = pet_stem(f"{scan.stem}_T1w.nii.gz", scan.tracer)
     folder = root / scan.folder / "pet"
-    pet = folder / f"{stem}_space-{SPACE}_desc-preproc_pet.nii.gz"
+    pet = folder / f"{stem}_space-{SPACES[steps.registration]}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
     sidecar = (
         read_metadata(scan.pet)
         | _frame_times(subject)
         | _reference(subject)
         | {
-            "Description": "PET, rigidly aligned to the T1-weighted MRI and resampled once"
+            "Description": f"PET, {_PET_HOW[steps.registration]} and resampled once"
             + (", mean over frames" if steps.frames == "mean" else ""),
-            "SpatialReference": SPATIAL_REFERENCE,
+            "SpatialReference": SPATIAL_REFERENCES[steps.registration],
             "SkullStripped": False,
             "Units": subject.pet.unit,
             "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],

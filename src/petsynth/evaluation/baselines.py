@@ -22,14 +22,14 @@ from petsynth.slicing import middle_slice
 def mean_training_pet(
     data: PreparedData, on_subject: Callable[[], None] = lambda: None
 ) -> NDArray[np.float32]:
-    """Average the PET of the training subjects, voxel by voxel, in PET units.
+    """Average the PET of the training subjects, voxel by voxel and frame by frame, in PET units.
 
     A running sum: memory does not grow with the number of subjects.
     """
-    total = np.zeros(data.grid.shape)
     participants = data.participants("train")
+    total = np.zeros(data.pet(participants[0]).shape)
     for participant in participants:
-        total += data.static_pet(participant)
+        total += data.pet(participant)
         on_subject()
     return (total / len(participants)).astype(np.float32)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from petsynth.data.prepared import PreparedData, Split
+from petsynth.data.prepared import PreparedData, Split, static_mean
 from petsynth.errors import InputError
 from petsynth.evaluation.baselines import between_subjects, pairs_of
 from petsynth.evaluation.measures import REGIONS, Ruler, Scores, measure
@@ -42,15 +42,21 @@ class Example:
         The test subject whose brain error, averaged over the models, is the median (the
         better one of the two middle ones).
     mri, pet : (X, Y, Z) array
-        T1 and real PET.
+        T1 and real PET, the mean over its frames.
     synthetic_pets : dict from str to (X, Y, Z) array
-        Each model's prediction.
+        Each model's prediction, likewise.
+    frames : (X, Y, Z) or (X, Y, Z, T) array
+        The real PET as it is.
+    synthetic_frames : dict from str to (X, Y, Z) or (X, Y, Z, T) array
+        Each model's prediction as it is.
     """
 
     participant: str
     mri: NDArray
     pet: NDArray
     synthetic_pets: dict[str, NDArray]
+    frames: NDArray
+    synthetic_frames: dict[str, NDArray]
 
 
 @dataclass(frozen=True)
@@ -162,9 +168,11 @@ def _measure_subjects(
     total = len(participants) * sum(method.predict is not None for method in methods)
     with Progress("measuring", total=total) as progress, ThreadPoolExecutor(threads) as pool:
         for participant in participants:
-            pet, mask = np.asarray(data.static_pet(participant)), np.asarray(data.mask(participant))
+            pet, mask = np.asarray(data.pet(participant)), np.asarray(data.mask(participant))
             jobs = {
-                method.name: pool.submit(measure, pet, method.predict(participant), mask, ruler)
+                method.name: pool.submit(
+                    measure, pet, method.predict(participant), mask, ruler, data.grid.voxel_mm
+                )
                 for method in methods
                 if method.predict is not None
             }
@@ -209,7 +217,7 @@ def _choose_example(table: pd.DataFrame, predicted: list[Method], data: Prepared
     of_models = table[table["kind"] == "model"]
     errors = of_models.groupby("participant_id", sort=False)["brain_mae"].mean()
     participant = str(errors.sort_values(kind="stable").index[(len(errors) - 1) // 2])
-    synthetic_pets = {
+    synthetic_frames = {
         method.name: np.array(method.predict(participant))
         for method in predicted
         if method.predict is not None
@@ -218,5 +226,7 @@ def _choose_example(table: pd.DataFrame, predicted: list[Method], data: Prepared
         participant,
         np.array(data.mri(participant)),
         np.array(data.static_pet(participant)),
-        synthetic_pets,
+        {name: static_mean(frames) for name, frames in synthetic_frames.items()},
+        np.array(data.pet(participant)),
+        synthetic_frames,
     )

@@ -23,7 +23,15 @@ JUDGED = (
 )
 """The measures on which a model must beat the baselines."""
 
-COMPARED = (*JUDGED, ("axial_slices", "mse"), ("axial_slices", "psnr"), ("axial_slices", "ssim"))
+COMPARED = (
+    *JUDGED,
+    ("axial_slices", "mse"),
+    ("axial_slices", "psnr"),
+    ("axial_slices", "ssim"),
+    ("frames", "psnr"),
+    ("frames", "ssim"),
+    ("frames", "rmse"),
+)
 """The measures on which models are compared with each other."""
 
 

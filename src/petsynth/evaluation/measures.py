@@ -7,6 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.data.prepared import static_mean
+from petsynth.evaluation.paper_b import (
+    DEPTHS_MM,
+    measure_depths,
+    measure_frames,
+    measure_intensities,
+)
 from petsynth.metrics.image import (
     combine_scales,
     mae,
@@ -30,10 +37,15 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "axial_slices": ("mse", "psnr", "ssim"),
     "volume": _VOXELWISE,
     "brain": _VOXELWISE,
+    "frames": ("psnr", "ssim", "rmse"),
+    "intensities": ("out_of_range", "distance", "near_zero"),
+    "depth": tuple(DEPTHS_MM),
 }
-"""Measures of each region; paper A's table 1 is ``middle_slice``."""
+"""Measures of each region; paper A's table 1 is ``middle_slice``, paper B's tables ``frames``."""
 
-LOWER_IS_BETTER = frozenset({"mse", "mae", "rmse", "nrmse"})
+LOWER_IS_BETTER = frozenset(
+    {"mse", "mae", "rmse", "nrmse", "out_of_range", "distance", "near_zero", *DEPTHS_MM}
+)
 
 TITLES = {
     "mse": "MSE",
@@ -44,6 +56,12 @@ TITLES = {
     "ssim": "SSIM",
     "ms_ssim": "MS-SSIM",
     "pearson_r": "Pearson r",
+    "out_of_range": "out of range",
+    "distance": "distance of intensities",
+    "near_zero": "MAE near zero",
+    "rim": "MAE, 0-10 mm deep",
+    "middle": "MAE, 10-25 mm deep",
+    "centre": "MAE, deeper than 25 mm",
 }
 
 REGION_TITLES = {
@@ -51,6 +69,9 @@ REGION_TITLES = {
     "axial_slices": "all axial slices with brain",
     "volume": "whole volume",
     "brain": "brain",
+    "frames": "whole volume, all frames",
+    "intensities": "intensities, all frames",
+    "depth": "by distance from the brain's surface",
 }
 
 SUVR_RANGE = {"FDG": 2.5, "AV45": 3.0, "AV1451": 4.0}
@@ -102,28 +123,45 @@ def choose_range(tracer: str, unit: str, pet_scale: float, given: float | None =
     return SUVR_RANGE.get(tracer, pet_scale) if unit.upper() == "SUVR" else pet_scale
 
 
-def measure(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray, ruler: Ruler) -> Scores:
+def measure(
+    pet: NDArray,
+    synthetic_pet: NDArray,
+    mask: BoolArray,
+    ruler: Ruler,
+    voxel_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> Scores:
     """Measure a pair of volumes in every region.
 
     Parameters
     ----------
-    pet, synthetic_pet : (X, Y, Z) array
-        In PET units.
+    pet, synthetic_pet : (X, Y, Z) or (X, Y, Z, T) array
+        In PET units. If both have frames, the regions ``frames`` and ``intensities`` run over
+        them; everything else, and these too if one is static, is of the means over frames.
     mask : (X, Y, Z) bool array
         Brain.
     ruler : Ruler
         Data ranges.
+    voxel_mm : tuple of 3 float
+        Edges of a voxel, for distances from the brain's surface.
 
     Returns
     -------
     dict of dict of float
-        `REGIONS`; PSNR is infinite and correlation NaN where they are undefined.
+        `REGIONS`; PSNR is infinite and correlation NaN where they are undefined. Without
+        ``frames`` if the real PET has several and the synthetic one has one.
     """
-    return {
-        "middle_slice": measure_middle_slice(pet, synthetic_pet, ruler),
-        "axial_slices": measure_axial_slices(pet, synthetic_pet, mask, ruler),
-        **measure_volume(pet, synthetic_pet, mask, ruler),
+    static = static_mean(pet), static_mean(synthetic_pet)
+    in_full = (pet, synthetic_pet) if pet.shape == synthetic_pet.shape else static
+    scores = {
+        "middle_slice": measure_middle_slice(*static, ruler),
+        "axial_slices": measure_axial_slices(*static, mask, ruler),
+        **measure_volume(*static, mask, ruler),
+        "intensities": measure_intensities(in_full[0], in_full[1], ruler.data_range),
+        "depth": measure_depths(static[0], static[1], mask, voxel_mm),
     }
+    if pet.shape == synthetic_pet.shape:
+        scores["frames"] = measure_frames(pet, synthetic_pet, ruler.data_range)
+    return scores
 
 
 def measure_middle_slice(pet: NDArray, synthetic_pet: NDArray, ruler: Ruler) -> dict[str, float]:
@@ -191,4 +229,4 @@ def unit_of(name: str, ruler: Ruler) -> str:
         return "dB"
     if name == "mse":
         return "grey levels²"
-    return ruler.unit if name in ("mae", "rmse") else ""
+    return ruler.unit if name in ("mae", "rmse", "distance", "near_zero", *DEPTHS_MM) else ""

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.config import SliceConfig
 from petsynth.data.jpeg import round_trip
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network, to_network
@@ -74,7 +75,8 @@ def predict_all(
     with Progress("predicting", total=len(models) * len(participants)) as progress:
         for number, model in enumerate(models):
             for participant in participants:
-                mri = np.asarray(data.mri(participant))
+                read = data.mri if model.run.slices else data.t1
+                mri = np.asarray(read(participant))
                 mean = synthesise(model.run, mri, seed=seed, batch_size=batch_size).mean
                 np.save(_stored(scratch, number, participant), mean)
                 progress.advance(note=model.name)
@@ -147,7 +149,8 @@ def ceilings(data: PreparedData, participants: list[str], models: list[Model]) -
                 oracles.__getitem__,
             )
         )
-    if any(model.run.config.data.intensity == "uint8-jpeg" for model in models):
+    slices = [model.run.slices for model in models if model.run.slices is not None]
+    if any(config.data.intensity == "uint8-jpeg" for config in slices):
         methods.append(
             Method(
                 JPEG,
@@ -172,6 +175,12 @@ def jpeg_round_trip(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
 def _describe(model: Model) -> str:
     config = model.run.config
     steps = model.run.metadata.get("steps", "an unknown number of")
+    if not isinstance(config, SliceConfig):
+        batch = f"{config.training.accumulate} x {config.training.batch_size}"
+        return (
+            f"{config.system} on whole volumes, {config.data.frames} frame(s), {steps} steps of "
+            f"batch {batch}, seed {config.seed}; {model.run.folder}"
+        )
     return (
         f"pix2pix trained on {' + '.join(config.data.planes)} slices ({config.data.intensity}), "
         f"{steps} steps of batch {config.training.batch_size}, seed {config.seed}; predicted from "

@@ -8,6 +8,7 @@ from typing import Any
 from petsynth.evaluation.cohort import Evaluation
 from petsynth.evaluation.comparison import Comparison, Verdict
 from petsynth.evaluation.measures import REGIONS, SUVR_RANGE
+from petsynth.evaluation.paper_b import DEPTHS_MM, NEAR_ZERO
 from petsynth.evaluation.statistics import CONFIDENCE, RESAMPLES, describe
 from petsynth.metrics.image import ms_ssim_scales
 from petsynth.slicing import middle_slice
@@ -52,6 +53,20 @@ def define(evaluation: Evaluation) -> dict[str, Any]:
         "volume": f"all voxels, in {unit}, unclipped; {_range(evaluation)}",
         "brain": f"voxels of the brain mask of the real PET's subject, in {unit}, unclipped; "
         f"{_range(evaluation)}",
+        "frames": f"all voxels of all {data.frames} frame(s), in {unit}, unclipped; SSIM is the "
+        f"mean over frames; {_range(evaluation)} (paper B's tables 1 and 2)",
+        "intensities": "all voxels; of all frames where the method infers them, else of the mean",
+        "depth": "voxels of the brain by their distance from its surface",
+        "out_of_range": "share of synthetic voxels below the lowest or above the highest real "
+        "value of the subject",
+        "distance": f"1-Wasserstein distance of real and synthetic intensities, in {unit}",
+        "near_zero": f"mean absolute error, in {unit}, where the real PET is within "
+        f"{NEAR_ZERO:.0%} of the data range of zero",
+        **{
+            name: f"mean absolute error, in {unit}, {low:g} to {high:g} mm below the brain's "
+            "surface"
+            for name, (low, high) in DEPTHS_MM.items()
+        },
         "pet_scale": f"{scale} {unit}: {scale_definition}",
         "mse": "mean squared error, in grey levels squared",
         "psnr": "peak signal-to-noise ratio, 10 log10(data range² / MSE), in dB",

@@ -12,6 +12,7 @@ from petsynth.data.scale import from_network
 from petsynth.inference.run import Run
 from petsynth.models.whole_volume import predict_volume
 from petsynth.slicing import Plane
+from petsynth.training.infer_volume import infer_volume
 from petsynth.training.validation import validation_planes
 
 ALL_PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
@@ -23,8 +24,8 @@ class Prediction:
 
     Parameters
     ----------
-    mean : (X, Y, Z) float32 array
-        In PET units: the mean over samples, or the only one.
+    mean : (X, Y, Z) or (X, Y, Z, T) float32 array
+        In PET units: the mean over samples, or the only one; T frames if the model infers them.
     std : (X, Y, Z) float32 array or None
         In PET units: standard deviation over samples (n - 1); None for a single sample.
     """
@@ -50,7 +51,8 @@ def synthesise(
     run : Run
         The model.
     mri_XYZ : (X, Y, Z) array
-        T1 on the model's grid, RAS+, in [-1, 1]; see `petsynth.preprocessing.t1`.
+        T1 on the model's grid, RAS+, in [-1, 1]; see `petsynth.preprocessing.t1`. For paper
+        B's models the conformed T1, 0 to 255; see `petsynth.preprocessing.conform`.
     planes : sequence of {"axial", "coronal", "sagittal"}, optional
         Planes whose predictions are averaged; if left out, the axial one if the model was
         trained on it, else all that it was trained on.
@@ -76,6 +78,8 @@ def synthesise(
     """
     if samples < 1:
         raise ValueError(f"{samples} samples: at least one is needed")
+    if run.slices is None:
+        return _synthesise_volume(run, mri_XYZ, on_sample)
     if mri_XYZ.shape != run.grid.shape:
         raise ValueError(f"MRI of shape {mri_XYZ.shape} is not on the grid {run.grid.shape}")
     mean = np.zeros(mri_XYZ.shape)
@@ -84,8 +88,8 @@ def synthesise(
         network_pet = predict_volume(
             run.generator,
             mri_XYZ,
-            planes=planes or validation_planes(run.config),
-            canvas=run.config.data.canvas,
+            planes=planes or validation_planes(run.slices),
+            canvas=run.slices.data.canvas,
             draw=sample_key(seed, sample),
             batch_size=batch_size,
             device=run.device,
@@ -97,6 +101,16 @@ def synthesise(
         on_sample()
     std = np.sqrt(squares / (samples - 1)).astype(np.float32) if samples > 1 else None
     return Prediction(mean.astype(np.float32), std)
+
+
+def _synthesise_volume(run: Run, t1_XYZ: NDArray, on_sample: Callable[[], None]) -> Prediction:
+    """Infer with a model of paper B: it has no dropout, so all samples would be the same."""
+    shape = None if run.t1_grid is None else run.t1_grid.shape
+    if t1_XYZ.shape != shape:
+        raise ValueError(f"T1 of shape {t1_XYZ.shape} is not on the grid {shape}")
+    prediction = Prediction(infer_volume(run.generator, t1_XYZ, run.device), None)
+    on_sample()
+    return prediction
 
 
 def sample_key(seed: int, sample: int) -> int:

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from petsynth.config import Config, config_hash, load_config
+from petsynth.config import Config, SliceConfig, config_hash, load_config
 from petsynth.errors import RunError
 from petsynth.models.checkpoint import load_weights, read_metadata
 from petsynth.models.layers import lay_channels_last
 from petsynth.models.registry import build_generator
+from petsynth.training.networks3d import build_generator3d
 from petsynth.volume import Grid
 
 CONFIG = "config.toml"
@@ -82,9 +83,18 @@ class Run:
 
     @property
     def grid(self) -> Grid:
-        """The grid on which it was trained."""
-        x, y, z = (int(size) for size in self.metadata["grid"]["shape"])
-        return Grid((x, y, z), np.array(self.metadata["grid"]["affine"], dtype=float))
+        """The grid of the PET that it infers, and of paper A's T1."""
+        return _read_grid(self.metadata["grid"])
+
+    @property
+    def t1_grid(self) -> Grid | None:
+        """The grid of the conformed T1, of paper B's systems."""
+        return _read_grid(self.metadata["t1_grid"]) if "t1_grid" in self.metadata else None
+
+    @property
+    def slices(self) -> SliceConfig | None:
+        """The configuration, if the system predicts slice by slice."""
+        return self.config if isinstance(self.config, SliceConfig) else None
 
 
 def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
@@ -120,7 +130,11 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
             f"{folder}: {CONFIG} (hash {config_hash(config)}) is not the configuration that "
             f"{WEIGHTS} was trained with (hash {metadata['config_hash']}); put the original back"
         )
-    generator = build_generator(config.system, **vars(config.generator))
+    generator = (
+        build_generator(config.system, **vars(config.generator))
+        if isinstance(config, SliceConfig)
+        else build_generator3d(config)
+    )
     load_weights(folder / WEIGHTS, generator)
     lay_channels_last(generator)
     place = torch.device(device)
@@ -132,6 +146,11 @@ def find_runs(folder: str | Path = ".") -> list[Path]:
     folder = Path(folder)
     found = {path.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{WEIGHTS}")}
     return sorted(path for path in found if (path / CONFIG).is_file())
+
+
+def _read_grid(content: dict[str, Any]) -> Grid:
+    x, y, z = (int(size) for size in content["shape"])
+    return Grid((x, y, z), np.array(content["affine"], dtype=float))
 
 
 def _check_complete(folder: Path) -> None:

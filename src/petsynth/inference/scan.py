@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from petsynth.inference.predict import Prediction, synthesise
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
+from petsynth.preprocessing.conform import prepare_conformed_t1
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.t1 import PreparedT1, prepare_t1
 from petsynth.slicing import Plane
@@ -92,13 +93,7 @@ def predict_scan(
     RegistrationError
         If the brain cannot be aligned to MNI axes.
     """
-    prepared = prepare_t1(
-        read_volume(t1),
-        run.grid,
-        None if mask is None else read_volume(mask),
-        method=run.preparation.get("brain_mask", "auto"),
-        bias_field=run.preparation.get("bias_field", False),
-    )
+    prepared = _prepare(run, read_volume(t1), None if mask is None else read_volume(mask))
     prediction = synthesise(
         run,
         prepared.mri,
@@ -108,6 +103,19 @@ def predict_scan(
         batch_size=batch_size,
         on_sample=on_sample,
     )
-    return ScanPrediction(
-        Path(t1), read_grid(t1), run, prepared, prediction, tuple(planes), samples, seed
+    seen = tuple(planes) if run.slices else ()
+    return ScanPrediction(Path(t1), read_grid(t1), run, prepared, prediction, seen, samples, seed)
+
+
+def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:
+    """Prepare a T1 as the model's training T1s were."""
+    steps = run.preparation
+    prepare = prepare_t1 if run.t1_grid is None else prepare_conformed_t1
+    return prepare(
+        t1,
+        run.t1_grid or run.grid,
+        mask,
+        method=steps.get("brain_mask", "auto"),
+        bias_field=steps.get("bias_field", False),
+        **({} if run.t1_grid is None else {"registration": steps.get("registration", "rigid")}),
     )

@@ -27,6 +27,7 @@ from petsynth.inference.scan import ScanPrediction
 from petsynth.io.atomic import write_json
 from petsynth.io.bids import pet_stem, sidecar_path
 from petsynth.io.nifti import write_on_grid_of, write_volume
+from petsynth.preprocessing.conform import HIGHEST
 from petsynth.slicing import Plane, middle_slice
 from petsynth.volume import Volume
 
@@ -143,11 +144,34 @@ def draw_prediction(scan: ScanPrediction) -> Figure:
 def _row(scan: ScanPrediction, plane: Plane) -> list[Panel]:
     mean, std = scan.prediction.mean, scan.prediction.std
     unit, scale = scan.run.unit, scan.run.pet_scale
+    if mean.ndim == 4:
+        return _frames_row(scan, plane)
     panels = [
-        mri_panel(middle_slice(scan.prepared.mri, plane)),
+        _mri_panel(scan, plane),
         pet_panel(middle_slice(mean, plane), scale, unit, synthetic=True),
     ]
     if std is not None:
         highest = float(np.percentile(std, 99.9)) or scale
         panels.append(uncertainty_panel(middle_slice(std, plane), highest, unit))
     return panels
+
+
+def _mri_panel(scan: ScanPrediction, plane: Plane) -> Panel:
+    mri = middle_slice(scan.prepared.mri, plane)
+    if scan.run.t1_grid is None:
+        return mri_panel(mri)
+    return mri_panel(mri, limits=(0, HIGHEST), unit="T1 intensity, conformed")
+
+
+def _frames_row(scan: ScanPrediction, plane: Plane) -> list[Panel]:
+    frames = np.moveaxis(scan.prediction.mean, 3, 0)
+    return [_mri_panel(scan, plane)] + [
+        pet_panel(
+            middle_slice(frame, plane),
+            scan.run.pet_scale,
+            scan.run.unit,
+            synthetic=True,
+            title=f"Synthetic PET, frame {number} of {len(frames)}",
+        )
+        for number, frame in enumerate(frames, start=1)
+    ]

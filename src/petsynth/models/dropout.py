@@ -69,7 +69,7 @@ def _draw_mask(key: int, layer: int, shape: tuple[int, ...], share: float) -> np
     return kept.astype(np.float32) / np.float32(1 - share)
 
 
-def draw_keys(seed: int, step: int, count: int) -> Tensor:
+def draw_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
     """Derive the dropout keys of one training step.
 
     Parameters
@@ -80,11 +80,13 @@ def draw_keys(seed: int, step: int, count: int) -> Tensor:
         Number of the training step.
     count : int
         How many images the batch has.
+    first : int
+        Place of its first image in the batch of all processes together.
 
     Returns
     -------
     (count,) int64 tensor
-        Image i of the batch has the key of (seed, step, i).
+        The image at a place has the key of (seed, step, place).
 
     Examples
     --------
@@ -93,6 +95,6 @@ def draw_keys(seed: int, step: int, count: int) -> Tensor:
     """
     keys = [
         np.random.SeedSequence((seed, step, place)).generate_state(1, np.uint64)[0] >> np.uint64(1)
-        for place in range(count)
+        for place in range(first, first + count)
     ]
     return torch.from_numpy(np.array(keys, dtype=np.int64))

@@ -73,6 +73,17 @@ def pet_grid(
     return centred_grid((x, y, z), voxel_mm, centre_mm)
 
 
+def conformed_grid(pet_voxel_mm: float = 2.0) -> Grid:
+    """Return the cube of the T1 that goes with a PET: the same 256 mm, voxels half as wide.
+
+    Examples
+    --------
+    >>> conformed_grid().shape, conformed_grid(8.0).shape
+    ((256, 256, 256), (64, 64, 64))
+    """
+    return mri_grid(max(1, round(2 * MRI_SIDE / pet_voxel_mm)), pet_voxel_mm / 2)
+
+
 def centred_grid(
     shape: tuple[int, int, int], voxel_mm: float, centre_mm: tuple[float, float, float]
 ) -> Grid:

@@ -3,30 +3,37 @@
 References
 ----------
 Paper A, section 2.2: registration, down-sampling to 121 x 145 x 121 voxels of 1.5 mm, frames
-averaged. Brain mask, alignment to MNI axes and bias field are ours.
+averaged. Brain mask, alignment to MNI axes and bias field are ours. Paper B, section 3.1 and
+figure 1: the grids of ``grid="paper-b"``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from petsynth.errors import RegistrationError
+from petsynth.errors import InputError, RegistrationError
 from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
+from petsynth.preprocessing.conform import conform, place_pet, place_t1
 from petsynth.preprocessing.deformable import warp_to_mni
 from petsynth.preprocessing.frames import Frames, window_times
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.intensity import scale_mri
+from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.preprocessing.pet import register_pet
 from petsynth.preprocessing.pet_series import PetSeries, Units, read_pet, wants_reference
 from petsynth.preprocessing.quality import Quality, assess
 from petsynth.preprocessing.suvr import Uptake, measure_uptake, profile_of, reference_of
 from petsynth.preprocessing.t1 import AlignedT1, align_t1
-from petsynth.volume import BoolArray, FloatArray, Volume
+from petsynth.volume import BoolArray, FloatArray, Grid, Volume
+
+GridName = Literal["paper-a", "paper-b"]
+Registration = Literal["rigid", "none"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,12 @@ class Steps:
         Whether motion between the PET's frames is corrected.
     psf_mm, scanner_psf_mm : float, optional
         Full width at half maximum that the PET is smoothed to, and that it has.
+    grid : {"paper-a", "paper-b"}
+        The MNI bounding box for everything; or paper B's box for the PET, and beside it a T1
+        conformed to a cube of 256 mm with voxels half as wide.
+    registration : {"rigid", "none"}
+        Whether T1 and PET are brought into one space; paper B leaves that to the network. Only
+        with ``grid="paper-b"``.
     """
 
     voxel_mm: float = 1.5
@@ -88,6 +101,16 @@ class Steps:
     motion: bool = True
     psf_mm: float | None = None
     scanner_psf_mm: float | None = None
+    grid: GridName = "paper-a"
+    registration: Registration = "rigid"
+
+    def pet_grid(self) -> Grid:
+        """Return the grid of the PET, of the mask and of the T1 beside them."""
+        return model_grid(self.voxel_mm) if self.grid == "paper-a" else pet_grid(self.voxel_mm)
+
+    def conformed_grid(self) -> Grid | None:
+        """Return the grid of the conformed T1; None where there is none."""
+        return None if self.grid == "paper-a" else conformed_grid(self.voxel_mm)
 
 
 @dataclass(frozen=True)
@@ -118,6 +141,8 @@ class PreparedSubject:
         Starts and durations of the frames of ``pet`` in seconds; empty where unknown.
     uptake : Uptake or None
         What reference and target region tell; None where neither was needed.
+    conformed : (X, Y, Z) float32 array or None
+        The T1 on 0 to 255 on its own cube, for paper B.
     """
 
     mri: FloatArray
@@ -132,6 +157,7 @@ class PreparedSubject:
     quality: Quality
     frame_times: tuple[list[float], list[float]]
     uptake: Uptake | None
+    conformed: FloatArray | None = None
 
 
 def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
@@ -144,13 +170,17 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     RegistrationError
         If the scans cannot be brought into one space.
     """
-    grid = model_grid(steps.voxel_mm)
+    grid, cube = steps.pet_grid(), steps.conformed_grid()
     t1 = read_volume(files.t1)
     series = _read_pet(files, steps)
     given = None if files.mask is None else read_volume(files.mask)
-    aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
     mean = series.mean()
-    to_pet = register_pet(aligned.flat, mean)
+    if steps.registration == "rigid":
+        aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+        to_pet = register_pet(aligned.flat, mean)
+    else:
+        aligned = place_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+        to_pet = place_pet(t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
@@ -189,6 +219,7 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         quality,
         window_times(steps.frames, series.acquisition),
         uptake,
+        None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
 
 
@@ -214,6 +245,13 @@ def _measure_uptake(
         reference = reference_of(files.tracer, steps.reference_region)
     profile = profile_of(files.tracer)
     has_target = profile is not None and bool(profile.target.region) and mean.unit == "SUVR"
+    if steps.registration == "none":
+        if reference is not None:
+            raise InputError(
+                f"{files.pet.name}: is in {mean.unit}; SUVR needs the scans aligned: leave out "
+                "--registration none, or give --units keep"
+            )
+        return None
     if reference is None and not has_target:
         return None
     warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)

@@ -13,7 +13,7 @@ from importlib import resources
 import numpy as np
 from scipy import ndimage
 
-from petsynth.errors import RegistrationError
+from petsynth.errors import InputError, RegistrationError
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.bias_field import correct_bias_field, flatten
 from petsynth.preprocessing.brain_mask import BrainMask, Method, find_brain
@@ -150,6 +150,8 @@ def align_t1(
     plane the same meaning in everyone.
     """
     brain = find_brain(t1, mask, method)
+    if not np.ptp(t1.data[brain.mask.data > 0]) > 0:
+        raise InputError("the T1 has the same value everywhere in the brain: is it a mask?")
     if bias_field:
         t1 = correct_bias_field(t1, brain.mask)
     template, around = template_brain()

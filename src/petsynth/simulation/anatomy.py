@@ -29,7 +29,7 @@ class Anatomy:
     white : (X, Y, Z) float32 array
         Share that is white matter beside it; fluid takes up the rest inside `mask`.
     scalp : (X, Y, Z) float32 array
-        Share of soft tissue outside the brain.
+        Share of soft tissue outside the brain, weighted by how much it takes up (muscle: 1).
     """
 
     mri: Volume

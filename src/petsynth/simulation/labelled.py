@@ -16,8 +16,10 @@ from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.atrophy import atrophy_displacement, growth_per_code
 from petsynth.simulation.fields import FloatField, coarse_lattice, refine
 from petsynth.simulation.labels import detect_scheme, refine_regions, translate_labels
-from petsynth.simulation.regions import Scheme, codes_of, codes_of_tissue
-from petsynth.volume import BoolArray, Grid, Volume
+from petsynth.simulation.partial_volume import cortex_share
+from petsynth.simulation.regions import Scheme, codes_of, codes_of_tissue, lateral_sign
+from petsynth.simulation.soft_tissue import soft_tissue
+from petsynth.volume import BoolArray, Grid
 
 T1_ENDINGS = ("_T1w.nii.gz", "_T1w.nii", "_T1.nii.gz", "_T1.nii")
 _GREY = codes_of_tissue("cortex", "cerebellum", "deep")
@@ -101,7 +103,7 @@ def _labels_of(name: str, t1: Path, folder: Path) -> Path:
 
 
 def make_labelled_anatomy(
-    scan: LabelledScan, atrophy: float, scheme: Scheme | None = None
+    scan: LabelledScan, atrophy: float, scheme: Scheme | None = None, asymmetry: float = 0.0
 ) -> Anatomy:
     """Read a labelled T1 and put atrophy into both.
 
@@ -113,6 +115,8 @@ def make_labelled_anatomy(
         Visible atrophy to add, 0 (none) to 1 (severe dementia).
     scheme : {"muse", "freesurfer"}, optional
         Of the labels; detected if not given.
+    asymmetry : float
+        How much stronger the atrophy is on the left, -1 to 1.
 
     Raises
     ------
@@ -124,14 +128,15 @@ def make_labelled_anatomy(
     source = str(scan.labels)
     regions = translate_labels(labels, scheme or detect_scheme(labels, source), source)
     regions = refine_regions(regions, mri.grid)
+    cortex = cortex_share(mri, regions)
     points = None
     if atrophy > 0:
-        points = _healthy_points(regions, mri.grid, atrophy)
+        points = _healthy_points(regions, mri.grid, atrophy, asymmetry)
         moved = ndimage.map_coordinates(mri.data, points, order=3, mode="nearest")
         mri = mri.with_data(np.maximum(moved, mri.data.min()))
-    regions, own, white = _shares(regions, points)
+    regions, own, white = _shares(regions, cortex, points)
     mask = _brain_mask(regions, own, white, mri.grid)
-    return Anatomy(mri, mask, regions, own, white, _soft_tissue(mri, mask, own * ~mask))
+    return Anatomy(mri, mask, regions, own, white, soft_tissue(mri, mask, own * ~mask))
 
 
 def _read_labels(path: Path) -> NDArray[np.int32]:
@@ -144,24 +149,27 @@ def _read_labels(path: Path) -> NDArray[np.int32]:
     return rounded
 
 
-def _healthy_points(regions: NDArray[np.uint8], grid: Grid, atrophy: float) -> FloatField:
+def _healthy_points(
+    regions: NDArray[np.uint8], grid: Grid, atrophy: float, asymmetry: float
+) -> FloatField:
     """Return, for every voxel after the atrophy, the voxel indices where it stood before."""
     lattice, factor = coarse_lattice(grid, spacing_mm=2.0)
     parenchyma = np.isin(regions, _PARENCHYMA)
     fluid = _closed(parenchyma, grid) & ~parenchyma
     fluid &= ~np.isin(regions, codes_of("ventricle", "choroid_plexus"))
-    growth, outer = (
+    growth = growth_per_code() * (1 + asymmetry * lateral_sign())
+    shrinking, outer = (
         _lattice_means(values.astype(np.float32), factor, lattice)
-        for values in (growth_per_code()[regions], fluid)
+        for values in (growth[regions], fluid)
     )
-    displacement = np.float32(atrophy) * atrophy_displacement(growth, outer, lattice)
+    displacement = np.float32(atrophy) * atrophy_displacement(shrinking, outer, lattice)
     to_index = np.linalg.inv(grid.affine[:3, :3]).astype(np.float32)
     shift = refine(np.tensordot(to_index, displacement, axes=1), factor, grid.shape)
     return np.indices(grid.shape, dtype=np.float32) + shift
 
 
 def _shares(
-    regions: NDArray[np.uint8], points: FloatField | None
+    regions: NDArray[np.uint8], cortex: FloatField, points: FloatField | None
 ) -> tuple[NDArray[np.uint8], FloatField, FloatField]:
     """Return region codes, the share of each voxel's region and that of white matter beside it.
 
@@ -169,9 +177,9 @@ def _shares(
     follow that, labels alone would not.
     """
     white = np.isin(regions, _WHITE).astype(np.float32)
-    grey = np.isin(regions, _GREY).astype(np.float32)
+    grey = np.isin(regions, _GREY) * cortex
     if points is None:
-        return regions, (regions > 0) - white, white
+        return regions, ((regions > 0) - white) * cortex, white
     white_share, grey_share = (
         ndimage.map_coordinates(part, points, order=1, mode="nearest") for part in (white, grey)
     )
@@ -205,10 +213,3 @@ def _brain_mask(
     tissue = white + own * np.isin(regions, _GREY)
     cavity = np.isin(regions, codes_of("ventricle", "choroid_plexus"))
     return _closed((tissue > 0.5) | cavity, grid)
-
-
-def _soft_tissue(mri: Volume, mask: BoolArray, labelled: FloatField) -> FloatField:
-    """Return the share of bright tissue outside the brain, from the T1's own intensities."""
-    bright = max(float(np.percentile(mri.data[mask], 50)), 1e-6)
-    near = ndimage.binary_dilation(mask, iterations=max(1, round(3 / min(mri.grid.voxel_mm))))
-    return (np.clip(mri.data / bright - 0.3, 0, 1) * ~near * (labelled == 0)).astype(np.float32)

@@ -42,6 +42,9 @@ POSITIVE: dict[str, dict[Diagnosis, float]] = {
 AMYLOID_LOAD: dict[Diagnosis, tuple[float, float]] = {"CN": (0.2, 0.6), "AD": (0.6, 1.0)}
 """Range of the amyloid load of positive people; hardly tied to atrophy."""
 
+ASYMMETRY_SD = 0.2
+"""Standard deviation of how much more one side is struck; cut off at 2.5 times it."""
+
 
 @dataclass(frozen=True)
 class Participant:
@@ -71,6 +74,9 @@ class Participant:
         How much of the tracer's disease pattern is painted, 0 to 1.
     expected_burden : float
         The best linear guess at `burden` from `atrophy`.
+    asymmetry : float
+        How much more the left side is struck, in the T1 and in the PET; -0.5 to 0.5. 0 for the
+        embedded cohort, whose atrophy is symmetric.
     """
 
     index: int
@@ -84,6 +90,7 @@ class Participant:
     atrophy: float
     burden: float
     expected_burden: float
+    asymmetry: float = 0.0
 
 
 def draw_participant(
@@ -128,6 +135,7 @@ def draw_participant(
     if tracer == "AV45":
         disease, expected = load, float(np.mean(AMYLOID_LOAD[diagnosis]))
     mmse = 29.3 - 9 * (severity - 0.1) * (diagnosis == "AD") + generator.normal(0, 0.9)
+    side = ASYMMETRY_SD * np.clip(generator.standard_normal(), -2.5, 2.5)
     return Participant(
         index=index,
         label=label,
@@ -140,6 +148,7 @@ def draw_participant(
         atrophy=atrophy,
         burden=disease * positive,
         expected_burden=expected * POSITIVE[tracer][diagnosis],
+        asymmetry=0.0 if original_id == UNKNOWN else float(side),
     )
 
 

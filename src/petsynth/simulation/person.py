@@ -118,7 +118,7 @@ def make_anatomy(plan: CohortPlan, person: Participant, scan: LabelledScan | Non
     if scan is not None:
         # Controls have a little atrophy too: were only patients' T1s interpolated, their
         # sharpness would tell the diagnosis.
-        return make_labelled_anatomy(scan, person.atrophy, plan.scheme)
+        return make_labelled_anatomy(scan, person.atrophy, plan.scheme, person.asymmetry)
     generator = generator_for(plan.seed, person.index, "anatomy")
     return make_embedded_anatomy(generator, plan.t1_voxel_mm, person.atrophy)
 

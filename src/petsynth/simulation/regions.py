@@ -107,6 +107,23 @@ def codes_of_tissue(*tissues: Tissue) -> list[int]:
     return [code for code, region in enumerate(REGIONS) if region.tissue in tissues]
 
 
+def lateral_sign() -> NDArray[np.float32]:
+    """Return by region code 1 for the left side, -1 for the right and 0 for what has no side.
+
+    Examples
+    --------
+    >>> sign = lateral_sign()
+    >>> [float(sign[CODES[name]]) for name in ("cuneus_left", "cuneus_right", "pons")]
+    [1.0, -1.0, 0.0]
+    """
+    names = [region.name for region in REGIONS]
+    left, right = (
+        np.array([name.endswith(side) for name in names], np.float32)
+        for side in ("_left", "_right")
+    )
+    return left - right
+
+
 def label_table(scheme: Scheme) -> dict[int, int]:
     """Return label -> region code for one labelling scheme; label 0 is the background."""
     table = {0: 0}

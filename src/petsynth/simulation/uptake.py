@@ -2,7 +2,8 @@
 
 All values are SUVR before the scanner's blur. The tables stand beside this file, each row of
 `uptake.csv` with its source: `fdg_normative.csv` (derived from 537 cognitively normal adults,
-see `tools/derive_fdg_uptake.py`) and `uptake.csv` (everything else).
+see `tools/derive_fdg_uptake.py`), `fdg_ageing.csv` (change with age) and `uptake.csv` (everything
+else).
 """
 
 from __future__ import annotations
@@ -15,9 +16,19 @@ import numpy as np
 from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.fields import FloatField
 from petsynth.simulation.participants import Participant, Tracer
-from petsynth.simulation.regions import CODES, REGIONS, codes_of, read_packaged_table
+from petsynth.simulation.regions import (
+    CODES,
+    REGIONS,
+    codes_of,
+    lateral_sign,
+    read_packaged_table,
+)
 from petsynth.volume import FloatArray
 
+NORMATIVE_AGE = 70.0
+"""Age in years at which the normative means hold."""
+SCALP_SD = 0.3
+"""Logarithmic standard deviation, between people, of the uptake outside the brain."""
 FACTOR_LIMIT = 2.5
 """Common factors are cut off here, in standard deviations, so that no scan is absurd."""
 FOCAL_COUNT = 2.0
@@ -46,6 +57,8 @@ class TracerModel:
         Burden at which the region begins to change, 0 to 1.
     drift : (R,) float array
         Relative change from the first to the second of two frames.
+    ageing : (R,) float array
+        Relative change per decade.
     scalp : float
         SUVR of the soft tissue outside the brain.
     """
@@ -56,19 +69,40 @@ class TracerModel:
     disease: FloatArray
     onset: FloatArray
     drift: FloatArray
+    ageing: FloatArray
     scalp: float
 
-    def expected(self, burden: float) -> FloatArray:
-        """Return the mean uptake of people with this burden, shape (R,)."""
-        reached = np.clip((burden - self.onset) / (1 - self.onset), 0, 1)
-        return self.mean * (1 + reached * self.disease)
+    def expected(
+        self, burden: float, age: float = NORMATIVE_AGE, asymmetry: float = 0.0
+    ) -> FloatArray:
+        """Return the mean uptake of people with this burden, shape (R,).
 
-    def draw(self, generator: np.random.Generator, burden: float) -> FloatArray:
-        """Draw one person's uptake, shape (R,)."""
+        Parameters
+        ----------
+        burden : float
+            How much of the disease pattern there is, 0 to 1.
+        age : float
+            In years; NaN counts as `NORMATIVE_AGE`.
+        asymmetry : float
+            How much more of it the left side has, -1 to 1.
+        """
+        sided = burden * (1 + asymmetry * lateral_sign())
+        reached = np.clip((sided - self.onset) / (1 - self.onset), 0, 1)
+        decades = 0.0 if np.isnan(age) else (age - NORMATIVE_AGE) / 10
+        return self.mean * (1 + decades * self.ageing) * (1 + reached * self.disease)
+
+    def draw(
+        self,
+        generator: np.random.Generator,
+        burden: float,
+        age: float = NORMATIVE_AGE,
+        asymmetry: float = 0.0,
+    ) -> FloatArray:
+        """Draw one person's uptake, shape (R,); parameters as of `expected`."""
         factors = generator.standard_normal(self.loadings.shape[1])
         common = self.loadings @ np.clip(factors, -FACTOR_LIMIT, FACTOR_LIMIT)
         own = self.residual * generator.standard_normal(len(self.residual))
-        return self.expected(burden) * np.maximum(1 + common + own, 0.2)
+        return self.expected(burden, age, asymmetry) * np.maximum(1 + common + own, 0.2)
 
 
 @cache
@@ -88,7 +122,16 @@ def tracer_model(tracer: Tracer) -> TracerModel:
     loadings = _generic_loadings()
     if tracer == "FDG":
         loadings = _apply_normative(columns)
-    return TracerModel(loadings=loadings, scalp=float(rows["scalp"]["mean"]), **columns)
+    ageing = _ageing() if tracer == "FDG" else np.zeros(len(REGIONS))
+    scalp = float(rows["scalp"]["mean"])
+    return TracerModel(loadings=loadings, ageing=ageing, scalp=scalp, **columns)
+
+
+def _ageing() -> FloatArray:
+    """Return FDG's relative change per decade by region code; 0 where none is tabulated."""
+    table = read_packaged_table("fdg_ageing.csv")
+    known = dict(zip(table["region"], table["per_decade"].astype(float), strict=True))
+    return np.array([known.get(region.kind, 0.0) for region in REGIONS])
 
 
 def _number(cell: object) -> float:
@@ -207,11 +250,12 @@ def make_uptake(
         Number of time points.
     """
     model = tracer_model(tracer)
-    drawn = model.draw(generator, participant.burden)
+    age, asymmetry = participant.age, participant.asymmetry
+    drawn = model.draw(generator, participant.burden, age, asymmetry)
     focal = focal_changes(generator, anatomy)
     shares = [0.0] if frames == 1 else [-0.5, 0.5]
-    painted = [
-        focal * paint(anatomy, drawn * (1 + share * model.drift), model.scalp) for share in shares
-    ]
-    oracle = paint(anatomy, model.expected(participant.expected_burden), model.scalp)
+    scalp = model.scalp * float(np.exp(generator.normal(0, SCALP_SD)))
+    painted = [focal * paint(anatomy, drawn * (1 + share * model.drift), scalp) for share in shares]
+    known = model.expected(participant.expected_burden, age, asymmetry)
+    oracle = paint(anatomy, known, model.scalp)
     return Uptake(painted, oracle)

@@ -1,4 +1,4 @@
-"""What a configuration means before anything is trained: sizes, memory, steps.
+"""What a configuration of paper A means before anything is trained: sizes, memory, steps.
 
 Networks are built and run on torch's meta device, which knows shapes but holds no numbers.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petsynth.config import Config, config_hash
+from petsynth.config import SliceConfig, config_hash
 from petsynth.data.slices import check_canvas, steps_per_epoch
 from petsynth.errors import ConfigError
 from petsynth.models.layers import count_parameters
@@ -31,9 +31,12 @@ MEMORY_DEFINITION = (
 
 
 def estimate(
-    config: Config, *, grid_shape: tuple[int, int, int] | None = None, subjects: int | None = None
+    config: SliceConfig,
+    *,
+    grid_shape: tuple[int, int, int] | None = None,
+    subjects: int | None = None,
 ) -> dict[str, Any]:
-    """Describe a training.
+    """Describe a training of paper A.
 
     Parameters
     ----------
@@ -65,8 +68,8 @@ def estimate(
         )
         image = torch.empty(batch, 1, side, side)
         draws = torch.arange(batch, device="cpu")
-        pet, generator_bytes = _run_and_measure(generator, image, draws)
-        logits, discriminator_bytes = _run_and_measure(discriminator, image, image)
+        pet, generator_bytes = run_and_measure(generator, image, draws)
+        logits, discriminator_bytes = run_and_measure(discriminator, image, image)
     return {
         "system": config.system,
         "config_hash": config_hash(config),
@@ -82,14 +85,14 @@ def estimate(
             "output_shape": list(logits.shape),
         },
         "training": _count_steps(config, shape, subjects or PAPER_SUBJECTS),
-        "memory": _add_up(
+        "memory": add_up(
             count_parameters(generator) + count_parameters(discriminator),
             generator_bytes + 2 * discriminator_bytes,
         ),
     }
 
 
-def _run_and_measure(network: nn.Module, *inputs: Tensor) -> tuple[Tensor, int]:
+def run_and_measure(network: nn.Module, *inputs: Any, **more: Any) -> tuple[Any, int]:
     """Return a network's result, and the bytes that autograd keeps for its backward pass."""
     weights = {id(weight.untyped_storage()) for weight in network.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
@@ -101,11 +104,13 @@ def _run_and_measure(network: nn.Module, *inputs: Tensor) -> tuple[Tensor, int]:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        result = network(*inputs)
+        result = network(*inputs, **more)
     return result, sum(storage.nbytes() for storage in kept.values())
 
 
-def _count_steps(config: Config, grid_shape: tuple[int, int, int], subjects: int) -> dict[str, Any]:
+def _count_steps(
+    config: SliceConfig, grid_shape: tuple[int, int, int], subjects: int
+) -> dict[str, Any]:
     slices = subjects * sum(grid_shape[AXIS[plane]] for plane in config.data.planes)
     epoch = steps_per_epoch(slices, config.training.batch_size)
     steps = config.training.epochs * epoch
@@ -120,7 +125,8 @@ def _count_steps(config: Config, grid_shape: tuple[int, int, int], subjects: int
     }
 
 
-def _add_up(parameters: int, activations_bytes: int) -> dict[str, Any]:
+def add_up(parameters: int, activations_bytes: int) -> dict[str, Any]:
+    """Return the memory of a training in all, and what it consists of."""
     weights = 4 * parameters
     total = 4 * weights + activations_bytes
     return {

@@ -1,6 +1,7 @@
-"""The loop around the training step: data, logs, validation, pictures, checkpoints.
+"""The loop around the training step, the same for all systems.
 
-lightning-fabric chooses the device and the arithmetic. Every random draw is keyed by the run's
+lightning-fabric chooses the device and starts the processes; what is written on the way stands
+in `petsynth.training.desk`. Every random draw is keyed by the run's
 seed and the step, so that a training that is killed and resumed ends as if nothing had
 happened (decision record 0031).
 """
@@ -11,27 +12,21 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch.utils.data import DataLoader
 
-from petsynth.config import Config
+from petsynth.config import Config, GanbertConfig, Pix2pix3dConfig
 from petsynth.data.prepared import PreparedData
-from petsynth.data.slices import EpochBatches, SliceDataset, steps_per_epoch
 from petsynth.errors import SplitError, TrainingError
-from petsynth.models.dropout import draw_keys
 from petsynth.progress import Progress, say
-from petsynth.training.logs import CsvLog, TensorBoardLog
-from petsynth.training.model_file import write_card, write_model
-from petsynth.training.pix2pix import TERMS, build_players, train_step
-from petsynth.training.run_folder import RunFolder, open_run
-from petsynth.training.samples import write_samples
-from petsynth.training.state import TrainingState, load_checkpoint, save_checkpoint
-from petsynth.training.validation import MEASURES, validate
-
-TRAIN_COLUMNS = ("step", "epoch", *TERMS, "seconds")
-VALIDATION_COLUMNS = ("step", "epoch", *MEASURES)
+from petsynth.training.desk import Desk
+from petsynth.training.parallel import average_terms, launch_fabric, on_first
+from petsynth.training.run_folder import open_run
+from petsynth.training.slice_system import SliceSystem
+from petsynth.training.state import TrainingState, load_checkpoint
+from petsynth.training.system import System
 
 
 def train(
@@ -43,6 +38,8 @@ def train(
     overwrite: bool = False,
     threads: int | None = None,
     device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
 ) -> None:
     """Train a system on prepared data.
 
@@ -59,181 +56,98 @@ def train(
     overwrite : bool
         Remove an earlier run in the folder first.
     threads : int, optional
-        Processor threads; never more than there are cores. By default all.
+        Processor threads of each process; never more than there are cores. By default all cores
+        together.
     device : {"auto", "cpu", "cuda"}
         Where to compute.
+    devices, nodes : int
+        Devices (on a CPU: processes) on each machine, and machines. Each takes batches of its
+        own, so that a step sees as many more samples.
 
     Raises
     ------
     SplitError
         If there are no training subjects.
+    InputError, ConfigError
+        If the data are not prepared as the configuration wants them.
     OutputError, RunError
         If the folder is taken, or belongs to another run.
     TrainingError
         If there is no such device; or if a loss or weight is no longer finite, and then the last
         checkpoint stays.
     """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("torch finds no CUDA device here; use --device cpu")
-    torch.set_num_threads(min(threads or os.cpu_count() or 1, os.cpu_count() or 1))
-    dataset = _training_slices(config, data)
-    folder = open_run(run, config, data, resume=resume, overwrite=overwrite)
-    fabric = Fabric(accelerator=device, devices=1, precision=config.training.precision)
-    state = TrainingState(build_players(config, fabric))
+    if not data.participants("train"):
+        raise SplitError(f"{data.folder}: no subject is in the training part of split.tsv")
+    fabric = launch_fabric(device, devices, nodes, config.training.precision)
+    cores = os.cpu_count() or 1
+    torch.set_num_threads(min(threads or max(cores // devices, 1), cores))
+    system = build_system(config, data, fabric)
+    folder = on_first(
+        fabric, lambda: open_run(run, config, data, resume=resume, overwrite=overwrite)
+    )
+    state = TrainingState(system.players)
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, state)
-    training = _Training(config, data, folder, fabric, state, dataset)
+    if not fabric.is_global_zero:
+        return _train(config, fabric, system, state, None)
     if resume:
-        say(f"{folder.root}: going on after step {state.step} of {training.steps}")
-    training.run()
+        say(f"{folder.root}: going on after step {state.step} of {system.steps}")
+    _train(config, fabric, system, state, Desk(config, data, folder, system, state))
     say(f"model in {folder.model}")
 
 
-def total_steps(config: Config, slices: int) -> int:
-    """Return how many steps a training takes in all."""
-    steps = config.training.epochs * steps_per_epoch(slices, config.training.batch_size)
-    return min(steps, config.training.max_steps or steps)
+def build_system(config: Config, data: PreparedData, fabric: Fabric) -> System[Any]:
+    """Return the system that a configuration names, with its networks and data."""
+    if isinstance(config, Pix2pix3dConfig | GanbertConfig):
+        # transformers takes seconds to import, which paper A's systems need not pay.
+        from petsynth.training.volume_system import GanbertSystem, Pix2pix3dSystem
+
+        if isinstance(config, GanbertConfig):
+            return GanbertSystem(config, data, fabric)
+        return Pix2pix3dSystem(config, data, fabric)
+    return SliceSystem(config, data, fabric)
 
 
-def _training_slices(config: Config, data: PreparedData) -> SliceDataset:
-    participants = data.participants("train")
-    if not participants:
-        raise SplitError(f"{data.folder}: no subject is in the training part of split.tsv")
-    return SliceDataset(
-        data,
-        participants,
-        planes=config.data.planes,
-        canvas=config.data.canvas,
-        intensity=config.data.intensity,
-        flip=config.data.flip,
-        seed=config.seed,
-    )
+def _train(
+    config: Config, fabric: Fabric, system: System[Any], state: TrainingState, desk: Desk | None
+) -> None:
+    """Train until the last step; only the first process has a desk and writes anything."""
+    training = config.training
+    clock = saved = time.monotonic()
+    with Progress("training", system.steps, done=state.step, shown=desk is not None) as progress:
+        for batch in system.batches(state.step):
+            done = state.step + 1
+            is_logged = done % training.log_every == 0 or done == system.steps
+            figures = average_terms(fabric, system.train_step(batch, state.step, measure=is_logged))
+            _check_finite(figures, done, desk)
+            state.step = done
+            now = time.monotonic()
+            state.seconds, clock = state.seconds + now - clock, now
+            progress.advance(note=_note(figures, system.terms))
+            if desk is None:
+                continue
+            desk.log(figures, is_logged=is_logged)
+            if done % system.epoch_steps == 0 or done == system.steps:
+                if desk.finish_epoch():
+                    saved = time.monotonic()
+                clock = time.monotonic()
+            elif now - saved > 60 * training.checkpoint_minutes:
+                desk.save_checkpoint()
+                saved = now
+    if desk is not None:
+        desk.close()
 
 
-class _Training:
-    """One process's work on a run, from the state's step to the last."""
-
-    def __init__(
-        self,
-        config: Config,
-        data: PreparedData,
-        folder: RunFolder,
-        fabric: Fabric,
-        state: TrainingState,
-        dataset: SliceDataset,
-    ):
-        self.config = config
-        self.data = data
-        self.folder = folder
-        self.fabric = fabric
-        self.state = state
-        self.dataset = dataset
-        self.epoch_steps = steps_per_epoch(len(dataset), config.training.batch_size)
-        self.steps = total_steps(config, len(dataset))
-        self.log = CsvLog(folder.train_log, TRAIN_COLUMNS, state.step)
-        self.board = TensorBoardLog(folder.root, state.step)
-        self.validation: dict[str, float] = {}
-        self.validation_log: CsvLog | None = None
-        if data.participants("validation"):
-            self.validation_log = CsvLog(folder.validation_log, VALIDATION_COLUMNS, state.step)
-
-    def run(self) -> None:
-        """Train until the last step."""
-        state, seed = self.state, self.config.seed
-        clock = saved = time.monotonic()
-        with Progress("training", self.steps, done=state.step) as progress:
-            for batch in self._batches():
-                mri, pet = self.fabric.to_device(batch)
-                draws = draw_keys(seed, state.step, len(mri))
-                terms = train_step(state.players, self.fabric, self.config, (mri, pet), draws)
-                losses = self._check_finite({name: term.item() for name, term in terms.items()})
-                state.step += 1
-                now = time.monotonic()
-                state.seconds, clock = state.seconds + now - clock, now
-                self._log(losses)
-                if state.step % self.epoch_steps == 0 or state.step == self.steps:
-                    self._finish_epoch()
-                    clock = saved = time.monotonic()
-                elif now - saved > 60 * self.config.training.checkpoint_minutes:
-                    save_checkpoint(self.folder.checkpoint, state)
-                    saved = now
-                progress.advance(note=_note(losses))
-        self.board.close()
-
-    def _batches(self) -> DataLoader:
-        order = EpochBatches(
-            len(self.dataset),
-            self.config.training.batch_size,
-            seed=self.config.seed,
-            start=self.state.step,
-            stop=self.steps,
-        )
-        return DataLoader(
-            self.dataset, batch_sampler=order, num_workers=self.config.training.workers
-        )
-
-    @property
-    def epoch(self) -> int:
-        """The epoch of the step that was done last, from 1."""
-        return math.ceil(self.state.step / self.epoch_steps)
-
-    def _check_finite(self, losses: dict[str, float]) -> dict[str, float]:
-        for name, loss in losses.items():
-            if not math.isfinite(loss):
-                kept = self.folder.checkpoint
-                raise TrainingError(
-                    f"step {self.state.step + 1}: loss '{name}' is {loss}; lower "
-                    "optimiser.learning_rate or look for extreme values in the prepared data"
-                    + (f"; the last good checkpoint is kept in {kept}" if kept.exists() else "")
-                )
-        return losses
-
-    def _log(self, losses: dict[str, float]) -> None:
-        step, means = self.state.step, self.state.means
-        means.add(losses)
-        if step % self.config.training.log_every == 0 or step == self.steps:
-            row = means.take()
-            self.log.append(
-                {"step": step, "epoch": self.epoch, **row, "seconds": round(self.state.seconds, 1)}
-            )
-            self.board.add("train", row, step)
-
-    def _finish_epoch(self) -> None:
-        training, last = self.config.training, self.state.step == self.steps
-        generator = self.state.players.generator
-        if self.validation_log and (last or self.epoch % training.validate_every == 0):
-            self._validate(self.validation_log)
-        write_model(self.folder.model, generator, self.config, self.data, self.state.step)
-        write_card(
-            self.folder.card,
-            generator,
-            self.config,
-            self.data,
-            steps=self.state.step,
-            epochs=self.state.step / self.epoch_steps,
-            validation=self.validation,
-        )
-        save_checkpoint(self.folder.checkpoint, self.state)
-        if last or self.epoch % training.samples_every == 0:
-            picture = self.folder.samples / f"epoch-{self.epoch:04}.png"
-            title = f"{self.config.system}, epoch {self.epoch}, step {self.state.step}"
-            write_samples(
-                picture, generator, self.data, self.config, self.fabric.device, title=title
-            )
-
-    def _validate(self, log: CsvLog) -> None:
-        state = self.state
-        self.validation = validate(
-            state.players.generator, self.data, self.config, self.fabric.device
-        )
-        log.append({"step": state.step, "epoch": self.epoch, **self.validation})
-        self.board.add("validation", self.validation, state.step)
-        if self.validation["brain_mae"] < state.best_mae:
-            state.best_mae = self.validation["brain_mae"]
-            write_model(
-                self.folder.best, state.players.generator, self.config, self.data, state.step
+def _check_finite(figures: dict[str, float], step: int, desk: Desk | None) -> None:
+    for name, figure in figures.items():
+        if not math.isfinite(figure):
+            kept = "" if desk is None else desk.kept()
+            raise TrainingError(
+                f"step {step}: loss '{name}' is {figure}; lower optimiser.learning_rate or look "
+                f"for extreme values in the prepared data{kept}"
             )
 
 
-def _note(losses: dict[str, float]) -> str:
-    return "  ".join(f"{name} {loss:.3f}" for name, loss in losses.items() if name != "generator")
+def _note(figures: dict[str, float], terms: tuple[str, ...]) -> str:
+    shown = [name for name in terms if name != "generator" and name in figures]
+    return "  ".join(f"{name} {figures[name]:.3f}" for name in shown)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 import petsynth
-from petsynth.config import Config, config_hash
-from petsynth.data.prepared import PreparedData
+from petsynth.config import Config, SliceConfig, config_hash
+from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.io.atomic import atomic_path, write_text
 from petsynth.models.checkpoint import save_weights
 from petsynth.models.layers import count_parameters
+from petsynth.volume import Grid
 
 CARD = """# {system}
 
@@ -23,15 +23,15 @@ diagnosis, and never show them without saying so.**
 
 | | |
 |---|---|
-| method | pix2pix after Jung et al., "Inferring PET from MRI with pix2pix"; {planes} slices |
+| method | {method} |
 | trained with | petsynth {version}, seed {seed} |
 | configuration | {config_hash}: config.toml beside this file |
-| steps | {steps} of batch {batch_size} ({epochs:.1f} epochs) |
+| steps | {steps} of batch {batch_size}{accumulated} ({epochs:.1f} epochs) |
 | generator | {parameters:,} parameters |
 | training data | {subjects} subjects, {diagnoses}; {origin} |
 | tracer, unit | {tracer}, {unit} |
-| PET scale | the network's 1 is {pet_scale:.6g} {unit}: {scale_definition} |
-| grid | {shape} voxels of {voxel_mm} mm, brain rigidly aligned to MNI axes |
+| intensities | {intensities} |
+| grid | {grid} |
 | validation | {validation} |
 
 ## Limits
@@ -39,7 +39,9 @@ diagnosis, and never show them without saying so.**
 - What the MRI does not show cannot be inferred: a focal change of uptake without a change of
   anatomy is missing from the synthetic image, or is invented.
 - It holds for scans like those of the training data: tracer, scanner, age, diagnoses.
-- Dropout stays on in prediction (as in the paper); the spread over samples is no
+{limit}"""
+
+DROPOUT_LIMIT = """- Dropout stays on in prediction (as in the paper); the spread over samples is no
   confidence interval.
 """
 
@@ -55,10 +57,9 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
         "unit": data.unit,
         "pet_scale": data.pet_scale,
         "pet_scale_definition": data.description.get("pet_scale_definition", "not stated"),
-        "grid": {
-            "shape": list(data.grid.shape),
-            "affine": np.asarray(data.grid.affine, dtype=float).tolist(),
-        },
+        "grid": describe_grid(data.grid),
+        **({} if data.t1_grid is None else {"t1_grid": describe_grid(data.t1_grid)}),
+        "frames": data.frames,
         "simulated": data.simulated,
         "preparation": data.description.get("steps", {}),
         "training_subjects": len(data.participants("train")),
@@ -104,7 +105,7 @@ def write_card(
     metadata = model_metadata(config, data, steps)
     content = CARD.format(
         **{key: metadata[key] for key in ("system", "tracer", "unit", "config_hash", "steps")},
-        planes=" + ".join(config.data.planes),
+        **_own_lines(config, data),
         version=metadata["petsynth_version"],
         seed=config.seed,
         batch_size=config.training.batch_size,
@@ -113,13 +114,39 @@ def write_card(
         subjects=len(train),
         diagnoses=", ".join(counts),
         origin="**simulated scans**" if data.simulated else "scans of people",
-        pet_scale=data.pet_scale,
-        scale_definition=metadata["pet_scale_definition"],
-        shape=" x ".join(map(str, data.grid.shape)),
-        voxel_mm=data.grid.voxel_mm[0],
         validation=_validation_text(validation, len(data.participants("validation")), data.unit),
     )
     write_text(path, content)
+
+
+def _own_lines(config: Config, data: PreparedData) -> dict[str, str]:
+    """Return what differs between the papers' systems."""
+    aligned = data.description.get("steps", {}).get("registration", "rigid") == "rigid"
+    place = "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
+    grid = f"{_shown(data.grid)}, {place}"
+    if isinstance(config, SliceConfig):
+        definition = data.description.get("pet_scale_definition", "not stated")
+        return {
+            "method": 'pix2pix after Jung et al., "Inferring PET from MRI with pix2pix"; '
+            f"{' + '.join(config.data.planes)} slices",
+            "intensities": f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
+            "grid": grid,
+            "accumulated": "",
+            "limit": DROPOUT_LIMIT,
+        }
+    cube = "" if data.t1_grid is None else f"; T1 {_shown(data.t1_grid)}"
+    return {
+        "method": f'{config.system} after Shin et al., "GANBERT"; {config.data.frames} frame(s)',
+        "intensities": "normalised by mean and standard deviation of the T1, the PET by a tenth "
+        "of each; so restored",
+        "grid": f"PET {grid}{cube}",
+        "accumulated": f" x {config.training.accumulate}",
+        "limit": "",
+    }
+
+
+def _shown(grid: Grid) -> str:
+    return f"{' x '.join(map(str, grid.shape))} voxels of {grid.voxel_mm[0]:g} mm"
 
 
 def _validation_text(validation: dict[str, float], subjects: int, unit: str) -> str:

@@ -18,39 +18,28 @@ from dataclasses import dataclass
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
-from petsynth.config import Config
+from petsynth.config import SliceConfig
 from petsynth.models.layers import lay_channels_last
 from petsynth.models.losses import adversarial_loss, discriminator_loss, l1_loss
 from petsynth.models.registry import build_discriminator, build_generator
+from petsynth.training.parallel import learn, run_network
+from petsynth.training.players import Players, place
 
 TERMS = ("discriminator", "adversarial", "l1", "generator")
 """Loss terms in the order in which they are logged; generator is the weighted sum it learns by."""
 
 
 @dataclass
-class Players:
-    """Both networks and their optimisers."""
+class Pix2pixPlayers(Players):
+    """Generator and discriminator, and their optimisers."""
 
-    generator: nn.Module
     discriminator: nn.Module
-    generator_optimiser: Optimizer
-    discriminator_optimiser: Optimizer
-
-    def state_dict(self) -> dict[str, dict]:
-        """Return everything that training changes, as tensors and plain values."""
-        return {
-            field.name: getattr(self, field.name).state_dict() for field in dataclasses.fields(self)
-        }
-
-    def load_state_dict(self, state: dict[str, dict]) -> None:
-        """Take over what `state_dict` returned."""
-        for field in dataclasses.fields(self):
-            getattr(self, field.name).load_state_dict(state[field.name])
+    discriminator_optimiser: Adam
 
 
-def build_players(config: Config, fabric: Fabric) -> Players:
+def build_players(config: SliceConfig, fabric: Fabric) -> Pix2pixPlayers:
     """Make both networks from the configuration's seed, with their optimisers, on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -60,30 +49,38 @@ def build_players(config: Config, fabric: Fabric) -> Players:
         )
     lay_channels_last(generator)
     lay_channels_last(discriminator)
-    generator, generator_optimiser = fabric.setup(generator, _adam(generator, config))
-    discriminator, discriminator_optimiser = fabric.setup(
-        discriminator, _adam(discriminator, config)
+    knobs = config.optimiser
+    betas = (knobs.beta1, knobs.beta2)
+    return Pix2pixPlayers(
+        *place(fabric, generator, knobs.learning_rate, betas),
+        *place(fabric, discriminator, knobs.learning_rate, betas),
     )
-    return Players(generator, discriminator, generator_optimiser, discriminator_optimiser)
 
 
 def train_step(
-    players: Players, fabric: Fabric, config: Config, batch: tuple[Tensor, Tensor], draws_B: Tensor
+    players: Pix2pixPlayers,
+    fabric: Fabric,
+    config: SliceConfig,
+    batch: tuple[Tensor, Tensor],
+    draws_B: Tensor,
+    weight: float = 1.0,
 ) -> dict[str, Tensor]:
     """Improve both networks on one batch.
 
     Parameters
     ----------
-    players : Players
+    players : Pix2pixPlayers
         Changed in place.
     fabric : Fabric
-        Runs the backward passes.
-    config : Config
+        Device, arithmetic and other processes.
+    config : SliceConfig
         Its loss weights count.
     batch : pair of (B, 1, S, S) float tensors
         MRI and PET in [-1, 1].
     draws_B : (B,) int64 tensor
         Dropout key of each slice.
+    weight : float
+        Of this process's batch in the mean over processes, if their batches differ in size.
 
     Returns
     -------
@@ -91,33 +88,23 @@ def train_step(
         `TERMS`, each before its step.
     """
     mri, pet = batch
-    synthetic_pet = players.generator(mri, draws_B)
+    synthetic_pet = run_network(fabric, players.generator, mri, draws_B)
 
     players.discriminator.requires_grad_(True)
-    real_logits = players.discriminator(mri, pet)
-    generated_logits = players.discriminator(mri, synthetic_pet.detach())
+    real_logits = run_network(fabric, players.discriminator, mri, pet)
+    generated_logits = run_network(fabric, players.discriminator, mri, synthetic_pet.detach())
     discriminator = discriminator_loss(real_logits, generated_logits)
     players.discriminator_optimiser.zero_grad()
-    fabric.backward(discriminator)
-    players.discriminator_optimiser.step()
+    (weight * discriminator).backward()
+    learn(fabric, players.discriminator, players.discriminator_optimiser)
 
     players.discriminator.requires_grad_(False)
-    adversarial = adversarial_loss(players.discriminator(mri, synthetic_pet))
+    adversarial = adversarial_loss(run_network(fabric, players.discriminator, mri, synthetic_pet))
     l1 = l1_loss(synthetic_pet, pet)
     generator = config.loss.adversarial * adversarial + config.loss.l1 * l1
     players.generator_optimiser.zero_grad()
-    fabric.backward(generator)
-    players.generator_optimiser.step()
+    (weight * generator).backward()
+    learn(fabric, players.generator, players.generator_optimiser)
 
     terms = (discriminator, adversarial, l1, generator)
-    return {name: term.detach() for name, term in zip(TERMS, terms, strict=True)}
-
-
-def _adam(network: nn.Module, config: Config) -> Adam:
-    knobs = config.optimiser
-    return Adam(
-        network.parameters(),
-        lr=knobs.learning_rate,
-        betas=(knobs.beta1, knobs.beta2),
-        fused=True,
-    )
+    return {name: weight * term.detach() for name, term in zip(TERMS, terms, strict=True)}

@@ -23,10 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from petsynth.config import Config, config_to_toml
-from petsynth.data.prepared import PreparedData
+from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.errors import OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
 
@@ -110,7 +108,8 @@ def open_run(
     Raises
     ------
     OutputError
-        If the folder holds something and neither is asked for, or holds something else.
+        If the folder holds something and neither is asked for, or both are, or it holds
+        something else.
     RunError
         If the run to go on with has another configuration or other data; the keys that differ
         are named.
@@ -119,6 +118,8 @@ def open_run(
     if folder.root.exists() and not folder.root.is_dir():
         raise OutputError(f"{root}: is a file; name a folder")
     held = set(folder.root.iterdir()) if folder.root.is_dir() else set()
+    if held and overwrite and resume:
+        raise OutputError(f"{root}: give --resume to go on or --overwrite to start anew, not both")
     if held and overwrite:
         _clear(folder, held)
     elif folder.config.exists() and resume:
@@ -142,10 +143,8 @@ def identify_data(data: PreparedData) -> dict[str, Any]:
         "tracer": data.tracer,
         "unit": data.unit,
         "frames": data.frames,
-        "grid": {
-            "shape": list(data.grid.shape),
-            "affine": np.asarray(data.grid.affine, dtype=float).tolist(),
-        },
+        "grid": describe_grid(data.grid),
+        **({} if data.t1_grid is None else {"t1_grid": describe_grid(data.t1_grid)}),
         "pet_scale": data.pet_scale,
         "simulated": data.simulated,
         "training_participants": data.participants("train"),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from petsynth.config import Config
-from petsynth.data.prepared import PreparedData
+from petsynth.data.prepared import PreparedData, static_mean
 from petsynth.slicing import AXIS, Plane, middle_slice
-from petsynth.training.validation import infer_pet
+from petsynth.training.system import System
 
 SUBJECTS = 2
 """How many subjects a picture shows."""
@@ -22,29 +20,17 @@ def sample_subjects(data: PreparedData) -> list[str]:
     return (data.participants("validation") or data.participants("train"))[:SUBJECTS]
 
 
-def write_samples(
-    path: Path,
-    generator: nn.Module,
-    data: PreparedData,
-    config: Config,
-    device: torch.device,
-    *,
-    title: str,
-) -> None:
+def write_samples(path: Path, system: System[Any], data: PreparedData, *, title: str) -> None:
     """Write a picture of the middle slices of a few subjects.
 
     Parameters
     ----------
     path : Path
         Of the PNG.
-    generator : torch.nn.Module
-        On ``device``.
+    system : System
+        What is trained; its planes are the rows. Of several frames the mean is shown.
     data : PreparedData
         Whose subjects are shown.
-    config : Config
-        The run's; its planes are the rows.
-    device : torch.device
-        Where to compute.
     title : str
         Above the picture.
     """
@@ -57,9 +43,9 @@ def write_samples(
         volumes = (
             data.mri(participant),
             data.static_pet(participant),
-            infer_pet(generator, data, participant, config, device),
+            static_mean(system.infer_pet(participant)),
         )
-        for plane in config.data.planes:
+        for plane in system.planes:
             mri, pet, synthetic_pet = (np.asarray(middle_slice(each, plane)) for each in volumes)
             edge, highest, unit = _pixel_mm(data, plane), data.pet_scale, data.unit
             panels = (

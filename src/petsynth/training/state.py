@@ -16,7 +16,7 @@ from torch import nn
 from petsynth.errors import RunError, TrainingError
 from petsynth.io.atomic import atomic_path
 from petsynth.training.logs import RunningMeans
-from petsynth.training.pix2pix import Players
+from petsynth.training.players import Players
 
 FORMAT = 1
 """Version of the checkpoint's layout."""
@@ -57,7 +57,7 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
     OutputError
         If the disk is full; the earlier checkpoint stays.
     """
-    for network in (state.players.generator, state.players.discriminator):
+    for network in state.players.networks():
         _check_finite(network, state.step)
     content = {
         "format": FORMAT,
@@ -82,9 +82,9 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError):
         raise RunError(
-            f"{path}: damaged checkpoint ({error}); train again with --overwrite"
+            f"{path}: damaged checkpoint; it cannot be gone on from, train again with --overwrite"
         ) from None
     if content.get("format") != FORMAT:
         raise RunError(f"{path}: checkpoint of another petsynth version; train with that version")

@@ -1,0 +1,171 @@
+"""From TOML to a validated configuration of the system that it names, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import tomli_w
+from pydantic import TypeAdapter, ValidationError
+
+from petsynth.config.slices import SliceConfig
+from petsynth.config.volumes import GanbertConfig, Pix2pix3dConfig
+from petsynth.errors import ConfigError, InputError
+
+Config = SliceConfig | Pix2pix3dConfig | GanbertConfig
+"""A training run of any system."""
+
+_KINDS: tuple[type[Config], ...] = (SliceConfig, Pix2pix3dConfig, GanbertConfig)
+
+SYSTEMS: dict[str, type[Config]] = {
+    name: kind for kind in _KINDS for name in get_args(get_type_hints(kind)["system"])
+}
+"""Which class holds the knobs of a system."""
+
+DEFAULT_SYSTEM = "pix2pix-axial"
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and validate a TOML file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or the name of a shipped configuration such as ``small/pix2pix-axial.toml``.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    ConfigError
+        If it is no TOML, or has unknown keys (the closest known one is named) or bad values;
+        all mistakes are reported at once.
+    """
+    return parse_config(read_toml(path), source=str(path))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Return the nested tables of a TOML file, or of the shipped configuration of that name.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    ConfigError
+        If it is no TOML.
+    """
+    shipped = shipped_configs()
+    found = Path(path) if Path(path).exists() else shipped.get(str(path), Path(path))
+    try:
+        return tomllib.loads(found.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(shipped)
+        raise InputError(f"{path}: no such configuration file; shipped are {names}") from None
+    except (IsADirectoryError, UnicodeDecodeError):
+        raise InputError(f"{path}: not a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Return the configurations that come with the package, by name.
+
+    They stand in ``configs/`` at the root of the repository; an installed package carries a
+    copy within itself.
+    """
+    package = Path(__file__).parents[1]
+    inside, repository = package / "configs", package.parents[1] / "configs"
+    root = inside if inside.is_dir() else repository
+    return {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*.toml"))}
+
+
+def parse_config(content: dict[str, Any], source: str = "configuration") -> Config:
+    """Validate nested tables into a `Config`; ``source`` is named in messages.
+
+    Examples
+    --------
+    >>> parse_config({"seed": 3}).seed
+    3
+    >>> parse_config({"sead": 3})
+    Traceback (most recent call last):
+    ...
+    petsynth.errors.ConfigError: configuration: unknown key 'sead' (did you mean 'seed'?)
+    """
+    kind = kind_of(content, source)
+    try:
+        config = TypeAdapter(kind).validate_python(content)
+    except ValidationError as error:
+        mistakes = [_describe(item, kind) for item in error.errors()]
+        raise ConfigError(f"{source}: " + "; ".join(mistakes)) from None
+    if mistakes := config.mistakes():
+        raise ConfigError(f"{source}: " + "; ".join(mistakes))
+    return config
+
+
+def kind_of(content: dict[str, Any], source: str = "configuration") -> type[Config]:
+    """Return the class that holds the knobs of the system that nested tables name.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such system.
+
+    Examples
+    --------
+    >>> kind_of({"system": "ganbert"}).__name__, kind_of({}).__name__
+    ('GanbertConfig', 'SliceConfig')
+    """
+    system = content.get("system", DEFAULT_SYSTEM)
+    if isinstance(system, str) and system in SYSTEMS:
+        return SYSTEMS[system]
+    known = [f"'{name}'" for name in SYSTEMS]
+    raise ConfigError(
+        f"{source}: system: input should be {', '.join(known[:-1])} or {known[-1]}, got {system!r}"
+    )
+
+
+def config_to_toml(config: Config) -> str:
+    """Return the fully resolved configuration as TOML."""
+    return tomli_w.dumps(dataclasses.asdict(config))
+
+
+def config_hash(config: Config) -> str:
+    """Return 12 hexadecimal digits that differ whenever any value differs."""
+    return hashlib.sha256(config_to_toml(config).encode()).hexdigest()[:12]
+
+
+def describe_unknown_key(key: str, kind: type[Config] = SliceConfig) -> str:
+    """Say that a system has no such key, and name the closest one.
+
+    Examples
+    --------
+    >>> describe_unknown_key("training.epoch")
+    "unknown key 'training.epoch' (did you mean 'training.epochs'?)"
+    """
+    known = known_keys(kind)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f" (did you mean '{close[0]}'?)" if close else f"; known keys: {', '.join(known)}"
+    return f"unknown key '{key}'{hint}"
+
+
+def known_keys(kind: Any = SliceConfig, prefix: str = "") -> list[str]:
+    """Return every key as it is written on the command line, such as ``training.epochs``."""
+    keys = []
+    defaults = kind()
+    for field in dataclasses.fields(kind):
+        keys.append(prefix + field.name)
+        value = getattr(defaults, field.name)
+        if dataclasses.is_dataclass(value):
+            keys.extend(known_keys(type(value), f"{prefix}{field.name}."))
+    return keys
+
+
+def _describe(item: Any, kind: type[Config]) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] != "unexpected_keyword_argument":
+        return f"{where}: {item['msg'].lower()}, got {item['input']!r}"
+    return describe_unknown_key(where, kind)

@@ -1,0 +1,151 @@
+"""Pairs of whole volumes for training: read, normalised, in an order that needs no state.
+
+The order is one endless stream, permutation after permutation of the subjects. A step takes
+the next batches of it, and each process its own part of each; so any step's batch can be made
+at any time by any process, a resumed training goes on exactly, and two processes together see
+what one with twice the batch sees.
+
+References
+----------
+Shin et al., GANBERT, section 3.1 (normalisation) and A.3 (batch 2, accumulation 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
+
+from petsynth.data.normalisation import mri_statistics, normalise_mri, normalise_pet
+from petsynth.preprocessing.paper_b_grids import to_paper_order
+
+_ORDER_STREAM = 3
+
+
+class VolumeScans(Protocol):
+    """What volumes are read from; `petsynth.data.prepared.PreparedData` is one."""
+
+    def t1(self, participant: str) -> NDArray:
+        """Return (X, Y, Z) on 0 to 255."""
+
+    def pet(self, participant: str) -> NDArray:
+        """Return (X, Y, Z) or (X, Y, Z, T) in PET units."""
+
+
+class VolumeDataset(Dataset):
+    """T1 and PET of some subjects, normalised.
+
+    Parameters
+    ----------
+    scans : VolumeScans
+        Prepared data; memory-mapped, so that memory does not grow with the subjects.
+    participants : sequence of str
+        Whose volumes.
+    """
+
+    def __init__(self, scans: VolumeScans, participants: Sequence[str]):
+        self.scans = scans
+        self.participants = tuple(participants)
+
+    def __len__(self) -> int:
+        return len(self.participants)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return T1, (1, X, Y, Z), and PET, (T, Y, X, Z), float32, both normalised."""
+        participant = self.participants[index]
+        t1_XYZ = np.asarray(self.scans.t1(participant))
+        statistics = mri_statistics(t1_XYZ)
+        mri_XYZ = normalise_mri(t1_XYZ, statistics)
+        pet_TYXZ = normalise_pet(to_paper_order(self.scans.pet(participant)), statistics)
+        return torch.from_numpy(mri_XYZ)[None], torch.from_numpy(np.ascontiguousarray(pet_TYXZ))
+
+
+@dataclass(frozen=True)
+class Portion:
+    """How a step's samples are divided.
+
+    Parameters
+    ----------
+    batch_size : int
+        Samples at once, in each process.
+    batches : int
+        Batches of one step: gradient accumulation.
+    processes, process : int
+        How many processes train together, and which of them this is.
+    """
+
+    batch_size: int
+    batches: int = 1
+    processes: int = 1
+    process: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples of one step, in all processes together."""
+        return self.batch_size * self.batches * self.processes
+
+    def first(self, step: int, batch: int) -> int:
+        """Return the place in the stream of the first sample of one batch of this process.
+
+        Examples
+        --------
+        >>> [Portion(2, 2, processes=2, process=1).first(1, batch) for batch in (0, 1)]
+        [10, 14]
+        """
+        batches_before = (step * self.batches + batch) * self.processes + self.process
+        return batches_before * self.batch_size
+
+    def steps_per_epoch(self, subjects: int) -> int:
+        """Return how many steps see every subject at least once."""
+        return -(-subjects // self.samples)
+
+
+class VolumeBatches(Sampler[list[int]]):
+    """Batches of indices from any step on.
+
+    Parameters
+    ----------
+    subjects : int
+        How many there are.
+    portion : Portion
+        What one step takes.
+    seed : int
+        Decides the order.
+    start, stop : int
+        First step, and the one after the last.
+
+    Examples
+    --------
+    >>> one = list(VolumeBatches(5, Portion(4), seed=0, start=0, stop=3))
+    >>> sorted(one[0] + one[1][:1]), [len(batch) for batch in one]
+    ([0, 1, 2, 3, 4], [4, 4, 4])
+    >>> two = [VolumeBatches(5, Portion(2, 1, 2, rank), seed=0, start=0, stop=3) for rank in (0, 1)]
+    >>> [left + right for left, right in zip(*two)] == one
+    True
+    """
+
+    def __init__(self, subjects: int, portion: Portion, *, seed: int, start: int, stop: int):
+        self.subjects = subjects
+        self.portion = portion
+        self.seed = seed
+        self.start = start
+        self.stop = stop
+
+    def __len__(self) -> int:
+        return max(self.stop - self.start, 0) * self.portion.batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.start, self.stop):
+            for batch in range(self.portion.batches):
+                first = self.portion.first(step, batch)
+                yield [self._index(first + place) for place in range(self.portion.batch_size)]
+
+    def _index(self, place: int) -> int:
+        epoch, within = divmod(place, self.subjects)
+        random = np.random.default_rng((self.seed, epoch, _ORDER_STREAM))
+        return int(random.permutation(self.subjects)[within])

@@ -1,0 +1,42 @@
+"""From a conformed T1 to a synthetic PET in PET units, with a trained generator of paper B.
+
+References
+----------
+Shin et al., GANBERT, section 3.1: the T1's own statistics bring the PET back to its units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from petsynth.data.normalisation import mri_statistics, normalise_mri, restore_pet
+from petsynth.preprocessing.paper_b_grids import from_paper_order
+
+
+@torch.inference_mode()
+def infer_volume(
+    generator: nn.Module, t1_XYZ: NDArray, device: torch.device | str = "cpu"
+) -> NDArray[np.float32]:
+    """Infer all frames of a PET.
+
+    Parameters
+    ----------
+    generator : torch.nn.Module
+        On ``device``.
+    t1_XYZ : (X, Y, Z) array
+        Conformed T1, 0 to 255, on the cube that the generator was made for.
+    device : torch.device or str
+        Where to compute.
+
+    Returns
+    -------
+    (X, Y, Z) or (X, Y, Z, T) float32 array
+        In PET units, on the PET's grid.
+    """
+    statistics = mri_statistics(np.asarray(t1_XYZ))
+    mri_BCXYZ = torch.from_numpy(normalise_mri(t1_XYZ, statistics))[None, None]
+    pet_BTYXZ = generator(mri_BCXYZ.to(device)).float().cpu()
+    return np.ascontiguousarray(from_paper_order(restore_pet(pet_BTYXZ[0].numpy(), statistics)))

@@ -1,0 +1,131 @@
+"""Several processes that train one model, each on its own part of every batch.
+
+Every process holds all networks and takes the same steps: gradients are averaged before each
+step of an optimiser. lightning-fabric starts the processes, or joins those that torchrun or
+Slurm started (decision record 0057).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from petsynth.errors import PetsynthError, TrainingError
+
+Precision = Literal["32-true", "bf16-mixed"]
+Result = TypeVar("Result")
+
+
+def launch_fabric(
+    device: str = "auto", devices: int = 1, nodes: int = 1, precision: str = "32-true"
+) -> Fabric:
+    """Start or join the processes of a training.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    devices, nodes : int
+        Devices (on a CPU: processes) on each machine, and machines.
+    precision : {"auto", "32-true", "bf16-mixed"}
+        ``"auto"`` takes bf16-mixed on a GPU that has it.
+
+    Raises
+    ------
+    TrainingError
+        If there is no such device, or not as many.
+    """
+    gpus = torch.cuda.device_count()
+    if device == "cuda" and not gpus:
+        raise TrainingError("torch finds no CUDA device here; use --device cpu")
+    on_gpu = gpus > 0 and device != "cpu"
+    if devices < 1 or nodes < 1:
+        raise TrainingError(f"--devices {devices} --nodes {nodes}: both must be 1 or more")
+    if on_gpu and devices > gpus:
+        raise TrainingError(f"--devices {devices}: torch finds {gpus} GPUs here")
+    fabric = Fabric(
+        accelerator="cuda" if on_gpu else "cpu",
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if devices * nodes > 1 else "auto",
+        precision=choose_precision(precision, on_gpu=on_gpu),
+    )
+    fabric.launch()
+    return fabric
+
+
+def choose_precision(wanted: str, *, on_gpu: bool) -> Precision:
+    """Return the arithmetic: what is wanted, or what the hardware has.
+
+    Examples
+    --------
+    >>> choose_precision("auto", on_gpu=False)
+    '32-true'
+    """
+    if wanted == "bf16-mixed" or (wanted == "auto" and on_gpu and torch.cuda.is_bf16_supported()):
+        return "bf16-mixed"
+    return "32-true"
+
+
+def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
+    """Do something in the first process only, and return its result, or its error, in all.
+
+    Raises
+    ------
+    PetsynthError
+        Whatever the first process raised.
+    """
+    result: Any = None
+    error: PetsynthError | None = None
+    if fabric.is_global_zero:
+        try:
+            result = action()
+        except PetsynthError as caught:
+            error = caught
+    result, error = fabric.broadcast((result, error))
+    if error is not None:
+        raise error
+    return result
+
+
+def run_network(fabric: Fabric, network: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return a network's result in float32, computed in the training's arithmetic."""
+    with fabric.autocast():
+        return network(*inputs).float()
+
+
+def learn(fabric: Fabric, network: nn.Module, optimiser: Optimizer) -> None:
+    """Take one step along the gradients that were gathered."""
+    average_gradients(fabric, network)
+    optimiser.step()
+
+
+def average_gradients(fabric: Fabric, network: nn.Module) -> None:
+    """Replace a network's gradients by their means over all processes, in place."""
+    if fabric.world_size == 1:
+        return
+    gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
+    if not gradients:
+        return
+    together = fabric.all_reduce(
+        torch.cat([each.flatten() for each in gradients]), reduce_op="mean"
+    )
+    assert isinstance(together, Tensor)
+    parts = together.split([each.numel() for each in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def average_terms(fabric: Fabric, terms: dict[str, Tensor]) -> dict[str, float]:
+    """Return the means of named figures over all processes, the same in each."""
+    together = torch.stack([term.detach().float() for term in terms.values()])
+    if fabric.world_size > 1:
+        means = fabric.all_reduce(together, reduce_op="mean")
+        assert isinstance(means, Tensor)
+        together = means
+    return dict(zip(terms, together.tolist(), strict=True))
