@@ -21,6 +21,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.io.bids import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid
+from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.simulation.cohort import simulate_cohort
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
@@ -479,3 +480,29 @@ def test_an_impossible_split_is_refused_before_earlier_work_is_removed(
     assert prepare(bids, copy, "--masks", truth, "--overwrite", *options) == status
     assert message in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
+
+def test_paper_b_gets_a_conformed_t1_and_its_own_boxes(bids, truth, tmp_path):
+    out = tmp_path / "out"
+    words = ["prepare", str(bids), str(out), "participant", "group", "--masks", str(truth)]
+    words += ["--grid", "paper-b", "--voxel-mm", "12", "--skip-bids-validation", "--test", "2"]
+    assert run(words) == 0
+    data = PreparedData(out)
+    assert data.grid.matches(pet_grid(12))
+    assert data.t1_grid is not None
+    assert data.t1_grid.matches(conformed_grid(12))
+    t1, pet = data.t1("sub-001"), data.pet("sub-001")
+    assert (t1.shape, pet.shape) == ((43, 43, 43), (13, 16, 13))
+    assert (t1.min(), t1.max()) == (0, 255)
+    # T1 and PET are in one space: the brain's middle lies at the same place in both.
+    mask = data.mask("sub-001")
+    middle = data.grid.affine @ [*np.argwhere(mask).mean(axis=0), 1]
+    on_t1 = np.linalg.inv(data.t1_grid.affine) @ middle
+    x, y, z = on_t1[:3].round().astype(int)
+    around = t1[x - 3 : x + 4, y - 3 : y + 4, z - 3 : z + 4]
+    assert around.mean() > 2 * t1[:4, :4, :4].mean()
+
+
+def test_registration_can_be_left_out_for_paper_b_alone(bids, tmp_path, capsys):
+    assert prepare(bids, tmp_path / "out", "--registration", "none") == 2
+    assert "--registration none: needs --grid paper-b" in capsys.readouterr().err
