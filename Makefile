@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { $(BIN)/python -m pip --version || $(BIN)/python -m ensurepip; } >/dev/null 2>&1 || \
 	  $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[brainmask,tensorboard,test,dev]'
+	  -c constraints.txt -e '.[tensorboard,test,dev]'
 	@touch $@
 
 demo: $(INSTALLED)

@@ -14,6 +14,9 @@ from pathlib import Path
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".dcm", ".ima", ".mgh", ".mgz", ".mnc", ".nrrd", ".par", ".v")
 NIFTI_MAGIC = {344: (b"n+1\0", b"ni1\0"), 4: (b"n+2\0", b"ni2\0")}
 LARGEST_BYTES = 1_000_000
+BOX = "src/petsynth/box/"
+"""Where weights of the models that come with the package may lie."""
+LARGEST_WEIGHTS_BYTES = 25_000_000
 
 
 def reason_to_refuse(path: Path) -> str | None:
@@ -30,10 +33,16 @@ def reason_to_refuse(path: Path) -> str | None:
         return None
     if _looks_like_scan(_first_bytes(path)):
         return "a scan, by its content"
-    size = path.stat().st_size
-    if size > LARGEST_BYTES:
-        return f"{size:,} bytes, more than {LARGEST_BYTES:,}"
+    size, largest = path.stat().st_size, _largest_bytes(path)
+    if size > largest:
+        return f"{size:,} bytes, more than {largest:,}"
     return None
+
+
+def _largest_bytes(path: Path) -> int:
+    """Return how large a file may be: weights in the box more than others."""
+    is_boxed = path.suffix == ".safetensors" and BOX in path.as_posix()
+    return LARGEST_WEIGHTS_BYTES if is_boxed else LARGEST_BYTES
 
 
 def _first_bytes(path: Path) -> bytes:

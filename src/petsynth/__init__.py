@@ -1,5 +1,49 @@
-"""Infer brain PET images from T1-weighted MRI."""
+"""Infer brain PET images from T1-weighted MRI.
 
+>>> import petsynth
+>>> pet = petsynth.predict("T1.nii.gz")  # doctest: +SKIP
+>>> pet.to_filename("synthetic_pet.nii.gz")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 __version__ = version("petsynth")
+
+
+def predict(
+    t1: str | Path, *, model: str | Path | None = None, mask: str | Path | None = None
+) -> Any:
+    """Infer a synthetic PET from a T1-weighted MRI, with a model that comes with petsynth.
+
+    Research use: the image is a guess from anatomy, no measurement, not for diagnosis.
+
+    Parameters
+    ----------
+    t1 : str or Path
+        NIfTI in any orientation and voxel size, with the skull or without.
+    model : str or Path, optional
+        Name of a model in the box (``petsynth models`` lists them), run folder or weights file;
+        the boxed FDG model if left out.
+    mask : str or Path, optional
+        NIfTI that is positive inside the brain; computed if left out.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        float32 on the T1's own grid, in the model's unit: SUVR, relative to the pons, for the
+        boxed FDG model.
+
+    Raises
+    ------
+    petsynth.errors.PetsynthError
+        If the T1, the mask or the model cannot be used; one line says why.
+    """
+    # Imported when it is used: torch takes seconds, which `import petsynth` need not pay.
+    return importlib.import_module("petsynth.inference.image").predict_image(
+        t1, model=model, mask=mask
+    )

@@ -10,6 +10,7 @@ import pytest
 
 from petsynth.cli.main import run as petsynth
 from petsynth.inference import scan as scan_module
+from petsynth.inference.likeness import Likeness
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.t1 import PreparedT1
 
@@ -26,6 +27,7 @@ def known_alignment(monkeypatch):
         return PreparedT1(mri, mri > 0, np.eye(4), source, 1.0)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    monkeypatch.setattr(scan_module, "measure_likeness", lambda *_: Likeness(0.7))
 
 
 def save_t1(path, seed=0, finer=1):
@@ -146,15 +148,34 @@ def test_t1_without_place_in_space_warns_once(command, tmp_path, capsys):
     assert int(header["sform_code"]) == int(header["qform_code"]) == 0
 
 
-def test_without_model_the_runs_found_are_listed(t1, tiny_run, tmp_path, capsys, monkeypatch):
+def test_without_model_the_boxed_one_is_used_and_named(t1, tmp_path, capsys):
+    assert petsynth(["predict", t1, "--out", str(tmp_path / "out"), "--threads", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "model: petsynth-fdg, which comes with petsynth" in said
+    assert "--model names one" in said
+    sidecar = json.loads((tmp_path / "out" / f"{MAIN}.json").read_text())
+    assert sidecar["Model"] == "petsynth-fdg"
+    assert sidecar["SimulatedTraining"] is True
+    assert (tmp_path / "out" / f"{MAIN.replace('synth', 'synthstd')}.nii.gz").exists()
+
+
+def test_an_unknown_model_is_answered_with_what_there_is(
+    t1, tiny_run, tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tiny_run.parent)
-    assert petsynth(["predict", t1, "--out", str(tmp_path / "out")]) == 1
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "no --model is named" in line
-    assert "--model axial" in line
-    monkeypatch.chdir(tmp_path / "in")
-    assert petsynth(["predict", t1, "--out", str(tmp_path / "out")]) == 1
-    assert "no trained run is found" in capsys.readouterr().err
+    words = ["predict", t1, "--out", str(tmp_path / "out"), "--model", "petsynt-fgd"]
+    assert petsynth(words) == 1
+    said = capsys.readouterr().err
+    assert "in the box: petsynth-fdg" in said
+    assert "trained runs nearby: axial" in said
+
+
+def test_a_t1_unlike_the_training_data_is_warned_of(command, t1, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(scan_module, "measure_likeness", lambda *_: Likeness(0.1))
+    assert command(t1) == 0
+    assert "is unlike the T1s" in capsys.readouterr().err
+    sidecar = json.loads((tmp_path / "out" / f"{MAIN}.json").read_text())
+    assert (sidecar["LikenessToTrainingT1s"], sidecar["UnlikeTrainingT1s"]) == (0.1, True)
 
 
 @pytest.mark.parametrize(

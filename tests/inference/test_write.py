@@ -10,6 +10,7 @@ from PIL import Image
 
 from petsynth import __version__
 from petsynth.config import config_hash
+from petsynth.inference.likeness import Likeness
 from petsynth.inference.predict import Prediction
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import ScanPrediction
@@ -32,7 +33,7 @@ def scan(request, tiny_run, tmp_path):
     mean = np.random.default_rng(0).random(mri.shape, dtype=np.float32)
     prediction = Prediction(mean, 0.1 * mean if request.param > 1 else None)
     return ScanPrediction(
-        t1, read_grid(t1), run, prepared, prediction, ("axial",), request.param, 7
+        t1, read_grid(t1), run, prepared, prediction, ("axial",), request.param, 7, Likeness(0.7)
     )
 
 
@@ -46,7 +47,8 @@ def test_files(scan, tmp_path):
     expected.append(f"{STEM}_desc-synth_panel.png")
     assert [path.name for path in paths] == expected
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(expected)
-    assert paths == result_paths(tmp_path / "out", scan.t1, "FDG", scan.samples)
+    has_std = scan.samples > 1
+    assert paths == result_paths(tmp_path / "out", scan.t1, "FDG", has_std=has_std)
 
 
 def test_images_lie_on_their_grids(scan, tmp_path):

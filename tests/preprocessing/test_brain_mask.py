@@ -60,7 +60,7 @@ def test_an_implausible_mask_is_refused(people):
 
 def test_without_deepbet_the_message_says_what_to_do(people, monkeypatch):
     monkeypatch.setitem(sys.modules, "deepbet.bet", None)
-    with pytest.raises(InputError, match=r"petsynth\[brainmask\].*--masks DIR"):
+    with pytest.raises(InputError, match=r"pip install deepbet.*--masks DIR"):
         find_brain(people[0].t1)
 
 

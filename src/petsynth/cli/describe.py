@@ -51,7 +51,7 @@ def run(args: Args) -> None:
     PetsynthError
         If configuration or data cannot be used.
     """
-    from petsynth.config import SliceConfig
+    from petsynth.config import SliceConfig, StackConfig
 
     config = load_with_overrides(args.config, list(args.overrides))
     from petsynth.data.prepared import PreparedData
@@ -63,6 +63,10 @@ def run(args: Args) -> None:
 
         shape = None if data is None else data.grid.shape
         content, table = estimate(config, grid_shape=shape, subjects=subjects), _slice_rows
+    elif isinstance(config, StackConfig):
+        from petsynth.training.estimate_stacks import estimate_stacks
+
+        content, table = estimate_stacks(config, subjects=subjects), _stack_rows
     else:
         from petsynth.training.estimate3d import estimate_volumes
 
@@ -105,6 +109,22 @@ def _volume_rows(content: dict[str, Any]) -> list[tuple[str, str]]:
         ("  in all", f"{training['steps']:,} steps"),
         ("memory", f"about {memory['total_gib']} GiB to train"),
         ("  activations", f"{whole:.2f} GiB, with checkpointing {saved:.2f} GiB"),
+        ("", memory["definition"]),
+    ]  # fmt: skip
+
+
+def _stack_rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+    generator, training, memory = content["generator"], content["training"], content["memory"]
+    return [
+        ("system", f"{content['system']}, configuration {content['config_hash']}"),
+        ("generator", f"{generator['parameters']:,} parameters"),
+        ("  stacks in, PET out", f"{_shape(generator['input_shape'])} -> "
+                                 f"{_shape(generator['output_shape'])}, and expected errors"),
+        ("training", f"{training['subjects']} subjects"),
+        ("  per epoch", f"{training['slices_per_epoch']:,} stacks, "
+                        f"{training['steps_per_epoch']:,} steps of batch {training['batch_size']}"),
+        ("  in all", f"{training['steps']:,} steps"),
+        ("memory", f"about {memory['total_gib']} GiB to train"),
         ("", memory["definition"]),
     ]  # fmt: skip
 

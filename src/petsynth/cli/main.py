@@ -22,6 +22,7 @@ VERBS = {
     "prepare": "bring a BIDS dataset's scans onto the models' grid",
     "train": "train a model on prepared data",
     "predict": "infer synthetic PET from T1-weighted MRI",
+    "models": "list the models that come with petsynth",
     "evaluate": "measure trained models against baselines, with tables, figures and a report",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
 }

@@ -26,8 +26,9 @@ class Args:
     """T1-weighted images, .nii or .nii.gz, with the skull or without."""
     out: Path
     """Folder for the synthetic PET; made if missing."""
-    model: Path | None = None
-    """Run folder of a trained model; without it, the runs found nearby are listed."""
+    model: str | None = None
+    """Name of a model in the box (see petsynth models), run folder or model.safetensors of a
+    trained model; default: petsynth-fdg, which comes with petsynth."""
     planes: Literal["axial", "all"] = "axial"
     """axial: a stack of axial slices (paper A); all: mean over predictions in three planes."""
     samples: int = 1
@@ -59,21 +60,21 @@ def run(args: Args) -> None:
     ArgumentError
         If an option has an impossible value.
     RunError
-        If no model is named, or it cannot be used.
+        If the model cannot be used.
     OutputError
         If results would overwrite each other or something else.
     InputError
         If a T1 could not be used; the others are finished before.
     """
-    from petsynth.errors import InputError, RegistrationError, RunError
-    from petsynth.inference import find_runs, load_run
+    from petsynth.errors import InputError, RegistrationError
+    from petsynth.inference import load_model
     from petsynth.inference.device import choose_device
     from petsynth.progress import Progress, say
 
     _check_arguments(args)
+    model = load_model(args.model, choose_device(args.device, args.threads))
     if args.model is None:
-        raise RunError(_which_model(find_runs()))
-    model = load_run(args.model, choose_device(args.device, args.threads))
+        say(_which_model(model))
     _check_out(args, model)
     _warn_of_unseen_planes(args, model)
     failed = []
@@ -130,14 +131,12 @@ def _check_arguments(args: Args) -> None:
         )
 
 
-def _which_model(runs: list[Path]) -> str:
-    if not runs:
-        return (
-            "no --model is named and no trained run is found at most two folders below this one; "
-            "make one with petsynth train, or name its folder: --model RUN"
-        )
-    found = ", ".join(map(str, runs))
-    return f"no --model is named; found are {found}; name one, for example --model {runs[0]}"
+def _which_model(model: Run) -> str:
+    source = "simulated " if model.simulated else ""
+    return (
+        f"model: {model.name}, which comes with petsynth ({model.tracer}, trained on {source}PET; "
+        "research use, not for diagnosis); petsynth models lists others, --model names one"
+    )
 
 
 def _check_out(args: Args, model: Run) -> None:
@@ -146,7 +145,7 @@ def _check_out(args: Args, model: Run) -> None:
 
     t1_of: dict[Path, Path] = {}
     for t1 in args.t1:
-        for path in result_paths(args.out, t1, model.tracer, args.samples):
+        for path in result_paths(args.out, t1, model.tracer, has_std=model.has_std(args.samples)):
             if path in t1_of:
                 raise OutputError(
                     f"{t1_of[path]} and {t1} would both be written to {path}; rename one, or "

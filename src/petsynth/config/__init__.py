@@ -19,6 +19,7 @@ from petsynth.config.reading import (
     shipped_configs,
 )
 from petsynth.config.slices import Plane, SliceConfig
+from petsynth.config.stacks import StackConfig
 from petsynth.config.volumes import GanbertConfig, Pix2pix3dConfig, VolumeConfig
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Pix2pix3dConfig",
     "Plane",
     "SliceConfig",
+    "StackConfig",
     "VolumeConfig",
     "config_hash",
     "config_to_toml",

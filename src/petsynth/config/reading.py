@@ -13,13 +13,14 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from petsynth.config.slices import SliceConfig
+from petsynth.config.stacks import StackConfig
 from petsynth.config.volumes import GanbertConfig, Pix2pix3dConfig
 from petsynth.errors import ConfigError, InputError
 
-Config = SliceConfig | Pix2pix3dConfig | GanbertConfig
+Config = SliceConfig | StackConfig | Pix2pix3dConfig | GanbertConfig
 """A training run of any system."""
 
-_KINDS: tuple[type[Config], ...] = (SliceConfig, Pix2pix3dConfig, GanbertConfig)
+_KINDS: tuple[type[Config], ...] = (SliceConfig, StackConfig, Pix2pix3dConfig, GanbertConfig)
 
 SYSTEMS: dict[str, type[Config]] = {
     name: kind for kind in _KINDS for name in get_args(get_type_hints(kind)["system"])

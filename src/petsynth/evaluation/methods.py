@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.config import SliceConfig
+from petsynth.config import SliceConfig, StackConfig
 from petsynth.data.jpeg import round_trip
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network, to_network
@@ -75,7 +75,7 @@ def predict_all(
     with Progress("predicting", total=len(models) * len(participants)) as progress:
         for number, model in enumerate(models):
             for participant in participants:
-                read = data.mri if model.run.slices else data.t1
+                read = data.mri if model.run.t1_grid is None else data.t1
                 mri = np.asarray(read(participant))
                 mean = synthesise(model.run, mri, seed=seed, batch_size=batch_size).mean
                 np.save(_stored(scratch, number, participant), mean)
@@ -175,6 +175,11 @@ def jpeg_round_trip(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
 def _describe(model: Model) -> str:
     config = model.run.config
     steps = model.run.metadata.get("steps", "an unknown number of")
+    if isinstance(config, StackConfig):
+        return (
+            f"{config.system}: 2.5D U-Net on stacks of {config.data.slices} axial slices, {steps} "
+            f"steps of batch {config.training.batch_size}, seed {config.seed}; {model.run.folder}"
+        )
     if not isinstance(config, SliceConfig):
         batch = f"{config.training.accumulate} x {config.training.batch_size}"
         return (

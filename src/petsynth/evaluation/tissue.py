@@ -61,8 +61,22 @@ class TissueRegression:
 
     def predict(self, participant: str) -> NDArray[np.float32]:
         """Return the regression's PET of a subject, (X, Y, Z) in PET units."""
-        values = self.coefficients @ self._features(participant)
-        return values.reshape(self._data.grid.shape).astype(np.float32)
+        return self._combine(self._features(participant))
+
+    def infer(self, mri: NDArray, mask: BoolArray) -> NDArray[np.float32]:
+        """Return the regression's PET of any T1 on the grid, (X, Y, Z) in PET units.
+
+        Parameters
+        ----------
+        mri : (X, Y, Z) array
+            T1 in [-1, 1].
+        mask : (X, Y, Z) bool array
+            Brain.
+        """
+        return self._combine(self._maps(mri, mask))
+
+    def _combine(self, features: FloatArray) -> NDArray[np.float32]:
+        return (self.coefficients @ features).reshape(self._data.grid.shape).astype(np.float32)
 
     def _features(self, participant: str) -> FloatArray:
         mri, mask = self._data.mri(participant), self._data.mask(participant)
@@ -71,6 +85,9 @@ class TissueRegression:
                 f"{self._data.folder}: the brain mask of {participant} holds {mask.sum()} voxels; "
                 "prepare this subject again"
             )
+        return self._maps(mri, mask)
+
+    def _maps(self, mri: NDArray, mask: BoolArray) -> FloatArray:
         tissues = tissue_maps(mri, mask, self._seed)
         sigma = BLUR_MM / np.sqrt(8 * np.log(2)) / np.array(self._data.grid.voxel_mm)
         blurred = [gaussian_filter(tissue, sigma, mode="constant") for tissue in tissues]

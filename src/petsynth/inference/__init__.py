@@ -2,11 +2,12 @@
 
 In three lines::
 
-    from petsynth.inference import load_run, predict_scan, write_prediction
-    scan = predict_scan(load_run("runs/axial"), "sub-01_T1w.nii.gz", samples=8)
+    from petsynth.inference import load_model, predict_scan, write_prediction
+    scan = predict_scan(load_model("petsynth-fdg"), "sub-01_T1w.nii.gz")
     write_prediction(scan, "predictions")
 """
 
+from petsynth.inference.box import BoxedModel, boxed_models, load_model
 from petsynth.inference.predict import ALL_PLANES, Prediction, synthesise
 from petsynth.inference.run import Run, find_runs, load_run
 from petsynth.inference.scan import ScanPrediction, predict_scan
@@ -14,10 +15,13 @@ from petsynth.inference.write import write_prediction
 
 __all__ = [
     "ALL_PLANES",
+    "BoxedModel",
     "Prediction",
     "Run",
     "ScanPrediction",
+    "boxed_models",
     "find_runs",
+    "load_model",
     "load_run",
     "predict_scan",
     "synthesise",

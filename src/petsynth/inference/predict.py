@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.config import StackConfig
 from petsynth.data.scale import from_network
 from petsynth.inference.run import Run
+from petsynth.models.stack_volume import predict_stacks
 from petsynth.models.whole_volume import predict_volume
 from petsynth.slicing import Plane
 from petsynth.training.infer_volume import infer_volume
@@ -27,7 +29,8 @@ class Prediction:
     mean : (X, Y, Z) or (X, Y, Z, T) float32 array
         In PET units: the mean over samples, or the only one; T frames if the model infers them.
     std : (X, Y, Z) float32 array or None
-        In PET units: standard deviation over samples (n - 1); None for a single sample.
+        In PET units: standard deviation over samples (n - 1); None for a single sample. Boxed
+        models have no dropout but always say how far off they expect to be: theirs is that.
     """
 
     mean: NDArray[np.float32]
@@ -78,6 +81,8 @@ def synthesise(
     """
     if samples < 1:
         raise ValueError(f"{samples} samples: at least one is needed")
+    if run.stacks is not None:
+        return _synthesise_stacks(run, run.stacks, mri_XYZ, on_sample)
     if run.slices is None:
         return _synthesise_volume(run, mri_XYZ, on_sample)
     if mri_XYZ.shape != run.grid.shape:
@@ -101,6 +106,25 @@ def synthesise(
         on_sample()
     std = np.sqrt(squares / (samples - 1)).astype(np.float32) if samples > 1 else None
     return Prediction(mean.astype(np.float32), std)
+
+
+def _synthesise_stacks(
+    run: Run, config: StackConfig, mri_XYZ: NDArray, on_sample: Callable[[], None]
+) -> Prediction:
+    """Infer with a boxed model: the mean over the head and its mirror image."""
+    if mri_XYZ.shape != run.grid.shape:
+        raise ValueError(f"MRI of shape {mri_XYZ.shape} is not on the grid {run.grid.shape}")
+    data = config.data
+    one, mirrored = (
+        predict_stacks(
+            run.generator, mri, slices=data.slices, canvas=data.canvas, device=run.device
+        )
+        for mri in (mri_XYZ, mri_XYZ[::-1])
+    )
+    on_sample()
+    pet, error = ((first + second[::-1]) / 2 for first, second in zip(one, mirrored, strict=True))
+    std = error / 2 * run.pet_scale * run.error_to_std
+    return Prediction(from_network(pet, run.pet_scale), std.astype(np.float32))
 
 
 def _synthesise_volume(run: Run, t1_XYZ: NDArray, on_sample: Callable[[], None]) -> Prediction:

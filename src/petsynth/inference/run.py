@@ -14,16 +14,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from petsynth.config import Config, SliceConfig, config_hash, load_config
+from petsynth.config import Config, SliceConfig, StackConfig, config_hash, load_config
 from petsynth.errors import RunError
 from petsynth.models.checkpoint import load_weights, read_metadata
 from petsynth.models.layers import lay_channels_last
 from petsynth.models.registry import build_generator
 from petsynth.training.networks3d import build_generator3d
+from petsynth.training.stack_system import build_stack_generator
 from petsynth.volume import Grid
 
 CONFIG = "config.toml"
 WEIGHTS = "model.safetensors"
+NORMAL_ERROR_TO_STD = 1.4826
+"""Standard deviation over median absolute deviation of a normal distribution."""
 _NEEDED = ("config_hash", "petsynth_version", "tracer", "unit", "pet_scale", "grid", "simulated")
 
 
@@ -96,6 +99,20 @@ class Run:
         """The configuration, if the system predicts slice by slice."""
         return self.config if isinstance(self.config, SliceConfig) else None
 
+    @property
+    def stacks(self) -> StackConfig | None:
+        """The configuration, if the system predicts from stacks of slices."""
+        return self.config if isinstance(self.config, StackConfig) else None
+
+    def has_std(self, samples: int) -> bool:
+        """Whether a prediction of so many samples comes with a standard deviation."""
+        return self.stacks is not None or samples > 1
+
+    @property
+    def error_to_std(self) -> float:
+        """What makes a standard deviation of an expected error; measured on held-out people."""
+        return float(self.metadata.get("error_to_std", NORMAL_ERROR_TO_STD))
+
 
 def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
     """Load a run folder.
@@ -130,11 +147,7 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
             f"{folder}: {CONFIG} (hash {config_hash(config)}) is not the configuration that "
             f"{WEIGHTS} was trained with (hash {metadata['config_hash']}); put the original back"
         )
-    generator = (
-        build_generator(config.system, **vars(config.generator))
-        if isinstance(config, SliceConfig)
-        else build_generator3d(config)
-    )
+    generator = _build(config)
     load_weights(folder / WEIGHTS, generator)
     lay_channels_last(generator)
     place = torch.device(device)
@@ -146,6 +159,14 @@ def find_runs(folder: str | Path = ".") -> list[Path]:
     folder = Path(folder)
     found = {path.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{WEIGHTS}")}
     return sorted(path for path in found if (path / CONFIG).is_file())
+
+
+def _build(config: Config) -> nn.Module:
+    if isinstance(config, StackConfig):
+        return build_stack_generator(config)
+    if isinstance(config, SliceConfig):
+        return build_generator(config.system, **vars(config.generator))
+    return build_generator3d(config)
 
 
 def _read_grid(content: dict[str, Any]) -> Grid:

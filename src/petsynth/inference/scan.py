@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.errors import PetsynthWarning
+from petsynth.inference.likeness import Likeness, measure_likeness
 from petsynth.inference.predict import Prediction, synthesise
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
@@ -39,6 +42,8 @@ class ScanPrediction:
         Planes that were averaged.
     samples, seed : int
         Number of dropout draws, and what chose them.
+    likeness : Likeness
+        Whether the T1 looks like a T1 of a brain at all.
     """
 
     t1: Path
@@ -49,6 +54,7 @@ class ScanPrediction:
     planes: tuple[Plane, ...]
     samples: int
     seed: int
+    likeness: Likeness
 
     def on_t1_grid(self, values_XYZ: NDArray) -> NDArray[np.float32]:
         """Interpolate an image of the model's grid linearly at the voxels of the T1 file.
@@ -94,6 +100,9 @@ def predict_scan(
         If the brain cannot be aligned to MNI axes.
     """
     prepared = _prepare(run, read_volume(t1), None if mask is None else read_volume(mask))
+    likeness = measure_likeness(prepared, run.t1_grid or run.grid)
+    if likeness.is_unlike:
+        warnings.warn(f"{t1}: {likeness.describe()}", PetsynthWarning, stacklevel=2)
     prediction = synthesise(
         run,
         prepared.mri,
@@ -103,8 +112,10 @@ def predict_scan(
         batch_size=batch_size,
         on_sample=on_sample,
     )
-    seen = tuple(planes) if run.slices else ()
-    return ScanPrediction(Path(t1), read_grid(t1), run, prepared, prediction, seen, samples, seed)
+    seen = tuple(planes) if run.slices else ("axial",) if run.stacks else ()
+    return ScanPrediction(
+        Path(t1), read_grid(t1), run, prepared, prediction, seen, samples, seed, likeness
+    )
 
 
 def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:

@@ -5,7 +5,8 @@ Per T1 file, in one folder::
     STEM_space-T1w_desc-synth_pet.nii.gz + .json      on the T1's own grid
     STEM_space-aligned_desc-synth_pet.nii.gz + .json  on the model's grid
     STEM_space-T1w_desc-synthstd_pet..., STEM_space-aligned_desc-synthstd_pet...
-                                                      spread, with more than one sample
+                                                      spread, with more than one sample or a
+                                                      model that knows its error
     STEM_desc-synth_panel.png                         a picture with a visible label
 
 ``STEM`` is the T1's name with its BIDS entities and the tracer, see `petsynth.io.bids.pet_stem`.
@@ -41,15 +42,19 @@ _MEANING = {
     "synthstd": "Standard deviation (n - 1) of a synthetic PET over draws of the generator's "
     "dropout: the model's spread, not its error",
 }
+_EXPECTED_ERROR = (
+    "Standard deviation of what a measured PET would differ by from the synthetic one, as the "
+    "model expects it; calibrated on held-out people like its training data, not for others"
+)
 _ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 
-def result_paths(folder: str | Path, t1: str | Path, tracer: str, samples: int) -> list[Path]:
+def result_paths(folder: str | Path, t1: str | Path, tracer: str, *, has_std: bool) -> list[Path]:
     """Return the files that `write_prediction` writes for a T1, the main one first."""
     stem = pet_stem(Path(t1).name, tracer)
     images = [
         Path(folder) / f"{stem}_space-{space}_desc-{kind}_pet.nii.gz"
-        for kind in ("synth", "synthstd")[: 1 if samples == 1 else 2]
+        for kind in ("synth", "synthstd")[: 1 + has_std]
         for space in ("T1w", "aligned")
     ]
     panel = Path(folder) / f"{stem}_desc-synth_panel.png"
@@ -69,7 +74,8 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    paths = result_paths(folder, scan.t1, scan.run.tracer, scan.samples)
+    has_std = scan.prediction.std is not None
+    paths = result_paths(folder, scan.t1, scan.run.tracer, has_std=has_std)
     *_, panel = paths
     save_png(draw_prediction(scan), panel)
     parts = {"synth": scan.prediction.mean, "synthstd": scan.prediction.std}
@@ -107,8 +113,9 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         The image itself, or its spread over samples.
     """
     run = scan.run
+    is_expected_error = kind == "synthstd" and run.stacks is not None
     return {
-        "Description": _MEANING[kind],
+        "Description": _EXPECTED_ERROR if is_expected_error else _MEANING[kind],
         "Synthetic": True,
         "SimulatedTraining": run.simulated,
         "SyntheticTracer": run.tracer,
@@ -124,6 +131,8 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "Seed": scan.seed,
         "BrainMask": scan.prepared.mask_source,
         "TemplateScore": float(scan.prepared.template_score),
+        "LikenessToTrainingT1s": scan.likeness.score,
+        "UnlikeTrainingT1s": scan.likeness.is_unlike,
         "AlignedToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
         "Sources": [scan.t1.resolve().as_uri()],
     }
@@ -136,6 +145,8 @@ def draw_prediction(scan: ScanPrediction) -> Figure:
         f"{pet_stem(scan.t1.name, scan.run.tracer)}: {scan.run.name}, {scan.samples} "
         f"sample{'s' if scan.samples > 1 else ''}"
     )
+    if scan.likeness.is_unlike:
+        title += "\nWARNING: this T1 is unlike the training data"
     if scan.run.simulated:
         title += "\nmodel trained on simulated PET"
     return draw_panels(rows, title=title)

@@ -139,8 +139,8 @@ def _deepbet(t1: Volume) -> NDArray[np.bool_]:
         from deepbet.bet import BrainExtraction
     except ImportError:
         raise InputError(
-            "no brain mask: install deepbet (pip install 'petsynth[brainmask]'), or give masks "
-            "with --masks DIR"
+            "no brain mask: deepbet cannot be imported; install it again (pip install deepbet), or "
+            "give masks with --masks DIR"
         ) from None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from petsynth.config import Config, GanbertConfig, Pix2pix3dConfig
+from petsynth.config import Config, GanbertConfig, Pix2pix3dConfig, StackConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import SplitError, TrainingError
 from petsynth.progress import Progress, say
@@ -25,6 +25,7 @@ from petsynth.training.desk import Desk
 from petsynth.training.parallel import average_terms, launch_fabric, on_first
 from petsynth.training.run_folder import open_run
 from petsynth.training.slice_system import SliceSystem
+from petsynth.training.stack_system import StackSystem
 from petsynth.training.state import TrainingState, load_checkpoint
 from petsynth.training.system import System
 
@@ -105,6 +106,8 @@ def build_system(config: Config, data: PreparedData, fabric: Fabric) -> System[A
         if isinstance(config, GanbertConfig):
             return GanbertSystem(config, data, fabric)
         return Pix2pix3dSystem(config, data, fabric)
+    if isinstance(config, StackConfig):
+        return StackSystem(config, data, fabric)
     return SliceSystem(config, data, fabric)
 
 

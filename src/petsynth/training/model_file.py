@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 import petsynth
-from petsynth.config import Config, SliceConfig, config_hash
+from petsynth.config import Config, SliceConfig, StackConfig, config_hash
 from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.io.atomic import atomic_path, write_text
 from petsynth.models.checkpoint import save_weights
@@ -133,6 +133,17 @@ def _own_lines(config: Config, data: PreparedData) -> dict[str, str]:
             "grid": grid,
             "accumulated": "",
             "limit": DROPOUT_LIMIT,
+        }
+    if isinstance(config, StackConfig):
+        return {
+            "method": f"2.5D U-Net: {config.data.slices} neighbouring axial slices in, the middle "
+            "one's PET and its expected error out; "
+            + ("augmented heads" if config.data.augment else "heads as they are"),
+            "intensities": f"the network's 1 is {data.pet_scale:.6g} {data.unit}: "
+            + data.description.get("pet_scale_definition", "not stated"),
+            "grid": grid,
+            "accumulated": "",
+            "limit": "",
         }
     cube = "" if data.t1_grid is None else f"; T1 {_shown(data.t1_grid)}"
     return {

@@ -1,0 +1,246 @@
+"""Is the boxed FDG model better than what a sceptic would use instead?
+
+Baselines, all fitted on the training subjects: the population mean PET brought to each subject by
+an affine registration of the T1s (template), a linear regression on tissue classes found in the T1
+(regression), and grey matter found in the T1 and blurred like a PET (grey matter). On (a) the test
+subjects of prepared IXI data, whose PET is simulated, with bootstrap intervals over subjects, and
+(b) BrainWeb 06, a pair from another simulator. Everything is smoothed to 8 mm and measured inside
+the brain: Pearson r, SSIM of images scaled to the same mean, ratio of grey to white matter, and the
+correlation and error of regional means. Prints one JSON object as its last line.
+
+    python benchmarks/boxed_model.py --data PREPARED --brainweb ../shared/data/brainweb06
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from petsynth.data.prepared import PreparedData
+from petsynth.evaluation.tissue import TissueRegression, tissue_maps
+from petsynth.inference.box import load_model
+from petsynth.inference.predict import synthesise
+from petsynth.inference.run import Run
+from petsynth.metrics.image import pearson_r, ssim
+from petsynth.preprocessing.bias_field import flatten
+from petsynth.preprocessing.subject import Files, Steps, prepare_subject
+from petsynth.preprocessing.t1 import template_brain
+from petsynth.progress import Progress
+from petsynth.simulation.regions import REGIONS, nearest_cortical_region
+from petsynth.volume import Volume
+
+RESOLUTION_MM = 8.0
+PET_FWHM_MM = 6.5
+"""Of the simulated scanner; what is missing to 8 mm is added to PET and predictions alike."""
+GREY_FWHM_MM = 6.5
+RESAMPLES = 2000
+METHODS = ("boxed model", "template", "regression", "grey matter")
+_FWHM_PER_SIGMA = 2.3548
+
+
+@dataclass
+class Person:
+    """What is known of a test subject, on the model's grid."""
+
+    name: str
+    mri: NDArray
+    mask: NDArray
+    pet: NDArray
+    to_template: NDArray
+
+    def regions(self, grid_affine: NDArray) -> NDArray:
+        """Return cortical regions by nearest centre in MNI space, 0 where there is no cortex."""
+        grey = tissue_maps(self.mri, self.mask)[1] > 0.6
+        places = np.argwhere(grey)
+        world = places @ grid_affine[:3, :3].T + grid_affine[:3, 3]
+        mni = world @ self.to_template[:3, :3].T + self.to_template[:3, 3]
+        regions = np.zeros(self.mri.shape, np.uint8)
+        regions[grey] = nearest_cortical_region(mni)
+        return regions
+
+
+def register_to_template(mri: NDArray, mask: NDArray, affine: NDArray) -> NDArray:
+    """Return the affine transform (4, 4) from a subject's aligned world to the template's."""
+    template, _ = template_brain()
+    brain = flatten(Volume((mri + 1).astype(np.float32), affine), Volume(mask, affine))
+    fixed, moving = (_image(image) for image in (template, brain))
+    method = SimpleITK.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricSamplingStrategy(method.NONE)
+    method.SetInterpolator(SimpleITK.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(2.0, 0.01, 80)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([4, 2])
+    method.SetSmoothingSigmasPerLevel([2, 1])
+    transform = SimpleITK.AffineTransform(3)
+    method.SetInitialTransform(transform, inPlace=True)
+    method.Execute(fixed, moving)
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
+    matrix[:3, 3] = transform.GetTranslation()
+    return np.linalg.inv(matrix)
+
+
+def _image(volume: Volume) -> SimpleITK.Image:
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume.data.astype(np.float32).T))
+    image.SetSpacing([float(edge) for edge in volume.grid.voxel_mm])
+    image.SetOrigin([float(value) for value in volume.affine[:3, 3]])
+    return image
+
+
+def move(image: NDArray, affine: NDArray, target_to_source: NDArray) -> NDArray:
+    """Interpolate an image of one world at the same grid in another."""
+    matrix = np.linalg.inv(affine) @ target_to_source @ affine
+    return ndimage.affine_transform(image, matrix[:3, :3], matrix[:3, 3], order=1)
+
+
+def smooth(image: NDArray, fwhm_mm: float, voxel_mm: float) -> NDArray:
+    """Smooth by a Gaussian."""
+    return ndimage.gaussian_filter(image, fwhm_mm / _FWHM_PER_SIGMA / voxel_mm)
+
+
+def population_mean(data: PreparedData) -> NDArray:
+    """Return the mean training PET in the template's world."""
+    total = np.zeros(data.grid.shape)
+    names = data.participants("train")
+    affine = np.asarray(data.grid.affine)
+    with Progress("population mean", total=len(names)) as progress:
+        for name in names:
+            to_template = register_to_template(data.mri(name), data.mask(name), affine)
+            total += move(np.asarray(data.static_pet(name)), affine, np.linalg.inv(to_template))
+            progress.advance()
+    return total / len(names)
+
+
+def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[Person], NDArray]]:
+    """Return every method as a function from a person to a PET."""
+    mean = population_mean(data)
+    regression = TissueRegression(data)
+    affine, voxel_mm = np.asarray(data.grid.affine), data.grid.voxel_mm[0]
+
+    def by_regression(person: Person) -> NDArray:
+        return regression.infer(np.asarray(person.mri), np.asarray(person.mask))
+
+    def grey_matter(person: Person) -> NDArray:
+        return smooth(tissue_maps(person.mri, person.mask)[1], GREY_FWHM_MM, voxel_mm)
+
+    return {
+        "boxed model": lambda person: synthesise(run, np.asarray(person.mri)).mean,
+        "template": lambda person: move(mean, affine, person.to_template),
+        "regression": by_regression,
+        "grey matter": grey_matter,
+    }
+
+
+def measure(person: Person, prediction: NDArray, affine: NDArray) -> dict[str, float]:
+    """Compare a prediction with a person's PET at `RESOLUTION_MM`."""
+    voxel_mm = float(affine[0, 0])
+    extra = float(np.sqrt(RESOLUTION_MM**2 - PET_FWHM_MM**2))
+    pet, guess = (smooth(image, extra, voxel_mm) for image in (person.pet, prediction))
+    mask = person.mask
+    guess = guess * pet[mask].mean() / guess[mask].mean()
+    tissues = tissue_maps(person.mri, mask)
+    grey, white = tissues[1] > 0.8, ndimage.binary_erosion(tissues[2] > 0.8)
+    regions = person.regions(affine)
+    codes = [code for code in np.unique(regions) if code and (regions == code).sum() > 50]
+    means = np.array([[image[regions == code].mean() for image in (pet, guess)] for code in codes])
+    errors = {
+        REGIONS[code].name: float(guess_mean / pet_mean - 1)
+        for code, (pet_mean, guess_mean) in zip(codes, means, strict=True)
+    }
+    return {
+        "r": pearson_r(pet, guess, mask),
+        "ssim": ssim(pet, guess, data_range=float(np.percentile(pet[mask], 99.9)), mask=mask),
+        "grey_to_white": float(guess[grey].mean() / guess[white].mean()),
+        "pet_grey_to_white": float(pet[grey].mean() / pet[white].mean()),
+        "regional_r": float(np.corrcoef(means.T)[0, 1]),
+        "regional_error_percent": float(100 * np.mean(np.abs(list(errors.values())))),
+        "regions": errors,
+    }
+
+
+def ixi_people(data: PreparedData) -> list[Person]:
+    """Return the test subjects."""
+    affine = np.asarray(data.grid.affine)
+    people = []
+    for name in data.participants("test"):
+        mri, mask = np.asarray(data.mri(name)), np.asarray(data.mask(name))
+        to_template = register_to_template(mri, mask, affine)
+        people.append(Person(name, mri, mask, np.asarray(data.static_pet(name)), to_template))
+    return people
+
+
+def brainweb_person(folder: Path, data: PreparedData) -> Person:
+    """Return BrainWeb 06, prepared as the training data were."""
+    files = Files(folder / "brainweb06_T1w.nii.gz", folder / "brainweb06_pet.nii.gz")
+    subject = prepare_subject(files, Steps(voxel_mm=data.grid.voxel_mm[0]))
+    affine = np.asarray(data.grid.affine)
+    to_template = register_to_template(subject.mri, subject.mask, affine)
+    return Person("BrainWeb 06", subject.mri, subject.mask, subject.pet.data, to_template)
+
+
+def interval(differences: NDArray) -> list[float]:
+    """Return the 95 % bootstrap interval of a mean over subjects."""
+    random = np.random.default_rng(0)
+    draws = random.choice(differences, (RESAMPLES, len(differences))).mean(axis=1)
+    return [round(float(each), 4) for each in np.percentile(draws, [2.5, 97.5])]
+
+
+def summarise(rows: dict[str, list[dict]]) -> dict:
+    """Return means over subjects, and how far the boxed model is ahead of each baseline."""
+    names = [name for name in rows["boxed model"][0] if name != "regions"]
+    table = {
+        method: {name: round(float(np.mean([row[name] for row in of])), 4) for name in names}
+        for method, of in rows.items()
+    }
+    ahead = {}
+    for method in METHODS[1:]:
+        ahead[method] = {}
+        for name in ("r", "ssim", "regional_r", "regional_error_percent"):
+            pairs = zip(rows["boxed model"], rows[method], strict=True)
+            differences = np.array([first[name] - second[name] for first, second in pairs])
+            ahead[method][name] = [round(float(differences.mean()), 4), *interval(differences)]
+    regions = {
+        region: round(
+            100
+            * float(np.mean([row["regions"].get(region, np.nan) for row in rows["boxed model"]])),
+            1,
+        )
+        for region in rows["boxed model"][0]["regions"]
+    }
+    return {"mean": table, "ahead_of": ahead, "region_error_percent": regions}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--brainweb", type=Path)
+    parser.add_argument("--model")
+    args = parser.parse_args()
+    data, run = PreparedData(args.data), load_model(args.model)
+    affine = np.asarray(data.grid.affine)
+    methods = predictors(data, run)
+    people = ixi_people(data)
+    rows = {
+        name: [measure(person, infer(person), affine) for person in people]
+        for name, infer in methods.items()
+    }
+    result = {"subjects": len(people), "ixi": summarise(rows)}
+    if args.brainweb:
+        person = brainweb_person(args.brainweb, data)
+        result["brainweb"] = {
+            name: measure(person, infer(person), affine) for name, infer in methods.items()
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

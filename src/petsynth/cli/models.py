@@ -1,0 +1,79 @@
+"""``petsynth models``: what is in the box."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Args:
+    """Options of ``petsynth models``."""
+
+    json: bool = False
+    """Print JSON on stdout instead of a list."""
+
+
+def parse(argv: list[str]) -> Args:
+    """Read the command line after ``petsynth models``."""
+    return tyro.cli(
+        Args,
+        args=argv,
+        prog="petsynth models",
+        description="List the models that come with petsynth, for petsynth predict --model NAME.",
+    )
+
+
+def run(args: Args) -> None:
+    """Print the models.
+
+    Raises
+    ------
+    RunError
+        If one of them is damaged.
+    """
+    content = _describe_box()
+    print(json.dumps(content, indent=2) if args.json else "\n\n".join(map(_show, content)))
+
+
+def _describe_box() -> list[dict[str, Any]]:
+    from petsynth.inference.box import DEFAULT, boxed_models
+    from petsynth.inference.run import WEIGHTS
+    from petsynth.models.checkpoint import read_metadata
+
+    content = []
+    for model in boxed_models():
+        model.check()
+        metadata = read_metadata(model.folder / WEIGHTS)
+        content.append(
+            {
+                "name": model.name,
+                "default": model.name == DEFAULT,
+                "tracer": metadata["tracer"],
+                "unit": metadata["unit"],
+                "simulated_training": metadata["simulated"],
+                "training_subjects": metadata["training_subjects"],
+                "voxel_mm": metadata["grid"]["affine"][0][0],
+                "licence": metadata.get("licence", "not stated"),
+                "bytes": (model.folder / WEIGHTS).stat().st_size,
+                "sha256": model.checksum,
+                "model_card": str(model.card),
+            }
+        )
+    return content
+
+
+def _show(model: dict[str, Any]) -> str:
+    default = " (used where no --model is named)" if model["default"] else ""
+    source = "simulated PET" if model["simulated_training"] else "PET"
+    return (
+        f"{model['name']}{default}\n"
+        f"  {model['tracer']} PET in {model['unit']}, from T1-weighted MRI; research use, not for "
+        "diagnosis\n"
+        f"  trained on {source} of {model['training_subjects']} people, {model['voxel_mm']:g} mm\n"
+        f"  {model['bytes'] / 1e6:.1f} MB, {model['licence']}\n"
+        f"  {model['model_card']}"
+    )

@@ -1,0 +1,65 @@
+"""Incomplete heads: skull-stripped, defaced, cut off at the border of the field of view.
+
+Where the T1 shows nothing, nothing is to be predicted: the PET is taken away there too, but for
+what the scanner's blur spills over.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from petsynth.data.augmentation.pair import FloatField, HeadPair
+
+LARGEST_CUT = 0.35
+"""Largest share of the brain's extent that is cut off at one side."""
+SPILL_MM = 6.0
+"""How far from visible tissue PET may still be seen."""
+
+
+def strip_skull(random: np.random.Generator, head: HeadPair) -> HeadPair:
+    """Keep the brain only, cut generously or sparingly."""
+    margin = int(random.integers(-1, 3))
+    kept = head.mask
+    if margin > 0:
+        kept = ndimage.binary_dilation(kept, iterations=margin)
+    elif margin < 0:
+        kept = ndimage.binary_erosion(kept)
+    return head.where(kept, spill(kept, head.voxel_mm))
+
+
+def deface(random: np.random.Generator, head: HeadPair) -> HeadPair:
+    """Take away everything before and below a plane in front of the brain."""
+    tilt = np.deg2rad(random.uniform(20, 70))
+    normal = np.array([0, np.cos(tilt), -np.sin(tilt)])
+    forward = _along(normal, head.mri.shape)
+    limit = float(np.percentile(forward[head.mask], 99.9)) if head.mask.any() else 0.0
+    kept = forward < limit + random.uniform(0, 8) / head.voxel_mm
+    return head.where(kept | head.mask, spill(kept | head.mask, head.voxel_mm))
+
+
+def cut_field_of_view(random: np.random.Generator, head: HeadPair) -> HeadPair:
+    """Cut off one or two sides; below and above the brain more often than others."""
+    kept = np.ones(head.mri.shape, bool)
+    places = np.nonzero(head.mask)
+    for axis in random.choice(3, int(random.integers(1, 3)), p=[0.15, 0.15, 0.7], replace=False):
+        low, high = places[axis].min(), places[axis].max() + 1
+        depth = (high - low) * LARGEST_CUT * random.beta(1, 2)
+        index = np.arange(head.mri.shape[axis])
+        inside = index >= low + depth if random.random() < 0.6 else index < high - depth
+        kept &= np.expand_dims(inside, [other for other in range(3) if other != axis])
+    return head.where(kept, spill(kept, head.voxel_mm))
+
+
+def spill(visible: NDArray[np.bool_], voxel_mm: float) -> FloatField:
+    """Return the share of PET to be seen: 1 in what is visible, falling to 0 beside it."""
+    reach = SPILL_MM / voxel_mm
+    near = ndimage.uniform_filter(visible.astype(np.float32), 2 * round(reach / 2) + 1)
+    return np.where(visible, np.float32(1), np.clip(2 * near, 0, 1)).astype(np.float32)
+
+
+def _along(normal: NDArray, shape: tuple[int, ...]) -> FloatField:
+    axes = np.ogrid[tuple(slice(length) for length in shape)]
+    total = sum(component * axis for component, axis in zip(normal, axes, strict=True))
+    return np.asarray(total, dtype=np.float32)

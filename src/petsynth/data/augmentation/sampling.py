@@ -1,0 +1,72 @@
+"""Coarser scans: thick slices in any plane, blur, and the sharpening that some scanners add."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from petsynth.data.augmentation.pair import FloatField, HeadPair
+
+THICKEST_MM = 6.5
+BLUR_MM = 3.5
+"""Largest blur (full width at half maximum)."""
+SHARPENING = 1.2
+"""Largest share of the fine detail that is added once more."""
+_FWHM_PER_SIGMA = 2.3548
+
+
+def cut_thick_slices(random: np.random.Generator, head: HeadPair) -> HeadPair:
+    """Average over thick slices along one axis and interpolate between them."""
+    axis = int(random.integers(3))
+    thickest_mm = max(THICKEST_MM, 1.5 * head.voxel_mm)
+    thickness = random.uniform(head.voxel_mm, thickest_mm) / head.voxel_mm
+    phase = random.random()
+    return head.with_mri(resample_thick(head.mri, axis, thickness, phase))
+
+
+def resample_thick(image: FloatField, axis: int, thickness: float, phase: float) -> FloatField:
+    """Return what is left of an image after slices of this thickness.
+
+    Parameters
+    ----------
+    image : (X, Y, Z) float32 array
+        The image.
+    axis : int
+        Across which the slices lie.
+    thickness : float
+        In voxels, at least 1; slices touch each other.
+    phase : float
+        Where the first slice begins, 0 to 1 slice.
+    """
+    length = image.shape[axis]
+    edges = np.arange(-(1 + phase), length / thickness + 2) * thickness
+    covered = np.minimum(edges[1:, None], np.arange(1, length + 1)) - np.maximum(
+        edges[:-1, None], np.arange(length)
+    )
+    averaging = np.clip(covered, 0, None)
+    total = averaging.sum(axis=1, keepdims=True)
+    averaging = averaging[total[:, 0] > 0] / total[total > 0][:, None]
+    middles = ((edges[:-1] + edges[1:]) / 2)[total[:, 0] > 0]
+    voxels = np.arange(length) + 0.5
+    spreading = np.stack([np.interp(voxels, middles, row) for row in np.eye(len(middles))], axis=1)
+    return _along(image, spreading @ averaging, axis)
+
+
+def blur(random: np.random.Generator, head: HeadPair) -> HeadPair:
+    """Blur evenly."""
+    sigma = random.uniform(0, BLUR_MM) / _FWHM_PER_SIGMA / head.voxel_mm
+    return head.with_mri(ndimage.gaussian_filter(head.mri, sigma, truncate=3))
+
+
+def sharpen(random: np.random.Generator, head: HeadPair) -> HeadPair:
+    """Exaggerate edges."""
+    detail = head.mri - ndimage.gaussian_filter(head.mri, 1.0, truncate=3)
+    return head.with_mri(
+        np.maximum(head.mri + np.float32(random.uniform(0, SHARPENING)) * detail, 0)
+    )
+
+
+def _along(image: FloatField, matrix: NDArray, axis: int) -> FloatField:
+    moved = np.tensordot(image, matrix.astype(np.float32), axes=([axis], [1]))
+    return np.ascontiguousarray(np.moveaxis(moved, -1, axis))

@@ -1,0 +1,53 @@
+"""Put a trained run into the box: weights in half precision, with licence and calibration.
+
+    python tools/box_model.py RUN PREPARED
+
+The expected error becomes a standard deviation by one factor, measured on the validation subjects
+of the prepared data: the root mean square of the error over what was expected, inside the brain.
+Prints the checksum that belongs into `petsynth.inference.box`. The model card is written by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from petsynth.data.prepared import PreparedData
+from petsynth.inference.predict import synthesise
+from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
+from petsynth.models.checkpoint import save_weights
+
+LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
+BOX = Path(__file__).parents[1] / "src/petsynth/box"
+
+
+def main(run_folder: str, prepared: str) -> None:
+    """Write the folder of the boxed model."""
+    run, data = load_run(run_folder), PreparedData(prepared)
+    metadata = run.metadata | {"licence": LICENCE, "error_to_std": error_to_std(run, data)}
+    target = BOX / run.name
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(run.folder / CONFIG, target / CONFIG)
+    save_weights(target / WEIGHTS, run.generator.half(), metadata)
+    checksum = hashlib.sha256((target / WEIGHTS).read_bytes()).hexdigest()
+    print(f"error_to_std {metadata['error_to_std']}\n{run.name}: {checksum}")
+
+
+def error_to_std(run: Run, data: PreparedData) -> float:
+    """Return the factor that makes standard deviations of expected errors."""
+    squares = []
+    for name in data.participants("validation"):
+        prediction = synthesise(run, np.asarray(data.mri(name)))
+        mask, pet = np.asarray(data.mask(name)), np.asarray(data.static_pet(name))
+        assert prediction.std is not None
+        expected = prediction.std[mask] / run.error_to_std
+        squares.append(np.mean(((pet[mask] - prediction.mean[mask]) / expected) ** 2))
+    return round(float(np.sqrt(np.mean(squares))), 4)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
