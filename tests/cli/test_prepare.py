@@ -21,6 +21,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.io.bids import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid
+from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.simulation.cohort import simulate_cohort
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
@@ -149,6 +150,14 @@ def test_quality_control_has_a_row_and_a_picture_each(prepared):
     ]
 
 
+def test_every_subject_and_the_group_have_a_page(prepared, copy, bids):
+    for name in ("sub-001.html", "sub-004.html", "group_qc.html"):
+        assert "SIMULATED DATA" in (prepared / name).read_text()
+        (copy / name).unlink()
+    assert run(["prepare", str(bids), str(copy), "--reports-only"]) == 0
+    assert digest(copy) == digest(prepared)
+
+
 def test_slices_as_jpeg(prepared):
     folder = prepared / "slices" / "sub-001"
     x, y, z = model_grid(6).shape
@@ -193,7 +202,7 @@ def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
     # Copied scans lie elsewhere; records name the originals, so rename them in the copy.
     for path in (copy / "arrays").glob("sub-*.json"):
         record = json.loads(path.read_text())
-        for kind in ("t1", "pet", "oracle"):
+        for kind in record["key"]["inputs"].keys() - {"mask"}:
             there = own_bids / Path(record["key"]["inputs"][kind][0]).relative_to(truth.parents[1])
             stat = there.stat()
             record["key"]["inputs"][kind] = [str(there), stat.st_size, stat.st_mtime_ns]
@@ -452,3 +461,48 @@ def test_overwrite_removes_earlier_prepared_data_only(bids, truth, copy):
 def test_impossible_options_are_wrong_arguments(bids, tmp_path, capfd, options, message):
     assert prepare(bids, tmp_path / "out", *options) == 2
     assert message in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--test", "nan"], 2, "--test nan"),
+        (["--test", "-1"], 2, "--test -1"),
+        (["--validation", "inf"], 2, "--validation inf"),
+        (["--test", "100"], 1, "nobody would be left for training"),
+        (["--split", "nosuch.tsv"], 1, "nosuch.tsv: no such file"),
+    ],
+)
+def test_an_impossible_split_is_refused_before_earlier_work_is_removed(
+    bids, truth, copy, capsys, options, status, message
+):
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
+    assert prepare(bids, copy, "--masks", truth, "--overwrite", *options) == status
+    assert message in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
+
+
+def test_paper_b_gets_a_conformed_t1_and_its_own_boxes(bids, truth, tmp_path):
+    out = tmp_path / "out"
+    words = ["prepare", str(bids), str(out), "participant", "group", "--masks", str(truth)]
+    words += ["--grid", "paper-b", "--voxel-mm", "12", "--skip-bids-validation", "--test", "2"]
+    assert run(words) == 0
+    data = PreparedData(out)
+    assert data.grid.matches(pet_grid(12))
+    assert data.t1_grid is not None
+    assert data.t1_grid.matches(conformed_grid(12))
+    t1, pet = data.t1("sub-001"), data.pet("sub-001")
+    assert (t1.shape, pet.shape) == ((43, 43, 43), (13, 16, 13))
+    assert (t1.min(), t1.max()) == (0, 255)
+    # T1 and PET are in one space: the brain's middle lies at the same place in both.
+    mask = data.mask("sub-001")
+    middle = data.grid.affine @ [*np.argwhere(mask).mean(axis=0), 1]
+    on_t1 = np.linalg.inv(data.t1_grid.affine) @ middle
+    x, y, z = on_t1[:3].round().astype(int)
+    around = t1[x - 3 : x + 4, y - 3 : y + 4, z - 3 : z + 4]
+    assert around.mean() > 2 * t1[:4, :4, :4].mean()
+
+
+def test_registration_can_be_left_out_for_paper_b_alone(bids, tmp_path, capsys):
+    assert prepare(bids, tmp_path / "out", "--registration", "none") == 2
+    assert "--registration none: needs --grid paper-b" in capsys.readouterr().err

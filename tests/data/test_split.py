@@ -98,7 +98,7 @@ def test_the_same_row_twice_is_harmless():
 def test_bad_tables_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_split(tmp_path / "missing.tsv", {})
-    with pytest.raises(SplitError, match="column split is missing"):
+    with pytest.raises(SplitError, match="no column split; it must be tab-separated"):
         read_split(write(tmp_path / "a.tsv", [("1", "x")], ("participant_id", "part")), {})
     with pytest.raises(SplitError, match="unknown part 'training'; known are train"):
         read_split(write(tmp_path / "b.tsv", [("1", "training")]), {})

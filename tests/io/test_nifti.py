@@ -94,8 +94,15 @@ def _array(data):
     return lambda path: save(nib.Nifti1Image(data, AFFINE), path)
 
 
+UNCOMPRESSED = nib.Nifti1Image(np.ones((3, 3, 3), np.float32), AFFINE).to_bytes()
+
+
 def _with_one(value):
-    data = lopsided()
+    return _with_one_of(np.float32, value)
+
+
+def _with_one_of(dtype, value):
+    data = lopsided().astype(dtype)
     data[1, 1, 1] = value
     return _array(data)
 
@@ -123,7 +130,7 @@ def _flipped_bits(path):
 
 BAD_INPUTS = {
     "missing": (lambda path: None, "no such file"),
-    "folder": (lambda path: path.mkdir(), "cannot be read as NIfTI"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
     "empty": (lambda path: path.write_bytes(b""), "cannot be read as NIfTI"),
     "text": (lambda path: path.write_text("hello"), "cannot be read as NIfTI"),
     "zipped text": (lambda path: path.write_bytes(gzip.compress(b"hello")), "cannot be read"),
@@ -135,9 +142,11 @@ BAD_INPUTS = {
     "5D": (_array(np.ones((3, 3, 3, 2, 2), np.float32)), "5 axes"),
     "NaN": (_with_one(np.nan), "1 voxels are NaN or infinite"),
     "infinite": (_with_one(-np.inf), "1 voxels are NaN or infinite"),
+    "beyond float32": (_with_one_of(np.float64, 1e300), "too large for float32"),
     "zero": (_array(np.zeros((3, 3, 3), np.int16)), "zero everywhere"),
     "complex": (_array(np.ones((3, 3, 3), np.complex64)), "voxels are complex64"),
     "singular affine": (_singular, "affine is singular"),
+    "not compressed": (lambda path: path.write_bytes(UNCOMPRESSED), "rename it to sub-01_T1w.nii$"),
 }
 
 
@@ -150,6 +159,13 @@ def test_bad_input_is_named_in_one_line(tmp_path, case):
         read_volume(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_compressed_file_without_the_ending_is_named(tmp_path):
+    path = tmp_path / "x.nii"
+    path.write_bytes(gzip.compress(UNCOMPRESSED))
+    with pytest.raises(InputError, match=r"gzip-compressed; rename it to x\.nii\.gz"):
+        read_volume(path)
 
 
 def test_other_formats_are_refused_by_name(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
 from petsynth.preprocessing.deformable import Warp
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.suvr import measure_region, measure_uptake, reference_of
@@ -49,6 +49,15 @@ def test_a_region_out_of_the_field_of_view_is_refused(in_place):
     cut.affine[2, 3] += 15 * 4
     with pytest.raises(InputError, match="pons lies 100% outside the PET's field of view"):
         measure_region("pons", in_place, cut, np.eye(4))
+
+
+def test_a_target_out_of_the_field_of_view_costs_the_figure_only(in_place):
+    pet = even()
+    low = Volume(pet.data[:, :, :20], pet.affine)
+    with pytest.warns(PetsynthWarning, match="no target SUVR: region centiloid-cortex lies"):
+        uptake = measure_uptake("AV45", in_place, low, np.eye(4), "whole-cerebellum")
+    assert uptake.target is None
+    assert uptake.reference.mean == pytest.approx(1)
 
 
 def test_a_region_too_small_is_refused():

@@ -11,6 +11,7 @@ import pytest
 from scipy import ndimage
 
 from petsynth.errors import InputError, OutputError
+from petsynth.io.bids import write_dataset_description
 from petsynth.io.nifti import read_volume
 from petsynth.simulation.cohort import simulate_cohort
 from petsynth.simulation.participants import draw_participant
@@ -221,6 +222,15 @@ def test_earlier_cohort_is_replaced_only_when_asked(tmp_path):
     assert not (out / "derivatives/truth/sub-002").exists()
 
 
+def test_data_prepared_from_a_simulation_are_no_simulated_cohort(tmp_path):
+    write_dataset_description(tmp_path, "Prepared", derivative=True, Simulated=True)
+    (tmp_path / "sub-001").mkdir()
+
+    with pytest.raises(OutputError, match="no simulated cohort"):
+        simulate_cohort(tmp_path, subjects=1, overwrite=True, **COARSE)
+    assert (tmp_path / "sub-001").exists()
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -229,6 +239,7 @@ def test_earlier_cohort_is_replaced_only_when_asked(tmp_path):
         ({"t1_voxel_mm": 0.0}, "voxel-mm is 0.0"),
         ({"pet_voxel_mm": 90.0}, "pet-voxel-mm is 90.0"),
         ({"nprocs": 0}, "nprocs is 0"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_numbers_out_of_range_are_refused_before_anything_is_written(tmp_path, wrong, message):

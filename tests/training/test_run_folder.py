@@ -32,6 +32,13 @@ def test_a_run_is_neither_continued_nor_replaced_unasked(tmp_path, data):
         start(tmp_path / "run", data)
 
 
+def test_a_run_is_not_both_continued_and_replaced(tmp_path, data):
+    start(tmp_path / "run", data)
+    with pytest.raises(OutputError, match="not both"):
+        start(tmp_path / "run", data, resume=True, overwrite=True)
+    assert (tmp_path / "run" / "config.toml").exists()
+
+
 def test_the_same_run_may_be_resumed(tmp_path, data):
     start(tmp_path / "run", data)
     start(tmp_path / "run", data, resume=True)

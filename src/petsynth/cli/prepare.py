@@ -77,8 +77,9 @@ class Args:
     validation: float = 0.0
     """Validation subjects, likewise."""
     split: Path | None = None
-    """Table with participant_id (or original_id) and split (train, validation or test) to be
-    used instead; who is not in it is left out."""
+    """Table to be used instead, tab-separated, with the columns participant_id and split (train,
+    validation or test); its participants may go by the dataset's original_id. Who is not in it is
+    left out."""
     seed: int = 0
     """Of the draw of test and validation subjects."""
     nprocs: int = 1
@@ -96,6 +97,8 @@ class Args:
     """Folder for temporary files; default: the system's."""
     dry_run: bool = False
     """Print which images would be paired, what would be done and who is left out; write nothing."""
+    reports_only: bool = False
+    """Only make the pages of the finished subjects and of the group anew."""
     overwrite: bool = False
     """Remove earlier prepared data first, or write beside what else the folder holds."""
 
@@ -130,6 +133,9 @@ def run(args: Args) -> None:
     from petsynth.progress import say
 
     _check(args)
+    if args.reports_only:
+        _make_pages(args)
+        return
     levels = set(args.analysis_level) or {"participant", "group"}
     settings = _settings(args) if "participant" in levels else _settings_of(args.out_dir)
     index = _index(args, settings)
@@ -254,8 +260,10 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
     from petsynth.data.memory import processes_within, subject_mb
     from petsynth.data.participants import prepare_participants
     from petsynth.data.prepared_folder import claim_folder
-    from petsynth.errors import InputError
+    from petsynth.data.split import draw_split
+    from petsynth.errors import InputError, SplitError
     from petsynth.progress import say
+    from petsynth.report.qc_pages import write_subject_page
 
     preparation = _preparation(args)
     scans = index.scans
@@ -263,6 +271,11 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
         names = [scan.participant for scan in scans]
         inside = settle(args.out_dir, names, SplitRequest(table=args.split), preparation.people)
         scans = [scan for scan in scans if scan.participant in inside]
+        if not scans:
+            raise SplitError(f"{args.split}: names no participant of {args.bids_dir}")
+    elif not alone:  # impossible numbers are refused before the work, not after it
+        diagnoses = {scan.participant: "" for scan in scans}
+        draw_split(diagnoses, test=args.test, validation=args.validation)
     nprocs = args.nprocs
     if args.mem_mb is not None:
         per_subject = subject_mb(scans, deepbet=args.masks is None)
@@ -272,7 +285,15 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
         args.work_dir.mkdir(parents=True, exist_ok=True)
         os.environ |= dict.fromkeys(("TMPDIR", "JOBLIB_TEMP_FOLDER"), str(args.work_dir.resolve()))
     chosen = scans[args.part_id :: args.num_parts]
-    failed = prepare_participants(preparation, chosen, nprocs=nprocs, scheduler=args.scheduler)
+    failed = prepare_participants(
+        preparation,
+        chosen,
+        nprocs=nprocs,
+        scheduler=args.scheduler,
+        finished=lambda outcome: write_subject_page(
+            args.out_dir, outcome.participant, simulated=preparation.simulated
+        ),
+    )
     if not alone:
         return
     for outcome in failed:
@@ -288,6 +309,7 @@ def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool)
 def _build(args: Args, settings: dict[str, Any], index: Index) -> None:
     from petsynth.data.cohort import SplitRequest, build_cohort
     from petsynth.progress import say
+    from petsynth.report.qc_pages import write_group_page
 
     data = build_cohort(
         _source(args, settings),
@@ -296,12 +318,23 @@ def _build(args: Args, settings: dict[str, Any], index: Index) -> None:
         jpeg=args.jpeg,
         nprocs=args.nprocs,
     )
+    write_group_page(args.out_dir, simulated=data.simulated)
     counts = {part: len(data.participants(part)) for part in ("train", "validation", "test")}
     say(
         f"prepared: {args.out_dir} ("
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
-        + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at sub-*/figures and qc.tsv"
+        + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
+
+
+def _make_pages(args: Args) -> None:
+    from petsynth.data.subject_files import read_simulated
+    from petsynth.progress import say
+    from petsynth.report.qc_pages import write_all_pages
+
+    _settings_of(args.out_dir)
+    count = write_all_pages(args.out_dir, simulated=read_simulated(args.bids_dir))
+    say(f"pages of {count} subjects and of the group: {args.out_dir}")
 
 
 def _source(args: Args, settings: dict[str, Any]) -> Source:
@@ -324,9 +357,15 @@ def _source(args: Args, settings: dict[str, Any]) -> Source:
 
 
 def _check(args: Args) -> None:
+    import math
+
     from petsynth.errors import ArgumentError, InputError
 
     wrong = {
+        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
+        f"--validation {args.validation}: give a share below 1, or a number": (
+            not 0 <= args.validation < math.inf
+        ),
         f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
             args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
         ),

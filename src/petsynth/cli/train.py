@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from petsynth.cli.overrides import load_with_overrides, print_keys, split_overrides
+from petsynth.errors import ArgumentError
 
 DESCRIPTION = """Train a system on what `petsynth prepare` wrote. RUN receives the resolved
 configuration, weights, a model card, logs, checkpoints and sample pictures. A training that was
@@ -65,6 +66,8 @@ def run(args: Args) -> None:
     PetsynthError
         If configuration, data or run folder cannot be used, or training fails.
     """
+    if args.threads is not None and args.threads < 1:
+        raise ArgumentError(f"--threads {args.threads}: must be 1 or more")
     config = load_with_overrides(args.config, list(args.overrides), args.seed)
     from petsynth.data.prepared import PreparedData
     from petsynth.progress import say

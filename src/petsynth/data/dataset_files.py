@@ -18,13 +18,16 @@ Made by `petsynth prepare` from {source}.
 - `arrays/`: the same as NumPy arrays, as the models read them (MRI scaled to [-1, 1]).
 - `prepared.json`: tracer, unit, grid, PET scale and its definition.
 - `split.tsv`: who is for training, validation and test. `exclusions.tsv`: who is left out, and why.
-- `qc.tsv`, `sub-*/figures`: quality control; look at every picture before training.
+- `group_qc.html`, `sub-*.html`, `qc.tsv`: quality control; look at every picture before training.
+- `logs/CITATION.md`: what was done, in words for a paper.
 {simulated}"""
 
 IGNORED = (
     "arrays",
     "slices",
     "figures",
+    "logs",
+    "*.html",
     "prepared.json",
     "split.tsv",
     "exclusions.tsv",
@@ -45,6 +48,8 @@ DATASET_FILES = (
     "exclusions.tsv",
     "qc.tsv",
     "qc.json",
+    "group_qc.html",
+    "logs/CITATION.md",
 )
 """All files at the root of prepared data."""
 
@@ -53,7 +58,7 @@ DESCRIPTIONS = {
     "desc-brain": "Brain mask",
 }
 
-_QC_COLUMNS = {
+QC_COLUMNS = {
     "session_id": "Session of the PET",
     "interval_days": "Days between T1 and PET, where both dates are known",
     "mask_source": "How the brain was found: given, skull-stripped (nonzero voxels) or deepbet",
@@ -66,6 +71,8 @@ _QC_COLUMNS = {
     "pet_turn_degrees": "By how much registration turned the PET, in degrees",
     "pet_coverage": "Share of the brain inside the PET's field of view (0 to 1)",
     "motion_mm": "How far a point of the head moved between the PET's frames, in mm",
+    "t1_confirmed": "Whether two starts led to the same alignment of the T1",
+    "pet_confirmed": "Whether two starts led to the same registration of the PET",
     "pet_mean": "Mean of the PET in the brain, in its unit",
     "unit": "Unit of the PET",
     "reference_region": "Region whose mean the PET was divided by; n/a if it came as it is",
@@ -77,6 +84,7 @@ _QC_COLUMNS = {
     "abnormal": "Whether the target passes the tracer's published threshold",
     "flags": "What a person should look at",
 }
+"""Columns of ``qc.tsv``, and what they mean."""
 
 
 def write_dataset_files(folder: str | Path, bids: str | Path, *, simulated: bool) -> None:
@@ -126,5 +134,5 @@ def write_participants(folder: str | Path, people: pd.DataFrame) -> None:
 def write_qc(folder: str | Path, rows: list[dict]) -> None:
     """Write ``qc.tsv``, a row per subject, and ``qc.json`` with what its columns mean."""
     write_table(Path(folder) / "qc.tsv", pd.DataFrame(rows))
-    meaning = {name: {"Description": text} for name, text in _QC_COLUMNS.items()}
+    meaning = {name: {"Description": text} for name, text in QC_COLUMNS.items()}
     write_json(Path(folder) / "qc.json", meaning)

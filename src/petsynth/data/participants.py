@@ -21,7 +21,7 @@ def prepare_participants(
     *,
     nprocs: int = 1,
     scheduler: str | None = None,
-    finished: Callable[[Outcome], None] = lambda outcome: None,
+    finished: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Prepare subjects.
 

@@ -87,6 +87,7 @@ def _remove_prepared(out: Path) -> None:
         record = read_record(out, path.stem)
         for name in record.files if record is not None else []:
             (out / name).unlink(missing_ok=True)
+        (out / f"{path.stem}.html").unlink(missing_ok=True)
         for folder in sorted((out / path.stem).rglob("*"), reverse=True):
             _remove_if_empty(folder)
         _remove_if_empty(out / path.stem)
@@ -94,6 +95,7 @@ def _remove_prepared(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
     for name in ("arrays", "slices"):
         shutil.rmtree(out / name, ignore_errors=True)
+    _remove_if_empty(out / "logs")
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -106,7 +106,10 @@ def read_split(path: str | Path, aliases: Mapping[str, Iterable[str]]) -> dict[s
     table = read_table(path)
     missing = {"participant_id", "split"} - set(table.columns)
     if missing:
-        raise SplitError(f"{path}: column {', '.join(sorted(missing))} is missing")
+        raise SplitError(
+            f"{path}: no column {' and '.join(sorted(missing))}; it must be tab-separated, with "
+            "participant_id and split"
+        )
     unknown = sorted(set(table["split"]) - set(PARTS))
     if unknown:
         raise SplitError(f"{path}: unknown part '{unknown[0]}'; known are {', '.join(PARTS)}")

@@ -16,9 +16,8 @@ import numpy as np
 
 from petsynth.data.prepared import array_path, write_array
 from petsynth.data.subject_figures import describe_uptake, flags_of
+from petsynth.data.subject_pictures import write_pictures
 from petsynth.errors import InputError
-from petsynth.figures.overlay import draw_alignment
-from petsynth.figures.save import save_png
 from petsynth.io.atomic import write_json
 from petsynth.io.bids import pet_stem, sidecar_path
 from petsynth.io.index import Scan
@@ -132,14 +131,14 @@ def write_subject(
         *_write_arrays(root, scan.participant, subject),
         *_write_anat(root, scan, subject, steps, simulated),
         *_write_pet(root, scan, subject, steps, simulated),
-        _write_picture(root, scan, subject, simulated),
+        *write_pictures(root, scan, subject, simulated=simulated),
     ]
     qc = {
         "participant_id": scan.participant,
         "session_id": f"ses-{scan.session}" if scan.session else None,
         "interval_days": scan.interval_days,
         "mask_source": subject.mask_source,
-        **{name: round(value, 4) for name, value in dataclasses.asdict(subject.quality).items()},
+        **{name: _plain(value) for name, value in dataclasses.asdict(subject.quality).items()},
         **describe_uptake(subject),
         "flags": "; ".join(flags_of(scan, subject)) or "none",
     }
@@ -155,6 +154,10 @@ def write_subject(
     )
     write_json(record_path(root, scan.participant), dataclasses.asdict(record))
     return record
+
+
+def _plain(value: float | bool) -> float | str:
+    return ("yes" if value else "no") if isinstance(value, bool) else round(value, 4)
 
 
 def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> list[Path]:
@@ -224,28 +227,6 @@ def _write_pet(
     xfm = folder / f"{stem}_from-T1w_to-pet_mode-image_xfm.json"
     _write_transform(xfm, subject.t1_to_pet, "T1w", "pet")
     return [pet, sidecar_path(pet), xfm]
-
-
-def _write_picture(root: Path, scan: Scan, subject: PreparedSubject, simulated: bool) -> Path:
-    path = root / scan.folder / "figures" / f"{scan.stem}_desc-alignment_pet.png"
-    quality = subject.quality
-    figure = draw_alignment(
-        subject.mri,
-        {
-            "as the file headers say": subject.unaligned_pet.data,
-            "registered": static(subject.pet).data,
-        },
-        subject.mask,
-        title=(
-            f"{scan.stem}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
-            f"{quality.pet_turn_degrees:.1f}°, detail agreement {quality.detail_agreement:.2f} "
-            f"(mirrored {quality.mirrored_agreement:.2f})"
-        ),
-        warning="; ".join(flags_of(scan, subject)),
-        simulated=simulated,
-    )
-    save_png(figure, path, dots_per_inch=100)
-    return path
 
 
 def _frame_times(subject: PreparedSubject) -> dict[str, Any]:

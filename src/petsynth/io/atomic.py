@@ -23,7 +23,10 @@ _BELOW_A_FILE = "{path} lies below something that is a file; choose another outp
 _MESSAGES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL.replace("disk", "disk quota"),
-    errno.EFBIG: _FULL.replace("disk full", "file size limit reached"),
+    errno.EFBIG: (
+        "file size limit reached while writing {path}: raise the limit (ulimit -f) and run the "
+        "command again; what was there before is unchanged"
+    ),
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.EROFS: _DENIED,

@@ -209,12 +209,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
         If the file is missing or no table.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a tab-separated table ({error})") from None
+        raise InputError(f"{path}: not a tab-separated table in UTF-8 ({error})") from None
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:

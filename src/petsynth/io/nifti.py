@@ -23,6 +23,8 @@ _PLACE_FIELDS = (
     "pixdim", "xyzt_units", "sform_code", "srow_x", "srow_y", "srow_z", "qform_code",
     "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z",
 )  # fmt: skip
+_HEADER_SIZES = [size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")]
+"""What an uncompressed NIfTI file begins with."""
 
 
 def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = False) -> Volume:
@@ -68,18 +70,18 @@ def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = Fal
     try:
         _check_sum(Path(path))
         canonical = nib.as_closest_canonical(image)
-        data = (
-            np.asanyarray(canonical.dataobj)
-            .astype(np.float32)
-            .reshape(*canonical.shape[:3], *shape[3:])
-        )
+        stored = np.asanyarray(canonical.dataobj)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError(f"{path}: file is truncated or damaged ({error}); copy it again") from None
-    bad = int(data.size - np.isfinite(data).sum())
+    bad = int(stored.size - np.isfinite(stored).sum())
     if bad:
         raise InputError(
             f"{path}: {bad} voxels are NaN or infinite; replace them (for example by 0) first"
         )
+    with np.errstate(over="ignore"):
+        data = stored.astype(np.float32).reshape(*canonical.shape[:3], *shape[3:])
+    if not np.isfinite(data).all():
+        raise InputError(f"{path}: values are beyond 3.4e38, too large for float32; rescale them")
     if not data.any():
         raise InputError(f"{path}: image is zero everywhere")
     return Volume(data, np.asarray(canonical.affine, dtype=float), unit)
@@ -171,9 +173,15 @@ def _load(path: str | Path) -> nib.Nifti1Image:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a NIfTI file (.nii or .nii.gz)")
     if not path.name.endswith((".nii", ".nii.gz")):
-        raise InputError(f"{path}: not a NIfTI file (.nii or .nii.gz); convert DICOM with dcm2niix")
+        raise InputError(
+            f"{path}: not a NIfTI file (.nii or .nii.gz); convert DICOM with dcm2niix, .mgz with "
+            "mri_convert"
+        )
     try:
+        _check_name(path)
         image = nib.load(path)
     except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read as NIfTI ({error})") from None
@@ -182,6 +190,15 @@ def _load(path: str | Path) -> nib.Nifti1Image:
     if len(image.shape) < 3:
         raise InputError(f"{path}: image has {len(image.shape)} axes {image.shape}, needed are 3")
     return image
+
+
+def _check_name(path: Path) -> None:
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if path.suffix == ".nii" and start[:2] == b"\x1f\x8b":
+        raise InputError(f"{path}: is gzip-compressed; rename it to {path.name}.gz")
+    if path.suffix == ".gz" and start in _HEADER_SIZES:
+        raise InputError(f"{path}: is not compressed; rename it to {path.stem}")
 
 
 def _check_sum(path: Path) -> None:
@@ -200,7 +217,8 @@ def _check_affine(image: nib.Nifti1Image, path: str | Path) -> None:
     affine = image.affine
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
         raise InputError(
-            f"{path}: affine is singular, so voxels have no place in space; repair the header"
+            f"{path}: affine is singular, or not in millimetres, so voxels have no place in "
+            "space; repair the header"
         )
     if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
         # nibabel's default affine: first axis flipped, origin in the middle of the image.

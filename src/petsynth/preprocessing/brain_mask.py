@@ -73,6 +73,11 @@ def find_brain(t1: Volume, given: Volume | None = None, method: Method = "auto")
         found = BrainMask(t1.with_data(_deepbet(t1)), "deepbet")
     litres = float(found.mask.data.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6)
     low, high = _PLAUSIBLE_LITRES
+    if not low <= litres <= high and given is not None:
+        raise InputError(
+            f"the given brain mask holds {litres:.2f} litres within the T1, plausible are {low} "
+            f"to {high}: do mask and T1 overlap, and is the voxel size right?"
+        )
     if not low <= litres <= high:
         raise InputError(
             f"brain mask ({found.source}) holds {litres:.2f} litres, plausible are {low} to "

@@ -51,6 +51,8 @@ class Quality:
         Share of the brain inside the PET's field of view.
     motion_mm : float
         How far a point of the head moved between the PET's frames.
+    t1_confirmed, pet_confirmed : bool
+        Whether the registration ended where it did from two different starts.
     """
 
     brain_litres: float
@@ -62,6 +64,8 @@ class Quality:
     pet_turn_degrees: float
     pet_coverage: float
     motion_mm: float = 0.0
+    t1_confirmed: bool = True
+    pet_confirmed: bool = True
 
     @property
     def flags(self) -> list[str]:
@@ -73,9 +77,23 @@ class Quality:
             found.append("T1 may not be aligned to MNI axes")
         if self.pet_coverage < LEAST_COVERAGE:
             found.append(f"PET covers {self.pet_coverage:.0%} of the brain")
+        for scan, confirmed in (("T1", self.t1_confirmed), ("PET", self.pet_confirmed)):
+            if not confirmed:
+                found.append(f"registration of the {scan} found its position from one start only")
         if self.motion_mm > MOST_MOTION_MM:
             found.append(f"head moved {self.motion_mm:.0f} mm between the PET's frames")
         return found
+
+    @property
+    def failure(self) -> str:
+        """Why the subject must not be used; empty if nothing is known against it."""
+        gain = self.detail_agreement - self.mirrored_agreement
+        if not self.pet_confirmed and gain < LEAST_PAIRING:
+            return (
+                "PET could not be registered to the T1: no two starts agree, and their detail does "
+                f"not match ({self.detail_agreement:.2f}, mirrored {self.mirrored_agreement:.2f})"
+            )
+        return ""
 
 
 def assess(
@@ -88,6 +106,7 @@ def assess(
     template_score: float,
     *,
     motion_mm: float = 0.0,
+    t1_confirmed: bool = True,
 ) -> Quality:
     """Measure one subject.
 
@@ -104,6 +123,8 @@ def assess(
     to_pet : Alignment
         From the T1's world to the PET's world.
     template_score, motion_mm : float
+        See `Quality`.
+    t1_confirmed : bool
         See `Quality`.
     """
     voxel_mm = t1.grid.voxel_mm[0]
@@ -123,4 +144,6 @@ def assess(
         pet_turn_degrees=float(np.degrees(np.arccos(cosine))),
         pet_coverage=float((seen.data[mask] > 0.5).mean()),
         motion_mm=motion_mm,
+        t1_confirmed=t1_confirmed,
+        pet_confirmed=to_pet.confirmed,
     )

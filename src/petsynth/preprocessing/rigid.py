@@ -1,7 +1,8 @@
 """Rigid registration of two images of one brain, or of a brain to a template.
 
-A coarse search over rotations chooses where to start, then SimpleITK climbs the mutual
-information from coarse to fine. Everything is measured on smoothed copies with cubic voxels
+A coarse search over rotations and heights chooses where to start, then SimpleITK climbs the
+mutual information from coarse to fine. Where no second start confirms the best position, more
+are tried. Everything is measured on smoothed copies with cubic voxels
 along the world's axes, so that orientation and voxel size of the files do not matter; the
 images themselves are not resampled here.
 
@@ -41,10 +42,15 @@ COARSE_MM = 6.0
 """Voxel of the first climb."""
 SEARCH_MM = 8.0
 """Voxel of the search over starting positions."""
-STARTS = 2
+STARTS = 4
 """Best positions of the search from which the first climb starts."""
-_PITCH_DEGREES = (-30, -15, 0, 15, 30)
-_ROLL_YAW_DEGREES = (-12, 0, 12)
+MORE_STARTS = 12
+"""Further ones, where the first did not end in one place."""
+CONFIRMED_MM = 4.0
+"""Distance at a brain's rim up to which two climbs count as having ended in one place."""
+_DEGREES = (-45, -22.5, 0, 22.5, 45)
+_HEIGHTS_MM = (-35.0, 0.0, 35.0)
+_RIM_MM = 80.0
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,13 @@ class Alignment:
         From the fixed image's world (mm) to the moving image's world (mm); rigid.
     mutual_information : float
         Of the two images inside the fixed mask, in nats, at that position.
+    confirmed : bool
+        Whether climbs from two different starts ended there.
     """
 
     fixed_to_moving: FloatArray
     mutual_information: float
+    confirmed: bool = True
 
 
 def register_rigid(
@@ -81,8 +90,9 @@ def register_rigid(
     moving : Volume
         (X, Y, Z) image to be brought to it, of any contrast, orientation and voxel size.
     moving_centre_mm : (3,) float array
-        World coordinates of the brain's centre in the moving image. Both the position that
-        brings the centres together and the one that the headers state are tried.
+        World coordinates of the brain's centre in the moving image. Positions that bring the
+        centres together, also some centimetres higher and lower since a cut image's centre is
+        not the brain's, and the one that the headers state are tried.
 
     Raises
     ------
@@ -91,13 +101,19 @@ def register_rigid(
     """
     finest = _Pair.of(fixed, fixed_mask, moving)
     centre = centre_of_mass(fixed_mask)
-    centred = rigid_matrix((0, 0, 0), centre, moving_centre_mm - centre)
-    candidates = [base @ turn for base in (centred, np.eye(4)) for turn in _turns(centre)]
     search, coarse = finest.coarser(SEARCH_MM), finest.coarser(COARSE_MM)
-    starts = sorted(candidates, key=search.information_at, reverse=True)[:STARTS]
-    climbed = [coarse.climb(start, centre) for start in starts]
-    best = finest.climb(max(climbed, key=coarse.information_at), centre)
-    return Alignment(best, finest.information_at(best))
+    candidates = _candidates(centre, moving_centre_mm)
+    ranked = sorted(candidates, key=search.information_at, reverse=True)
+    climbed: list[FloatArray] = []
+    confirmed = False
+    for first, last in ((0, STARTS), (STARTS, STARTS + MORE_STARTS)):
+        if not confirmed:
+            climbed += [coarse.climb(start, centre) for start in ranked[first:last]]
+            best = max(climbed, key=coarse.information_at)
+            near = [each for each in climbed if _distance(each, best, centre) < CONFIRMED_MM]
+            confirmed = len(near) > 1
+    found = finest.climb(best, centre)
+    return Alignment(found, finest.information_at(found), confirmed)
 
 
 def refine_rigid(
@@ -189,10 +205,23 @@ class _Pair:
         return from_itk_transform(transform)
 
 
-def _turns(centre_mm: FloatArray) -> list[FloatArray]:
-    """Return rotations about a point; heads nod more than they tilt or turn."""
-    angles = itertools.product(_PITCH_DEGREES, _ROLL_YAW_DEGREES, _ROLL_YAW_DEGREES)
-    return [rigid_matrix(each, centre_mm, np.zeros(3)) for each in angles]
+def _candidates(centre_mm: FloatArray, moving_centre_mm: FloatArray) -> list[FloatArray]:
+    """Return where to start: turned about the brain's middle, at several heights or as filed."""
+    turns = [
+        rigid_matrix((pitch, roll, yaw), centre_mm, np.zeros(3))
+        for pitch, roll, yaw in itertools.product(_DEGREES, repeat=3)
+    ]
+    shift = moving_centre_mm - centre_mm
+    places = [
+        rigid_matrix((0, 0, 0), centre_mm, shift + np.array([0.0, 0.0, up])) for up in _HEIGHTS_MM
+    ]
+    return [place @ turn for place in (*places, np.eye(4)) for turn in turns]
+
+
+def _distance(first: FloatArray, second: FloatArray, centre_mm: FloatArray) -> float:
+    """Return how far apart two transforms send the rim of a brain, in mm."""
+    rim = centre_mm[:, None] + _RIM_MM * np.hstack([np.eye(3), -np.eye(3)])
+    return float(np.linalg.norm(move(first, rim) - move(second, rim), axis=0).max())
 
 
 def _grid_around(mask: Volume, voxel_mm: float) -> Grid:

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from petsynth.errors import InputError, RegistrationError
 from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
@@ -201,7 +202,10 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         to_pet,
         aligned.template_score,
         motion_mm=series.motion_mm,
+        t1_confirmed=aligned.confirmed,
     )
+    if quality.failure:
+        raise RegistrationError(quality.failure)
     return PreparedSubject(
         scale_mri(t1_on_grid.data, mask),
         t1_on_grid,
@@ -241,6 +245,13 @@ def _measure_uptake(
         reference = reference_of(files.tracer, steps.reference_region)
     profile = profile_of(files.tracer)
     has_target = profile is not None and bool(profile.target.region) and mean.unit == "SUVR"
+    if steps.registration == "none":
+        if reference is not None:
+            raise InputError(
+                f"{files.pet.name}: is in {mean.unit}; SUVR needs the scans aligned: leave out "
+                "--registration none, or give --units keep"
+            )
+        return None
     if reference is None and not has_target:
         return None
     warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)

@@ -7,11 +7,12 @@ number, the reference's mean over all of them, so that their course in time stay
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
 from petsynth.preprocessing.deformable import Warp
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.tracers import Profile, Target, region, tracer_profiles
@@ -166,13 +167,17 @@ def measure_uptake(
     Raises
     ------
     InputError
-        As `measure_region`.
+        As `measure_region`, for the reference region.
     """
     divisor = None if reference is None else measure_region(reference, warp, pet, grid_to_pet)
     profile = profile_of(tracer)
     if profile is None or not profile.target.region:
         return Uptake(divisor, None, warp.agreement)
-    found = measure_region(profile.target.region, warp, pet, grid_to_pet)
+    try:
+        found = measure_region(profile.target.region, warp, pet, grid_to_pet)
+    except InputError as error:  # no reason to lose the scan
+        warnings.warn(f"no target SUVR: {error}", PetsynthWarning, stacklevel=2)
+        return Uptake(divisor, None, warp.agreement)
     suvr = found.mean / (1.0 if divisor is None else divisor.mean)
     target = RegionMean(found.name, suvr, found.ml, found.mask)
     fits = reference in (None, profile.target.reference)

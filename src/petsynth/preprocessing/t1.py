@@ -13,6 +13,7 @@ from importlib import resources
 import numpy as np
 from scipy import ndimage
 
+from petsynth.errors import InputError, RegistrationError
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.bias_field import correct_bias_field, flatten
 from petsynth.preprocessing.brain_mask import BrainMask, Method, find_brain
@@ -24,6 +25,10 @@ from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 WORKING_MM = 2.0
 """Voxel of the copies that registration works on."""
+LEAST_SCORE = 0.22
+"""Mutual information with the template, in nats, below which a T1 counts as not aligned. Heads
+left upside down reached 0.24 at most, right ones 0.43 and more (docs/decisions/0020); from there
+to 0.33 they are flagged only."""
 MARGIN_MM = 8.0
 """Width of the rim around the brain that is compared as well; its outline helps."""
 
@@ -69,6 +74,8 @@ class AlignedT1:
         Mutual information of the brain and the template after alignment, in nats.
     flat : Volume
         The brain, evenly bright and coarse, for registration; see `flat_brain`.
+    confirmed : bool
+        Whether registration ended there from two different starts.
     """
 
     t1: Volume
@@ -76,6 +83,7 @@ class AlignedT1:
     grid_to_t1: FloatArray
     template_score: float
     flat: Volume
+    confirmed: bool = True
 
     def on(self, grid: Grid) -> tuple[Volume, BoolArray]:
         """Return the T1, in its own units, and the brain mask on a grid; one resampling each."""
@@ -142,13 +150,27 @@ def align_t1(
     plane the same meaning in everyone.
     """
     brain = find_brain(t1, mask, method)
+    if not np.ptp(t1.data[brain.mask.data > 0]) > 0:
+        raise InputError("the T1 has the same value everywhere in the brain: is it a mask?")
     if bias_field:
         t1 = correct_bias_field(t1, brain.mask)
     template, around = template_brain()
     flat = flat_brain(t1, brain.mask)
     moving_centre = centre_of_mass(brain.mask)
     alignment = register_rigid(template, around, flat, moving_centre)
-    return AlignedT1(t1, brain, alignment.fixed_to_moving, alignment.mutual_information, flat)
+    if alignment.mutual_information < LEAST_SCORE:
+        raise RegistrationError(
+            f"the brain could not be aligned to MNI axes (score {alignment.mutual_information:.2f} "
+            f"nats, needed {LEAST_SCORE}): check the T1's orientation and the brain mask"
+        )
+    return AlignedT1(
+        t1,
+        brain,
+        alignment.fixed_to_moving,
+        alignment.mutual_information,
+        flat,
+        alignment.confirmed,
+    )
 
 
 def flat_brain(t1: Volume, mask: Volume) -> Volume:

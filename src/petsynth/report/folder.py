@@ -16,6 +16,7 @@ from petsynth.io.atomic import atomic_path, write_json, write_text
 from petsynth.io.bids import write_table
 from petsynth.report.html import render
 from petsynth.report.pictures import draw_pictures
+from petsynth.report.pictures_b import draw_pictures_b
 
 METRICS = "metrics.tsv"
 SUMMARY = "summary.json"
@@ -92,6 +93,8 @@ def write_evaluation(
     statements = state(evaluation, verdicts, comparisons)
     summary = summarise(evaluation)
     pictures = draw_pictures(evaluation)
+    if evaluation.data.t1_grid is not None:
+        pictures += draw_pictures_b(evaluation)
     write_table(folder / METRICS, evaluation.table)
     write_json(folder / SUMMARY, summary)
     write_json(folder / COMPARISONS, report_comparisons(verdicts, comparisons, statements))

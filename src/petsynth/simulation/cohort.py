@@ -77,7 +77,7 @@ def simulate_cohort(
     OutputError
         If ``out`` holds something else or cannot be written.
     """
-    _check_numbers(subjects, frames, t1_voxel_mm, pet_voxel_mm, nprocs)
+    _check_numbers(subjects, frames, t1_voxel_mm, pet_voxel_mm, seed, nprocs)
     plan = CohortPlan(
         Path(out), tracer, seed, frames, units, t1_voxel_mm, pet_voxel_mm, label_scheme
     )
@@ -96,7 +96,12 @@ def simulate_cohort(
 
 
 def _check_numbers(
-    subjects: int | None, frames: int, t1_voxel_mm: float, pet_voxel_mm: float, nprocs: int
+    subjects: int | None,
+    frames: int,
+    t1_voxel_mm: float,
+    pet_voxel_mm: float,
+    seed: int,
+    nprocs: int,
 ) -> None:
     if subjects is not None and subjects < 1:
         raise InputError(f"subjects is {subjects}; at least one is needed")
@@ -105,6 +110,8 @@ def _check_numbers(
     for name, value in (("voxel-mm", t1_voxel_mm), ("pet-voxel-mm", pet_voxel_mm)):
         if not 0.5 <= value <= 16:
             raise InputError(f"{name} is {value}; between 0.5 and 16 mm can be simulated")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; it may not be negative")
     if nprocs < 1:
         raise InputError(f"nprocs is {nprocs}; at least one process is needed")
 

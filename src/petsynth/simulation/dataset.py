@@ -80,7 +80,12 @@ def _is_simulated(folder: Path) -> bool:
         content = json.loads(description.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and content.get("Simulated") is True
+    # Data prepared from a simulated cohort are "Simulated" too, but a derivative.
+    return (
+        isinstance(content, dict)
+        and content.get("Simulated") is True
+        and content.get("DatasetType") == "raw"
+    )
 
 
 def write_descriptions(out: Path, what: str, call: str) -> None:

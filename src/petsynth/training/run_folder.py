@@ -108,7 +108,8 @@ def open_run(
     Raises
     ------
     OutputError
-        If the folder holds something and neither is asked for, or holds something else.
+        If the folder holds something and neither is asked for, or both are, or it holds
+        something else.
     RunError
         If the run to go on with has another configuration or other data; the keys that differ
         are named.
@@ -117,6 +118,8 @@ def open_run(
     if folder.root.exists() and not folder.root.is_dir():
         raise OutputError(f"{root}: is a file; name a folder")
     held = set(folder.root.iterdir()) if folder.root.is_dir() else set()
+    if held and overwrite and resume:
+        raise OutputError(f"{root}: give --resume to go on or --overwrite to start anew, not both")
     if held and overwrite:
         _clear(folder, held)
     elif folder.config.exists() and resume:

@@ -82,9 +82,9 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError):
         raise RunError(
-            f"{path}: damaged checkpoint ({error}); train again with --overwrite"
+            f"{path}: damaged checkpoint; it cannot be gone on from, train again with --overwrite"
         ) from None
     if content.get("format") != FORMAT:
         raise RunError(f"{path}: checkpoint of another petsynth version; train with that version")

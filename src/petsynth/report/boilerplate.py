@@ -1,0 +1,99 @@
+"""What was done, as a paragraph that can be pasted into a paper, with references."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+LIBRARIES = ("petsynth", "SimpleITK", "nibabel", "numpy", "scipy", "nilearn", "deepbet")
+
+_REFERENCES = {
+    "itk": "Lowekamp BC, Chen DT, Ibáñez L, Blezek D. The design of SimpleITK. Frontiers in "
+    "Neuroinformatics 7:45, 2013.",
+    "mattes": "Mattes D, Haynor DR, Vesselle H, Lewellen TK, Eubank W. PET-CT image registration "
+    "in the chest using free-form deformations. IEEE Transactions on Medical Imaging 22(1), 2003.",
+    "template": "Fonov V, Evans AC, Botteron K, et al. Unbiased average age-appropriate atlases "
+    "for pediatric studies. NeuroImage 54(1), 2011.",
+    "deepbet": "Fisch L, Zumdick S, Barkhau C, et al. deepbet: Fast brain extraction of "
+    "T1-weighted MRI using Convolutional Neural Networks. Computers in Biology and Medicine 179, "
+    "2024.",
+    "n4": "Tustison NJ, Avants BB, Cook PA, et al. N4ITK: improved N3 bias correction. IEEE "
+    "Transactions on Medical Imaging 29(6), 2010.",
+    "demons": "Vercauteren T, Pennec X, Perchant A, Ayache N. Diffeomorphic demons: efficient "
+    "non-parametric image registration. NeuroImage 45(1), 2009.",
+    "centiloid": "Klunk WE, Koeppe RA, Price JC, et al. The Centiloid Project: standardizing "
+    "quantitative amyloid plaque estimation by PET. Alzheimer's & Dementia 11(1), 2015.",
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that preparing uses."""
+    found = {"Python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def boilerplate(
+    steps: Mapping[str, Any], qc: Mapping[str, Any], version: str
+) -> tuple[str, list[str]]:
+    """Return the paragraph on how one subject was prepared, and its references.
+
+    Parameters
+    ----------
+    steps : mapping
+        The fields of `petsynth.preprocessing.subject.Steps`.
+    qc : mapping
+        The subject's row of ``qc.tsv``.
+    version : str
+        Of petsynth, when the subject was prepared.
+    """
+    source = qc.get("mask_source")
+    used = ["itk", "mattes", "template"]
+    brain = {
+        "given": "a brain mask that was given",
+        "skull-stripped": "the nonzero voxels of the skull-stripped T1-weighted image",
+        "deepbet": "a brain mask computed with deepbet",
+    }.get(str(source), "a brain mask")
+    text = f"Scans were prepared with petsynth {version}. "
+    if steps.get("bias_field"):
+        text += "The T1-weighted image was corrected for intensity non-uniformity with N4. "
+        used.append("n4")
+    if source == "deepbet":
+        used.append("deepbet")
+    text += (
+        f"The brain ({brain}) was aligned rigidly to the axes of the ICBM152 2009a symmetric "
+        "template, without scaling, and the PET rigidly to the T1-weighted image, both by Mattes "
+        "mutual information (SimpleITK) from the best of 90 or more starting positions. "
+    )
+    text += _frames(steps)
+    if steps.get("psf_mm"):
+        text += f"PET was smoothed to a resolution of {steps['psf_mm']:g} mm full width at half "
+        text += "maximum. "
+    if qc.get("reference_region"):
+        used += ["demons", "centiloid"]
+        text += (
+            "The template was deformed to the subject's brain (affine, then diffeomorphic demons) "
+            f"to place the reference region ({qc['reference_region']}), by whose mean the PET was "
+            "divided (SUVR). "
+        )
+    text += (
+        "Transforms were composed, and each image was interpolated once (linear), onto voxels of "
+        f"{steps.get('voxel_mm', 1.5):g} mm."
+    )
+    return text, [_REFERENCES[name] for name in used]
+
+
+def _frames(steps: Mapping[str, Any]) -> str:
+    frames = steps.get("frames", "mean")
+    moved = ", after rigid correction of motion between them" if steps.get("motion") else ""
+    if frames == "mean":
+        return f"Frames of dynamic PET were averaged by duration{moved}. "
+    if frames == "keep":
+        return f"Frames of dynamic PET were kept{moved}. "
+    return f"Frames of dynamic PET were resampled in time to {frames} windows{moved}. "

@@ -1,0 +1,183 @@
+"""Quality-control pages of ``prepare``: one per subject, one for the group.
+
+They are made from the records and pictures in the folder, so they can be made again at any time.
+Each file holds all it shows; nothing is loaded from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+import petsynth
+from petsynth.data.cohort import finished_subjects
+from petsynth.data.dataset_files import QC_COLUMNS
+from petsynth.data.failures import read_failures
+from petsynth.data.subject_files import Record, read_record
+from petsynth.io.atomic import write_text
+from petsynth.report.boilerplate import boilerplate, versions
+
+GROUP_PAGE = "group_qc.html"
+CITATION = "logs/CITATION.md"
+OUTLIER = 3.5
+"""Distance from the median, in units of 1.4826 times the median absolute deviation, from which a
+figure is marked (Iglewicz and Hoaglin, 1993)."""
+_CAPTIONS = {
+    "alignment": "PET as contours on the T1, before and after registration; brain mask in cyan",
+    "regions": "Reference and target regions on the PET",
+    "histograms": "Intensities in the brain and in the whole image",
+}
+
+
+def write_subject_page(folder: str | Path, participant: str, *, simulated: bool) -> Path | None:
+    """Write ``sub-X.html``; None if the subject is not finished.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the prepared data.
+    participant : str
+        With ``sub-``.
+    simulated : bool
+        Whether the scans are simulated.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    root = Path(folder)
+    record = read_record(root, participant)
+    if record is None:
+        return None
+    text, references = boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
+    page = _environment().get_template("subject_qc.html.j2")
+    path = root / f"{participant}.html"
+    write_text(
+        path,
+        page.render(
+            record=record,
+            simulated=simulated,
+            pictures=_pictures(root, record),
+            meanings=QC_COLUMNS,
+            boilerplate=text,
+            references=references,
+            versions=versions(),
+            group_page=GROUP_PAGE,
+        ),
+    )
+    return path
+
+
+def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
+    """Write ``group_qc.html``, a row per subject that sorts by every figure, and the citation.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    root = Path(folder)
+    failures = read_failures(root)
+    found = [read_record(root, name) for name in finished_subjects(root) if name not in failures]
+    records = [record for record in found if record is not None]
+    page = _environment().get_template("group_qc.html.j2")
+    write_text(
+        root / GROUP_PAGE,
+        page.render(
+            columns=_columns(records),
+            meanings=QC_COLUMNS,
+            rows=_rows(records),
+            failures=failures,
+            simulated=simulated,
+            outlier=OUTLIER,
+            version=petsynth.__version__,
+        ),
+    )
+    if records:
+        first = records[0]
+        text, references = boilerplate(first.key["steps"], first.qc, first.key["petsynth_version"])
+        lines = "\n".join(f"- {each}" for each in references)
+        write_text(root / CITATION, f"# How the scans were prepared\n\n{text}\n\n{lines}\n")
+    return root / GROUP_PAGE
+
+
+def write_all_pages(folder: str | Path, *, simulated: bool) -> int:
+    """Write every page of a folder of prepared data; return how many subjects there are."""
+    names = finished_subjects(Path(folder))
+    for name in names:
+        write_subject_page(folder, name, simulated=simulated)
+    write_group_page(folder, simulated=simulated)
+    return len(names)
+
+
+def outliers(values: Sequence[float | None]) -> list[bool]:
+    """Return which values lie far from the others; of fewer than five, none.
+
+    Examples
+    --------
+    >>> outliers([1.0, 1.1, 0.9, 1.0, 5.0, None])
+    [False, False, False, False, True, False]
+    """
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=float)
+    if np.isfinite(numbers).sum() < 5:
+        return [False] * len(values)
+    middle = np.nanmedian(numbers)
+    spread = 1.4826 * np.nanmedian(np.abs(numbers - middle))
+    far = np.abs(numbers - middle) > OUTLIER * max(spread, 1e-6 * abs(middle) + 1e-12)
+    return [bool(each) for each in far]
+
+
+def _columns(records: Sequence[Record]) -> list[str]:
+    """Return the figures that at least one subject has."""
+    return [name for name in QC_COLUMNS if any(each.qc.get(name) is not None for each in records)]
+
+
+def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return a row per subject, those with most marks first."""
+    marks: dict[str, list[bool]] = {}
+    for name in QC_COLUMNS:
+        values = [record.qc.get(name) for record in records]
+        numeric = [value for value in values if isinstance(value, int | float)]
+        if numeric:
+            plain = [float(v) if isinstance(v, int | float) else None for v in values]
+            marks[name] = outliers(plain)
+    rows = []
+    for number, record in enumerate(records):
+        far = {name for name, column in marks.items() if column[number]}
+        flagged = record.qc.get("flags", "none") != "none"
+        rows.append({"record": record, "far": far, "marks": len(far) + 10 * flagged})
+    return sorted(rows, key=lambda row: (-row["marks"], row["record"].participant))
+
+
+def _pictures(root: Path, record: Record) -> list[tuple[str, str]]:
+    found = []
+    for kind, caption in _CAPTIONS.items():
+        for name in record.files:
+            if name.endswith(f"_desc-{kind}_pet.png") and (root / name).exists():
+                content = base64.b64encode((root / name).read_bytes()).decode("ascii")
+                found.append((caption, f"data:image/png;base64,{content}"))
+    return found
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("petsynth.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    return environment
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

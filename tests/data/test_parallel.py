@@ -1,0 +1,97 @@
+"""Subjects side by side: on this machine, and on a real Dask cluster that loses a worker."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from petsynth.data.parallel import run_side_by_side
+from petsynth.errors import InputError
+
+PATIENCE_S = 300
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def test_every_call_gives_a_result():
+    calls = [(number,) for number in range(5)]
+    assert sorted(run_side_by_side(double, calls)) == [0, 2, 4, 6, 8]
+    assert list(run_side_by_side(double, [])) == []
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("petsynth.data.parallel.ANSWER_SECONDS", 1)
+    with pytest.raises(InputError, match=r"--scheduler tcp://127.0.0.1:9: no answer"):
+        list(run_side_by_side(double, [(1,)], scheduler="tcp://127.0.0.1:9"))
+
+
+def wait_for(log: Path, pattern: str, count: int = 1) -> list[str]:
+    """Return what matches in a log, once it does so often enough."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        found = re.findall(pattern, log.read_text())
+        if len(found) >= count:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Return a scheduler's address and two workers, each a process of its own."""
+    pytest.importorskip("distributed")
+    log = tmp_path / "scheduler.log"
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    processes = []
+    try:
+        with open(log, "wb") as file:
+            processes.append(subprocess.Popen([*module, *options], stderr=file, cwd=tmp_path))
+        address = wait_for(log, r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)")[0]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
+        worker += ["--no-nanny", "--no-dashboard", "--death-timeout", str(PATIENCE_S)]
+        for _ in range(2):
+            processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, cwd=tmp_path))
+        wait_for(log, "Register worker", 2)
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def note_and_wait(folder: str, number: int) -> int:
+    """Leave a file at the start, with the process' number, and another at the end."""
+    (Path(folder) / f"{number}-started-{os.getpid()}").touch()
+    time.sleep(1.0)
+    (Path(folder) / f"{number}-done").touch()
+    return number
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_killing_a_dask_worker_loses_no_subject(cluster, tmp_path):
+    import cloudpickle
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers know no tests
+    address, workers = cluster
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    results = []
+    calls = [(str(notes), number) for number in range(8)]
+    for result in run_side_by_side(note_and_wait, calls, scheduler=address):
+        results.append(result)
+        if len(results) == 2:
+            workers[0].send_signal(signal.SIGKILL)
+    assert sorted(results) == list(range(8))
+    assert len(list(notes.glob("*-done"))) == 8
+    assert list(notes.glob(f"*-started-{workers[0].pid}"))
+    assert list(notes.glob(f"*-started-{workers[1].pid}"))

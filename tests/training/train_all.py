@@ -1,0 +1,53 @@
+"""Train a little of every system; `test_data_parallel` runs it with torchrun.
+
+torchrun --nproc-per-node 2 train_all.py SLICES VOLUMES OUT BATCH_SIZE PROCESSES
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+from petsynth.config import SYSTEMS, SliceConfig, parse_config
+from petsynth.data.prepared import PreparedData
+from petsynth.training.loop import train
+
+SLICES = {
+    "data": {"canvas": 32, "intensity": "float"},
+    "generator": {"filters": 4, "levels": 2, "dropout_levels": 1},
+    "discriminator": {"filters": 4, "layers": 1},
+    "training": {"epochs": 2},
+}
+VOLUMES = {
+    "data": {"voxel_mm": 13.0},
+    "generator": {"filters": 4, "levels": 2, "checkpointing": False},
+    "cnn": {"filters": 4, "layers": 2},
+    "training": {"epochs": 9, "max_steps": 3, "accumulate": 2},
+}
+BERT = {"layers": 1, "hidden": 16, "heads": 2, "inner": 32, "checkpointing": False}
+SLICES_PER_SAMPLE = 10
+"""84 slices in batches of 40 leave 4 for an epoch's last step."""
+
+
+def content_of(system: str, batch_size: int) -> dict:
+    in_slices = SYSTEMS[system] is SliceConfig
+    content = dict(SLICES if in_slices else VOLUMES)
+    size = batch_size * SLICES_PER_SAMPLE if in_slices else batch_size
+    content |= {"system": system, "training": content["training"] | {"batch_size": size}}
+    if system.startswith("ganbert"):
+        content["bert"] = BERT
+    if system == "pix2pix3d-tanh":
+        content["generator"] = content["generator"] | {"activation": "tanh"}
+    return content
+
+
+def main(slices: str, volumes: str, out: str, batch_size: str, processes: str) -> None:
+    for system, kind in SYSTEMS.items():
+        data = PreparedData(slices if kind is SliceConfig else volumes)
+        config = parse_config(content_of(system, int(batch_size)))
+        folder = Path(out) / system
+        train(config, data, folder, threads=1, device="cpu", devices=int(processes))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(*sys.argv[1:])
