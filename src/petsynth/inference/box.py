@@ -17,7 +17,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "cc86466b203f50313ecf646cbc8a5726dcd561f0872fa98547b8210901f57477",
+    "petsynth-fdg": "76869b17ca1080c9290c86e49940d9b4d6167dc2cd48bfcfad754eb495f32f39",
 }
 """Name of each boxed model -> SHA-256 of its weights file."""
 
