@@ -94,6 +94,53 @@ def make_run(
     return folder
 
 
+def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Path:
+    """Write a run folder of a system of paper B whose generator has starting weights."""
+    import torch
+
+    from petsynth.config import config_to_toml, parse_config
+    from petsynth.io.atomic import write_json, write_text
+    from petsynth.training.model_file import write_model
+    from petsynth.training.networks3d import build_generator3d
+    from petsynth.training.run_folder import identify_data
+
+    data = PreparedData(prepared)
+    content = {
+        "system": system,
+        "data": {"voxel_mm": data.grid.voxel_mm[0], "frames": data.frames},
+        "generator": {"filters": 4, "levels": 2},
+        "cnn": {"filters": 4, "layers": 2},
+    }
+    config = parse_config(content)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = build_generator3d(config)
+    write_text(folder / "config.toml", config_to_toml(config))
+    write_model(folder / "model.safetensors", generator, config, data, steps=0)
+    write_json(folder / "data.json", identify_data(data))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def volumes_evaluation(tiny_volumes: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Return the evaluation of an untrained GANBERT and of pix2pix on slices, side by side."""
+    from petsynth.evaluation.cohort import evaluate
+    from petsynth.evaluation.measures import Ruler
+    from petsynth.evaluation.models import load_models
+
+    data, folder = PreparedData(tiny_volumes), tmp_path_factory.mktemp("both-papers")
+    runs = [
+        make_volume_run(folder / "ganbert", tiny_volumes),
+        make_run(folder / "axial", tiny_volumes),
+    ]
+    return evaluate(
+        load_models(runs, data, "test"),
+        data,
+        tmp_path_factory.mktemp("predicted-volumes"),
+        ruler=Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_runs(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return three run folders: the axial system from two seeds, and the augmented one."""

@@ -51,15 +51,18 @@ def cluster(tmp_path):
     log = tmp_path / "scheduler.log"
     module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
     options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    root = str(Path(__file__).resolve().parents[2])  # scheduler and workers import this test
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    common = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": paths}}
     processes = []
     try:
         with open(log, "wb") as file:
-            processes.append(subprocess.Popen([*module, *options], stderr=file, cwd=tmp_path))
+            processes.append(subprocess.Popen([*module, *options], stderr=file, **common))
         address = wait_for(log, r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)")[0]
         worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
         worker += ["--no-nanny", "--no-dashboard", "--death-timeout", str(PATIENCE_S)]
         for _ in range(2):
-            processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, cwd=tmp_path))
+            processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, **common))
         wait_for(log, "Register worker", 2)
         yield address, processes[1:]
     finally:
@@ -79,9 +82,6 @@ def note_and_wait(folder: str, number: int) -> int:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_killing_a_dask_worker_loses_no_subject(cluster, tmp_path):
-    import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers know no tests
     address, workers = cluster
     notes = tmp_path / "notes"
     notes.mkdir()

@@ -105,11 +105,11 @@ def test_the_validation_subjects(tiny_run, tiny_prepared, tmp_path):
     assert evaluation.example.participant == "sub-005"
 
 
-def test_dynamic_pet_is_averaged(make_prepared, tmp_path):
+def test_dynamic_pet_is_averaged_frame_by_frame(make_prepared, tmp_path):
     from petsynth.evaluation.baselines import mean_training_pet
 
     data = PreparedData(make_prepared(tmp_path / "p", {"train": 2, "test": 1}, frames=2))
-    expected = (data.pet("sub-001").mean(axis=3) + data.pet("sub-002").mean(axis=3)) / 2
+    expected = (data.pet("sub-001") + data.pet("sub-002")) / 2
     assert mean_training_pet(data) == pytest.approx(expected, abs=1e-6)
 
 

@@ -114,5 +114,5 @@ def test_names_are_escaped(tiny_evaluation):
 def test_a_missing_margin_is_pointed_out(tiny_evaluation, page):
     warning = "does not show that two models are equal"
     assert warning in page
-    margins = {"mse": 1.0, "psnr": 1.0, "ssim": 1.0, "mae": 1.0}
+    margins = {"mse": 1.0, "psnr": 1.0, "ssim": 1.0, "mae": 1.0, "rmse": 1.0}
     assert warning not in report(tiny_evaluation, margins=margins)

@@ -69,31 +69,29 @@ def _on_this_machine(
 def _on_dask(
     function: Callable[..., Any], arguments: Sequence[tuple], scheduler: str
 ) -> Iterator[Any]:
-    from joblib import Parallel, delayed, parallel_config
-
+    # Not through joblib's backend: it waits for ever where a worker cannot load the function.
     try:
-        from distributed import Client
+        from distributed import Client, as_completed
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise InputError(
             "--scheduler: Dask is not installed (pip install 'petsynth[dask]')"
         ) from None
     try:
-        client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=True)
+        client = Client(scheduler, timeout=ANSWER_SECONDS)
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler {scheduler}: no answer ({error})") from None
     with client:
         if not client.scheduler_info()["workers"]:
             raise InputError(f"--scheduler {scheduler}: has no workers; start some first")
+        futures = [client.submit(_in_one_thread, function, each, pure=False) for each in arguments]
         try:
-            with parallel_config(backend="dask"):
-                # One task per subject: a batch that dies with its worker is done again whole.
-                jobs = Parallel(n_jobs=-1, return_as="generator_unordered", batch_size=1)
-                yield from jobs(delayed(_in_one_thread)(function, each) for each in arguments)
-        except KilledWorker as error:
+            for done in as_completed(futures):
+                yield done.result()
+        except KilledWorker:
             raise PetsynthError(
-                f"Dask gave up on a subject that killed several workers ({error.task}), most "
-                "likely for lack of memory; finished subjects are kept"
+                "Dask gave up on a subject that killed several workers, most likely for lack of "
+                "memory; finished subjects are kept"
             ) from None
 
 

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from petsynth import __version__
+from petsynth.errors import OutputError
 from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel, uncertainty_panel
 from petsynth.figures.save import save_png
 from petsynth.inference.scan import ScanPrediction
@@ -76,6 +77,17 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
     """
     has_std = scan.prediction.std is not None
     paths = result_paths(folder, scan.t1, scan.run.tracer, has_std=has_std)
+    new = [path for path in paths if not path.exists()]
+    try:
+        _write_all(scan, paths)
+    except OutputError:
+        for path in new:  # nothing half done stands in the way of the next try
+            path.unlink(missing_ok=True)
+        raise
+    return paths
+
+
+def _write_all(scan: ScanPrediction, paths: list[Path]) -> None:
     *_, panel = paths
     save_png(draw_prediction(scan), panel)
     parts = {"synth": scan.prediction.mean, "synthstd": scan.prediction.std}
@@ -85,7 +97,6 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
         values = parts[kind]
         if values is not None:
             _write_image(scan, image, kind, values, own_grid="_space-T1w_" in image.name)
-    return paths
 
 
 def _write_image(

@@ -1,0 +1,96 @@
+"""Does ``petsynth prepare`` scale: memory with the number of subjects, time with workers.
+
+Simulates a cohort, prepares it once with 10 subjects and once with all in one process, and once
+with all in two. Masks are given, so that deepbet's share is left out.
+
+    python benchmarks/prepare_scaling.py [--subjects N]
+
+The last line is a JSON object; definitions are in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from petsynth.simulation.cohort import simulate_cohort
+
+SUBJECTS = 200
+FEW = 10
+EVERY_S = 0.2
+
+DEFINITIONS = {
+    "peak_mib_few": f"largest resident memory of the command and its processes, {FEW} subjects, "
+    "one process",
+    "peak_mib_all": "the same with all subjects",
+    "memory_ratio": "the second over the first",
+    "speedup_two_processes": "wall time with one process over that with two, all subjects; only "
+    "meaningful on an idle machine",
+}
+
+
+def prepare(bids: Path, out: Path, *options: str) -> tuple[float, float]:
+    """Return wall seconds and peak memory in MiB of one run."""
+    command = [sys.executable, "-m", "petsynth", "prepare", str(bids), str(out)]
+    command += ["--voxel-mm", "3", "--skip-bids-validation", "--test", "1", *options]
+    command += ["--masks", str(bids / "derivatives" / "truth")]
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    peak = 0.0
+    watched = psutil.Process(process.pid)
+
+    def watch() -> None:
+        nonlocal peak
+        while process.poll() is None:
+            try:
+                family = [watched, *watched.children(recursive=True)]
+                peak = max(peak, sum(each.memory_info().rss for each in family) / 2**20)
+            except psutil.NoSuchProcess:
+                pass
+            time.sleep(EVERY_S)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    status = process.wait()
+    watcher.join()
+    if status:
+        raise SystemExit(f"prepare failed: {command}")
+    return time.perf_counter() - start, peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subjects", type=int, default=SUBJECTS)
+    subjects = parser.parse_args().subjects
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        bids = simulate_cohort(
+            folder / "bids", subjects=subjects, t1_voxel_mm=3.0, pet_voxel_mm=3.0, seed=0
+        )
+        labels = [path.name for path in sorted(bids.glob("sub-*"))]
+        few = ["--participant-label", *labels[:FEW]]
+        _, few_mib = prepare(bids, folder / "few", *few)
+        one_s, all_mib = prepare(bids, folder / "one")
+        two_s, _ = prepare(bids, folder / "two", "--nprocs", "2")
+    figures = {
+        "peak_mib_few": round(few_mib),
+        "peak_mib_all": round(all_mib),
+        "memory_ratio": round(all_mib / few_mib, 3),
+        "seconds_one_process": round(one_s, 1),
+        "seconds_two_processes": round(two_s, 1),
+        "speedup_two_processes": round(one_s / two_s, 2),
+    }
+    print(json.dumps(figures | {"subjects": subjects, "definitions": DEFINITIONS}))
+
+
+if __name__ == "__main__":
+    main()
