@@ -75,6 +75,7 @@ def run(args: Args) -> None:
         raise RunError(_which_model(find_runs()))
     model = load_run(args.model, choose_device(args.device, args.threads))
     _check_out(args, model)
+    _check_samples(args, model)
     _warn_of_unseen_planes(args, model)
     failed = []
     with Progress("predicting", total=len(args.t1) * args.samples) as progress:
@@ -165,6 +166,16 @@ def _check_out(args: Args, model: Run) -> None:
         raise OutputError(
             f"{args.out}: holds {held[0]}, which is no prediction; name another folder, or give "
             "--overwrite to write beside it"
+        )
+
+
+def _check_samples(args: Args, model: Run) -> None:
+    from petsynth.errors import ArgumentError
+
+    if args.samples > 1 and model.slices is None:
+        raise ArgumentError(
+            f"--samples {args.samples}: {model.name} has no dropout, so all samples would be the "
+            "same; leave it out"
         )
 
 
