@@ -30,7 +30,7 @@ def test_the_papers_figures_are_drawn_beside_those_of_paper_a(folder):
 def test_models_of_both_papers_are_measured_on_the_same_subjects(volumes_evaluation):
     for region in ("volume", "brain", "intensities", "depth"):
         for model in ("ganbert", "pix2pix-axial"):
-            name = {"volume": "rmse", "brain": "rmse", "intensities": "distance", "depth": "rim"}
+            name = {"volume": "rmse", "brain": "rmse", "intensities": "distance", "depth": "middle"}
             values = volumes_evaluation.values(model, region, name[region])
             assert len(values) == 2
             assert np.isfinite(values).all()

@@ -76,6 +76,7 @@ def run(args: Args) -> None:
     if args.model is None:
         say(_which_model(model))
     _check_out(args, model)
+    _check_samples(args, model)
     _warn_of_unseen_planes(args, model)
     failed = []
     with Progress("predicting", total=len(args.t1) * args.samples) as progress:
@@ -164,6 +165,16 @@ def _check_out(args: Args, model: Run) -> None:
         raise OutputError(
             f"{args.out}: holds {held[0]}, which is no prediction; name another folder, or give "
             "--overwrite to write beside it"
+        )
+
+
+def _check_samples(args: Args, model: Run) -> None:
+    from petsynth.errors import ArgumentError
+
+    if args.samples > 1 and model.slices is None:
+        raise ArgumentError(
+            f"--samples {args.samples}: {model.name} has no dropout, so all samples would be the "
+            "same; leave it out"
         )
 
 

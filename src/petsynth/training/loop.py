@@ -28,6 +28,7 @@ from petsynth.training.slice_system import SliceSystem
 from petsynth.training.stack_system import StackSystem
 from petsynth.training.state import TrainingState, load_checkpoint
 from petsynth.training.system import System
+from petsynth.training.volume_system import Pix2pix3dSystem
 
 
 def train(
@@ -99,15 +100,15 @@ def train(
 
 def build_system(config: Config, data: PreparedData, fabric: Fabric) -> System[Any]:
     """Return the system that a configuration names, with its networks and data."""
-    if isinstance(config, Pix2pix3dConfig | GanbertConfig):
-        # transformers takes seconds to import, which paper A's systems need not pay.
-        from petsynth.training.volume_system import GanbertSystem, Pix2pix3dSystem
-
-        if isinstance(config, GanbertConfig):
-            return GanbertSystem(config, data, fabric)
+    if isinstance(config, Pix2pix3dConfig):
         return Pix2pix3dSystem(config, data, fabric)
     if isinstance(config, StackConfig):
         return StackSystem(config, data, fabric)
+    if isinstance(config, GanbertConfig):
+        # transformers takes seconds to import, which the other systems need not pay.
+        from petsynth.training.ganbert_system import GanbertSystem
+
+        return GanbertSystem(config, data, fabric)
     return SliceSystem(config, data, fabric)
 
 

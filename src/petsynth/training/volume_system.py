@@ -6,19 +6,17 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from petsynth.config import GanbertConfig, Pix2pix3dConfig, VolumeConfig
+from petsynth.config import Pix2pix3dConfig, VolumeConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import Portion, VolumeBatches, VolumeDataset
 from petsynth.errors import ConfigError, InputError
-from petsynth.models.dropout import draw_keys
 from petsynth.preprocessing.paper_b_grids import pet_grid
-from petsynth.training import ganbert, pix2pix3d
+from petsynth.training import pix2pix3d
 from petsynth.training.infer_volume import infer_volume
 from petsynth.training.players import warm_up
 from petsynth.training.system import System
@@ -103,28 +101,6 @@ class Pix2pix3dSystem(VolumeSystem):
 
     def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]:
         return pix2pix3d.train_step(self.players, self.fabric, self.config, window)
-
-
-class GanbertSystem(VolumeSystem):
-    """GANBERT, without or with a CNN discriminator."""
-
-    players: ganbert.GanbertPlayers
-
-    def __init__(self, config: GanbertConfig, data: PreparedData, fabric: Fabric):
-        super().__init__(config, data, fabric)
-        self.config = config
-        self.players = ganbert.build_players(config, fabric)
-        self.terms = ganbert.terms_of(config)
-        self.extras = ganbert.gradients_of(config)
-
-    def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]:
-        parts = [
-            ganbert.make_part(self.config, self.players, batch, self.portion, step, number)
-            for number, batch in enumerate(window)
-        ]
-        if self.config.bert.dropout:  # BERT's dropout draws from torch's own generator
-            torch.manual_seed(int(draw_keys(self.seed, step, 1, self.portion.process)))
-        return ganbert.train_step(self.players, self.fabric, self.config, parts, measure=measure)
 
 
 def count_steps(config: VolumeConfig, portion: Portion, subjects: int) -> tuple[int, int]:
