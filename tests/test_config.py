@@ -21,9 +21,10 @@ from petsynth.errors import ConfigError, InputError
 PAPERS = ["pix2pix-axial.toml", "pix2pix-augmented.toml"]
 
 
-def test_shipped_configurations_are_those_of_both_papers_large_and_small():
-    names = [f"{system}.toml" for system in SYSTEMS]
-    assert list(shipped_configs()) == sorted([*names, *(f"small/{name}" for name in names)])
+def test_shipped_configurations_are_the_papers_large_and_small_and_the_boxed_models():
+    papers = [f"{system}.toml" for system in SYSTEMS if not system.startswith("petsynth-")]
+    small = [f"small/{name}" for name in papers]
+    assert list(shipped_configs()) == sorted([*papers, *small, "petsynth-fdg.toml"])
 
 
 def test_hashes_of_paper_a_are_those_that_its_published_runs_have():

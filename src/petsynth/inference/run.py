@@ -91,7 +91,9 @@ class Run:
 
     @property
     def t1_grid(self) -> Grid | None:
-        """The grid of the conformed T1, of paper B's systems."""
+        """The grid of the conformed T1, of paper B's systems; slices are cut on the PET's grid."""
+        if self.slices is not None or self.stacks is not None:
+            return None
         return _read_grid(self.metadata["t1_grid"]) if "t1_grid" in self.metadata else None
 
     @property
