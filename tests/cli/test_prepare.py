@@ -233,6 +233,12 @@ def test_participant_then_group_gives_what_both_at_once_give(
         assert (out / name).read_text() == (prepared / name).read_text()
 
 
+def test_participant_alone_builds_the_cohort_where_it_prepares_everyone(bids, truth, tmp_path):
+    words = ["prepare", str(bids), str(tmp_path), "participant", *SMALL, "--masks", str(truth)]
+    assert run(words) == 0
+    assert len(PreparedData(tmp_path).participants()) == 4
+
+
 def test_the_group_level_names_who_is_not_prepared(bids, truth, tmp_path, capfd):
     out = tmp_path / "out"
     chosen = ("--participant-label", "001", "002", "--masks", truth)

@@ -29,7 +29,8 @@ class Args:
         tuple[Level, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[participant] [group]")
     ] = ()
     """participant: prepare each subject; group: split, PET scale, tables and pages of all that
-    are finished, by the settings they were prepared with. Both or none: one after the other."""
+    are finished, by the settings they were prepared with. None: one after the other; so does
+    participant, unless it prepares some only (--participant-label, --num-parts)."""
     participant_label: tuple[str, ...] = ()
     """Only these participants, with or without sub-; default: all."""
     session_label: str | None = None
@@ -137,6 +138,8 @@ def run(args: Args) -> None:
         _make_pages(args)
         return
     levels = set(args.analysis_level) or {"participant", "group"}
+    if levels == {"participant"} and args.num_parts == 1 and not args.participant_label:
+        levels.add("group")  # everyone is here, so nobody has to remember the second level
     settings = _settings(args) if "participant" in levels else _settings_of(args.out_dir)
     index = _index(args, settings)
     if args.dry_run:
