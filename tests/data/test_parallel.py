@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from petsynth.data.parallel import run_side_by_side
 from petsynth.errors import InputError
@@ -24,6 +25,19 @@ def test_every_call_gives_a_result():
     calls = [(number,) for number in range(5)]
     assert sorted(run_side_by_side(double, calls)) == [0, 2, 4, 6, 8]
     assert list(run_side_by_side(double, [])) == []
+
+
+@pytest.mark.parametrize("nprocs", [1, 2])
+def test_each_process_has_as_many_threads_as_wanted(nprocs, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    calls = [("OMP_NUM_THREADS",)] * 2
+    assert list(run_side_by_side(os.getenv, calls, nprocs=nprocs, threads=2)) == ["2", "2"]
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_threads_of_loaded_libraries_are_limited_too():
+    (libraries,) = run_side_by_side(threadpool_info, [()], threads=2)
+    assert {each["num_threads"] for each in libraries} == {2}
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):

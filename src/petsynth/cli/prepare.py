@@ -75,10 +75,13 @@ class Args:
     """Table to be used instead, tab-separated, with the columns participant_id and split (train,
     validation or test); its participants may go by the dataset's original_id. Who is not in it is
     left out."""
-    seed: int = 0
-    """Of the draw of test and validation subjects."""
+    seed: Annotated[int, tyro.conf.arg(aliases=["--random-seed"])] = 0
+    """Of the draw of test and validation subjects; nothing else is random."""
     nprocs: int = 1
-    """Subjects at a time, each in a process of one thread; about 1.5 GB each with deepbet."""
+    """Subjects at a time, each in a process of its own; about 1.5 GB each with deepbet."""
+    omp_nthreads: int | None = None
+    """Threads of each process for deepbet and linear algebra; default: 1, or all with --nprocs 1.
+    Registration always takes one, so that it gives the same result everywhere."""
     mem_mb: int | None = None
     """Memory in MB for all processes together; fewer run at a time where they would need more."""
     scheduler: str | None = None
@@ -94,6 +97,10 @@ class Args:
     """Print which images would be paired, what would be done and who is left out; write nothing."""
     reports_only: bool = False
     """Only make the pages of the finished subjects and of the group anew."""
+    boilerplate_only: bool = False
+    """Only print the paragraph for a paper: of the finished subjects, or of these options."""
+    stop_on_first_crash: bool = False
+    """Stop at the first subject that cannot be prepared, with status 1. Default: it is left out."""
     overwrite: bool = False
     """Remove earlier prepared data first, or write beside what else the folder holds."""
 
@@ -128,10 +135,14 @@ def run(args: Args) -> None:
     from petsynth.cli.prepare_checks import check
 
     check(args)
-    from petsynth.cli.prepare_levels import build_group, make_pages, prepare_participants, show_plan
+    from petsynth.cli.prepare_levels import build_group, prepare_participants, show_plan
+    from petsynth.cli.prepare_pages import make_pages, print_boilerplate
     from petsynth.cli.prepare_settings import find_scans, settings_in, settings_of
     from petsynth.progress import say
 
+    if args.boilerplate_only:
+        print_boilerplate(args)
+        return
     if args.reports_only:
         make_pages(args)
         return

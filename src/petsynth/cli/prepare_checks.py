@@ -43,6 +43,9 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
             args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
         ),
         f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
+        f"--omp-nthreads {args.omp_nthreads}: give 1 or more": (
+            args.omp_nthreads is not None and args.omp_nthreads < 1
+        ),
         f"--seed {args.seed}: give 0 or more": args.seed < 0,
         f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
         f"--part-id {args.part_id}: give 0 to --num-parts - 1, which is {args.num_parts - 1}": (

@@ -1,11 +1,11 @@
-"""The levels of ``petsynth prepare``: participants, group; and what stands beside them."""
+"""The levels of ``petsynth prepare``: participants and group; and what they would do."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
 
-from petsynth.cli.prepare_settings import settings_in, source_of, steps_of
+from petsynth.cli.prepare_settings import source_of, steps_of
 from petsynth.data import participants
 from petsynth.data.cohort import SplitRequest, build_cohort, settle
 from petsynth.data.memory import processes_within, subject_mb
@@ -19,7 +19,7 @@ from petsynth.io.index import Index, Scan
 from petsynth.io.people import read_people
 from petsynth.io.validator import COMMAND, find_validator, validate
 from petsynth.progress import say
-from petsynth.report.qc_pages import write_all_pages, write_group_page, write_subject_page
+from petsynth.report.qc_pages import write_group_page, write_subject_page
 
 if TYPE_CHECKING:
     from petsynth.cli.prepare import Args
@@ -50,7 +50,8 @@ def prepare_participants(
     Raises
     ------
     InputError
-        If the group level is left out and no subject could be prepared.
+        If no subject could be prepared and the group level is left out, or one could not and
+        ``--stop-on-first-crash`` is given.
     SplitError
         If the split is not usable.
     OutputError
@@ -72,7 +73,9 @@ def prepare_participants(
         preparation,
         chosen,
         nprocs=nprocs,
+        threads=args.omp_nthreads,
         scheduler=args.scheduler,
+        stop_on_failure=args.stop_on_first_crash,
         finished=lambda outcome: write_subject_page(
             args.out_dir, outcome.participant, simulated=preparation.simulated
         ),
@@ -115,21 +118,6 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
         + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
-
-
-def make_pages(args: Args) -> None:
-    """Make the pages of the finished subjects and of the group anew.
-
-    Raises
-    ------
-    InputError
-        If no subject is prepared.
-    OutputError
-        If the pages cannot be written.
-    """
-    settings_in(args.out_dir)
-    count = write_all_pages(args.out_dir, simulated=read_simulated(args.bids_dir))
-    say(f"pages of {count} subjects and of the group: {args.out_dir}")
 
 
 def _preparation(args: Args) -> Preparation:

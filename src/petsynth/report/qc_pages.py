@@ -20,7 +20,7 @@ from petsynth.data.dataset_files import QC_COLUMNS
 from petsynth.data.failures import read_failures
 from petsynth.data.subject_files import Record, read_record
 from petsynth.io.atomic import write_text
-from petsynth.report.boilerplate import boilerplate, versions
+from petsynth.report.boilerplate import as_markdown, boilerplate, versions
 
 GROUP_PAGE = "group_qc.html"
 CITATION = "logs/CITATION.md"
@@ -55,7 +55,7 @@ def write_subject_page(folder: str | Path, participant: str, *, simulated: bool)
     record = read_record(root, participant)
     if record is None:
         return None
-    text, references = boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
+    text, references = _describe(record)
     page = _environment().get_template("subject_qc.html.j2")
     path = root / f"{participant}.html"
     write_text(
@@ -84,8 +84,7 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
     """
     root = Path(folder)
     failures = read_failures(root)
-    found = [read_record(root, name) for name in finished_subjects(root) if name not in failures]
-    records = [record for record in found if record is not None]
+    records = _records(root)
     page = _environment().get_template("group_qc.html.j2")
     write_text(
         root / GROUP_PAGE,
@@ -99,12 +98,29 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
             version=petsynth.__version__,
         ),
     )
-    if records:
-        first = records[0]
-        text, references = boilerplate(first.key["steps"], first.qc, first.key["petsynth_version"])
-        lines = "\n".join(f"- {each}" for each in references)
-        write_text(root / CITATION, f"# How the scans were prepared\n\n{text}\n\n{lines}\n")
+    told = describe_group(root)
+    if told is not None:
+        write_text(root / CITATION, as_markdown(*told))
     return root / GROUP_PAGE
+
+
+def describe_group(folder: str | Path) -> tuple[str, list[str]] | None:
+    """Return the paragraph on how all finished subjects were prepared, and its references.
+
+    None if no subject is finished. Settings are the same for all of a folder; where brains were
+    found in several ways, the paragraph names them all.
+    """
+    records = _records(Path(folder))
+    if not records:
+        return None
+    sources = {str(record.qc.get("mask_source")) for record in records}
+    named = (record.qc.get("reference_region") for record in records)
+    regions = {str(region) for region in named if region is not None}
+    qc = {
+        "mask_source": ", ".join(sorted(sources)),
+        "reference_region": " or ".join(sorted(regions)),
+    }
+    return boilerplate(records[0].key["steps"], qc, records[0].key["petsynth_version"])
 
 
 def write_all_pages(folder: str | Path, *, simulated: bool) -> int:
@@ -131,6 +147,17 @@ def outliers(values: Sequence[float | None]) -> list[bool]:
     spread = 1.4826 * np.nanmedian(np.abs(numbers - middle))
     far = np.abs(numbers - middle) > OUTLIER * max(spread, 1e-6 * abs(middle) + 1e-12)
     return [bool(each) for each in far]
+
+
+def _records(root: Path) -> list[Record]:
+    """Return the records of all finished subjects that did not fail later, by name."""
+    failures = read_failures(root)
+    found = [read_record(root, name) for name in finished_subjects(root) if name not in failures]
+    return [record for record in found if record is not None]
+
+
+def _describe(record: Record) -> tuple[str, list[str]]:
+    return boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
 
 
 def _columns(records: Sequence[Record]) -> list[str]:
