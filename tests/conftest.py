@@ -1,5 +1,10 @@
 """Fixtures that many tests share."""
 
+import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +20,8 @@ from petsynth.volume import Grid
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Development data beside the checkout; see CONTRIBUTING.md."""
+DASK_PATIENCE_S = 300
+"""How long Dask's processes may take to find each other."""
 
 
 @pytest.fixture
@@ -258,3 +265,41 @@ def _tissues(grid: Grid, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 def _t1(white: np.ndarray, mask: np.ndarray, spot: np.ndarray) -> np.ndarray:
     mri = np.where(white, 0.8, np.where(mask, 0.2, -1.0)) + 0.1 * spot
     return mri.astype(np.float32)
+
+
+def _wait_for(log: Path, pattern: str, count: int = 1) -> list[str]:
+    """Return what matches in a log, once it does so often enough."""
+    end = time.monotonic() + DASK_PATIENCE_S
+    while time.monotonic() < end:
+        found = re.findall(pattern, log.read_text())
+        if len(found) >= count:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Return a Dask scheduler's address and two workers, each a process of its own."""
+    pytest.importorskip("distributed")
+    log = tmp_path / "scheduler.log"
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    root = str(Path(__file__).resolve().parents[1])  # scheduler and workers import this test
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    common = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": paths}}
+    processes = []
+    try:
+        with open(log, "wb") as file:
+            processes.append(subprocess.Popen([*module, *options], stderr=file, **common))
+        address = _wait_for(log, r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)")[0]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
+        worker += ["--no-nanny", "--no-dashboard", "--death-timeout", str(DASK_PATIENCE_S)]
+        for _ in range(2):
+            processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, **common))
+        _wait_for(log, "Register worker", 2)
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()

@@ -1,4 +1,4 @@
-"""``petsynth prepare`` from a BIDS folder to prepared data, and its bad-input table."""
+"""``petsynth prepare`` from a BIDS folder to prepared data; see also ``test_prepare_bad_input``."""
 
 import hashlib
 import json
@@ -22,20 +22,8 @@ from petsynth.io.bids import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
-from petsynth.simulation.cohort import simulate_cohort
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
-
-
-@pytest.fixture(scope="module")
-def bids(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("cohort") / "bids"
-    return simulate_cohort(root, subjects=4, t1_voxel_mm=4.0, pet_voxel_mm=4.0, seed=2)
-
-
-@pytest.fixture(scope="module")
-def truth(bids) -> Path:
-    return bids / "derivatives" / "truth"
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +37,6 @@ def prepared(bids, truth, tmp_path_factory) -> Path:
 def copy(prepared, tmp_path) -> Path:
     """Return prepared data that a test may change."""
     return Path(shutil.copytree(prepared, tmp_path / "out"))
-
-
-@pytest.fixture
-def own_bids(bids, tmp_path) -> Path:
-    """Return a dataset that a test may change."""
-    return Path(shutil.copytree(bids, tmp_path / "bids"))
 
 
 def prepare(bids, out, *options) -> int:

@@ -89,11 +89,29 @@ def test_mask_of_a_t1_is_found(tmp_path, t1, mask):
 
 
 def test_no_mask_and_several_masks_are_told(tmp_path):
-    make_masks(tmp_path, "sub-01_run-1_desc-brain_mask.nii.gz", "sub-01_run-2_desc-brain_mask.nii")
+    make_masks(tmp_path, "sub-01_desc-brain_mask.nii.gz", "b/sub-01_desc-brain_mask.nii")
     with pytest.raises(InputError, match=r"sub-02_T1w.nii: no sub-02_\*desc-brain_mask"):
         find_brain_mask(tmp_path, "sub-02_T1w.nii")
-    with pytest.raises(InputError, match=r"several masks .*run-1.*run-2.*--masks FILE"):
+    with pytest.raises(InputError, match=r"sub-01_T1w.nii: several masks .*needed is one"):
         find_brain_mask(tmp_path, "sub-01_T1w.nii")
+
+
+def test_another_images_mask_is_none(tmp_path):
+    """Of the T1s of one session each needs its own; a mask that says less is anybody's."""
+    make_masks(tmp_path, "sub-01_run-1_desc-brain_mask.nii.gz", "sub-01_acq-x_desc-brain_mask.nii")
+    for t1 in ("sub-01_run-2_T1w.nii", "sub-01_T1w.nii"):
+        with pytest.raises(InputError, match=rf"{t1}: no brain mask of this image .*run-1"):
+            find_brain_mask(tmp_path, t1)
+    assert find_brain_mask(tmp_path, "sub-01_acq-x_run-2_T1w.nii").name.startswith("sub-01_acq-x_")
+    make_masks(tmp_path, "sub-01_desc-brain_mask.nii")
+    assert find_brain_mask(tmp_path, "sub-01_run-2_T1w.nii").name == "sub-01_desc-brain_mask.nii"
+    assert find_brain_mask(tmp_path, "sub-01_run-1_T1w.nii").name.startswith("sub-01_run-1_")
+
+
+def test_what_json_has_not_becomes_null(tmp_path):
+    (tmp_path / "x.json").write_text('{"InjectedMass": NaN, "Units": "SUVR", "Low": -Infinity}')
+    fields = read_sidecar(tmp_path / "x.nii.gz")
+    assert fields == {"InjectedMass": None, "Units": "SUVR", "Low": None}
 
 
 def test_sidecar_beside_an_image(tmp_path):

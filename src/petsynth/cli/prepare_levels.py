@@ -9,12 +9,13 @@ from petsynth.cli.prepare_settings import source_of, steps_of
 from petsynth.data import participants
 from petsynth.data.cohort import SplitRequest, build_cohort, settle
 from petsynth.data.memory import processes_within, subject_mb
+from petsynth.data.parallel import connect
 from petsynth.data.plan import plan
 from petsynth.data.preparation import Preparation
 from petsynth.data.prepared_folder import claim_folder
 from petsynth.data.split import draw_split
 from petsynth.data.subject_files import read_simulated
-from petsynth.errors import InputError, SplitError
+from petsynth.errors import InputError, OutputError, SplitError
 from petsynth.io.index import Index, Scan
 from petsynth.io.people import read_people
 from petsynth.io.validator import COMMAND, find_validator, validate
@@ -64,10 +65,11 @@ def prepare_participants(
     if args.mem_mb is not None:
         per_subject = subject_mb(scans, deepbet=args.masks is None)
         nprocs = processes_within(args.mem_mb, nprocs, per_subject)
+    _use_work_dir(args)
+    if args.scheduler is not None:
+        with connect(args.scheduler):
+            pass  # what is refused is refused before the folder is claimed
     claim_folder(args.out_dir, args.bids_dir, settings, overwrite=args.overwrite)
-    if args.work_dir is not None:
-        args.work_dir.mkdir(parents=True, exist_ok=True)
-        os.environ |= dict.fromkeys(("TMPDIR", "JOBLIB_TEMP_FOLDER"), str(args.work_dir.resolve()))
     chosen = scans[args.part_id :: args.num_parts]
     failed = participants.prepare_participants(
         preparation,
@@ -124,6 +126,18 @@ def _preparation(args: Args) -> Preparation:
     simulated = read_simulated(args.bids_dir)
     people = read_people(args.bids_dir)
     return Preparation(args.bids_dir, args.out_dir, steps_of(args), args.masks, simulated, people)
+
+
+def _use_work_dir(args: Args) -> None:
+    """Let temporary files of this and of other processes stand in the folder that was named."""
+    if args.work_dir is None:
+        return
+    folder = args.work_dir.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"-w {args.work_dir}: cannot be made ({error.strerror})") from None
+    os.environ |= dict.fromkeys(("TMPDIR", "JOBLIB_TEMP_FOLDER"), str(folder))
 
 
 def _validate(args: Args) -> None:

@@ -25,6 +25,7 @@ from petsynth.data.prepared import (
     static_mean,
     write_description,
 )
+from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.data.subject_files import Record, read_record
@@ -122,23 +123,29 @@ def build_cohort(
     if request.table is not None:
         outside = [name for name in names if name not in settled and name not in excluded]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
-    records = _all_records(source.out, excluded)
+    records = _all_records(source, excluded)
     for scan in index.scans:
         if scan.participant not in records and scan.participant not in excluded:
             excluded[scan.participant] = "not prepared yet: run the participant level for it"
-    _report(source.out, records, excluded, index.unused)
-    data = _write_common(source, records, people, request, settled)
+    for name, reason in sorted(excluded.items()):
+        say(f"left out: {name}: {reason}")
+    if not records:
+        _write_exclusions(source.out, excluded, index.unused)
+        reason = excluded[min(excluded)] if excluded else "nothing to do"
+        raise InputError(f"no subject could be prepared; the first: {reason}")
+    diagnoses = {name: people[name].diagnosis for name in records}
+    split = _divide(diagnoses, request, settled)
+    scale = _scale(source.out, split)
+    _write_exclusions(source.out, excluded, index.unused)
+    write_qc(source.out, [record.qc for record in records.values()])
+    _write_tables(source.out, split, people)
+    data = _describe_cohort(source, next(iter(records.values())), request, scale)
     if jpeg:
         with Progress("writing JPEG slices", total=len(records)) as progress:
             arguments = [(data, name) for name in records]
             for _ in run_side_by_side(export_slices, arguments, nprocs=nprocs):
                 progress.advance()
     return data
-
-
-def finished_subjects(out: Path) -> list[str]:
-    """Return the participants that have a record in a folder of prepared data, sorted."""
-    return sorted(path.stem for path in (out / "arrays").glob("sub-*.json"))
 
 
 def settle(out: Path, names: list[str], request: SplitRequest, people: People) -> dict[str, str]:
@@ -166,14 +173,19 @@ def _describe(request: SplitRequest) -> dict[str, Any]:
     return {"test": request.test, "validation": request.validation, "seed": request.seed}
 
 
-def _all_records(out: Path, excluded: dict[str, str]) -> dict[str, Record]:
+def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
     """Return the records of all finished subjects that fit together, by participant.
 
     A subject that failed is out, also if an earlier run had finished it.
     """
-    names = [name for name in finished_subjects(out) if name not in excluded]
-    found = {name: read_record(out, name) for name in names}
-    records = {name: record for name, record in found.items() if record is not None}
+    steps = dataclasses.asdict(source.steps)
+    records = {}
+    for name in finished_subjects(source.out):
+        record = None if name in excluded else read_record(source.out, name)
+        if record is not None and record.key.get("steps") != steps:
+            excluded[name] = "prepared with other settings: run the participant level for it"
+        elif record is not None:
+            records[name] = record
     for what in ("unit", "frames"):
         values = {name: getattr(record, what) for name, record in records.items()}
         if len(set(values.values())) < 2:
@@ -186,57 +198,53 @@ def _all_records(out: Path, excluded: dict[str, str]) -> dict[str, Record]:
     return records
 
 
-def _report(
-    out: Path, records: dict[str, Record], excluded: dict[str, str], unused: list[Exclusion]
-) -> None:
+def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusion]) -> None:
     people = [Exclusion(name, reason) for name, reason in sorted(excluded.items())]
     rows = [(each.participant, each.image, each.reason) for each in [*people, *unused]]
     columns = ["participant_id", "image", "reason"]
     write_table(out / "exclusions.tsv", pd.DataFrame(rows, columns=columns))
-    for each in people:
-        say(f"left out: {each.participant}: {each.reason}")
-    if not records:
-        reason = people[0].reason if people else "nothing to do"
-        raise InputError(f"no subject could be prepared; the first: {reason}")
-    write_qc(out, [record.qc for record in records.values()])
 
 
-def _write_common(
-    source: Source,
-    records: dict[str, Record],
-    people: People,
-    request: SplitRequest,
-    settled: dict[str, str],
-) -> PreparedData:
-    out = source.out
-    diagnoses = {name: people[name].diagnosis for name in records}
+def _divide(
+    diagnoses: dict[str, str], request: SplitRequest, settled: dict[str, str]
+) -> dict[str, str]:
+    """Return the part of each prepared subject."""
     if request.table is not None:
-        split = {name: settled[name] for name in records if name in settled}
-    else:
-        split = draw_split(
-            diagnoses,
-            test=request.test,
-            validation=request.validation,
-            seed=request.seed,
-            settled=settled,
-        )
+        return {name: settled[name] for name in diagnoses if name in settled}
+    return draw_split(
+        diagnoses,
+        test=request.test,
+        validation=request.validation,
+        seed=request.seed,
+        settled=settled,
+    )
+
+
+def _scale(out: Path, split: dict[str, str]) -> float:
     training = [name for name, part in split.items() if part == "train"]
     if not training:
         raise SplitError("no training subject is among the prepared ones: the PET scale needs one")
-    scale = training_scale(
+    return training_scale(
         training,
         lambda name: (static_mean(read_array(out, name, "pet")), read_array(out, name, "mask")),
     )
-    first = next(iter(records.values()))
-    rows = [(name, part, diagnoses[name]) for name, part in split.items()]
+
+
+def _write_tables(out: Path, split: dict[str, str], people: People) -> None:
+    rows = [(name, part, people[name].diagnosis) for name, part in split.items()]
     columns = ["participant_id", "split", "diagnosis"]
     write_table(out / SPLIT_TABLE, pd.DataFrame(rows, columns=columns))
-    table = [(name, diagnoses[name], people[name].original_id) for name in split]
+    table = [(name, people[name].diagnosis, people[name].original_id) for name in split]
     write_participants(
         out, pd.DataFrame(table, columns=["participant_id", "diagnosis", "original_id"])
     )
+
+
+def _describe_cohort(
+    source: Source, first: Record, request: SplitRequest, scale: float
+) -> PreparedData:
     write_description(
-        out,
+        source.out,
         source.steps.pet_grid(),
         t1_grid=source.steps.conformed_grid(),
         petsynth_version=__version__,
@@ -249,4 +257,4 @@ def _write_common(
         steps=dataclasses.asdict(source.steps),
         split=_describe(request),
     )
-    return PreparedData(out)
+    return PreparedData(source.out)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from petsynth.errors import InputError, PetsynthError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 ANSWER_SECONDS = 20
 """How long a Dask scheduler may take to answer."""
@@ -85,20 +88,10 @@ def _on_dask(
     function: Callable[..., Any], arguments: Sequence[tuple], threads: int, scheduler: str
 ) -> Iterator[Any]:
     # Not through joblib's backend: it waits for ever where a worker cannot load the function.
-    try:
-        from distributed import Client, as_completed
+    with connect(scheduler) as client:
+        from distributed import as_completed
         from distributed.scheduler import KilledWorker
-    except ImportError:
-        raise InputError(
-            "--scheduler: Dask is not installed (pip install 'petsynth[dask]')"
-        ) from None
-    try:
-        client = Client(scheduler, timeout=ANSWER_SECONDS)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--scheduler {scheduler}: no answer ({error})") from None
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise InputError(f"--scheduler {scheduler}: has no workers; start some first")
+
         futures = [
             client.submit(with_threads, threads, function, each, pure=False) for each in arguments
         ]
@@ -110,6 +103,31 @@ def _on_dask(
                 "Dask gave up on a subject that killed several workers, most likely for lack of "
                 "memory; finished subjects are kept"
             ) from None
+
+
+@contextlib.contextmanager
+def connect(scheduler: str) -> Iterator[Client]:
+    """Connect to a Dask scheduler that has workers, for as long as the block lasts.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, the scheduler does not answer, or it has no workers.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError(
+            "--scheduler: Dask is not installed (pip install 'petsynth[dask]')"
+        ) from None
+    try:
+        client = Client(scheduler, timeout=ANSWER_SECONDS)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {scheduler}: no answer ({error})") from None
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise InputError(f"--scheduler {scheduler}: has no workers; start some first")
+        yield client
 
 
 def with_threads(threads: int, function: Callable[..., Any], arguments: tuple) -> Any:

@@ -39,6 +39,9 @@ TRACER_NAMES = {
 }
 """Tracer as users say it -> its name in a sidecar's ``TracerName``, in small letters."""
 
+_NOT_OF_THE_IMAGE = ("space", "desc", "res", "den", "label", "suffix", "extension")
+"""Parts of a derivative's name that do not say from which image it was made."""
+
 
 def tracer_of(label: str) -> str:
     """Return the tracer's everyday name for a ``trc-`` label; an unknown label is its own name.
@@ -108,9 +111,10 @@ def participant_key(label: str) -> str:
 def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
     """Return the brain mask of a T1 among the derivatives below a folder.
 
-    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space; if
-    there are several, the one of the same run. For a T1 without BIDS name it is the one image
-    whose name starts with the T1's stem and contains ``mask``.
+    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space,
+    whose name says nothing else than the T1's (another run's mask is none of it); of several the
+    one whose name says most. For a T1 without BIDS name it is the one image whose name starts
+    with the T1's stem and contains ``mask``.
 
     Raises
     ------
@@ -126,18 +130,27 @@ def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
     else:
         pattern = f"sub-{wanted['sub']}_*desc-brain_mask.nii*"
         masks = {path: parse_entities(path.name) for path in sorted(Path(folder).rglob(pattern))}
-        found = [
-            path
-            for path, has in masks.items()
-            if has.get("ses") == wanted.get("ses") and has.get("space", "T1w") in ("T1w", "orig")
-        ]
-        same_run = [path for path in found if masks[path].get("run") == wanted.get("run")]
-        found = same_run or found
+        fitting = [path for path, has in masks.items() if _is_mask_of(has, wanted)]
+        most = max((len(masks[path]) for path in fitting), default=0)
+        found = [path for path in fitting if len(masks[path]) == most]
+        if masks and not fitting:
+            found_for = ", ".join(path.name for path in list(masks)[:3])
+            raise InputError(f"{t1}: no brain mask of this image in {folder}, only {found_for}")
     if len(found) != 1:
         what = "several masks" if found else f"no {pattern}"
         names = ": " + ", ".join(str(path) for path in found[:3]) if found else ""
-        raise InputError(f"{t1}: {what} in {folder}{names}; name its mask by --masks FILE")
+        raise InputError(f"{t1}: {what} in {folder}{names}; needed is one")
     return found[0]
+
+
+def _is_mask_of(mask: dict[str, str], t1: dict[str, str]) -> bool:
+    """Whether a mask's entities are those of a T1, as far as they say which image it is."""
+    ours = {key: label for key, label in mask.items() if key not in _NOT_OF_THE_IMAGE}
+    return (
+        mask.get("ses") == t1.get("ses")
+        and mask.get("space", "T1w") in ("T1w", "orig")
+        and all(t1.get(key) == label for key, label in ours.items())
+    )
 
 
 def sidecar_path(image: str | Path) -> Path:
@@ -155,10 +168,19 @@ def read_sidecar(image: str | Path) -> dict[str, Any]:
         If the file is there but is no JSON object.
     """
     path = sidecar_path(image)
-    if not path.exists():
-        return {}
+    return read_fields(path) if path.exists() else {}
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """Read a JSON file of fields; NaN and infinity, which JSON has not, become null.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON object.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(content, dict):

@@ -168,7 +168,7 @@ def _frame_times(
     lists = []
     for field in ("FrameTimesStart", "FrameDuration"):
         values = sidecar.get(field)
-        if values is None:
+        if values is None or values == "n/a":
             return (), ()
         values = values if isinstance(values, list) else [values]
         if not all(_is_number(value) for value in values):

@@ -9,6 +9,8 @@ figure 1: the grids of ``grid="paper-b"``.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -175,12 +177,12 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     series = _read_pet(files, steps)
     given = None if files.mask is None else read_volume(files.mask)
     mean = series.mean()
-    if steps.registration == "rigid":
-        aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-        to_pet = register_pet(aligned.flat, mean)
-    else:
-        aligned = place_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-        to_pet = place_pet(t1, mean)
+    rigid = steps.registration == "rigid"
+    with _naming(files.t1):
+        place = align_t1 if rigid else place_t1
+        aligned = place(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+    with _naming(files.pet):
+        to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
@@ -205,7 +207,7 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         t1_confirmed=aligned.confirmed,
     )
     if quality.failure:
-        raise RegistrationError(quality.failure)
+        raise RegistrationError(f"{files.pet.name}: {quality.failure}")
     return PreparedSubject(
         scale_mri(t1_on_grid.data, mask),
         t1_on_grid,
@@ -254,8 +256,19 @@ def _measure_uptake(
         return None
     if reference is None and not has_target:
         return None
-    warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)
-    return measure_uptake(files.tracer, warp, mean, grid_to_pet, reference)
+    with _naming(files.t1):
+        warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)
+    with _naming(files.pet):
+        return measure_uptake(files.tracer, warp, mean, grid_to_pet, reference)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put a file's name before the message of what goes wrong with it: a session may have many."""
+    try:
+        yield
+    except (InputError, RegistrationError) as error:
+        raise type(error)(f"{path.name}: {error}") from None
 
 
 def _in_suvr(pet: Volume, reference: float) -> Volume:

@@ -15,9 +15,9 @@ import jinja2
 import numpy as np
 
 import petsynth
-from petsynth.data.cohort import finished_subjects
 from petsynth.data.dataset_files import QC_COLUMNS
 from petsynth.data.failures import read_failures
+from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.subject_files import Record, read_record
 from petsynth.io.atomic import write_text
 from petsynth.report.boilerplate import as_markdown, boilerplate, versions
