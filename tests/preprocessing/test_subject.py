@@ -9,7 +9,6 @@ import pytest
 from petsynth.errors import InputError
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid, resample
-from petsynth.preprocessing.quality import Quality, least_template_score
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 from petsynth.preprocessing.transforms import move
 
@@ -75,24 +74,6 @@ def test_a_cut_pet_is_flagged(people, tmp_path):
     quality = prepare_subject(files, Steps(voxel_mm=4)).quality
     assert quality.pet_coverage < 0.95
     assert any(flag.startswith("PET covers ") for flag in quality.flags)
-
-
-def test_a_small_brain_needs_a_lower_template_score():
-    """0.475 nats per litre less 0.29: 0.2325 at 1.1 litres; never more than 0.36."""
-    assert least_template_score(1.1) == pytest.approx(0.2325)
-    assert least_template_score(1.8) == 0.36
-    small, large = (Quality(litres, 0.3, 0.5, 0.3, 0.1, 3, 2, 1.0) for litres in (1.1, 1.5))
-    assert small.flags == []
-    assert large.flags == ["T1 may not be aligned to MNI axes"]
-
-
-def test_flags_name_what_to_look_at():
-    bad = Quality(1.4, 0.1, 0.5, 0.30, 0.25, 3, 2, 0.9)
-    assert bad.flags == [
-        "T1 and PET may show different people or be misaligned",
-        "T1 may not be aligned to MNI axes",
-        "PET covers 90% of the brain",
-    ]
 
 
 @pytest.mark.parametrize(("frames", "shape"), [("mean", ()), ("keep", (2,))])
