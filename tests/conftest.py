@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from petsynth.data.prepared import PreparedData, write_array, write_description
-from petsynth.io.bids import write_dataset_description, write_table
+from petsynth.io.bids import read_table, write_dataset_description, write_table
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.volume import Grid
@@ -185,6 +185,17 @@ def tiny_evaluation(
 
 
 @pytest.fixture
+def visits(tmp_path) -> Path:
+    """Return prepared data of 3 + 2 + 3 scans: 2 training, 1 validation and 2 test people.
+
+    sub-1 (training), sub-3 (validation) and sub-4 (test) have two visits each.
+    """
+    folder = write_phantoms(tmp_path / "visits", {"train": 3, "validation": 2, "test": 3})
+    names = ("1_ses-a", "1_ses-b", "2_ses-a", "3_ses-a", "3_ses-b", "4_ses-a", "4_ses-b", "5")
+    return as_visits(folder, {f"sub-00{n}": f"sub-{name}" for n, name in enumerate(names, 1)})
+
+
+@pytest.fixture
 def make_prepared() -> Callable[..., Path]:
     """Return the function that writes prepared data of phantoms: see `write_phantoms`."""
     return write_phantoms
@@ -231,6 +242,28 @@ def write_phantoms(
         simulated=True,
     )
     assert PreparedData(folder).participants() == names
+    return folder
+
+
+def as_visits(folder: Path, names: dict[str, str]) -> Path:
+    """Rename subjects of prepared data, so that some become visits of one person.
+
+    Parameters
+    ----------
+    folder : Path
+        From `write_phantoms`.
+    names : dict of str to str
+        Old name -> new one, such as ``sub-01_ses-m12``, of all subjects.
+    """
+    table = read_table(folder / "split.tsv")
+    for old, new in names.items():
+        for path in sorted((folder / "arrays").glob(f"{old}_*.npy")):
+            path.rename(path.with_name(path.name.replace(old, new)))
+    parts = [names[old].partition("_") for old in table["participant_id"]]
+    table["participant_id"] = [person for person, _, _ in parts]
+    table.insert(1, "session_id", [session or "n/a" for _, _, session in parts])
+    write_table(folder / "split.tsv", table)
+    assert PreparedData(folder).participants() == list(names.values())
     return folder
 
 

@@ -135,6 +135,7 @@ def test_quality_control_has_a_row_and_a_picture_each(prepared):
         assert picture.read_bytes().startswith(b"\x89PNG")
     assert list(read_table(prepared / "exclusions.tsv").columns) == [
         "participant_id",
+        "session_id",
         "image",
         "reason",
     ]

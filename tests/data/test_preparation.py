@@ -104,7 +104,7 @@ def test_a_mistake_becomes_a_reason_and_a_note(scan, preparation, monkeypatch, e
 
     monkeypatch.setattr(module, "prepare_subject", fail)
     outcome = preparation.run_one(scan)
-    assert (outcome.participant, outcome.record, outcome.reason) == ("sub-1", None, reason)
+    assert (outcome.name, outcome.record, outcome.reason) == ("sub-1", None, reason)
     assert read_failures(preparation.out) == {"sub-1": reason}
     monkeypatch.setattr(module, "prepare_subject", lambda *_: None)
     monkeypatch.setattr(module, "write_subject", lambda *_, **__: record_of(preparation, scan))

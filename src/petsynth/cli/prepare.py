@@ -31,6 +31,9 @@ class Args:
     """Only this session, with or without ses-; default: any."""
     tracer_label: Annotated[str | None, tyro.conf.arg(aliases=["--tracer"])] = None
     """FDG, AV45, AV1451, FBB, FMM, PIB or a trc- label; needed if the dataset has several."""
+    pairs: Literal["first", "all"] = "first"
+    """first: one pair of scans per person, of the earliest PET; all: one per visit, each with a
+    name, arrays and page of its own. Split and statistics go by person either way."""
     max_interval: float | None = 365.0
     """Longest interval between T1 and PET in days (paper A: one year); None: any, also unknown."""
     bids_filter_file: Path | None = None

@@ -79,13 +79,13 @@ def prepare_participants(
         scheduler=args.scheduler,
         stop_on_failure=args.stop_on_first_crash,
         finished=lambda outcome: write_subject_page(
-            args.out_dir, outcome.participant, simulated=preparation.simulated
+            args.out_dir, outcome.name, simulated=preparation.simulated
         ),
     )
     if not alone:
         return
     for outcome in failed:
-        say(f"left out: {outcome.participant}: {outcome.reason}")
+        say(f"left out: {outcome.name}: {outcome.reason}")
     if chosen and len(failed) == len(chosen):
         raise InputError(f"no subject could be prepared; the first: {failed[0].reason}")
     say(
@@ -114,11 +114,12 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
         nprocs=args.nprocs,
     )
     write_group_page(args.out_dir, simulated=data.simulated)
-    counts = {part: len(data.participants(part)) for part in ("train", "validation", "test")}
+    counts = {part: len(data.people(part)) for part in ("train", "validation", "test")}
+    pairs = f" people, {len(data.participants())} pairs" if settings.get("pairs") == "all" else ""
     say(
         f"prepared: {args.out_dir} ("
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
-        + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
+        + f"{pairs}); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
 
 

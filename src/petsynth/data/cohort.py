@@ -30,7 +30,7 @@ from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.data.subject_files import Record, read_record
 from petsynth.errors import InputError, SplitError
-from petsynth.io.bids import write_table
+from petsynth.io.bids import person_of, write_table
 from petsynth.io.index import Exclusion, Index
 from petsynth.io.people import People, read_people
 from petsynth.preprocessing.subject import Steps
@@ -116,25 +116,28 @@ def build_cohort(
         If the results cannot be written.
     """
     people = read_people(source.bids)
-    names = sorted({*(scan.participant for scan in index.scans), *finished_subjects(source.out)})
-    check_distinct(names)
-    settled = settle(source.out, names, request, people)
+    names = sorted({*(scan.name for scan in index.scans), *finished_subjects(source.out)})
+    everyone = sorted(set(map(person_of, names)))
+    check_distinct(everyone)
+    settled = settle(source.out, everyone, request, people)
     excluded = index.excluded | read_failures(source.out)
     if request.table is not None:
-        outside = [name for name in names if name not in settled and name not in excluded]
+        decided = {*settled, *excluded}
+        outside = [name for name in names if not decided & {name, person_of(name)}]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
     records = _all_records(source, excluded)
     for scan in index.scans:
-        if scan.participant not in records and scan.participant not in excluded:
-            excluded[scan.participant] = "not prepared yet: run the participant level for it"
+        if scan.name not in records and scan.name not in excluded:
+            excluded[scan.name] = "not prepared yet: run the participant level for it"
     for name, reason in sorted(excluded.items()):
         say(f"left out: {name}: {reason}")
     if not records:
         _write_exclusions(source.out, excluded, index.unused)
         reason = excluded[min(excluded)] if excluded else "nothing to do"
         raise InputError(f"no subject could be prepared; the first: {reason}")
-    diagnoses = {name: people[name].diagnosis for name in records}
-    split = _divide(diagnoses, request, settled)
+    diagnoses = {person: people[person].diagnosis for person in map(person_of, records)}
+    parts = _divide(diagnoses, request, settled)
+    split = {name: parts[person_of(name)] for name in records}
     scale = _scale(source.out, split)
     _write_exclusions(source.out, excluded, index.unused)
     write_qc(source.out, [record.qc for record in records.values()])
@@ -149,7 +152,7 @@ def build_cohort(
 
 
 def settle(out: Path, names: list[str], request: SplitRequest, people: People) -> dict[str, str]:
-    """Return parts that are decided already: by the given table, or by an earlier run.
+    """Return the parts of people that are decided already: by the given table or an earlier run.
 
     Raises
     ------
@@ -160,11 +163,10 @@ def settle(out: Path, names: list[str], request: SplitRequest, people: People) -
         return read_split(request.table, {name: [people[name].original_id] for name in names})
     try:
         before = PreparedData(out)
-    except InputError:
+        parts = {person_of(name): before.split(name) for name in before.participants()}
+    except InputError:  # none yet, or the table was removed so that it be drawn again
         return {}
-    if before.description.get("split") != _describe(request):
-        return {}
-    return {name: before.split(name) for name in before.participants()}
+    return parts if before.description.get("split") == _describe(request) else {}
 
 
 def _describe(request: SplitRequest) -> dict[str, Any]:
@@ -181,7 +183,8 @@ def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
     steps = dataclasses.asdict(source.steps)
     records = {}
     for name in finished_subjects(source.out):
-        record = None if name in excluded else read_record(source.out, name)
+        out = name in excluded or person_of(name) in excluded
+        record = None if out else read_record(source.out, name)
         if record is not None and record.key.get("steps") != steps:
             excluded[name] = "prepared with other settings: run the participant level for it"
         elif record is not None:
@@ -200,17 +203,20 @@ def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
 
 def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusion]) -> None:
     people = [Exclusion(name, reason) for name, reason in sorted(excluded.items())]
-    rows = [(each.participant, each.image, each.reason) for each in [*people, *unused]]
-    columns = ["participant_id", "image", "reason"]
+    rows = [
+        (person_of(each.participant), _session(each.participant), each.image, each.reason)
+        for each in [*people, *unused]
+    ]
+    columns = ["participant_id", "session_id", "image", "reason"]
     write_table(out / "exclusions.tsv", pd.DataFrame(rows, columns=columns))
 
 
 def _divide(
     diagnoses: dict[str, str], request: SplitRequest, settled: dict[str, str]
 ) -> dict[str, str]:
-    """Return the part of each prepared subject."""
+    """Return the part of each person."""
     if request.table is not None:
-        return {name: settled[name] for name in diagnoses if name in settled}
+        return {person: settled[person] for person in diagnoses}
     return draw_split(
         diagnoses,
         test=request.test,
@@ -231,13 +237,26 @@ def _scale(out: Path, split: dict[str, str]) -> float:
 
 
 def _write_tables(out: Path, split: dict[str, str], people: People) -> None:
-    rows = [(name, part, people[name].diagnosis) for name, part in split.items()]
-    columns = ["participant_id", "split", "diagnosis"]
-    write_table(out / SPLIT_TABLE, pd.DataFrame(rows, columns=columns))
-    table = [(name, people[name].diagnosis, people[name].original_id) for name in split]
-    write_participants(
-        out, pd.DataFrame(table, columns=["participant_id", "diagnosis", "original_id"])
+    everyone = list(dict.fromkeys(map(person_of, split)))
+    table = pd.DataFrame(
+        {
+            "participant_id": [person_of(name) for name in split],
+            "split": list(split.values()),
+            "diagnosis": [people[person_of(name)].diagnosis for name in split],
+        }
     )
+    if any(name != person_of(name) for name in split):
+        table.insert(1, "session_id", [_session(name) for name in split])
+    write_table(out / SPLIT_TABLE, table)
+    rows = [(each, people[each].diagnosis, people[each].original_id) for each in everyone]
+    write_participants(
+        out, pd.DataFrame(rows, columns=["participant_id", "diagnosis", "original_id"])
+    )
+
+
+def _session(name: str) -> str:
+    """Return ``ses-m12`` for ``sub-01_ses-m12``; ``n/a`` for a person."""
+    return name.removeprefix(person_of(name)).removeprefix("_") or "n/a"
 
 
 def _describe_cohort(

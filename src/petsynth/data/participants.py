@@ -68,17 +68,16 @@ def prepare_participants(
             scheduler=scheduler,
         )
         for outcome in outcomes:
-            progress.advance(note=outcome.participant)
+            progress.advance(note=outcome.name)
             for note in outcome.notes:
-                say(f"{outcome.participant}: {note}")
+                say(f"{outcome.name}: {note}")
             if outcome.record is None and stop_on_failure:
                 raise InputError(
-                    f"{outcome.participant}: {outcome.reason} (stopped there; finished subjects "
-                    "are kept)"
+                    f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
                 )
             if outcome.record is None:
                 failed.append(outcome)
             elif outcome.record.qc["flags"] != "none":
-                say(f"{outcome.participant}: check its picture: {outcome.record.qc['flags']}")
+                say(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
             finished(outcome)
     return failed

@@ -11,6 +11,7 @@ from petsynth.data.dataset_files import DATASET_FILES
 from petsynth.data.subject_files import read_record
 from petsynth.errors import OutputError
 from petsynth.io.atomic import write_json
+from petsynth.io.bids import person_of
 
 
 def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
@@ -74,7 +75,10 @@ def _settings_path(out: Path) -> Path:
 
 
 def finished_subjects(out: Path) -> list[str]:
-    """Return the participants that have a record in a folder of prepared data, sorted."""
+    """Return the names of all that have a record in a folder of prepared data, sorted.
+
+    They are ``sub-01``, or ``sub-01_ses-m12`` where every visit is prepared.
+    """
     return sorted(path.stem for path in (out / "arrays").glob("sub-*.json"))
 
 
@@ -96,9 +100,9 @@ def _remove_prepared(out: Path) -> None:
         for file in record.files if record is not None else []:
             (out / file).unlink(missing_ok=True)
         (out / f"{name}.html").unlink(missing_ok=True)
-        for folder in sorted((out / name).rglob("*"), reverse=True):
+        for folder in sorted((out / person_of(name)).rglob("*"), reverse=True):
             _remove_if_empty(folder)
-        _remove_if_empty(out / name)
+        _remove_if_empty(out / person_of(name))
     for name in DATASET_FILES:
         (out / name).unlink(missing_ok=True)
     for name in ("arrays", "slices"):

@@ -108,6 +108,17 @@ def participant_key(label: str) -> str:
     return re.sub(r"^0+(?=\d+$)", "", bare)
 
 
+def person_of(name: str) -> str:
+    """Return whose scan it is, by the name of a person or of one of their visits.
+
+    Examples
+    --------
+    >>> person_of("sub-01_ses-m12"), person_of("sub-01")
+    ('sub-01', 'sub-01')
+    """
+    return name.partition("_")[0]
+
+
 def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
     """Return the brain mask of a T1 among the derivatives below a folder.
 
