@@ -357,17 +357,19 @@ def test_a_strangers_pet_is_flagged_and_kept(own_bids, truth, tmp_path, capfd):
 
 
 def test_what_was_assumed_is_said(own_bids, truth, tmp_path, capfd):
+    """Scans stored as LAS lose their place in the world, but not left and right."""
     path = own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
-    image = nib.load(path)
-    bare = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine)
-    bare.set_sform(None, code=0)
-    bare.set_qform(None, code=0)
-    nib.save(bare, path)
-    # Its place in the world is lost, so the simulation's mask no longer lies on the head.
     mask = own_bids / "masks" / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz"
     mask.parent.mkdir(parents=True)
-    given = nib.load(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz")
-    nib.save(nib.Nifti1Image(np.asanyarray(given.dataobj), nib.load(path).affine), mask)
+    shutil.copy(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz", mask)
+    for file in (path, mask):
+        image = nib.as_closest_canonical(nib.load(file))
+        bare = nib.Nifti1Image(np.asanyarray(image.dataobj)[::-1], None)
+        bare.header.set_zooms(image.header.get_zooms())
+        bare.set_sform(None, code=0)
+        bare.set_qform(None, code=0)
+        nib.save(bare, file)
+    nib.save(nib.Nifti1Image(nib.load(mask).get_fdata(), nib.load(path).affine), mask)
     chosen = ("--participant-label", "001", "--test", "0", "--masks", own_bids / "masks")
     assert prepare(own_bids, tmp_path / "out", *chosen) == 0
     lines = capfd.readouterr().err.splitlines()
