@@ -377,6 +377,21 @@ def test_what_was_assumed_is_said(own_bids, truth, tmp_path, capfd):
     assert len(said) == 1
 
 
+def test_a_segmentation_gives_the_same_brain_as_a_mask(bids, truth, prepared, tmp_path):
+    mask = read_volume(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz")
+    labels = np.where(mask.data > 0, 3.0, 0.0)
+    labels[labels.shape[0] // 2 :] *= 14
+    path = tmp_path / "seg" / "sub-001" / "anat" / "sub-001_dseg.nii.gz"
+    write_volume(path, mask.with_data(labels), dtype=np.int16)
+    out, chosen = tmp_path / "out", ("--participant-label", "001", "--test", "0")
+    assert prepare(bids, out, "--masks", tmp_path / "seg", *chosen) == 0
+    assert list(read_table(out / "qc.tsv")["mask_source"]) == ["segmentation"]
+    np.testing.assert_array_equal(
+        PreparedData(out).mask("sub-001"), PreparedData(prepared).mask("sub-001")
+    )
+    assert "all labels of a segmentation" in (out / "sub-001.html").read_text()
+
+
 def test_other_units_than_most_are_left_out(copy, bids, truth):
     path = copy / "arrays" / "sub-003.json"
     record = json.loads(path.read_text())

@@ -13,7 +13,7 @@ from petsynth.data.prepared import (
     write_array,
     write_description,
 )
-from petsynth.errors import InputError
+from petsynth.errors import InputError, SplitError
 from petsynth.volume import Grid
 
 
@@ -127,3 +127,14 @@ def test_visits_have_names_of_their_own_and_people_are_counted_once(visits):
     assert data.people() == [f"sub-{number}" for number in range(1, 6)]
     assert data.split("sub-1_ses-b") == "train"
     assert data.mri("sub-1_ses-b").shape == data.grid.shape
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("sub-1\tses-b\ttrain", "sub-1\tses-b\ttest"), ("sub-5\t", "sub-02\t")],
+)
+def test_a_person_in_two_parts_of_an_edited_table_is_refused(visits, old, new):
+    table = visits / "split.tsv"
+    table.write_text(table.read_text().replace(old, new))
+    with pytest.raises(SplitError, match=r"split.tsv: sub-\d+ \(test\) and sub-\d \(train\)"):
+        PreparedData(visits).participants()

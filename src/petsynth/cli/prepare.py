@@ -49,7 +49,8 @@ class Args:
     registration: Literal["rigid", "none"] = "rigid"
     """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
     masks: Path | None = None
-    """Derivatives dataset with sub-*/anat/*_desc-brain_mask.nii.gz; default: computed."""
+    """Derivatives dataset with sub-*/**/*_desc-brain_mask.nii.gz, or *_dseg.nii.gz all of whose
+    labels are brain; default: computed."""
     brain_mask: Literal["auto", "deepbet"] = "auto"
     """Without --masks. auto: nonzero voxels of a skull-stripped T1, deepbet for any other."""
     bias_field: bool = False

@@ -61,7 +61,8 @@ DESCRIPTIONS = {
 QC_COLUMNS = {
     "session_id": "Session of the PET",
     "interval_days": "Days between T1 and PET, where both dates are known",
-    "mask_source": "How the brain was found: given, skull-stripped (nonzero voxels) or deepbet",
+    "mask_source": "How the brain was found: given, segmentation (given labels), skull-stripped "
+    "(nonzero voxels) or deepbet",
     "brain_litres": "Volume of the brain mask in litres",
     "template_score": "Mutual information of the T1's brain and the template, in nats",
     "mutual_information": "Mutual information of flattened T1 and PET after registration, in nats",

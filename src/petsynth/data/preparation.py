@@ -11,7 +11,8 @@ from petsynth import __version__
 from petsynth.data.failures import forget_failure, write_failure
 from petsynth.data.subject_files import Record, is_finished, read_record, write_subject
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
-from petsynth.io.bids import find_brain_mask, sidecar_path
+from petsynth.io.bids import sidecar_path
+from petsynth.io.brain_masks import find_brain_mask
 from petsynth.io.index import Scan, find_oracle
 from petsynth.io.people import People
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject

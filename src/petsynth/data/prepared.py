@@ -27,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.data.split import check_split
 from petsynth.errors import InputError
 from petsynth.io.atomic import atomic_path, write_json
 from petsynth.io.bids import person_of, read_table
@@ -88,12 +89,12 @@ class PreparedData:
 
     @functools.cached_property
     def _table(self) -> dict[str, tuple[str, str]]:
-        table = read_table(self.folder / SPLIT_TABLE)
+        path = self.folder / SPLIT_TABLE
+        table = read_table(path)
         missing = {"participant_id", "split"} - set(table.columns)
         if missing:
-            raise InputError(
-                f"{self.folder / SPLIT_TABLE}: column {', '.join(sorted(missing))} is missing"
-            )
+            raise InputError(f"{path}: column {', '.join(sorted(missing))} is missing")
+        check_split(zip(table["participant_id"], table["split"], strict=True), f"{path}: ")
         unknown = ["n/a"] * len(table)
         diagnoses, sessions = table.get("diagnosis", unknown), table.get("session_id", unknown)
         return {
@@ -107,6 +108,13 @@ class PreparedData:
         """Return the names of one part of the split, or all, in the order of ``split.tsv``.
 
         One per person; one per visit where every visit is prepared. See `people`.
+
+        Raises
+        ------
+        InputError
+            If the table is missing or incomplete.
+        SplitError
+            If a person stands in two parts.
         """
         return [name for name, (part, _) in self._table.items() if split in (None, part)]
 

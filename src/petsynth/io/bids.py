@@ -5,7 +5,6 @@ Specification: BIDS 1.10, "Positron Emission Tomography", "BIDS Derivatives".
 
 from __future__ import annotations
 
-import glob
 import importlib.metadata
 import json
 import re
@@ -38,9 +37,6 @@ TRACER_NAMES = {
     "PIB": "pittsburgh compound b",
 }
 """Tracer as users say it -> its name in a sidecar's ``TracerName``, in small letters."""
-
-_NOT_OF_THE_IMAGE = ("space", "desc", "res", "den", "label", "suffix", "extension")
-"""Parts of a derivative's name that do not say from which image it was made."""
 
 
 def tracer_of(label: str) -> str:
@@ -117,51 +113,6 @@ def person_of(name: str) -> str:
     ('sub-01', 'sub-01')
     """
     return name.partition("_")[0]
-
-
-def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
-    """Return the brain mask of a T1 among the derivatives below a folder.
-
-    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space,
-    whose name says nothing else than the T1's (another run's mask is none of it); of several the
-    one whose name says most. For a T1 without BIDS name it is the one image whose name starts
-    with the T1's stem and contains ``mask``.
-
-    Raises
-    ------
-    InputError
-        If there is none, or more than one.
-    """
-    name = Path(t1).name
-    wanted = parse_entities(name)
-    stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
-    if "sub" not in wanted:
-        pattern = f"{glob.escape(stem)}*mask*.nii*"
-        found = sorted(Path(folder).rglob(pattern))
-    else:
-        pattern = f"sub-{wanted['sub']}_*desc-brain_mask.nii*"
-        masks = {path: parse_entities(path.name) for path in sorted(Path(folder).rglob(pattern))}
-        fitting = [path for path, has in masks.items() if _is_mask_of(has, wanted)]
-        most = max((len(masks[path]) for path in fitting), default=0)
-        found = [path for path in fitting if len(masks[path]) == most]
-        if masks and not fitting:
-            found_for = ", ".join(path.name for path in list(masks)[:3])
-            raise InputError(f"{t1}: no brain mask of this image in {folder}, only {found_for}")
-    if len(found) != 1:
-        what = "several masks" if found else f"no {pattern}"
-        names = ": " + ", ".join(str(path) for path in found[:3]) if found else ""
-        raise InputError(f"{t1}: {what} in {folder}{names}; needed is one")
-    return found[0]
-
-
-def _is_mask_of(mask: dict[str, str], t1: dict[str, str]) -> bool:
-    """Whether a mask's entities are those of a T1, as far as they say which image it is."""
-    ours = {key: label for key, label in mask.items() if key not in _NOT_OF_THE_IMAGE}
-    return (
-        mask.get("ses") == t1.get("ses")
-        and mask.get("space", "T1w") in ("T1w", "orig")
-        and all(t1.get(key) == label for key, label in ours.items())
-    )
 
 
 def sidecar_path(image: str | Path) -> Path:

@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from petsynth.errors import InputError, RegistrationError
+from petsynth.io.brain_masks import is_segmentation
 from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
@@ -47,7 +48,7 @@ class Files:
     t1, pet : Path
         Images.
     mask : Path, optional
-        Brain mask in the T1's world; computed without.
+        Brain mask, or labels all of which are brain, in the T1's world; computed without.
     oracle : Path, optional
         The part of a simulated PET that its T1 determines, on the PET's grid.
     tracer : str
@@ -136,7 +137,8 @@ class PreparedSubject:
     grid_to_t1, t1_to_pet : (4, 4) float arrays
         From world to world, in millimetres; rigid.
     mask_source : str
-        How the brain was found.
+        How the brain was found: a source of `petsynth.preprocessing.brain_mask.BrainMask`, or
+        ``"segmentation"``.
     quality : Quality
         Figures for quality control.
     frame_times : (list of float, list of float)
@@ -217,12 +219,16 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         unaligned,
         aligned.grid_to_t1,
         to_pet.fixed_to_moving,
-        aligned.brain.source,
+        "segmentation" if _from_segmentation(files) else aligned.brain.source,
         quality,
         window_times(steps.frames, series.acquisition),
         uptake,
         None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
+
+
+def _from_segmentation(files: Files) -> bool:
+    return files.mask is not None and is_segmentation(files.mask)
 
 
 def _read_pet(files: Files, steps: Steps) -> PetSeries:

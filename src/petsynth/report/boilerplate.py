@@ -29,6 +29,7 @@ _REFERENCES = {
 
 _BRAINS = {
     "given": "a brain mask that was given",
+    "segmentation": "all labels of a segmentation that was given",
     "skull-stripped": "the nonzero voxels of the skull-stripped T1-weighted image",
     "deepbet": "a brain mask computed with deepbet",
 }
