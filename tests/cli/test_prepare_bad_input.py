@@ -365,27 +365,20 @@ def test_a_split_that_became_impossible_changes_no_table(bids, tmp_path, capfd):
     assert PreparedData(out).participants() == ["sub-1"]
 
 
-def test_the_bids_validator_sees_the_input(bids, tmp_path, capfd):
+def test_the_bids_validator_sees_the_input(own_bids, tmp_path, capfd):
     """Sound datasets pass in silence; errors are shown, and stop nothing."""
     if find_validator() is None:
         pytest.skip("the BIDS validator is not installed")
-    root = tmp_path / "bids"
-    masks = ("--masks", bids / "derivatives" / "truth", "--voxel-mm", "6", "--test", "0")
-    scans = Scans(add_person(root, "001", bids))
-    for name in ("dataset_description.json", "README.md", "participants.json", "participants.tsv"):
-        if (bids / name).exists():
-            shutil.copy(bids / name, root)
-    shutil.rmtree(root / "derivatives")
-    people = read_table(root / "participants.tsv")
-    people[people["participant_id"] == "sub-001"].to_csv(
-        root / "participants.tsv", sep="\t", index=False
-    )
-    assert run(["prepare", str(root), str(tmp_path / "out"), *map(str, masks)]) == 0
+    # No subject can be prepared to SUV: what is asked here comes before.
+    words = ["prepare", str(own_bids), str(tmp_path / "out"), "--units", "suv"]
+    assert run(words) == 1
     assert "BIDS valid" not in capfd.readouterr().err
-    (scans.t1.parent / "notes.docx").write_text("seen again in May")
-    assert run(["prepare", str(root), str(tmp_path / "out"), *map(str, masks)]) == 0
-    (line,) = [x for x in capfd.readouterr().err.splitlines() if x.startswith("BIDS validator")]
+    (own_bids / "sub-001" / "anat" / "notes.docx").write_text("seen again in May")
+    assert run(words) == 1
+    messages = capfd.readouterr().err
+    (line,) = [each for each in messages.splitlines() if each.startswith("BIDS validator")]
     assert "1 errors, the first: /sub-001/anat/notes.docx NOT_INCLUDED" in line
+    assert messages.count("Units is SUVR, SUV needs Bq/mL") == 4 + 1
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ VISITS = {
     "sub-1_ses-m12": "002",
     "sub-2_ses-bl": "003",
     "sub-2_ses-m12": None,
-    "sub-3": "004",
 }
 """Name of a visit -> the simulated person whose scans it has; None: damaged ones."""
 
@@ -27,7 +26,7 @@ def prepare(bids, out, *options) -> int:
 
 @pytest.fixture(scope="module")
 def followed(bids, tmp_path_factory) -> Path:
-    """Return a dataset of three people, two of whom were seen twice, a year apart."""
+    """Return a dataset of two people who were seen twice, a year apart."""
     root = tmp_path_factory.mktemp("followed") / "bids"
     masks = root / "derivatives" / "masks"
     for name, source in VISITS.items():
@@ -50,9 +49,7 @@ def followed(bids, tmp_path_factory) -> Path:
             "session_id\tacq_time\nses-bl\t2010-01-01\nses-m12\t2011-01-05\n"
         )
     shutil.copy(bids / "dataset_description.json", root)
-    (root / "participants.tsv").write_text(
-        "participant_id\tdiagnosis\nsub-1\tAD\nsub-2\tCN\nsub-3\tCN\n"
-    )
+    (root / "participants.tsv").write_text("participant_id\tdiagnosis\nsub-1\tAD\nsub-2\tCN\n")
     return root
 
 
@@ -66,8 +63,8 @@ def prepared(followed, tmp_path_factory) -> Path:
 
 def test_every_visit_has_arrays_derivatives_and_a_page(prepared):
     data = PreparedData(prepared)
-    assert data.participants() == ["sub-1_ses-bl", "sub-1_ses-m12", "sub-2_ses-bl", "sub-3"]
-    assert data.people() == ["sub-1", "sub-2", "sub-3"]
+    assert data.participants() == ["sub-1_ses-bl", "sub-1_ses-m12", "sub-2_ses-bl"]
+    assert data.people() == ["sub-1", "sub-2"]
     assert abs(data.mri("sub-1_ses-bl") - data.mri("sub-1_ses-m12")).max() > 0.1
     for name in data.participants():
         person, _, session = name.partition("_")
@@ -78,15 +75,18 @@ def test_every_visit_has_arrays_derivatives_and_a_page(prepared):
         assert f'href="{name}.html"' in (prepared / "group_qc.html").read_text()
 
 
+def test_the_group_page_counts_people_and_pairs(prepared):
+    assert "Prepared scans: 2 subjects, 3 pairs</h1>" in (prepared / "group_qc.html").read_text()
+
+
 def test_the_split_is_by_person(prepared):
     table = read_table(prepared / "split.tsv")
     assert list(table.columns) == ["participant_id", "session_id", "split", "diagnosis"]
-    assert list(table["session_id"]) == ["ses-bl", "ses-m12", "ses-bl", "n/a"]
+    assert list(table["session_id"]) == ["ses-bl", "ses-m12", "ses-bl"]
     of_person = table.groupby("participant_id")["split"].nunique()
-    assert of_person.tolist() == [1, 1, 1]
+    assert of_person.tolist() == [1, 1]
     data = PreparedData(prepared)
-    assert len(data.people("test")) == 1
-    assert len(data.people("train")) == 2
+    assert (len(data.people("test")), len(data.people("train"))) == (1, 1)
     assert list(read_table(prepared / "participants.tsv")["participant_id"]) == data.people()
 
 
@@ -96,7 +96,6 @@ def test_quality_and_exclusions_name_the_visit(prepared):
         ("sub-1", "ses-bl"),
         ("sub-1", "ses-m12"),
         ("sub-2", "ses-bl"),
-        ("sub-3", "n/a"),
     ]
     (left_out,) = read_table(prepared / "exclusions.tsv").to_dict("records")
     assert (left_out["participant_id"], left_out["session_id"]) == ("sub-2", "ses-m12")
@@ -121,11 +120,10 @@ def test_continued_by_the_group_level_alone(followed, prepared, tmp_path):
 def test_a_split_table_names_people(followed, prepared, tmp_path):
     out = Path(shutil.copytree(prepared, tmp_path / "out"))
     table = tmp_path / "split.tsv"
-    table.write_text("participant_id\tsplit\nsub-1\ttest\nsub-3\ttrain\n")
+    table.write_text("participant_id\tsplit\nsub-1\ttrain\n")
     assert run(["prepare", str(followed), str(out), "group", "--split", str(table)]) == 0
     data = PreparedData(out)
-    assert data.participants("test") == ["sub-1_ses-bl", "sub-1_ses-m12"]
-    assert data.participants("train") == ["sub-3"]
+    assert data.participants() == data.participants("train") == ["sub-1_ses-bl", "sub-1_ses-m12"]
     excluded = read_table(out / "exclusions.tsv")
     assert list(zip(excluded["participant_id"], excluded["session_id"], strict=True)) == [
         ("sub-2", "ses-bl"),
@@ -156,6 +154,5 @@ def test_a_dry_run_shows_every_visit(followed, prepared, tmp_path, capfd):
         ("sub-1", "ses-m12", "prepare"),
         ("sub-2", "ses-bl", "prepare"),
         ("sub-2", "ses-m12", "prepare"),
-        ("sub-3", "n/a", "prepare"),
     ]
     assert not (tmp_path / "new").exists()

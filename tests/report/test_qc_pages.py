@@ -60,6 +60,7 @@ def test_outliers_float_up_and_the_failed_are_named(folder):
     ]
     assert re.findall(r'<td class="far">([^<]*)', body) == ["25"]
     assert "sub-07: PET is constant" in page
+    assert "Prepared scans: 6 subjects</h1>" in page
     assert "SIMULATED" not in page
     assert "session_id" not in body
     assert "averaged by duration" in (folder / "logs" / "CITATION.md").read_text()

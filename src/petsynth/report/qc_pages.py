@@ -92,6 +92,7 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
             columns=_columns(list(records.values())),
             meanings=QC_COLUMNS,
             rows=_rows(records),
+            people=len({record.participant for record in records.values()}),
             failures=failures,
             simulated=simulated,
             outlier=OUTLIER,

@@ -104,6 +104,8 @@ def write_card(
     known = {person_of(name): data.diagnosis(name) for name in data.participants("train")}
     diagnoses = list(known.values())
     counts = [f"{diagnoses.count(each)} {each}" for each in sorted(set(diagnoses))]
+    scans = len(data.participants("train"))
+    counts += [f"{scans} pairs of scans"] if scans != len(train) else []
     metadata = model_metadata(config, data, steps)
     content = CARD.format(
         **{key: metadata[key] for key in ("system", "tracer", "unit", "config_hash", "steps")},
