@@ -29,7 +29,7 @@ _UNITS = {
     "SUVR": ("suvr",),
 }
 
-_UNKNOWN = (None, "n/a", "", [])
+_UNKNOWN: tuple[Any, ...] = (None, "n/a", "", [])
 """Values that say nothing."""
 
 
