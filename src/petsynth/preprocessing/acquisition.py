@@ -29,6 +29,9 @@ _UNITS = {
     "SUVR": ("suvr",),
 }
 
+_UNKNOWN: tuple[Any, ...] = (None, "n/a", "", [])
+"""Values that say nothing."""
+
 
 @dataclass(frozen=True)
 class Acquisition:
@@ -168,7 +171,7 @@ def _frame_times(
     lists = []
     for field in ("FrameTimesStart", "FrameDuration"):
         values = sidecar.get(field)
-        if values is None:
+        if values in _UNKNOWN:
             return (), ()
         values = values if isinstance(values, list) else [values]
         if not all(_is_number(value) for value in values):
@@ -192,7 +195,7 @@ def _frame_times(
 
 def _number(sidecar: Mapping[str, Any], field: str, name: str) -> float | None:
     value = sidecar.get(field)
-    if value is None or value == "n/a":
+    if value in _UNKNOWN:
         return None
     if not _is_number(value):
         raise InputError(f"{name}: {field} is {value!r}, needed is a number")
