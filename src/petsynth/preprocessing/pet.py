@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from petsynth.errors import RegistrationError
+from petsynth.preprocessing.bias_field import flatten
 from petsynth.preprocessing.brain_mask import otsu_threshold
-from petsynth.preprocessing.rigid import Alignment, register_rigid
+from petsynth.preprocessing.grid import bounding_grid, resample
+from petsynth.preprocessing.rigid import SCORE_MM, Alignment, register_rigid
 from petsynth.preprocessing.t1 import grow
 from petsynth.preprocessing.transforms import centre_of_mass
 from petsynth.volume import Volume
@@ -17,6 +19,9 @@ def static(pet: Volume) -> Volume:
 
 def register_pet(flat: Volume, pet: Volume) -> Alignment:
     """Find the rigid transform from the T1's world (mm) to the PET's world (mm).
+
+    The PET is flattened too: where cortex is hot its blurred edge reaches further out than where
+    it is cold, which moves the maximum of the mutual information towards the hot side.
 
     Parameters
     ----------
@@ -38,8 +43,10 @@ def register_pet(flat: Volume, pet: Volume) -> Alignment:
     Paper A, section 2.2 (registration); a deviation in method, docs/decisions/0020.
     """
     mean = static(pet)
-    bright = mean.data > otsu_threshold(mean.data)
-    if not bright.any():
+    mean = resample(mean, bounding_grid(mean, max(SCORE_MM, min(mean.grid.voxel_mm))))
+    bright = mean.with_data(mean.data > otsu_threshold(mean.data))
+    if not bright.data.any():
         raise RegistrationError("PET is constant: it shows no brain")
+    even = flatten(mean, grow(bright))
     around = grow(flat.with_data(flat.data > 0))
-    return register_rigid(flat, around, mean, centre_of_mass(mean.with_data(bright)))
+    return register_rigid(flat, around, even, centre_of_mass(bright))

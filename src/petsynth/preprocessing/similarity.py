@@ -24,7 +24,22 @@ def mutual_information(first: NDArray, second: NDArray, bins: int = 32) -> float
     >>> mutual_information(values, np.zeros(100))
     0.0
     """
-    counts = np.bincount(_bin(first, bins) * bins + _bin(second, bins), minlength=bins * bins)
+    return information_of_bins(binned(first, bins), binned(second, bins), bins)
+
+
+def information_of_bins(
+    first: NDArray[np.int64], second: NDArray[np.int64], bins: int = 32
+) -> float:
+    """Return the mutual information of two samples that are sorted into bins, in nats.
+
+    Parameters
+    ----------
+    first, second : (N,) int64 arrays
+        Bins of the same N points; see `binned`.
+    bins : int
+        How many bins there are per image.
+    """
+    counts = np.bincount(first * bins + second, minlength=bins * bins)
     joint = counts.reshape(bins, bins) / len(first)
     expected = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     seen = joint > 0
@@ -62,7 +77,8 @@ def correlation_ratio(first: NDArray, second: NDArray, bins: int = 32) -> float:
     return float((counts * (means - second.mean()) ** 2).sum() / len(second) / variance)
 
 
-def _bin(values: NDArray, bins: int) -> NDArray[np.int64]:
+def binned(values: NDArray, bins: int = 32) -> NDArray[np.int64]:
+    """Return the bin of each intensity, 0 to bins - 1; see `mutual_information`."""
     low, high = (float(limit) for limit in np.percentile(values, [0.5, 99.5]))
     if not high > low:
         low, high = float(values.min()), float(values.max())
