@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from petsynth.simulation.embedded import make_embedded_anatomy
+from petsynth.simulation.labelled import find_labelled_scans, make_labelled_anatomy
 from petsynth.simulation.participants import draw_participant
 from petsynth.simulation.regions import CODES, REGIONS, codes_of, read_packaged_table
 from petsynth.simulation.scanner import blur
@@ -98,17 +99,29 @@ def test_fdg_varies_between_people_as_was_measured():
     assert np.corrcoef(both.T)[0, 1] > 0.7
 
 
-def test_painting_and_blurring_gives_back_what_was_measured(anatomy):
-    matrix = transfer_matrix(anatomy, 6.5)
+def ratio_to_measured(anatomy):
     table = read_packaged_table("fdg_normative.csv")
     table = table[table["measured"] != ""]
     codes = [CODES[name] for name in table["region"]]
+    blurred = transfer_matrix(anatomy, 6.5) @ tracer_model("FDG").mean
+    return blurred[codes] / table["measured"].astype(float)
 
-    blurred = (matrix @ tracer_model("FDG").mean)[codes]
 
-    ratio = blurred / table["measured"].astype(float)
-    assert ratio.median() == pytest.approx(1.0, abs=0.06)
-    assert (abs(ratio - 1) < 0.25).mean() > 0.9
+@pytest.mark.shared
+def test_painting_real_anatomy_and_blurring_gives_back_what_was_measured(ixi):
+    scans = find_labelled_scans(ixi)[7:60:20]  # none of these was used to solve for the values
+    ratios = [ratio_to_measured(make_labelled_anatomy(scan, 0.06)) for scan in scans]
+    ratio = np.mean(ratios, axis=0)
+
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.06)
+    assert (abs(ratio / np.median(ratio) - 1) < 0.1).mean() > 0.9
+
+
+def test_painting_the_embedded_anatomy_keeps_the_pattern_that_was_measured(anatomy):
+    ratio = ratio_to_measured(anatomy)
+
+    assert 0.95 < ratio.median() < 1.2
+    assert (abs(ratio / ratio.median() - 1) < 0.25).mean() > 0.85
 
 
 def test_transfer_matrix_is_painting_and_measuring(anatomy):
