@@ -31,6 +31,7 @@ from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.preprocessing.pet import register_pet
 from petsynth.preprocessing.pet_series import PetSeries, Units, read_pet, wants_reference
 from petsynth.preprocessing.quality import Quality, assess
+from petsynth.preprocessing.rigid import Alignment
 from petsynth.preprocessing.suvr import Uptake, measure_uptake, profile_of, reference_of
 from petsynth.preprocessing.t1 import AlignedT1, align_t1
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
@@ -177,14 +178,8 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     grid, cube = steps.pet_grid(), steps.conformed_grid()
     t1 = read_volume(files.t1)
     series = _read_pet(files, steps)
-    given = None if files.mask is None else read_volume(files.mask)
     mean = series.mean()
-    rigid = steps.registration == "rigid"
-    with _naming(files.t1):
-        place = align_t1 if rigid else place_t1
-        aligned = place(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-    with _naming(files.pet):
-        to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
+    aligned, to_pet = _align(files, steps, t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
@@ -225,6 +220,18 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         uptake,
         None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
+
+
+def _align(files: Files, steps: Steps, t1: Volume, mean: Volume) -> tuple[AlignedT1, Alignment]:
+    """Place the T1 on MNI axes and the PET on the T1, or both by their middles."""
+    given = None if files.mask is None else read_volume(files.mask)
+    rigid = steps.registration == "rigid"
+    with _naming(files.t1):
+        place = align_t1 if rigid else place_t1
+        aligned = place(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+    with _naming(files.pet):
+        to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
+    return aligned, to_pet
 
 
 def _from_segmentation(files: Files) -> bool:
