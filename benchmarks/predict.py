@@ -5,7 +5,9 @@ and again inside this process to time the network alone. Prints one JSON object 
 seconds (whole command), network_seconds (both passes of all slices), peak_gib (largest resident
 memory of the command).
 
-    python benchmarks/predict.py --t1 ../shared/data/brainweb06/brainweb06_T1w.nii.gz --threads 2
+    python benchmarks/predict.py [--t1 FILE] [--model MODEL] [--threads N]
+
+Without a file, a simulated head of 256^3 voxels of 1 mm.
 """
 
 from __future__ import annotations
@@ -20,11 +22,24 @@ import tempfile
 import time
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import torch
+from nibabel.processing import conform
 
 from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
+from petsynth.simulation.cohort import simulate_cohort
+
+
+def simulated_t1(folder: Path) -> Path:
+    """Write a simulated T1 of 256^3 voxels of 1 mm and return its path."""
+    bids = simulate_cohort(
+        folder / "bids", subjects=2, t1_voxel_mm=1.0, participants=["sub-001"], seed=0
+    )
+    t1 = next(bids.glob("sub-001/anat/*_T1w.nii.gz"))
+    nib.save(conform(nib.load(t1), (256, 256, 256), (1, 1, 1)), t1)
+    return t1
 
 
 def time_command(t1: Path, model: str, threads: int) -> tuple[float, float]:
@@ -53,12 +68,15 @@ def time_network(model: str, threads: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--t1", type=Path, required=True)
+    parser.add_argument("--t1", type=Path, help="T1; default: a simulated one")
     parser.add_argument("--model", default="petsynth-fdg")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    seconds, peak_gib = time_command(args.t1, args.model, args.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        t1 = args.t1 or simulated_t1(Path(folder))
+        seconds, peak_gib = time_command(t1, args.model, args.threads)
     result = {
+        "head": args.t1.name if args.t1 else "simulated",
         "seconds": round(seconds, 1),
         "network_seconds": round(time_network(args.model, args.threads), 2),
         "peak_gib": round(peak_gib, 2),

@@ -1,5 +1,10 @@
 """Fixtures that many tests share."""
 
+import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,13 +13,15 @@ import pandas as pd
 import pytest
 
 from petsynth.data.prepared import PreparedData, write_array, write_description
-from petsynth.io.bids import write_dataset_description, write_table
+from petsynth.io.bids import read_table, write_dataset_description, write_table
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.volume import Grid
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Development data beside the checkout; see CONTRIBUTING.md."""
+DASK_PATIENCE_S = 300
+"""How long Dask's processes may take to find each other."""
 
 
 @pytest.fixture
@@ -178,6 +185,17 @@ def tiny_evaluation(
 
 
 @pytest.fixture
+def visits(tmp_path) -> Path:
+    """Return prepared data of 3 + 2 + 3 scans: 2 training, 1 validation and 2 test people.
+
+    sub-1 (training), sub-3 (validation) and sub-4 (test) have two visits each.
+    """
+    folder = write_phantoms(tmp_path / "visits", {"train": 3, "validation": 2, "test": 3})
+    names = ("1_ses-a", "1_ses-b", "2_ses-a", "3_ses-a", "3_ses-b", "4_ses-a", "4_ses-b", "5")
+    return as_visits(folder, {f"sub-00{n}": f"sub-{name}" for n, name in enumerate(names, 1)})
+
+
+@pytest.fixture
 def make_prepared() -> Callable[..., Path]:
     """Return the function that writes prepared data of phantoms: see `write_phantoms`."""
     return write_phantoms
@@ -227,6 +245,28 @@ def write_phantoms(
     return folder
 
 
+def as_visits(folder: Path, names: dict[str, str]) -> Path:
+    """Rename subjects of prepared data, so that some become visits of one person.
+
+    Parameters
+    ----------
+    folder : Path
+        From `write_phantoms`.
+    names : dict of str to str
+        Old name -> new one, such as ``sub-01_ses-m12``, of all subjects.
+    """
+    table = read_table(folder / "split.tsv")
+    for old, new in names.items():
+        for path in sorted((folder / "arrays").glob(f"{old}_*.npy")):
+            path.rename(path.with_name(path.name.replace(old, new)))
+    parts = [names[old].partition("_") for old in table["participant_id"]]
+    table["participant_id"] = [person for person, _, _ in parts]
+    table.insert(1, "session_id", [session or "n/a" for _, _, session in parts])
+    write_table(folder / "split.tsv", table)
+    assert PreparedData(folder).participants() == list(names.values())
+    return folder
+
+
 def _phantom(
     grid: Grid, frames: int, random: np.random.Generator, cube: Grid | None
 ) -> dict[str, np.ndarray]:
@@ -258,3 +298,41 @@ def _tissues(grid: Grid, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 def _t1(white: np.ndarray, mask: np.ndarray, spot: np.ndarray) -> np.ndarray:
     mri = np.where(white, 0.8, np.where(mask, 0.2, -1.0)) + 0.1 * spot
     return mri.astype(np.float32)
+
+
+def _wait_for(log: Path, pattern: str, count: int = 1) -> list[str]:
+    """Return what matches in a log, once it does so often enough."""
+    end = time.monotonic() + DASK_PATIENCE_S
+    while time.monotonic() < end:
+        found = re.findall(pattern, log.read_text())
+        if len(found) >= count:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Return a Dask scheduler's address and two workers, each a process of its own."""
+    pytest.importorskip("distributed")
+    log = tmp_path / "scheduler.log"
+    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    root = str(Path(__file__).resolve().parents[1])  # scheduler and workers import this test
+    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    common = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": paths}}
+    processes = []
+    try:
+        with open(log, "wb") as file:
+            processes.append(subprocess.Popen([*module, *options], stderr=file, **common))
+        address = _wait_for(log, r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)")[0]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
+        worker += ["--no-nanny", "--no-dashboard", "--death-timeout", str(DASK_PATIENCE_S)]
+        for _ in range(2):
+            processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, **common))
+        _wait_for(log, "Register worker", 2)
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()

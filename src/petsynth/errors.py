@@ -8,7 +8,7 @@ class PetsynthError(Exception):
 
 
 class ArgumentError(PetsynthError):
-    """An option has a value that it cannot have; the command line exits with 2."""
+    """An option has a value that it cannot have, by itself or together with others."""
 
 
 class InputError(PetsynthError):

@@ -63,18 +63,18 @@ def test_table_1_is_printed_and_everything_is_repeatable(
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "message"),
+    ("words", "message"),
     [
-        (["--margin", "ssim"], 2, "must be MEASURE=VALUE"),
-        (["--batch-size", "0"], 2, "--batch-size 0"),
-        (["--threads", "0"], 2, "--threads 0"),
-        (["--seed", "-1"], 2, "--seed -1"),
-        (["--data-range", "0"], 2, "--data-range 0"),
+        (["--margin", "ssim"], "must be MEASURE=VALUE"),
+        (["--batch-size", "0"], "--batch-size 0"),
+        (["--threads", "0"], "--threads 0"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--data-range", "0"], "--data-range 0"),
     ],
 )
-def test_impossible_options(tiny_run, tiny_prepared, tmp_path, capsys, words, status, message):
+def test_impossible_options(tiny_run, tiny_prepared, tmp_path, capsys, words, message):
     out = tmp_path / "out"
-    assert evaluate(tiny_run, "--data", tiny_prepared, "--out", out, *words) == status
+    assert evaluate(tiny_run, "--data", tiny_prepared, "--out", out, *words) == 1
     assert message in capsys.readouterr().err
     assert not out.exists()
 

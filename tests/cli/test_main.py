@@ -71,7 +71,7 @@ def raising(error):
     ("error", "status", "line"),
     [
         (InputError("a.nii: no such file"), 1, "error: a.nii: no such file"),
-        (ArgumentError("--samples 0"), 2, "error: --samples 0"),
+        (ArgumentError("--samples 0"), 1, "error: --samples 0"),
         (InputError("two\nlines"), 1, "error: two lines"),
         (OSError(5, "I/O error", "a.nii"), 1, "error: [Errno 5] I/O error: 'a.nii'"),
         (MemoryError(), 1, "error: out of memory; use fewer processes or a smaller batch"),

@@ -179,24 +179,26 @@ def test_a_t1_unlike_the_training_data_is_warned_of(command, t1, tmp_path, capsy
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "status"),
     [
-        ("--samples", 0),
-        ("--batch-size", 0),
-        ("--seed", -1),
-        ("--device", "abacus"),
-        ("--planes", "diagonal"),
-        ("--masks", "a.nii", "b.nii"),
-        ("--colour", "red"),
+        (("--samples", 0), 1),
+        (("--batch-size", 0), 1),
+        (("--seed", -1), 1),
+        (("--device", "abacus"), 1),
+        (("--masks", "a.nii", "b.nii"), 1),
+        (("--planes", "diagonal"), 2),
+        (("--colour", "red"), 2),
     ],
 )
-def test_wrong_arguments_are_status_2(command, t1, tmp_path, arguments):
-    assert command(t1, *arguments) == 2
+def test_impossible_values_are_status_1_and_unknown_words_2(
+    command, t1, tmp_path, arguments, status
+):
+    assert command(t1, *arguments) == status
     assert not (tmp_path / "out").exists()
 
 
-def test_no_t1_is_status_2(command):
-    assert command() == 2
+def test_no_t1_is_status_1(command):
+    assert command() == 1
 
 
 def test_same_name_twice_is_refused_before_anything_is_written(command, t1, tmp_path, capsys):

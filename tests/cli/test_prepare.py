@@ -1,4 +1,4 @@
-"""``petsynth prepare`` from a BIDS folder to prepared data, and its bad-input table."""
+"""``petsynth prepare`` from a BIDS folder to prepared data; see also ``test_prepare_bad_input``."""
 
 import hashlib
 import json
@@ -22,20 +22,8 @@ from petsynth.io.bids import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
-from petsynth.simulation.cohort import simulate_cohort
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
-
-
-@pytest.fixture(scope="module")
-def bids(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("cohort") / "bids"
-    return simulate_cohort(root, subjects=4, t1_voxel_mm=4.0, pet_voxel_mm=4.0, seed=2)
-
-
-@pytest.fixture(scope="module")
-def truth(bids) -> Path:
-    return bids / "derivatives" / "truth"
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +37,6 @@ def prepared(bids, truth, tmp_path_factory) -> Path:
 def copy(prepared, tmp_path) -> Path:
     """Return prepared data that a test may change."""
     return Path(shutil.copytree(prepared, tmp_path / "out"))
-
-
-@pytest.fixture
-def own_bids(bids, tmp_path) -> Path:
-    """Return a dataset that a test may change."""
-    return Path(shutil.copytree(bids, tmp_path / "bids"))
 
 
 def prepare(bids, out, *options) -> int:
@@ -73,6 +55,14 @@ def test_participant_labels_are_read_as_bids_apps_do():
     args = parse(["in", "out", "participant", "--participant-label", "01", "02", "--tracer", "FDG"])
     assert args.participant_label == ("01", "02")
     assert (args.bids_dir, args.out_dir, args.tracer_label) == (Path("in"), Path("out"), "FDG")
+
+
+def test_options_have_the_names_that_bids_apps_users_know():
+    words = ["--random-seed", "5", "-w", "/tmp/x", "--omp-nthreads", "2", "--stop-on-first-crash"]
+    args = parse(["in", "out", *words])
+    assert (args.seed, args.work_dir, args.omp_nthreads) == (5, Path("/tmp/x"), 2)
+    assert args.stop_on_first_crash
+    assert parse(["in", "out", "--seed", "6"]).seed == 6
 
 
 def test_arrays_on_the_models_grid(prepared):
@@ -145,6 +135,7 @@ def test_quality_control_has_a_row_and_a_picture_each(prepared):
         assert picture.read_bytes().startswith(b"\x89PNG")
     assert list(read_table(prepared / "exclusions.tsv").columns) == [
         "participant_id",
+        "session_id",
         "image",
         "reason",
     ]
@@ -156,6 +147,19 @@ def test_every_subject_and_the_group_have_a_page(prepared, copy, bids):
         (copy / name).unlink()
     assert run(["prepare", str(bids), str(copy), "--reports-only"]) == 0
     assert digest(copy) == digest(prepared)
+
+
+def test_the_paragraph_alone_is_printed_and_nothing_written(prepared, bids, tmp_path, capfd):
+    before = digest(prepared)
+    assert run(["prepare", str(bids), str(prepared), "--boilerplate-only"]) == 0
+    assert capfd.readouterr().out == (prepared / "logs" / "CITATION.md").read_text()
+    assert digest(prepared) == before
+    out = tmp_path / "new"
+    assert prepare(bids, out, "--boilerplate-only", "--psf-mm", "8", "--frames", "2") == 0
+    told = capfd.readouterr().out
+    assert "smoothed to a resolution of 8 mm" in told
+    assert "resampled in time to 2 windows" in told
+    assert not out.exists()
 
 
 def test_slices_as_jpeg(prepared):
@@ -324,6 +328,17 @@ def test_one_damaged_subject_is_reported_and_the_others_finish(own_bids, truth, 
     assert len(lines) == 1
 
 
+def test_it_stops_at_the_first_crash_where_that_is_wanted(own_bids, truth, tmp_path, capfd):
+    (own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz").write_bytes(b"no image")
+    out, chosen = tmp_path / "out", ("--participant-label", "001", "002")
+    assert prepare(own_bids, out, "--masks", truth, *chosen, "--stop-on-first-crash") == 1
+    last = capfd.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("petsynth prepare: error: sub-001: ")
+    assert "stopped there" in last
+    assert not (out / "arrays" / "sub-002.json").exists()
+    assert not (out / "split.tsv").exists()
+
+
 def test_all_damaged_is_a_failure(own_bids, truth, tmp_path, capfd):
     t1 = own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
     t1.write_bytes(b"no image")
@@ -342,22 +357,39 @@ def test_a_strangers_pet_is_flagged_and_kept(own_bids, truth, tmp_path, capfd):
 
 
 def test_what_was_assumed_is_said(own_bids, truth, tmp_path, capfd):
+    """Scans stored as LAS lose their place in the world, but not left and right."""
     path = own_bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
-    image = nib.load(path)
-    bare = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine)
-    bare.set_sform(None, code=0)
-    bare.set_qform(None, code=0)
-    nib.save(bare, path)
-    # Its place in the world is lost, so the simulation's mask no longer lies on the head.
     mask = own_bids / "masks" / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz"
     mask.parent.mkdir(parents=True)
-    given = nib.load(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz")
-    nib.save(nib.Nifti1Image(np.asanyarray(given.dataobj), nib.load(path).affine), mask)
+    shutil.copy(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz", mask)
+    for file in (path, mask):
+        image = nib.as_closest_canonical(nib.load(file))
+        bare = nib.Nifti1Image(np.asanyarray(image.dataobj)[::-1], None)
+        bare.header.set_zooms(image.header.get_zooms())
+        bare.set_sform(None, code=0)
+        bare.set_qform(None, code=0)
+        nib.save(bare, file)
+    nib.save(nib.Nifti1Image(nib.load(mask).get_fdata(), nib.load(path).affine), mask)
     chosen = ("--participant-label", "001", "--test", "0", "--masks", own_bids / "masks")
     assert prepare(own_bids, tmp_path / "out", *chosen) == 0
     lines = capfd.readouterr().err.splitlines()
     said = [line for line in lines if line.startswith("sub-001: ") and "neither sform" in line]
     assert len(said) == 1
+
+
+def test_a_segmentation_gives_the_same_brain_as_a_mask(bids, truth, prepared, tmp_path):
+    mask = read_volume(truth / "sub-001" / "anat" / "sub-001_desc-brain_mask.nii.gz")
+    labels = np.where(mask.data > 0, 3.0, 0.0)
+    labels[labels.shape[0] // 2 :] *= 14
+    path = tmp_path / "seg" / "sub-001" / "anat" / "sub-001_dseg.nii.gz"
+    write_volume(path, mask.with_data(labels), dtype=np.int16)
+    out, chosen = tmp_path / "out", ("--participant-label", "001", "--test", "0")
+    assert prepare(bids, out, "--masks", tmp_path / "seg", *chosen) == 0
+    assert list(read_table(out / "qc.tsv")["mask_source"]) == ["segmentation"]
+    np.testing.assert_array_equal(
+        PreparedData(out).mask("sub-001"), PreparedData(prepared).mask("sub-001")
+    )
+    assert "all labels of a segmentation" in (out / "sub-001.html").read_text()
 
 
 def test_other_units_than_most_are_left_out(copy, bids, truth):
@@ -464,27 +496,26 @@ def test_overwrite_removes_earlier_prepared_data_only(bids, truth, copy):
         (("--mem-mb", "10"), "one subject of this dataset needs about"),
     ],
 )
-def test_impossible_options_are_wrong_arguments(bids, tmp_path, capfd, options, message):
-    assert prepare(bids, tmp_path / "out", *options) == 2
-    assert message in capfd.readouterr().err
+def test_impossible_options_are_refused(bids, tmp_path, capfd, options, message):
+    assert message in refused(capfd, bids, tmp_path / "out", *options)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "message"),
+    ("options", "message"),
     [
-        (["--test", "nan"], 2, "--test nan"),
-        (["--test", "-1"], 2, "--test -1"),
-        (["--validation", "inf"], 2, "--validation inf"),
-        (["--test", "100"], 1, "nobody would be left for training"),
-        (["--split", "nosuch.tsv"], 1, "nosuch.tsv: no such file"),
+        (["--test", "nan"], "--test nan"),
+        (["--test", "-1"], "--test -1"),
+        (["--validation", "inf"], "--validation inf"),
+        (["--test", "100"], "nobody would be left for training"),
+        (["--split", "nosuch.tsv"], "nosuch.tsv: no such file"),
     ],
 )
 def test_an_impossible_split_is_refused_before_earlier_work_is_removed(
-    bids, truth, copy, capsys, options, status, message
+    bids, truth, copy, capfd, options, message
 ):
     before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
-    assert prepare(bids, copy, "--masks", truth, "--overwrite", *options) == status
-    assert message in capsys.readouterr().err
+    assert message in refused(capfd, bids, copy, "--masks", truth, "--overwrite", *options)
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
 
 
@@ -509,6 +540,6 @@ def test_paper_b_gets_a_conformed_t1_and_its_own_boxes(bids, truth, tmp_path):
     assert around.mean() > 2 * t1[:4, :4, :4].mean()
 
 
-def test_registration_can_be_left_out_for_paper_b_alone(bids, tmp_path, capsys):
-    assert prepare(bids, tmp_path / "out", "--registration", "none") == 2
-    assert "--registration none: needs --grid paper-b" in capsys.readouterr().err
+def test_registration_can_be_left_out_for_paper_b_alone(bids, tmp_path, capfd):
+    line = refused(capfd, bids, tmp_path / "out", "--registration", "none")
+    assert "--registration none: needs --grid paper-b" in line

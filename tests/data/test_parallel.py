@@ -1,19 +1,15 @@
 """Subjects side by side: on this machine, and on a real Dask cluster that loses a worker."""
 
 import os
-import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from petsynth.data.parallel import run_side_by_side
 from petsynth.errors import InputError
-
-PATIENCE_S = 300
 
 
 def double(number: int) -> int:
@@ -26,49 +22,24 @@ def test_every_call_gives_a_result():
     assert list(run_side_by_side(double, [])) == []
 
 
+@pytest.mark.parametrize("nprocs", [1, 2])
+def test_each_process_has_as_many_threads_as_wanted(nprocs, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    calls = [("OMP_NUM_THREADS",)] * 2
+    assert list(run_side_by_side(os.getenv, calls, nprocs=nprocs, threads=2)) == ["2", "2"]
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+def test_threads_of_loaded_libraries_are_limited_too():
+    (libraries,) = run_side_by_side(threadpool_info, [()], threads=2)
+    assert {each["num_threads"] for each in libraries} == {2}
+
+
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("petsynth.data.parallel.ANSWER_SECONDS", 1)
     with pytest.raises(InputError, match=r"--scheduler tcp://127.0.0.1:9: no answer"):
         list(run_side_by_side(double, [(1,)], scheduler="tcp://127.0.0.1:9"))
-
-
-def wait_for(log: Path, pattern: str, count: int = 1) -> list[str]:
-    """Return what matches in a log, once it does so often enough."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = re.findall(pattern, log.read_text())
-        if len(found) >= count:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(log.read_text())
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """Return a scheduler's address and two workers, each a process of its own."""
-    pytest.importorskip("distributed")
-    log = tmp_path / "scheduler.log"
-    module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
-    root = str(Path(__file__).resolve().parents[2])  # scheduler and workers import this test
-    paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-    common = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": paths}}
-    processes = []
-    try:
-        with open(log, "wb") as file:
-            processes.append(subprocess.Popen([*module, *options], stderr=file, **common))
-        address = wait_for(log, r"Scheduler at:\s+(tcp://127\.0\.0\.1:\d+)")[0]
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1"]
-        worker += ["--no-nanny", "--no-dashboard", "--death-timeout", str(PATIENCE_S)]
-        for _ in range(2):
-            processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, **common))
-        wait_for(log, "Register worker", 2)
-        yield address, processes[1:]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def note_and_wait(folder: str, number: int) -> int:

@@ -13,7 +13,7 @@ from petsynth.data.prepared import (
     write_array,
     write_description,
 )
-from petsynth.errors import InputError
+from petsynth.errors import InputError, SplitError
 from petsynth.volume import Grid
 
 
@@ -118,3 +118,23 @@ def test_an_unknown_subject_and_a_missing_folder_are_named(folder, tmp_path):
         PreparedData(folder).mri("sub-99")
     with pytest.raises(InputError, match="no such folder"):
         PreparedData(tmp_path / "nowhere")
+
+
+def test_visits_have_names_of_their_own_and_people_are_counted_once(visits):
+    data = PreparedData(visits)
+    assert data.participants("test") == ["sub-4_ses-a", "sub-4_ses-b", "sub-5"]
+    assert data.people("test") == ["sub-4", "sub-5"]
+    assert data.people() == [f"sub-{number}" for number in range(1, 6)]
+    assert data.split("sub-1_ses-b") == "train"
+    assert data.mri("sub-1_ses-b").shape == data.grid.shape
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("sub-1\tses-b\ttrain", "sub-1\tses-b\ttest"), ("sub-5\t", "sub-02\t")],
+)
+def test_a_person_in_two_parts_of_an_edited_table_is_refused(visits, old, new):
+    table = visits / "split.tsv"
+    table.write_text(table.read_text().replace(old, new))
+    with pytest.raises(SplitError, match=r"split.tsv: sub-\d+ \(test\) and sub-\d \(train\)"):
+        PreparedData(visits).participants()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from petsynth.data.prepared import PreparedData, read_array, write_array
+from petsynth.errors import InputError
 from petsynth.evaluation.baselines import between_subjects, derangement, mean_training_pet
 from petsynth.evaluation.measures import Ruler
 
@@ -63,3 +64,26 @@ def test_nobody_keeps_the_own_t1(count):
     other = derangement(names)
     assert sorted(other.values()) == sorted(names)
     assert all(name != given for name, given in other.items())
+
+
+def test_a_visit_is_never_compared_with_another_of_the_same_person(visits):
+    """Of 2 + 1 visits there are 4 ordered pairs of different people."""
+    data = PreparedData(visits)
+    found = [
+        (one, other, "brain" in scores) for one, other, scores in between_subjects(data, RULER)
+    ]
+    assert sorted(found) == [
+        ("sub-1_ses-a", "sub-2_ses-a", True),
+        ("sub-1_ses-b", "sub-2_ses-a", True),
+        ("sub-2_ses-a", "sub-1_ses-a", True),
+        ("sub-2_ses-a", "sub-1_ses-b", False),
+    ]
+
+
+def test_a_visit_gets_the_t1_of_someone_else():
+    names = ["1_a", "1_b", "2_a", "3_a", "3_b", "3_c"]
+    assert derangement(names) == {
+        "1_a": "2_a", "1_b": "2_a", "2_a": "3_a", "3_a": "1_a", "3_b": "1_b", "3_c": "1_a",
+    }  # fmt: skip
+    with pytest.raises(InputError, match="nobody else's scan"):
+        derangement(["1_a", "1_b"])

@@ -1,15 +1,23 @@
 """The whole evaluation of three untrained runs on two subjects."""
 
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
 from petsynth.evaluation.cohort import evaluate
+from petsynth.evaluation.comparison import judge_all
 from petsynth.evaluation.measures import Ruler, measure
 from petsynth.evaluation.methods import JPEG, MEAN_PET, ORACLE, OTHER_T1, jpeg_round_trip
 from petsynth.evaluation.models import load_models
+from petsynth.evaluation.summary import summarise
 from petsynth.inference.predict import synthesise
+from petsynth.report.table1 import format_table1
 
 RULER = Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
 MODELS = ["pix2pix-axial (axial-0)", "pix2pix-axial (axial-1)", "pix2pix-augmented"]
@@ -124,3 +132,58 @@ def test_splits_that_cannot_be_evaluated(make_prepared, tmp_path, split, message
     data = PreparedData(make_prepared(tmp_path / "p", split))
     with pytest.raises(InputError, match=message):
         evaluate([], data, tmp_path, ruler=RULER)
+
+
+@pytest.fixture
+def run_of_visits(visits, tiny_run, tmp_path):
+    """Return a run folder that says that it was trained on `visits`."""
+    folder = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    content = json.loads((folder / "data.json").read_text())
+    content["training_participants"] = PreparedData(visits).participants("train")
+    (folder / "data.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_visits_of_a_person_are_averaged_before_any_statistic(visits, run_of_visits, tmp_path):
+    evaluation = evaluate_axial(visits, run_of_visits, tmp_path)
+    table = evaluation.table.set_index(["method", "participant_id"])["brain_mae"]
+    rows = table["pix2pix-axial"]
+    assert list(rows.index) == ["sub-4_ses-a", "sub-4_ses-b", "sub-5"]
+    values = evaluation.values("pix2pix-axial", "brain", "mae")
+    assert values == pytest.approx([(rows.iloc[0] + rows.iloc[1]) / 2, rows.iloc[2]], rel=1e-12)
+    assert evaluation.people == ["sub-4", "sub-5"]
+    between = evaluation.values("baseline-between-subjects", "middle_slice", "mse")
+    assert len(between) == 2  # sub-1 and sub-2, in both orders
+    summary = summarise(evaluation)
+    assert summary["methods"]["pix2pix-axial"]["brain"]["mae"]["n"] == 2
+    assert "2 test subjects: sub-4_ses-a, sub-4_ses-b, sub-5" in summary["definitions"]["subjects"]
+    assert "visits are averaged first" in summary["definitions"]["subjects"]
+    assert "2 test subjects)" in format_table1(evaluation)
+    paired = [each for each in judge_all(evaluation) if each.difference is not None]
+    assert {each.difference.subjects for each in paired} == {2}
+    control = {method.name: method for method in evaluation.methods}[
+        OTHER_T1.format("pix2pix-axial")
+    ]
+    model = {method.name: method for method in evaluation.methods}["pix2pix-axial"]
+    assert np.array_equal(control.predict("sub-4_ses-b"), model.predict("sub-5"))
+
+
+def test_an_infinite_value_of_one_visit_stays_infinite(visits, run_of_visits, tmp_path):
+    """As without visits: PSNR without any error is infinite, and a missing value is left out."""
+    evaluation = evaluate_axial(visits, run_of_visits, tmp_path)
+    table = evaluation.table.copy()
+    of_model = table["method"] == "pix2pix-axial"
+    table.loc[of_model, "brain_psnr"] = [np.inf, 20.0, 30.0]
+    table.loc[of_model, "brain_pearson_r"] = [np.nan, 0.5, np.nan]
+    changed = dataclasses.replace(evaluation, table=table)
+    assert changed.values("pix2pix-axial", "brain", "psnr").tolist() == [np.inf, 30.0]
+    assert changed.values("pix2pix-axial", "brain", "pearson_r") == pytest.approx(
+        [0.5, np.nan], nan_ok=True
+    )
+
+
+def test_two_visits_of_one_person_are_too_few_for_baselines(visits, tmp_path):
+    table = visits / "split.tsv"
+    table.write_text(table.read_text().replace("sub-2\tses-a\ttrain", "sub-2\tses-a\ttest"))
+    with pytest.raises(InputError, match="two training"):
+        evaluate([], PreparedData(visits), tmp_path, ruler=RULER)

@@ -104,3 +104,14 @@ def test_no_run_and_a_run_named_twice(tiny_run, tiny_prepared):
         load_models([], data, "test")
     with pytest.raises(ArgumentError, match="named twice"):
         load_models([tiny_run, tiny_run / ".." / tiny_run.name], data, "test")
+
+
+def test_another_visit_of_a_training_person_is_refused(tiny_run, visits, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(tiny_run, tmp_path / "run")
+    path = folder / "data.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"training_participants": ["sub-04_ses-a"]}))
+    with pytest.raises(SplitError, match=r"was trained on sub-4, which .* holds as test"):
+        load_models([folder], PreparedData(visits), "test")

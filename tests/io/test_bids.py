@@ -7,7 +7,6 @@ import pytest
 
 from petsynth.errors import InputError
 from petsynth.io.bids import (
-    find_brain_mask,
     parse_entities,
     participant_key,
     pet_stem,
@@ -56,44 +55,10 @@ def test_entities_of_a_name_without_entities():
     assert parse_entities("T1.nii.gz") == {"suffix": "T1", "extension": ".nii.gz"}
 
 
-def make_masks(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("t1", "mask"),
-    [
-        ("sub-01_T1w.nii.gz", "sub-01/anat/sub-01_desc-brain_mask.nii.gz"),
-        ("sub-02_ses-a_T1w.nii.gz", "sub-02/ses-a/anat/sub-02_ses-a_desc-brain_mask.nii.gz"),
-        ("sub-03_run-2_T1w.nii.gz", "sub-03/anat/sub-03_run-2_desc-brain_mask.nii.gz"),
-        ("scan.nii.gz", "other/scan_mask.nii"),
-    ],
-)
-def test_mask_of_a_t1_is_found(tmp_path, t1, mask):
-    folder = make_masks(
-        tmp_path,
-        "sub-01/anat/sub-01_desc-brain_mask.nii.gz",
-        "sub-01/anat/sub-01_space-aligned_desc-brain_mask.nii.gz",
-        "sub-011/anat/sub-011_desc-brain_mask.nii.gz",
-        "sub-02/ses-a/anat/sub-02_ses-a_desc-brain_mask.nii.gz",
-        "sub-02/ses-b/anat/sub-02_ses-b_desc-brain_mask.nii.gz",
-        "sub-03/anat/sub-03_run-1_desc-brain_mask.nii.gz",
-        "sub-03/anat/sub-03_run-2_desc-brain_mask.nii.gz",
-        "other/scan_mask.nii",
-    )
-    assert find_brain_mask(folder, t1) == folder / mask
-
-
-def test_no_mask_and_several_masks_are_told(tmp_path):
-    make_masks(tmp_path, "sub-01_run-1_desc-brain_mask.nii.gz", "sub-01_run-2_desc-brain_mask.nii")
-    with pytest.raises(InputError, match=r"sub-02_T1w.nii: no sub-02_\*desc-brain_mask"):
-        find_brain_mask(tmp_path, "sub-02_T1w.nii")
-    with pytest.raises(InputError, match=r"several masks .*run-1.*run-2.*--masks FILE"):
-        find_brain_mask(tmp_path, "sub-01_T1w.nii")
+def test_what_json_has_not_becomes_null(tmp_path):
+    (tmp_path / "x.json").write_text('{"InjectedMass": NaN, "Units": "SUVR", "Low": -Infinity}')
+    fields = read_sidecar(tmp_path / "x.nii.gz")
+    assert fields == {"InjectedMass": None, "Units": "SUVR", "Low": None}
 
 
 def test_sidecar_beside_an_image(tmp_path):

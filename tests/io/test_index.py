@@ -120,6 +120,19 @@ def test_a_damaged_sidecar_costs_its_person_only(dataset):
     assert "not valid JSON" in index.excluded["sub-01"]
 
 
+def test_every_visit_has_a_name_of_its_own(dataset):
+    root = dataset(
+        *(f"sub-01/ses-{s}/anat/sub-01_ses-{s}_T1w.nii.gz" for s in ("m12", "bl")),
+        *(f"sub-01/ses-{s}/pet/sub-01_ses-{s}_trc-18FFDG_pet.nii.gz" for s in ("m12", "bl")),
+        "sub-02/anat/sub-02_T1w.nii.gz",
+        "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz",
+    )
+    scans = index_dataset(root, Choice(every_visit=True)).scans
+    assert [scan.name for scan in scans] == ["sub-01_ses-bl", "sub-01_ses-m12", "sub-02"]
+    assert [scan.participant for scan in scans] == ["sub-01", "sub-01", "sub-02"]
+    assert [scan.name for scan in index_dataset(root).scans] == ["sub-01", "sub-02"]
+
+
 def test_every_image_that_is_not_taken_has_a_reason(dataset):
     root = dataset(
         "sub-01/ses-m12/anat/sub-01_ses-m12_T1w.nii.gz",

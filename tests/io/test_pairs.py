@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from petsynth.io.bids import parse_entities
-from petsynth.io.pairs import DYNAMIC_FIRST, STATIC_FIRST, choose_pair, session_key
+from petsynth.io.pairs import DYNAMIC_FIRST, STATIC_FIRST, choose_pairs, session_key
 from petsynth.io.walk import Image
 
 START = datetime.date(2010, 1, 1)
@@ -18,16 +18,26 @@ def image(name: str) -> Image:
 
 def chosen(t1s: dict, pets: dict, longest: float | None = 365, order=STATIC_FIRST):
     """Return the names chosen; images are given as name -> days after the start, or None."""
+    pairs, reasons = all_chosen(t1s, pets, longest, order, every_visit=False)
+    return (pairs[0] if pairs else None), reasons
+
+
+def all_chosen(t1s, pets, longest=365, order=STATIC_FIRST, *, every_visit=True):
+    """Return the names of all pairs chosen, and the reasons for the other images."""
     days = {
         image(name): None if day is None else START + datetime.timedelta(days=day)
         for name, day in (t1s | pets).items()
     }
-    pair, unused = choose_pair([*map(image, t1s)], [*map(image, pets)], days, longest, order)
-    reasons = {each.image.path.name.split(".")[0]: each.reason for each in unused}
-    if pair is None:
-        return None, reasons
-    names = tuple(each.path.name.split(".")[0] for each in (pair.t1, pair.pet))
-    return (*names, pair.interval_days), reasons
+    t1_images, pet_images = [*map(image, t1s)], [*map(image, pets)]
+    pairs, unused = choose_pairs(
+        t1_images, pet_images, days, longest, order, every_visit=every_visit
+    )
+    reasons = {bare(each.image): each.reason for each in unused}
+    return [(bare(each.t1), bare(each.pet), each.interval_days) for each in pairs], reasons
+
+
+def bare(each: Image) -> str:
+    return each.path.name.split(".")[0]
 
 
 def test_the_t1_closest_in_time_whatever_its_session():
@@ -84,3 +94,42 @@ def test_of_one_day_the_reconstruction_that_suits():
     assert chosen(t1s, pets)[0][1] == "sub-1_rec-coregavg_pet"
     assert chosen(t1s, pets, order=DYNAMIC_FIRST)[0][1] == "sub-1_rec-coregdyn_pet"
     assert chosen(t1s, pets | {"sub-1_run-1_pet": None})[0][1] == "sub-1_run-1_pet"
+
+
+def test_a_pair_per_visit_where_all_are_wanted():
+    t1s = {"sub-1_ses-bl_T1w": 0, "sub-1_ses-m12_T1w": 370, "sub-1_ses-m60_T1w": 1800}
+    pets = {
+        "sub-1_ses-m12_pet": 380,
+        "sub-1_ses-bl_pet": 10,
+        "sub-1_ses-bl_run-2_pet": 10,
+        "sub-1_ses-m36_pet": 1100,
+    }
+    pairs, reasons = all_chosen(t1s, pets)
+    assert pairs == [
+        ("sub-1_ses-bl_T1w", "sub-1_ses-bl_pet", 10),
+        ("sub-1_ses-m12_T1w", "sub-1_ses-m12_pet", 10),
+    ]
+    assert reasons == {
+        "sub-1_ses-bl_run-2_pet": "sub-1_ses-bl_pet.nii.gz of the same visit is taken (by rule)",
+        "sub-1_ses-m36_pet": "the closest T1w is 700 days away, --max-interval is 365",
+        "sub-1_ses-m60_T1w": "sub-1_ses-m12_T1w.nii.gz is closer to the PET (10 days, this one "
+        "1420)",
+    }
+    assert chosen(t1s, pets)[0] == pairs[0]
+
+
+def test_a_t1_may_serve_several_visits():
+    pets = {"sub-1_ses-a_pet": 0, "sub-1_ses-b_pet": 200}
+    pairs, reasons = all_chosen({"sub-1_ses-a_T1w": 0}, pets)
+    assert [(t1, days) for t1, _, days in pairs] == [
+        ("sub-1_ses-a_T1w", 0),
+        ("sub-1_ses-a_T1w", 200),
+    ]
+    assert reasons == {}
+
+
+def test_without_sessions_there_is_one_visit():
+    pairs, _ = all_chosen(
+        {"sub-1_T1w": None}, dict.fromkeys(["sub-1_run-1_pet", "sub-1_run-2_pet"])
+    )
+    assert [pet for _, pet, _ in pairs] == ["sub-1_run-1_pet"]

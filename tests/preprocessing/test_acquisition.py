@@ -54,6 +54,14 @@ def test_impossible_values_are_named(changes, message):
         read(**changes)
 
 
+@pytest.mark.parametrize("nothing", [None, "n/a", "", []])
+def test_values_that_say_nothing_are_missing(nothing):
+    fields = ("FrameTimesStart", "FrameDuration", "InjectionStart", "InjectedRadioactivity")
+    found = read(frames=1, **dict.fromkeys(fields, nothing))
+    assert (found.starts_s, found.durations_s) == ((), ())
+    assert (found.injection_s, found.dose_bq) == (None, None)
+
+
 def test_a_sidecar_without_anything_is_arbitrary():
     found = read_acquisition({}, 1, name="x")
     assert (found.unit, found.starts_s, found.dose_bq, found.decay_corrected) == (

@@ -29,15 +29,22 @@ def test_the_mean_is_weighted_by_duration(pet):
 
 
 def test_frames_can_be_kept(pet):
-    kept = read_pet(pet, TIMES, frames="keep", motion=False)
+    kept = read_pet(pet, TIMES | {"Units": "SUVR"}, frames="keep", motion=False)
     there = kept.on(kept.acquired.grid, np.eye(4))
     assert there.data[4, 4, 4].tolist() == [1, 5]
 
 
 def test_missing_times_are_said(pet):
     with pytest.warns(PetsynthWarning, match="its 2 frames are taken as equally long"):
-        series = read_pet(pet, {}, motion=False)
+        series = read_pet(pet, {"Units": "SUVR"}, motion=False)
     assert series.mean().data[4, 4, 4] == 3
+
+
+def test_missing_units_are_said_where_they_decide(pet):
+    with pytest.warns(PetsynthWarning, match="sub-1_pet.nii.gz: Units is missing"):
+        series = read_pet(pet, TIMES, motion=False)
+    assert series.acquired.unit == "arbitrary"
+    assert read_pet(pet, TIMES, units="suvr", motion=False).acquired.unit == "arbitrary"
 
 
 def test_no_frames_are_refused(tmp_path):

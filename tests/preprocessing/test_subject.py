@@ -9,7 +9,6 @@ import pytest
 from petsynth.errors import InputError
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid, resample
-from petsynth.preprocessing.quality import Quality
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 from petsynth.preprocessing.transforms import move
 
@@ -70,19 +69,11 @@ def test_a_cut_pet_is_flagged(people, tmp_path):
     pet = people[0].pet
     cut = tmp_path / "cut_pet.nii.gz"
     write_volume(cut, pet.with_data(pet.data[:, :, : int(pet.data.shape[2] * 0.6)]))
+    cut.with_name("cut_pet.json").write_text('{"Units": "SUVR"}')
     files = dataclasses.replace(files_of(people[0]), pet=cut, oracle=None)
     quality = prepare_subject(files, Steps(voxel_mm=4)).quality
     assert quality.pet_coverage < 0.95
     assert any(flag.startswith("PET covers ") for flag in quality.flags)
-
-
-def test_flags_name_what_to_look_at():
-    bad = Quality(1.4, 0.1, 0.5, 0.30, 0.25, 3, 2, 0.9)
-    assert bad.flags == [
-        "T1 and PET may show different people or be misaligned",
-        "T1 may not be aligned to MNI axes",
-        "PET covers 90% of the brain",
-    ]
 
 
 @pytest.mark.parametrize(("frames", "shape"), [("mean", ()), ("keep", (2,))])

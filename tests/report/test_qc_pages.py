@@ -7,7 +7,6 @@ import pytest
 from petsynth.data.failures import write_failure
 from petsynth.data.subject_files import Record, record_path
 from petsynth.io.atomic import write_json
-from petsynth.report.boilerplate import boilerplate
 from petsynth.report.qc_pages import outliers, write_all_pages, write_subject_page
 
 STEPS = {"voxel_mm": 1.5, "frames": "mean", "bias_field": True, "motion": True, "psf_mm": 8.0}
@@ -61,6 +60,7 @@ def test_outliers_float_up_and_the_failed_are_named(folder):
     ]
     assert re.findall(r'<td class="far">([^<]*)', body) == ["25"]
     assert "sub-07: PET is constant" in page
+    assert "Prepared scans: 6 subjects</h1>" in page
     assert "SIMULATED" not in page
     assert "session_id" not in body
     assert "averaged by duration" in (folder / "logs" / "CITATION.md").read_text()
@@ -73,13 +73,3 @@ def test_an_unfinished_subject_has_no_page(folder):
 def test_equal_values_are_no_outliers():
     assert outliers([2.0] * 6) == [False] * 6
     assert outliers([1.0, 2.0, 300.0]) == [False] * 3
-
-
-def test_the_paragraph_says_what_was_done():
-    text, references = boilerplate(
-        {"frames": 2}, {"mask_source": "deepbet", "reference_region": "pons"}, "1"
-    )
-    assert "resampled in time to 2 windows." in text
-    assert "reference region (pons)" in text
-    assert "N4" not in text
-    assert any(reference.startswith("Fisch") for reference in references)

@@ -53,7 +53,8 @@ def run(arguments: list[str]) -> int:
     -------
     int
         0: done; 1: it failed, one line on stderr says what, where and what to do;
-        2: wrong arguments; 130: interrupted; 143: terminated.
+        2: the words typed cannot be understood (unknown verb, option or choice);
+        130: interrupted; 143: terminated.
     """
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -73,7 +74,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
-    from petsynth.errors import ArgumentError, PetsynthError
+    from petsynth.errors import PetsynthError
 
     module = importlib.import_module(f"petsynth.cli.{verb}")
     try:
@@ -91,8 +92,7 @@ def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
     except (PetsynthError, OSError, MemoryError) as error:
         if debug:
             raise
-        status = 2 if isinstance(error, ArgumentError) else 1
-        return _say(verb, f"error: {_in_one_line(error)}", status)
+        return _say(verb, f"error: {_in_one_line(error)}", 1)
     return 0
 
 

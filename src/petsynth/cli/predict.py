@@ -198,7 +198,7 @@ def _warn_of_unseen_planes(args: Args, model: Run) -> None:
 
 
 def _mask(args: Args, number: int) -> Path | None:
-    from petsynth.io.bids import find_brain_mask
+    from petsynth.io.brain_masks import find_brain_mask
 
     if not args.masks:
         return None

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
-
-if TYPE_CHECKING:
-    from petsynth.data.cohort import Source
-    from petsynth.data.preparation import Preparation
-    from petsynth.io.index import Index
-    from petsynth.preprocessing.subject import Steps
 
 Level = Literal["participant", "group"]
 
@@ -37,6 +31,9 @@ class Args:
     """Only this session, with or without ses-; default: any."""
     tracer_label: Annotated[str | None, tyro.conf.arg(aliases=["--tracer"])] = None
     """FDG, AV45, AV1451, FBB, FMM, PIB or a trc- label; needed if the dataset has several."""
+    pairs: Literal["first", "all"] = "first"
+    """first: one pair of scans per person, of the earliest PET; all: one per visit, each with a
+    name, arrays and page of its own. Split and statistics go by person either way."""
     max_interval: float | None = 365.0
     """Longest interval between T1 and PET in days (paper A: one year); None: any, also unknown."""
     bids_filter_file: Path | None = None
@@ -52,7 +49,8 @@ class Args:
     registration: Literal["rigid", "none"] = "rigid"
     """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
     masks: Path | None = None
-    """Derivatives dataset with sub-*/anat/*_desc-brain_mask.nii.gz; default: computed."""
+    """Derivatives dataset with sub-*/**/*_desc-brain_mask.nii.gz, or *_dseg.nii.gz all of whose
+    labels are brain; default: computed."""
     brain_mask: Literal["auto", "deepbet"] = "auto"
     """Without --masks. auto: nonzero voxels of a skull-stripped T1, deepbet for any other."""
     bias_field: bool = False
@@ -81,10 +79,13 @@ class Args:
     """Table to be used instead, tab-separated, with the columns participant_id and split (train,
     validation or test); its participants may go by the dataset's original_id. Who is not in it is
     left out."""
-    seed: int = 0
-    """Of the draw of test and validation subjects."""
+    seed: Annotated[int, tyro.conf.arg(aliases=["--random-seed"])] = 0
+    """Of the draw of test and validation subjects; nothing else is random."""
     nprocs: int = 1
-    """Subjects at a time, each in a process of one thread; about 1.5 GB each with deepbet."""
+    """Subjects at a time, each in a process of its own; about 1.5 GB each with deepbet."""
+    omp_nthreads: int | None = None
+    """Threads of each process for deepbet and linear algebra; default: 1, or all with --nprocs 1.
+    Registration always takes one, so that it gives the same result everywhere."""
     mem_mb: int | None = None
     """Memory in MB for all processes together; fewer run at a time where they would need more."""
     scheduler: str | None = None
@@ -100,6 +101,10 @@ class Args:
     """Print which images would be paired, what would be done and who is left out; write nothing."""
     reports_only: bool = False
     """Only make the pages of the finished subjects and of the group anew."""
+    boilerplate_only: bool = False
+    """Only print the paragraph for a paper: of the finished subjects, or of these options."""
+    stop_on_first_crash: bool = False
+    """Stop at the first subject that cannot be prepared, with status 1. Default: it is left out."""
     overwrite: bool = False
     """Remove earlier prepared data first, or write beside what else the folder holds."""
 
@@ -131,273 +136,31 @@ def run(args: Args) -> None:
     OutputError
         If the output folder is taken or cannot be written.
     """
+    from petsynth.cli.prepare_checks import check
+
+    check(args)
+    from petsynth.cli.prepare_levels import build_group, prepare_participants, show_plan
+    from petsynth.cli.prepare_pages import make_pages, print_boilerplate
+    from petsynth.cli.prepare_settings import find_scans, settings_in, settings_of
     from petsynth.progress import say
 
-    _check(args)
+    if args.boilerplate_only:
+        print_boilerplate(args)
+        return
     if args.reports_only:
-        _make_pages(args)
+        make_pages(args)
         return
     levels = set(args.analysis_level) or {"participant", "group"}
     if levels == {"participant"} and args.num_parts == 1 and not args.participant_label:
         levels.add("group")  # everyone is here, so nobody has to remember the second level
-    settings = _settings(args) if "participant" in levels else _settings_of(args.out_dir)
-    index = _index(args, settings)
+    settings = settings_of(args) if "participant" in levels else settings_in(args.out_dir)
+    index = find_scans(args, settings)
     if args.dry_run:
-        _show_plan(args, settings, index)
+        show_plan(args, index)
         return
     for note in index.notes:
         say(note)
     if "participant" in levels:
-        _validate(args)
-        _prepare(args, settings, index, alone="group" not in levels)
+        prepare_participants(args, settings, index, alone="group" not in levels)
     if "group" in levels:
-        _build(args, settings, index)
-
-
-def _settings(args: Args) -> dict[str, Any]:
-    """Return what all subjects of the output folder must have in common."""
-    import dataclasses
-
-    filters = args.bids_filter_file
-    return {
-        **dataclasses.asdict(_steps(args)),
-        "tracer": args.tracer_label,
-        "session": args.session_label,
-        "max_interval": args.max_interval,
-        "bids_filter_file": None if filters is None else str(filters.resolve()),
-        "dataset": str(args.bids_dir.resolve()),
-    }
-
-
-def _settings_of(out_dir: Path) -> dict[str, Any]:
-    from petsynth.data.prepared_folder import read_settings
-    from petsynth.errors import InputError
-
-    settings = read_settings(out_dir)
-    if not settings:
-        raise InputError(f"{out_dir}: holds no prepared subjects; run the participant level first")
-    return settings
-
-
-def _steps(args: Args) -> Steps:
-    from petsynth.preprocessing.subject import Steps
-
-    return Steps(
-        voxel_mm=args.voxel_mm or (1.5 if args.grid == "paper-a" else 2.0),
-        frames=args.frames,
-        brain_mask=args.brain_mask,
-        bias_field=args.bias_field,
-        units=args.units,
-        reference_region=args.reference_region,
-        motion=args.motion,
-        psf_mm=args.psf_mm,
-        scanner_psf_mm=args.scanner_psf_mm,
-        grid=args.grid,
-        registration=args.registration,
-    )
-
-
-def _index(args: Args, settings: dict[str, Any]) -> Index:
-    """Return the pairs of the dataset; ``settings`` then holds the tracer's name."""
-    from petsynth.io.filters import read_filter
-    from petsynth.io.index import Choice, index_dataset
-
-    filters = settings["bids_filter_file"]
-    index = index_dataset(
-        args.bids_dir,
-        Choice(
-            tracer=settings["tracer"],
-            session=settings["session"],
-            max_interval=settings["max_interval"],
-            dynamic=settings["frames"] != "mean",
-        ),
-        participants=args.participant_label,
-        keep=None if filters is None else read_filter(Path(filters)),
-    )
-    settings["tracer"] = index.scans[0].tracer
-    return index
-
-
-def _preparation(args: Args) -> Preparation:
-    from petsynth.data.preparation import Preparation
-    from petsynth.data.subject_files import read_simulated
-    from petsynth.io.people import read_people
-
-    simulated = read_simulated(args.bids_dir)
-    people = read_people(args.bids_dir)
-    return Preparation(args.bids_dir, args.out_dir, _steps(args), args.masks, simulated, people)
-
-
-def _show_plan(args: Args, settings: dict[str, Any], index: Index) -> None:
-    from petsynth.data.plan import plan
-
-    table = plan(_preparation(args), index)
-    print(table.to_csv(sep="\t", index=False, na_rep="n/a"), end="")
-
-
-def _validate(args: Args) -> None:
-    """Show what the BIDS validator says; not where a job prepares only some of the subjects."""
-    from petsynth.io.validator import COMMAND, find_validator, validate
-    from petsynth.progress import say
-
-    if args.skip_bids_validation or args.participant_label or args.num_parts > 1:
-        return
-    validator = find_validator()
-    if validator is None:
-        say(f"BIDS validation skipped: {COMMAND} is not installed (pip install {COMMAND})")
-        return
-    errors = validate(args.bids_dir, validator)
-    if errors is None:
-        say("BIDS validation skipped: the validator did not run")
-    elif errors:
-        say(
-            f"BIDS validator: {len(errors)} errors, the first: {errors[0]}; all of them: "
-            f"{COMMAND} {args.bids_dir}"
-        )
-
-
-def _prepare(args: Args, settings: dict[str, Any], index: Index, *, alone: bool) -> None:
-    import os
-
-    from petsynth.data.cohort import SplitRequest, settle
-    from petsynth.data.memory import processes_within, subject_mb
-    from petsynth.data.participants import prepare_participants
-    from petsynth.data.prepared_folder import claim_folder
-    from petsynth.data.split import draw_split
-    from petsynth.errors import InputError, SplitError
-    from petsynth.progress import say
-    from petsynth.report.qc_pages import write_subject_page
-
-    preparation = _preparation(args)
-    scans = index.scans
-    if args.split is not None:
-        names = [scan.participant for scan in scans]
-        inside = settle(args.out_dir, names, SplitRequest(table=args.split), preparation.people)
-        scans = [scan for scan in scans if scan.participant in inside]
-        if not scans:
-            raise SplitError(f"{args.split}: names no participant of {args.bids_dir}")
-    elif not alone:  # impossible numbers are refused before the work, not after it
-        diagnoses = {scan.participant: "" for scan in scans}
-        draw_split(diagnoses, test=args.test, validation=args.validation)
-    nprocs = args.nprocs
-    if args.mem_mb is not None:
-        per_subject = subject_mb(scans, deepbet=args.masks is None)
-        nprocs = processes_within(args.mem_mb, nprocs, per_subject)
-    claim_folder(args.out_dir, args.bids_dir, settings, overwrite=args.overwrite)
-    if args.work_dir is not None:
-        args.work_dir.mkdir(parents=True, exist_ok=True)
-        os.environ |= dict.fromkeys(("TMPDIR", "JOBLIB_TEMP_FOLDER"), str(args.work_dir.resolve()))
-    chosen = scans[args.part_id :: args.num_parts]
-    failed = prepare_participants(
-        preparation,
-        chosen,
-        nprocs=nprocs,
-        scheduler=args.scheduler,
-        finished=lambda outcome: write_subject_page(
-            args.out_dir, outcome.participant, simulated=preparation.simulated
-        ),
-    )
-    if not alone:
-        return
-    for outcome in failed:
-        say(f"left out: {outcome.participant}: {outcome.reason}")
-    if chosen and len(failed) == len(chosen):
-        raise InputError(f"no subject could be prepared; the first: {failed[0].reason}")
-    say(
-        f"prepared: {len(chosen) - len(failed)} subjects in {args.out_dir}; when all are done: "
-        f"petsynth prepare {args.bids_dir} {args.out_dir} group"
-    )
-
-
-def _build(args: Args, settings: dict[str, Any], index: Index) -> None:
-    from petsynth.data.cohort import SplitRequest, build_cohort
-    from petsynth.progress import say
-    from petsynth.report.qc_pages import write_group_page
-
-    data = build_cohort(
-        _source(args, settings),
-        index,
-        SplitRequest(args.test, args.validation, args.seed, args.split),
-        jpeg=args.jpeg,
-        nprocs=args.nprocs,
-    )
-    write_group_page(args.out_dir, simulated=data.simulated)
-    counts = {part: len(data.participants(part)) for part in ("train", "validation", "test")}
-    say(
-        f"prepared: {args.out_dir} ("
-        + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
-        + f"); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
-    )
-
-
-def _make_pages(args: Args) -> None:
-    from petsynth.data.subject_files import read_simulated
-    from petsynth.progress import say
-    from petsynth.report.qc_pages import write_all_pages
-
-    _settings_of(args.out_dir)
-    count = write_all_pages(args.out_dir, simulated=read_simulated(args.bids_dir))
-    say(f"pages of {count} subjects and of the group: {args.out_dir}")
-
-
-def _source(args: Args, settings: dict[str, Any]) -> Source:
-    import dataclasses
-
-    from petsynth.data.cohort import Source
-    from petsynth.data.subject_files import read_simulated
-    from petsynth.errors import InputError
-    from petsynth.preprocessing.subject import Steps
-
-    try:
-        steps = Steps(**{field.name: settings[field.name] for field in dataclasses.fields(Steps)})
-    except KeyError as missing:
-        raise InputError(
-            f"{args.out_dir}: was prepared by another version, which knew no {missing}; "
-            "prepare again with --overwrite"
-        ) from None
-    simulated = read_simulated(args.bids_dir)
-    return Source(args.bids_dir, args.out_dir, steps, settings["tracer"], simulated)
-
-
-def _check(args: Args) -> None:
-    import math
-
-    from petsynth.errors import ArgumentError, InputError
-
-    wrong = {
-        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
-        f"--validation {args.validation}: give a share below 1, or a number": (
-            not 0 <= args.validation < math.inf
-        ),
-        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
-            args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
-        ),
-        "--registration none: needs --grid paper-b": (
-            args.registration == "none" and args.grid == "paper-a"
-        ),
-        f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
-        f"--seed {args.seed}: give 0 or more": args.seed < 0,
-        f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
-        f"--part-id {args.part_id}: give 0 to --num-parts - 1, which is {args.num_parts - 1}": (
-            not 0 <= args.part_id < max(args.num_parts, 1)
-        ),
-        f"--max-interval {args.max_interval}: give 0 or more days, or None": (
-            args.max_interval is not None and args.max_interval < 0
-        ),
-        f"--frames {args.frames}: give mean, keep, or 1 or more": (
-            isinstance(args.frames, int) and args.frames < 1
-        ),
-        f"--psf-mm {args.psf_mm}: give more than 0": args.psf_mm is not None and args.psf_mm <= 0,
-        "--num-parts needs the participant level alone; run the group level once at the end": (
-            args.num_parts > 1 and tuple(args.analysis_level) != ("participant",)
-        ),
-    }
-    for message, is_wrong in wrong.items():
-        if is_wrong:
-            raise ArgumentError(message)
-    if args.reference_region is not None:
-        from petsynth.preprocessing.tracers import region
-
-        region(args.reference_region)
-    if args.masks is not None and not args.masks.is_dir():
-        raise InputError(f"{args.masks}: no such folder of masks")
+        build_group(args, settings, index)

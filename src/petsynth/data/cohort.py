@@ -25,11 +25,12 @@ from petsynth.data.prepared import (
     static_mean,
     write_description,
 )
+from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.data.subject_files import Record, read_record
 from petsynth.errors import InputError, SplitError
-from petsynth.io.bids import write_table
+from petsynth.io.bids import person_of, write_table
 from petsynth.io.index import Exclusion, Index
 from petsynth.io.people import People, read_people
 from petsynth.preprocessing.subject import Steps
@@ -115,19 +116,33 @@ def build_cohort(
         If the results cannot be written.
     """
     people = read_people(source.bids)
-    names = sorted({*(scan.participant for scan in index.scans), *finished_subjects(source.out)})
-    check_distinct(names)
-    settled = settle(source.out, names, request, people)
+    names = sorted({*(scan.name for scan in index.scans), *finished_subjects(source.out)})
+    everyone = sorted(set(map(person_of, names)))
+    check_distinct(everyone)
+    settled = settle(source.out, everyone, request, people)
     excluded = index.excluded | read_failures(source.out)
     if request.table is not None:
-        outside = [name for name in names if name not in settled and name not in excluded]
+        decided = {*settled, *excluded}
+        outside = [name for name in names if not decided & {name, person_of(name)}]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
-    records = _all_records(source.out, excluded)
+    records = _all_records(source, excluded)
     for scan in index.scans:
-        if scan.participant not in records and scan.participant not in excluded:
-            excluded[scan.participant] = "not prepared yet: run the participant level for it"
-    _report(source.out, records, excluded, index.unused)
-    data = _write_common(source, records, people, request, settled)
+        if scan.name not in records and scan.name not in excluded:
+            excluded[scan.name] = "not prepared yet: run the participant level for it"
+    for name, reason in sorted(excluded.items()):
+        say(f"left out: {name}: {reason}")
+    if not records:
+        _write_exclusions(source.out, excluded, index.unused)
+        reason = excluded[min(excluded)] if excluded else "nothing to do"
+        raise InputError(f"no subject could be prepared; the first: {reason}")
+    diagnoses = {person: people[person].diagnosis for person in map(person_of, records)}
+    parts = _divide(diagnoses, request, settled)
+    split = {name: parts[person_of(name)] for name in records}
+    scale = _scale(source.out, split)
+    _write_exclusions(source.out, excluded, index.unused)
+    write_qc(source.out, [record.qc for record in records.values()])
+    _write_tables(source.out, split, people)
+    data = _describe_cohort(source, next(iter(records.values())), request, scale)
     if jpeg:
         with Progress("writing JPEG slices", total=len(records)) as progress:
             arguments = [(data, name) for name in records]
@@ -136,13 +151,8 @@ def build_cohort(
     return data
 
 
-def finished_subjects(out: Path) -> list[str]:
-    """Return the participants that have a record in a folder of prepared data, sorted."""
-    return sorted(path.stem for path in (out / "arrays").glob("sub-*.json"))
-
-
 def settle(out: Path, names: list[str], request: SplitRequest, people: People) -> dict[str, str]:
-    """Return parts that are decided already: by the given table, or by an earlier run.
+    """Return the parts of people that are decided already: by the given table or an earlier run.
 
     Raises
     ------
@@ -153,11 +163,10 @@ def settle(out: Path, names: list[str], request: SplitRequest, people: People) -
         return read_split(request.table, {name: [people[name].original_id] for name in names})
     try:
         before = PreparedData(out)
-    except InputError:
+        parts = {person_of(name): before.split(name) for name in before.participants()}
+    except InputError:  # none yet, or the table was removed so that it be drawn again
         return {}
-    if before.description.get("split") != _describe(request):
-        return {}
-    return {name: before.split(name) for name in before.participants()}
+    return parts if before.description.get("split") == _describe(request) else {}
 
 
 def _describe(request: SplitRequest) -> dict[str, Any]:
@@ -166,14 +175,20 @@ def _describe(request: SplitRequest) -> dict[str, Any]:
     return {"test": request.test, "validation": request.validation, "seed": request.seed}
 
 
-def _all_records(out: Path, excluded: dict[str, str]) -> dict[str, Record]:
+def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
     """Return the records of all finished subjects that fit together, by participant.
 
     A subject that failed is out, also if an earlier run had finished it.
     """
-    names = [name for name in finished_subjects(out) if name not in excluded]
-    found = {name: read_record(out, name) for name in names}
-    records = {name: record for name, record in found.items() if record is not None}
+    steps = dataclasses.asdict(source.steps)
+    records = {}
+    for name in finished_subjects(source.out):
+        out = name in excluded or person_of(name) in excluded
+        record = None if out else read_record(source.out, name)
+        if record is not None and record.key.get("steps") != steps:
+            excluded[name] = "prepared with other settings: run the participant level for it"
+        elif record is not None:
+            records[name] = record
     for what in ("unit", "frames"):
         values = {name: getattr(record, what) for name, record in records.items()}
         if len(set(values.values())) < 2:
@@ -186,57 +201,69 @@ def _all_records(out: Path, excluded: dict[str, str]) -> dict[str, Record]:
     return records
 
 
-def _report(
-    out: Path, records: dict[str, Record], excluded: dict[str, str], unused: list[Exclusion]
-) -> None:
+def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusion]) -> None:
     people = [Exclusion(name, reason) for name, reason in sorted(excluded.items())]
-    rows = [(each.participant, each.image, each.reason) for each in [*people, *unused]]
-    columns = ["participant_id", "image", "reason"]
+    rows = [
+        (person_of(each.participant), _session(each.participant), each.image, each.reason)
+        for each in [*people, *unused]
+    ]
+    columns = ["participant_id", "session_id", "image", "reason"]
     write_table(out / "exclusions.tsv", pd.DataFrame(rows, columns=columns))
-    for each in people:
-        say(f"left out: {each.participant}: {each.reason}")
-    if not records:
-        reason = people[0].reason if people else "nothing to do"
-        raise InputError(f"no subject could be prepared; the first: {reason}")
-    write_qc(out, [record.qc for record in records.values()])
 
 
-def _write_common(
-    source: Source,
-    records: dict[str, Record],
-    people: People,
-    request: SplitRequest,
-    settled: dict[str, str],
-) -> PreparedData:
-    out = source.out
-    diagnoses = {name: people[name].diagnosis for name in records}
+def _divide(
+    diagnoses: dict[str, str], request: SplitRequest, settled: dict[str, str]
+) -> dict[str, str]:
+    """Return the part of each person."""
     if request.table is not None:
-        split = {name: settled[name] for name in records if name in settled}
-    else:
-        split = draw_split(
-            diagnoses,
-            test=request.test,
-            validation=request.validation,
-            seed=request.seed,
-            settled=settled,
-        )
+        return {person: settled[person] for person in diagnoses}
+    return draw_split(
+        diagnoses,
+        test=request.test,
+        validation=request.validation,
+        seed=request.seed,
+        settled=settled,
+    )
+
+
+def _scale(out: Path, split: dict[str, str]) -> float:
     training = [name for name, part in split.items() if part == "train"]
     if not training:
         raise SplitError("no training subject is among the prepared ones: the PET scale needs one")
-    scale = training_scale(
+    return training_scale(
         training,
         lambda name: (static_mean(read_array(out, name, "pet")), read_array(out, name, "mask")),
     )
-    first = next(iter(records.values()))
-    rows = [(name, part, diagnoses[name]) for name, part in split.items()]
-    columns = ["participant_id", "split", "diagnosis"]
-    write_table(out / SPLIT_TABLE, pd.DataFrame(rows, columns=columns))
-    table = [(name, diagnoses[name], people[name].original_id) for name in split]
-    write_participants(
-        out, pd.DataFrame(table, columns=["participant_id", "diagnosis", "original_id"])
+
+
+def _write_tables(out: Path, split: dict[str, str], people: People) -> None:
+    everyone = list(dict.fromkeys(map(person_of, split)))
+    table = pd.DataFrame(
+        {
+            "participant_id": [person_of(name) for name in split],
+            "split": list(split.values()),
+            "diagnosis": [people[person_of(name)].diagnosis for name in split],
+        }
     )
+    if any(name != person_of(name) for name in split):
+        table.insert(1, "session_id", [_session(name) for name in split])
+    write_table(out / SPLIT_TABLE, table)
+    rows = [(each, people[each].diagnosis, people[each].original_id) for each in everyone]
+    write_participants(
+        out, pd.DataFrame(rows, columns=["participant_id", "diagnosis", "original_id"])
+    )
+
+
+def _session(name: str) -> str:
+    """Return ``ses-m12`` for ``sub-01_ses-m12``; ``n/a`` for a person."""
+    return name.removeprefix(person_of(name)).removeprefix("_") or "n/a"
+
+
+def _describe_cohort(
+    source: Source, first: Record, request: SplitRequest, scale: float
+) -> PreparedData:
     write_description(
-        out,
+        source.out,
         source.steps.pet_grid(),
         t1_grid=source.steps.conformed_grid(),
         petsynth_version=__version__,
@@ -249,4 +276,4 @@ def _write_common(
         steps=dataclasses.asdict(source.steps),
         split=_describe(request),
     )
-    return PreparedData(out)
+    return PreparedData(source.out)

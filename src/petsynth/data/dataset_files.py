@@ -61,10 +61,11 @@ DESCRIPTIONS = {
 QC_COLUMNS = {
     "session_id": "Session of the PET",
     "interval_days": "Days between T1 and PET, where both dates are known",
-    "mask_source": "How the brain was found: given, skull-stripped (nonzero voxels) or deepbet",
+    "mask_source": "How the brain was found: given, segmentation (given labels), skull-stripped "
+    "(nonzero voxels) or deepbet",
     "brain_litres": "Volume of the brain mask in litres",
     "template_score": "Mutual information of the T1's brain and the template, in nats",
-    "mutual_information": "Mutual information of the flattened T1 and PET after registration, in nats",
+    "mutual_information": "Mutual information of flattened T1 and PET after registration, in nats",
     "detail_agreement": "Share of the PET detail's variance that the T1 detail explains (0 to 1)",
     "mirrored_agreement": "The same with the PET mirrored left to right: chance level",
     "pet_shift_mm": "How far registration moved the brain's centre, in mm",

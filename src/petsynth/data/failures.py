@@ -11,24 +11,24 @@ from pathlib import Path
 from petsynth.io.atomic import write_json
 
 
-def write_failure(folder: str | Path, participant: str, reason: str) -> None:
-    """Note that a subject could not be prepared, and why.
+def write_failure(folder: str | Path, name: str, reason: str) -> None:
+    """Note that a subject could not be prepared, and why, by its `petsynth.io.index.Scan.name`.
 
     Raises
     ------
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    write_json(_path(folder, participant), {"reason": reason})
+    write_json(_path(folder, name), {"reason": reason})
 
 
-def forget_failure(folder: str | Path, participant: str) -> None:
+def forget_failure(folder: str | Path, name: str) -> None:
     """Remove what is noted of a subject, if anything is."""
-    _path(folder, participant).unlink(missing_ok=True)
+    _path(folder, name).unlink(missing_ok=True)
 
 
 def read_failures(folder: str | Path) -> dict[str, str]:
-    """Return who could not be prepared, and why; by participant."""
+    """Return who could not be prepared, and why; by name."""
     failures = {}
     for path in sorted((Path(folder) / "arrays" / "failed").glob("sub-*.json")):
         try:
@@ -38,5 +38,5 @@ def read_failures(folder: str | Path) -> dict[str, str]:
     return failures
 
 
-def _path(folder: str | Path, participant: str) -> Path:
-    return Path(folder) / "arrays" / "failed" / f"{participant}.json"
+def _path(folder: str | Path, name: str) -> Path:
+    return Path(folder) / "arrays" / "failed" / f"{name}.json"

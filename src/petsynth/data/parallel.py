@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from petsynth.errors import InputError, PetsynthError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 ANSWER_SECONDS = 20
 """How long a Dask scheduler may take to answer."""
@@ -16,6 +21,7 @@ def run_side_by_side(
     arguments: Sequence[tuple],
     *,
     nprocs: int = 1,
+    threads: int | None = None,
     scheduler: str | None = None,
 ) -> Iterator[Any]:
     """Call a function with each tuple of arguments, in whatever order.
@@ -30,7 +36,10 @@ def run_side_by_side(
     arguments : sequence of tuple
         One per call.
     nprocs : int
-        Processes on this machine, one thread each.
+        Processes on this machine; 1: this one.
+    threads : int, optional
+        Threads of each process, for libraries that let themselves be told (BLAS, OpenMP, torch);
+        one if left out, or as many as they like where ``nprocs`` is 1.
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://host:8786``, whose workers are used instead.
 
@@ -44,19 +53,28 @@ def run_side_by_side(
     if not arguments:
         return
     if scheduler is not None:
-        yield from _on_dask(function, arguments, scheduler)
+        yield from _on_dask(function, arguments, threads or 1, scheduler)
+    elif nprocs == 1:
+        yield from _in_this_process(function, arguments, threads)
     else:
-        yield from _on_this_machine(function, arguments, nprocs)
+        yield from _on_this_machine(function, arguments, nprocs, threads or 1)
+
+
+def _in_this_process(
+    function: Callable[..., Any], arguments: Sequence[tuple], threads: int | None
+) -> Iterator[Any]:
+    for each in arguments:
+        yield function(*each) if threads is None else with_threads(threads, function, each)
 
 
 def _on_this_machine(
-    function: Callable[..., Any], arguments: Sequence[tuple], nprocs: int
+    function: Callable[..., Any], arguments: Sequence[tuple], nprocs: int, threads: int
 ) -> Iterator[Any]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     try:
-        with parallel_config(backend="loky", inner_max_num_threads=1):
+        with parallel_config(backend="loky", inner_max_num_threads=threads):
             jobs = Parallel(n_jobs=min(nprocs, len(arguments)), return_as="generator_unordered")
             yield from jobs(delayed(function)(*each) for each in arguments)
     except TerminatedWorkerError:
@@ -67,12 +85,37 @@ def _on_this_machine(
 
 
 def _on_dask(
-    function: Callable[..., Any], arguments: Sequence[tuple], scheduler: str
+    function: Callable[..., Any], arguments: Sequence[tuple], threads: int, scheduler: str
 ) -> Iterator[Any]:
     # Not through joblib's backend: it waits for ever where a worker cannot load the function.
-    try:
-        from distributed import Client, as_completed
+    with connect(scheduler) as client:
+        from distributed import as_completed
         from distributed.scheduler import KilledWorker
+
+        futures = [
+            client.submit(with_threads, threads, function, each, pure=False) for each in arguments
+        ]
+        try:
+            for done in as_completed(futures):
+                yield done.result()
+        except KilledWorker:
+            raise PetsynthError(
+                "Dask gave up on a subject that killed several workers, most likely for lack of "
+                "memory; finished subjects are kept"
+            ) from None
+
+
+@contextlib.contextmanager
+def connect(scheduler: str) -> Iterator[Client]:
+    """Connect to a Dask scheduler that has workers, for as long as the block lasts.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, the scheduler does not answer, or it has no workers.
+    """
+    try:
+        from distributed import Client
     except ImportError:
         raise InputError(
             "--scheduler: Dask is not installed (pip install 'petsynth[dask]')"
@@ -84,19 +127,25 @@ def _on_dask(
     with client:
         if not client.scheduler_info()["workers"]:
             raise InputError(f"--scheduler {scheduler}: has no workers; start some first")
-        futures = [client.submit(_in_one_thread, function, each, pure=False) for each in arguments]
-        try:
-            for done in as_completed(futures):
-                yield done.result()
-        except KilledWorker:
-            raise PetsynthError(
-                "Dask gave up on a subject that killed several workers, most likely for lack of "
-                "memory; finished subjects are kept"
-            ) from None
+        yield client
 
 
-def _in_one_thread(function: Callable[..., Any], arguments: tuple) -> Any:
+def with_threads(threads: int, function: Callable[..., Any], arguments: tuple) -> Any:
+    """Call a function while libraries use so many threads, also those that it imports itself."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
+    with threadpool_limits(threads), _environment("OMP_NUM_THREADS", str(threads)):
         return function(*arguments)
+
+
+@contextlib.contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from petsynth.data.dataset_files import write_dataset_files
 from petsynth.data.parallel import run_side_by_side
 from petsynth.data.preparation import Outcome, Preparation
+from petsynth.errors import InputError
 from petsynth.io.index import Scan
 from petsynth.progress import Progress, say
 
@@ -20,7 +21,9 @@ def prepare_participants(
     scans: list[Scan],
     *,
     nprocs: int = 1,
+    threads: int | None = None,
     scheduler: str | None = None,
+    stop_on_failure: bool = False,
     finished: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Prepare subjects.
@@ -32,9 +35,13 @@ def prepare_participants(
     scans : list of Scan
         Whom.
     nprocs : int
-        Processes; each works on one subject at a time, in one thread.
+        Processes; each works on one subject at a time.
+    threads : int, optional
+        Of each process; see `petsynth.data.parallel.run_side_by_side`.
     scheduler : str, optional
         Address of a Dask scheduler whose workers are used instead.
+    stop_on_failure : bool
+        Whether to stop at the first subject that cannot be prepared.
     finished : function from Outcome to None
         Called in this process after each subject.
 
@@ -45,6 +52,8 @@ def prepare_participants(
 
     Raises
     ------
+    InputError
+        If a subject could not be prepared and that is to stop the others.
     OutputError
         If the results cannot be written.
     """
@@ -55,15 +64,20 @@ def prepare_participants(
             preparation.run_one,
             [(scan,) for scan in scans],
             nprocs=nprocs,
+            threads=threads,
             scheduler=scheduler,
         )
         for outcome in outcomes:
-            progress.advance(note=outcome.participant)
+            progress.advance(note=outcome.name)
             for note in outcome.notes:
-                say(f"{outcome.participant}: {note}")
+                say(f"{outcome.name}: {note}")
+            if outcome.record is None and stop_on_failure:
+                raise InputError(
+                    f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
+                )
             if outcome.record is None:
                 failed.append(outcome)
             elif outcome.record.qc["flags"] != "none":
-                say(f"{outcome.participant}: check its picture: {outcome.record.qc['flags']}")
+                say(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
             finished(outcome)
     return failed

@@ -11,7 +11,8 @@ from petsynth import __version__
 from petsynth.data.failures import forget_failure, write_failure
 from petsynth.data.subject_files import Record, is_finished, read_record, write_subject
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
-from petsynth.io.bids import find_brain_mask, sidecar_path
+from petsynth.io.bids import sidecar_path
+from petsynth.io.brain_masks import find_brain_mask
 from petsynth.io.index import Scan, find_oracle
 from petsynth.io.people import People
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
@@ -19,9 +20,12 @@ from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one subject: its record, or why there is none; and what was assumed."""
+    """What became of one subject: its record, or why there is none; and what was assumed.
 
-    participant: str
+    ``name`` is that of its `petsynth.io.index.Scan`.
+    """
+
+    name: str
     record: Record | None = None
     reason: str = ""
     notes: tuple[str, ...] = ()
@@ -93,7 +97,7 @@ class Preparation:
         OSError
             If one of its files has vanished.
         """
-        return self._finished(scan.participant, self.key(self.files(scan))) is not None
+        return self._finished(scan.name, self.key(self.files(scan))) is not None
 
     def run_one(self, scan: Scan) -> Outcome:
         """Prepare one subject, unless it is finished.
@@ -107,7 +111,7 @@ class Preparation:
             warnings.simplefilter("always", PetsynthWarning)
             try:
                 record, reason = self._record(scan), ""
-                forget_failure(self.out, scan.participant)
+                forget_failure(self.out, scan.name)
             except (InputError, RegistrationError) as error:
                 record, reason = None, str(error)
             except OutputError:
@@ -115,16 +119,16 @@ class Preparation:
             except OSError as error:
                 record, reason = None, _unreadable(error)
             if record is None:
-                write_failure(self.out, scan.participant, reason)
+                write_failure(self.out, scan.name, reason)
         for item in caught:
             if item.category is not PetsynthWarning:
                 warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        return Outcome(scan.participant, record, reason, _notes(caught))
+        return Outcome(scan.name, record, reason, _notes(caught))
 
     def _record(self, scan: Scan) -> Record:
         files = self.files(scan)
         key = self.key(files)
-        record = self._finished(scan.participant, key)
+        record = self._finished(scan.name, key)
         if record is not None:
             return record
         with warnings.catch_warnings(record=True) as caught:
@@ -141,8 +145,8 @@ class Preparation:
             simulated=self.simulated,
         )
 
-    def _finished(self, participant: str, key: dict[str, Any]) -> Record | None:
-        record = read_record(self.out, participant)
+    def _finished(self, name: str, key: dict[str, Any]) -> Record | None:
+        record = read_record(self.out, name)
         return record if is_finished(self.out, record, key) else None
 
 

@@ -3,12 +3,15 @@
 ::
 
     PREPARED/prepared.json              tracer, unit, grid, PET scale and its definition
-    PREPARED/split.tsv                  participant_id, split, diagnosis
+    PREPARED/split.tsv                  participant_id, split, diagnosis[, session_id]
     PREPARED/arrays/sub-001_mri.npy     (X, Y, Z) float32 in [-1, 1]
     PREPARED/arrays/sub-001_pet.npy     (X, Y, Z[, T]) float32 in PET units
     PREPARED/arrays/sub-001_mask.npy    (X, Y, Z) bool, brain
     PREPARED/arrays/sub-001_oracle.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
     PREPARED/arrays/sub-001_t1.npy      float32 on 0 to 255, on paper B's cube; its data only
+
+Where every visit of a person is prepared, ``split.tsv`` has a row per visit and names are
+``sub-001_ses-m12``. A part of the split always holds whole people.
 
 Arrays are memory-mapped: a slice costs the reading of a slice, and memory does not grow with
 the number of subjects.
@@ -24,9 +27,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.data.split import check_split
 from petsynth.errors import InputError
 from petsynth.io.atomic import atomic_path, write_json
-from petsynth.io.bids import read_table
+from petsynth.io.bids import person_of, read_table
 from petsynth.volume import Grid
 
 Kind = Literal["mri", "pet", "mask", "oracle", "t1"]
@@ -85,23 +89,38 @@ class PreparedData:
 
     @functools.cached_property
     def _table(self) -> dict[str, tuple[str, str]]:
-        table = read_table(self.folder / SPLIT_TABLE)
+        path = self.folder / SPLIT_TABLE
+        table = read_table(path)
         missing = {"participant_id", "split"} - set(table.columns)
         if missing:
-            raise InputError(
-                f"{self.folder / SPLIT_TABLE}: column {', '.join(sorted(missing))} is missing"
-            )
-        diagnoses = table["diagnosis"] if "diagnosis" in table else ["n/a"] * len(table)
+            raise InputError(f"{path}: column {', '.join(sorted(missing))} is missing")
+        check_split(zip(table["participant_id"], table["split"], strict=True), f"{path}: ")
+        unknown = ["n/a"] * len(table)
+        diagnoses, sessions = table.get("diagnosis", unknown), table.get("session_id", unknown)
         return {
-            participant: (split, diagnosis)
-            for participant, split, diagnosis in zip(
-                table["participant_id"], table["split"], diagnoses, strict=True
+            participant + ("" if session == "n/a" else f"_{session}"): (split, diagnosis)
+            for participant, session, split, diagnosis in zip(
+                table["participant_id"], sessions, table["split"], diagnoses, strict=True
             )
         }
 
     def participants(self, split: Split | None = None) -> list[str]:
-        """Return the subjects of one part of the split, or all, in the order of ``split.tsv``."""
+        """Return the names of one part of the split, or all, in the order of ``split.tsv``.
+
+        One per person; one per visit where every visit is prepared. See `people`.
+
+        Raises
+        ------
+        InputError
+            If the table is missing or incomplete.
+        SplitError
+            If a person stands in two parts.
+        """
         return [name for name, (part, _) in self._table.items() if split in (None, part)]
+
+    def people(self, split: Split | None = None) -> list[str]:
+        """Return whose scans they are, each person once, in the order of ``split.tsv``."""
+        return list(dict.fromkeys(map(person_of, self.participants(split))))
 
     def split(self, participant: str) -> str:
         """Return ``"train"``, ``"validation"`` or ``"test"``."""

@@ -11,6 +11,7 @@ from petsynth.data.dataset_files import DATASET_FILES
 from petsynth.data.subject_files import read_record
 from petsynth.errors import OutputError
 from petsynth.io.atomic import write_json
+from petsynth.io.bids import person_of
 
 
 def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
@@ -23,7 +24,8 @@ def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: 
     bids : Path
         The dataset that they are made from.
     settings : dict
-        What all subjects have in common; kept in ``arrays/settings.json``.
+        What all subjects have in common; kept in ``arrays/settings.json``. Those of a folder
+        without any finished subject bind nobody.
     overwrite : bool
         Whether earlier prepared data are removed first, and a folder that holds something else
         is used all the same. Nothing but prepared data is ever removed.
@@ -51,6 +53,8 @@ def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: 
             )
     if before is not None and overwrite:
         _remove_prepared(out)
+    elif before is not None and before != settings and not finished_subjects(out):
+        shutil.rmtree(out / "arrays" / "failed", ignore_errors=True)
     elif before is not None and before != settings:
         changed = [name for name in settings if before.get(name) != settings[name]]
         raise OutputError(
@@ -70,6 +74,14 @@ def _settings_path(out: Path) -> Path:
     return out / "arrays" / "settings.json"
 
 
+def finished_subjects(out: Path) -> list[str]:
+    """Return the names of all that have a record in a folder of prepared data, sorted.
+
+    They are ``sub-01``, or ``sub-01_ses-m12`` where every visit is prepared.
+    """
+    return sorted(path.stem for path in (out / "arrays").glob("sub-*.json"))
+
+
 def read_settings(out: Path) -> dict[str, Any] | None:
     """Return the settings that a folder was prepared with; None if it holds no prepared data."""
     try:
@@ -83,14 +95,14 @@ def read_settings(out: Path) -> dict[str, Any] | None:
 
 def _remove_prepared(out: Path) -> None:
     """Remove what the records name, the arrays and the dataset's own files; nothing else."""
-    for path in sorted((out / "arrays").glob("sub-*.json")):
-        record = read_record(out, path.stem)
-        for name in record.files if record is not None else []:
-            (out / name).unlink(missing_ok=True)
-        (out / f"{path.stem}.html").unlink(missing_ok=True)
-        for folder in sorted((out / path.stem).rglob("*"), reverse=True):
+    for name in finished_subjects(out):
+        record = read_record(out, name)
+        for file in record.files if record is not None else []:
+            (out / file).unlink(missing_ok=True)
+        (out / f"{name}.html").unlink(missing_ok=True)
+        for folder in sorted((out / person_of(name)).rglob("*"), reverse=True):
             _remove_if_empty(folder)
-        _remove_if_empty(out / path.stem)
+        _remove_if_empty(out / person_of(name))
     for name in DATASET_FILES:
         (out / name).unlink(missing_ok=True)
     for name in ("arrays", "slices"):

@@ -71,15 +71,15 @@ class Record:
     notes: list[str]
 
 
-def record_path(folder: str | Path, participant: str) -> Path:
-    """Return where a subject's record stands."""
-    return Path(folder) / "arrays" / f"{participant}.json"
+def record_path(folder: str | Path, name: str) -> Path:
+    """Return where a subject's record stands, by its `petsynth.io.index.Scan.name`."""
+    return Path(folder) / "arrays" / f"{name}.json"
 
 
-def read_record(folder: str | Path, participant: str) -> Record | None:
+def read_record(folder: str | Path, name: str) -> Record | None:
     """Return a subject's record; None if there is none, or it is not one of this version."""
     try:
-        content = json.loads(record_path(folder, participant).read_text(encoding="utf-8"))
+        content = json.loads(record_path(folder, name).read_text(encoding="utf-8"))
         return Record(**content)
     except (FileNotFoundError, ValueError, TypeError):
         return None
@@ -128,7 +128,7 @@ def write_subject(
     """
     root = Path(folder)
     written = [
-        *_write_arrays(root, scan.participant, subject),
+        *_write_arrays(root, scan.name, subject),
         *_write_anat(root, scan, subject, steps, simulated),
         *_write_pet(root, scan, subject, steps, simulated),
         *write_pictures(root, scan, subject, simulated=simulated),
@@ -152,7 +152,7 @@ def write_subject(
         qc=qc,
         notes=list(notes),
     )
-    write_json(record_path(root, scan.participant), dataclasses.asdict(record))
+    write_json(record_path(root, scan.name), dataclasses.asdict(record))
     return record
 
 
@@ -160,17 +160,17 @@ def _plain(value: float | bool) -> float | str:
     return ("yes" if value else "no") if isinstance(value, bool) else round(value, 4)
 
 
-def _write_arrays(root: Path, participant: str, subject: PreparedSubject) -> list[Path]:
-    write_array(root, participant, "mri", subject.mri)
-    write_array(root, participant, "pet", subject.pet.data)
-    write_array(root, participant, "mask", subject.mask)
-    paths = [array_path(root, participant, kind) for kind in ("mri", "pet", "mask")]
+def _write_arrays(root: Path, name: str, subject: PreparedSubject) -> list[Path]:
+    write_array(root, name, "mri", subject.mri)
+    write_array(root, name, "pet", subject.pet.data)
+    write_array(root, name, "mask", subject.mask)
+    paths = [array_path(root, name, kind) for kind in ("mri", "pet", "mask")]
     if subject.conformed is not None:
-        write_array(root, participant, "t1", subject.conformed)
-        paths.append(array_path(root, participant, "t1"))
+        write_array(root, name, "t1", subject.conformed)
+        paths.append(array_path(root, name, "t1"))
     if subject.oracle is not None:
-        write_array(root, participant, "oracle", static(subject.oracle).data)
-        paths.append(array_path(root, participant, "oracle"))
+        write_array(root, name, "oracle", static(subject.oracle).data)
+        paths.append(array_path(root, name, "oracle"))
     return paths
 
 

@@ -8,6 +8,7 @@ regression from the T1 see `petsynth.evaluation.tissue`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData
+from petsynth.errors import InputError
 from petsynth.evaluation.measures import Ruler, Scores, measure_slice, measure_volume
+from petsynth.io.bids import person_of
 from petsynth.slicing import middle_slice
 
 
@@ -40,7 +43,8 @@ def between_subjects(data: PreparedData, ruler: Ruler) -> Iterator[tuple[str, st
     Middle slices: every subject with every other, N (N - 1) ordered pairs (132 of 12). The
     slice measures do not depend on the order, so each pair is measured once and given twice.
     Volumes and brains: each subject with the next in the split's order, the last with the
-    first, since whole volumes of all pairs would take hours for large cohorts.
+    first, since whole volumes of all pairs would take hours for large cohorts. Two visits of one
+    person are never compared.
 
     Yields
     ------
@@ -50,36 +54,61 @@ def between_subjects(data: PreparedData, ruler: Ruler) -> Iterator[tuple[str, st
         ``middle_slice`` for every pair, ``volume`` and ``brain`` for neighbours.
     """
     participants = data.participants("train")
+    following = derangement(participants)
     levels = [ruler.grey_levels(middle_slice(data.static_pet(name))) for name in participants]
     for first, second in combinations(range(len(participants)), 2):
+        pair = (participants[first], participants[second])
+        if person_of(pair[0]) == person_of(pair[1]):
+            continue
         scores = measure_slice(levels[first], levels[second])
-        for one, other in ((first, second), (second, first)):
-            pair = (participants[one], participants[other])
-            is_next = other == (one + 1) % len(participants)
-            volumes = _volumes(data, *pair, ruler) if is_next else {}
-            yield (*pair, {"middle_slice": scores, **volumes})
+        for one, other in (pair, pair[::-1]):
+            volumes = _volumes(data, one, other, ruler) if following[one] == other else {}
+            yield one, other, {"middle_slice": scores, **volumes}
 
 
-def pairs_of(subjects: int) -> int:
-    """Return the number of ordered pairs of different subjects.
+def pairs_of(participants: list[str]) -> int:
+    """Return the number of ordered pairs of scans of different people.
 
     Examples
     --------
-    >>> pairs_of(12)
+    >>> pairs_of([f"sub-{number}" for number in range(12)])
     132
+    >>> pairs_of(["sub-1_ses-a", "sub-1_ses-b", "sub-2_ses-a"])
+    4
     """
-    return subjects * (subjects - 1)
+    visits = Counter(map(person_of, participants)).values()
+    return len(participants) ** 2 - sum(count**2 for count in visits)
 
 
 def derangement(participants: list[str]) -> dict[str, str]:
     """Give each subject another one: the next in the list, the first to the last.
 
+    A visit is given one of the next person's, the first to the first and so on.
+
+    Raises
+    ------
+    InputError
+        If there are not two people.
+
     Examples
     --------
     >>> derangement(["a", "b", "c"])
     {'a': 'b', 'b': 'c', 'c': 'a'}
+    >>> derangement(["a_ses-1", "a_ses-2", "b_ses-1"])
+    {'a_ses-1': 'b_ses-1', 'a_ses-2': 'b_ses-1', 'b_ses-1': 'a_ses-1'}
     """
-    return dict(zip(participants, participants[1:] + participants[:1], strict=True))
+    visits: dict[str, list[str]] = {}
+    for name in participants:
+        visits.setdefault(person_of(name), []).append(name)
+    people = list(visits)
+    if len(people) < 2:
+        raise InputError(f"{len(people)} person: nobody else's scan to compare with")
+    others = dict(zip(people, people[1:] + people[:1], strict=True))
+    return {
+        name: visits[others[person]][number % len(visits[others[person]])]
+        for person, names in visits.items()
+        for number, name in enumerate(names)
+    }
 
 
 def _volumes(data: PreparedData, participant: str, other: str, ruler: Ruler) -> Scores:

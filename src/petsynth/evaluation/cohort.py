@@ -29,6 +29,7 @@ from petsynth.evaluation.methods import (
     predict_all,
 )
 from petsynth.evaluation.models import Model
+from petsynth.io.bids import person_of
 from petsynth.progress import Progress
 
 
@@ -66,15 +67,16 @@ class Evaluation:
     Parameters
     ----------
     table : DataFrame
-        A row per subject and method: ``participant_id``, ``compared_with`` (the other subject
-        of the between-subject baseline), ``diagnosis``, ``method``, ``kind`` and a column
-        ``REGION_MEASURE`` for each measure; NaN where it was not measured.
+        A row per subject (per visit, where every visit was prepared) and method:
+        ``participant_id``, ``compared_with`` (the other subject of the between-subject
+        baseline), ``diagnosis``, ``method``, ``kind`` and a column ``REGION_MEASURE`` for each
+        measure; NaN where it was not measured.
     methods : list of Method
         In the order of the tables.
     data : PreparedData
         What was measured on.
     participants : list of str
-        The subjects.
+        The subjects; a name per visit where every visit was prepared.
     split : str
         Their part of the split.
     ruler : Ruler
@@ -95,9 +97,21 @@ class Evaluation:
     example: Example
 
     def values(self, method: str, region: str, name: str) -> NDArray[np.float64]:
-        """Return a measure of one method, a value per subject (or pair), in table order."""
+        """Return a measure of one method, a value per person (or pair of people), in table order.
+
+        Several visits of a person are averaged, so that no statistic counts anyone twice.
+        """
         rows = self.table[self.table["method"] == method]
-        return rows[f"{region}_{name}"].to_numpy(dtype=float)
+        values = rows[f"{region}_{name}"].astype(float)
+        who = [rows[column].map(person_of) for column in ("participant_id", "compared_with")]
+        if len(values) == len(set(zip(*who, strict=True))):
+            return np.asarray(values, dtype=np.float64)
+        return np.asarray(values.groupby(who, sort=False).mean(), dtype=np.float64)
+
+    @property
+    def people(self) -> list[str]:
+        """Whose scans were measured, each person once."""
+        return list(dict.fromkeys(map(person_of, self.participants)))
 
     def of_kind(self, *kinds: str) -> list[Method]:
         """Return the methods of some kinds, in order."""
@@ -144,11 +158,11 @@ def evaluate(
     participants = data.participants(split)
     if not participants:
         raise InputError(f"{data.folder}: its split has no {split} subjects to evaluate on")
-    if len(data.participants("train")) < 2:
+    if len(data.people("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     predicted = predict_all(models, data, participants, scratch, seed=seed, batch_size=batch_size)
     methods = predicted + baselines(data, seed)
-    if len(participants) > 1:
+    if len(data.people(split)) > 1:
         methods += [other_subjects_t1(method, participants) for method in predicted]
     methods += ceilings(data, participants, models)
     rows = [*_measure_subjects(methods, data, participants, ruler, threads)]
@@ -182,7 +196,7 @@ def _measure_subjects(
 
 
 def _measure_pairs(methods: list[Method], data: PreparedData, ruler: Ruler) -> Iterator[dict]:
-    total = pairs_of(len(data.participants("train")))
+    total = pairs_of(data.participants("train"))
     with Progress(BETWEEN_SUBJECTS, total=total) as progress:
         for participant, other, scores in between_subjects(data, ruler):
             yield _row(data, participant, other, BETWEEN_SUBJECTS, scores)

@@ -14,7 +14,7 @@ from petsynth.config import SliceConfig, StackConfig
 from petsynth.data.jpeg import round_trip
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network, to_network
-from petsynth.evaluation.baselines import derangement, mean_training_pet
+from petsynth.evaluation.baselines import derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.tissue import TissueRegression
 from petsynth.inference.predict import synthesise
@@ -100,8 +100,9 @@ def other_subjects_t1(method: Method, participants: list[str]) -> Method:
 
 def baselines(data: PreparedData, seed: int) -> list[Method]:
     """Fit the baselines on the training subjects."""
-    subjects = len(data.participants("train"))
-    with Progress("fitting baselines", total=2 * subjects) as progress:
+    scans = data.participants("train")
+    subjects = len(data.people("train"))
+    with Progress("fitting baselines", total=2 * len(scans)) as progress:
         mean_pet = mean_training_pet(data, progress.advance)
         regression = TissueRegression(data, seed, progress.advance)
     return [
@@ -109,8 +110,8 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
             BETWEEN_SUBJECTS,
             "baseline",
             f"real PET of each of the {subjects} training subjects against that of the others "
-            f"(paper A, section 2.5): all {subjects * (subjects - 1)} ordered pairs for the middle "
-            f"slice; {subjects} pairs, each subject and the next in the list, for volume and "
+            f"(paper A, section 2.5): all {pairs_of(scans)} ordered pairs for the middle "
+            f"slice; {len(scans)} pairs, each subject and the next in the list, for volume and "
             "brain (the first one's mask); not done for all axial slices",
             BETWEEN_SUBJECTS,
         ),

@@ -116,7 +116,7 @@ def _equivalences(comparisons: list[Comparison]) -> list[str]:
 
 def _cautions(evaluation: Evaluation) -> list[str]:
     sentences = []
-    subjects = len(evaluation.participants)
+    subjects = len(evaluation.people)
     if subjects < _FEW_SUBJECTS:
         sentences.append(
             f"Only {subjects} {evaluation.split} subject{'s' * (subjects > 1)}: intervals over "

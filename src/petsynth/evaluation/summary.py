@@ -39,8 +39,8 @@ def define(evaluation: Evaluation) -> dict[str, Any]:
     scale, unit = f"{ruler.pet_scale:.6g}", ruler.unit
     scale_definition = data.description.get("pet_scale_definition", "not stated")
     return {
-        "subjects": f"{len(evaluation.participants)} {evaluation.split} subjects: "
-        f"{', '.join(evaluation.participants)}",
+        "subjects": f"{len(evaluation.people)} {evaluation.split} subjects: "
+        f"{', '.join(evaluation.participants)}" + _visits(evaluation),
         "tracer": ruler.tracer,
         "unit": unit,
         "grid": f"{' x '.join(map(str, data.grid.shape))} voxels of {data.grid.voxel_mm[0]:g} mm",
@@ -113,6 +113,12 @@ def _summarise_method(evaluation: Evaluation, method: str) -> dict[str, dict[str
         for region, measures in summary.items()
         if any(each["n"] for each in measures.values())
     }
+
+
+def _visits(evaluation: Evaluation) -> str:
+    if len(evaluation.participants) == len(evaluation.people):
+        return ""
+    return "; a person's visits are averaged first and count as one value"
 
 
 def _range(evaluation: Evaluation) -> str:

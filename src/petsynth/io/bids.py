@@ -5,7 +5,6 @@ Specification: BIDS 1.10, "Positron Emission Tomography", "BIDS Derivatives".
 
 from __future__ import annotations
 
-import glob
 import importlib.metadata
 import json
 import re
@@ -105,39 +104,15 @@ def participant_key(label: str) -> str:
     return re.sub(r"^0+(?=\d+$)", "", bare)
 
 
-def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
-    """Return the brain mask of a T1 among the derivatives below a folder.
+def person_of(name: str) -> str:
+    """Return whose scan it is, by the name of a person or of one of their visits.
 
-    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space; if
-    there are several, the one of the same run. For a T1 without BIDS name it is the one image
-    whose name starts with the T1's stem and contains ``mask``.
-
-    Raises
-    ------
-    InputError
-        If there is none, or more than one.
+    Examples
+    --------
+    >>> person_of("sub-01_ses-m12"), person_of("sub-01")
+    ('sub-01', 'sub-01')
     """
-    name = Path(t1).name
-    wanted = parse_entities(name)
-    stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
-    if "sub" not in wanted:
-        pattern = f"{glob.escape(stem)}*mask*.nii*"
-        found = sorted(Path(folder).rglob(pattern))
-    else:
-        pattern = f"sub-{wanted['sub']}_*desc-brain_mask.nii*"
-        masks = {path: parse_entities(path.name) for path in sorted(Path(folder).rglob(pattern))}
-        found = [
-            path
-            for path, has in masks.items()
-            if has.get("ses") == wanted.get("ses") and has.get("space", "T1w") in ("T1w", "orig")
-        ]
-        same_run = [path for path in found if masks[path].get("run") == wanted.get("run")]
-        found = same_run or found
-    if len(found) != 1:
-        what = "several masks" if found else f"no {pattern}"
-        names = ": " + ", ".join(str(path) for path in found[:3]) if found else ""
-        raise InputError(f"{t1}: {what} in {folder}{names}; name its mask by --masks FILE")
-    return found[0]
+    return name.partition("_")[0]
 
 
 def sidecar_path(image: str | Path) -> Path:
@@ -155,10 +130,19 @@ def read_sidecar(image: str | Path) -> dict[str, Any]:
         If the file is there but is no JSON object.
     """
     path = sidecar_path(image)
-    if not path.exists():
-        return {}
+    return read_fields(path) if path.exists() else {}
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """Read a JSON file of fields; NaN and infinity, which JSON has not, become null.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON object.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(content, dict):

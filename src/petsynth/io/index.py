@@ -9,7 +9,7 @@ from pathlib import Path
 from petsynth.errors import InputError
 from petsynth.io.bids import TRACER_LABELS, TRACER_NAMES, parse_entities, read_sidecar, tracer_of
 from petsynth.io.dates import day_of, read_days
-from petsynth.io.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, choose_pair
+from petsynth.io.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, choose_pairs
 from petsynth.io.walk import Image, PersonImages, find_images, find_people
 
 ONE_YEAR = 365.0
@@ -33,6 +33,8 @@ class Scan:
         Of the PET, without ``ses-``.
     interval_days : int, optional
         Between T1 and PET, where both dates are known.
+    one_of_many : bool
+        Whether every visit of a person is wanted, so that its name must tell the session.
     """
 
     participant: str
@@ -41,6 +43,12 @@ class Scan:
     tracer: str
     session: str | None = None
     interval_days: int | None = None
+    one_of_many: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it goes by among prepared data: ``sub-01``; ``sub-01_ses-bl`` if one of many."""
+        return self.stem if self.one_of_many else self.participant
 
     @property
     def stem(self) -> str:
@@ -65,7 +73,7 @@ class Exclusion:
     reason : str
         In one line.
     image : str
-        File name; ``"n/a"`` if it is the person who is left out.
+        File name; ``"n/a"`` if it is the person, or a whole visit, that is left out.
     """
 
     participant: str
@@ -80,7 +88,8 @@ class Index:
     Parameters
     ----------
     scans : list of Scan
-        One per participant that has both images, sorted by participant.
+        One per participant that has both images, or one per visit; sorted by participant, then
+        the earliest first.
     excluded : dict of str to str
         Participant -> why not.
     unused : list of Exclusion
@@ -109,12 +118,15 @@ class Choice:
         Longest interval between T1 and PET in days; None for any.
     dynamic : bool
         Whether reconstructions with frames are preferred.
+    every_visit : bool
+        Whether a pair of each session is wanted, not the earliest alone.
     """
 
     tracer: str | None = None
     session: str | None = None
     max_interval: float | None = ONE_YEAR
     dynamic: bool = False
+    every_visit: bool = False
 
 
 def index_dataset(
@@ -124,7 +136,7 @@ def index_dataset(
     participants: Iterable[str] = (),
     keep: Callable[[Image], bool] | None = None,
 ) -> Index:
-    """Find one T1 and one PET per participant by the rules of `petsynth.io.pairs`.
+    """Find a T1 and a PET per participant, or per visit, by the rules of `petsynth.io.pairs`.
 
     Parameters
     ----------
@@ -216,18 +228,22 @@ def _add_person(
         return
     days = _days(person, pets)
     order = DYNAMIC_FIRST if choice.dynamic else STATIC_FIRST
-    pair, unused = choose_pair(person.t1s, pets, days, choice.max_interval, order)
+    every = choice.every_visit
+    pairs, unused = choose_pairs(
+        person.t1s, pets, days, choice.max_interval, order, every_visit=every
+    )
     index.unused.extend(Exclusion(name, each.reason, each.image.path.name) for each in unused)
-    if pair is None:
+    if not pairs:
         index.excluded[name] = unused[0].reason
         return
     if unused:
+        taken = ", ".join(f"{each.t1.path.name} and {each.pet.path.name}" for each in pairs)
         index.notes.append(
-            f"{name} has {len(person.t1s)} T1w and {len(pets)} PET images: "
-            f"{pair.t1.path.name} and {pair.pet.path.name} are taken"
+            f"{name} has {len(person.t1s)} T1w and {len(pets)} PET images: {taken} are taken"
         )
-    index.scans.append(
-        Scan(name, pair.t1.path, pair.pet.path, tracer, pair.pet.session, pair.interval_days)
+    index.scans.extend(
+        Scan(name, each.t1.path, each.pet.path, tracer, each.pet.session, each.interval_days, every)
+        for each in pairs
     )
 
 

@@ -10,12 +10,10 @@ BIDS 1.10, "Common principles", section "The Inheritance Principle".
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from petsynth.errors import InputError
-from petsynth.io.bids import parse_entities, read_sidecar
+from petsynth.io.bids import parse_entities, read_fields, read_sidecar
 
 _NOT_ENTITIES = ("suffix", "extension")
 
@@ -35,7 +33,7 @@ def read_metadata(image: str | Path) -> dict[str, Any]:
     for folder in _ancestors(image):
         applying = [path for path in folder.glob("*.json") if _applies(path, image)]
         for path in sorted(applying, key=lambda each: len(each.name.split("_"))):
-            fields |= _read(path)
+            fields |= read_fields(path)
     return fields | read_sidecar(image)
 
 
@@ -54,13 +52,3 @@ def _applies(sidecar: Path, image: Path) -> bool:
     if theirs["suffix"] != ours["suffix"]:
         return False
     return all(ours.get(k) == label for k, label in theirs.items() if k not in _NOT_ENTITIES)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a sidecar must be a JSON object")
-    return content

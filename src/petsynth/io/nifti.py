@@ -101,6 +101,17 @@ def read_grid(path: str | Path) -> Grid:
     return Grid((x, y, z), np.asarray(image.affine, dtype=float))
 
 
+def read_shape(path: str | Path) -> tuple[int, ...]:
+    """Read an image's shape as it is on disk, (X, Y, Z[, T, ...]), without reading the voxels.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no NIfTI.
+    """
+    return tuple(_load(path).shape)
+
+
 def write_volume(
     path: str | Path, volume: Volume, *, dtype: type = np.float32, description: str = ""
 ) -> None:

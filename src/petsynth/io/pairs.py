@@ -4,8 +4,9 @@
    between them; images of one session count as one visit where a date is unknown. An unknown
    interval between two sessions is none that can be allowed.
 2. Of several PETs the earliest is taken: by day, else by session label (``bl`` first, numbers by
-   size). Of one day or session: the reconstruction that suits (see `reconstruction_order`), the
-   lowest run, the first name.
+   size). Of one day or session: the reconstruction that suits (`STATIC_FIRST`, `DYNAMIC_FIRST`),
+   the lowest run, the first name. Where every visit is wanted, one PET per session label is
+   taken by the same order, and a T1 may serve several of them.
 3. Of several T1s the one closest in time is taken; of equally close ones that of the PET's
    session, then one without contrast agent, the lowest run, the first name.
 
@@ -57,14 +58,16 @@ class Unused:
     reason: str
 
 
-def choose_pair(
+def choose_pairs(
     t1s: Sequence[Image],
     pets: Sequence[Image],
     days: Days,
     max_interval: float | None,
     reconstructions: Sequence[str] = STATIC_FIRST,
-) -> tuple[Pair | None, list[Unused]]:
-    """Choose a person's pair by the rules above.
+    *,
+    every_visit: bool = False,
+) -> tuple[list[Pair], list[Unused]]:
+    """Choose a person's pair, or one per visit, by the rules above.
 
     Parameters
     ----------
@@ -76,11 +79,13 @@ def choose_pair(
         Longest allowed interval in days; None allows any, unknown ones too.
     reconstructions : sequence of str
         Labels of ``rec-`` in the order of preference.
+    every_visit : bool
+        Whether a pair of each session is wanted, not the earliest alone.
 
     Returns
     -------
-    pair : Pair or None
-        None if no PET has a T1 in time.
+    pairs : list of Pair
+        The earliest first; empty if no PET has a T1 in time.
     unused : list of Unused
         All other images.
     """
@@ -91,19 +96,28 @@ def choose_pair(
         if not allowed[pet]:
             reason = _no_t1_in_time(t1s, pet, days, max_interval)
             unused.append(Unused(pet, reason))
-    candidates = [pet for pet in pets if allowed[pet]]
-    if not candidates:
-        return None, unused
-    pet = min(candidates, key=lambda each: _pet_rank(each, days, reconstructions))
-    t1 = min(allowed[pet], key=lambda each: _t1_rank(each, pet, days))
-    pair = Pair(t1, pet, interval(t1, pet, days))
-    unused += [
-        Unused(each, f"{pet.path.name} of the same person is taken (the earliest, then by rule)")
-        for each in candidates
-        if each != pet
-    ]
-    unused += [Unused(each, _why_not(each, pair, days)) for each in t1s if each != t1]
-    return pair, unused
+    ranked = sorted(
+        (pet for pet in pets if allowed[pet]),
+        key=lambda each: _pet_rank(each, days, reconstructions),
+    )
+    taken: dict[str | None, Pair] = {}
+    for pet in ranked:
+        visit = pet.session if every_visit else None
+        if visit in taken:
+            which = (
+                "visit is taken (by rule)"
+                if every_visit
+                else ("person is taken (the earliest, then by rule)")
+            )
+            unused.append(Unused(pet, f"{taken[visit].pet.path.name} of the same {which}"))
+        else:
+            t1 = min(allowed[pet], key=lambda each: _t1_rank(each, pet, days))
+            taken[visit] = Pair(t1, pet, interval(t1, pet, days))
+    pairs = list(taken.values())
+    if pairs:
+        used = {pair.t1 for pair in pairs}
+        unused += [Unused(each, _why_not(each, pairs, days)) for each in t1s if each not in used]
+    return pairs, unused
 
 
 def interval(t1: Image, pet: Image, days: Days) -> int | None:
@@ -161,7 +175,9 @@ def _no_t1_in_time(t1s: Sequence[Image], pet: Image, days: Days, longest: float 
     )
 
 
-def _why_not(t1: Image, pair: Pair, days: Days) -> str:
+def _why_not(t1: Image, pairs: Sequence[Pair], days: Days) -> str:
+    """Return why a T1 is in no pair, by the PET to which it is closest."""
+    pair = min(pairs, key=lambda each: _t1_rank(t1, each.pet, days))
     between = interval(t1, pair.pet, days)
     taken = pair.t1.path.name
     if between is not None and pair.interval_days is not None and between > pair.interval_days:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from petsynth.models.layers import initialise_weights, instance_norm
+from petsynth.models.layers import initialise_weights, instance_norm, lay_channels_last
 from petsynth.models.resample3d import Resample3d
 from petsynth.volume import Grid
 
@@ -31,6 +31,9 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 """Last layers: x - tanh(x), which has no limits, and tanh, which ends at -1 and 1."""
+SLICES = 4
+"""With checkpointing the outermost level, which holds more than all others together, is never held
+whole: it is computed in so many parts, a share of its channels each."""
 
 
 class Generator3d(nn.Module):
@@ -89,21 +92,21 @@ class Generator3d(nn.Module):
         self.activation = ACTIVATIONS[activation]
         self.checkpointing = checkpointing
         width = [min(filters * 2**level, max_filters) for level in range(levels)]
+        skips = [Resample3d(*pair) for pair in zip(mri_grids[1:], pet_grids, strict=False)]
+        self.outermost = _Outermost(width[:2], skips[0])
+        self.second = nn.Sequential(instance_norm(width[1]), nn.LeakyReLU(0.2))
+        self.skips = nn.ModuleList(skips[1 : levels - 1])
         self.downs = nn.ModuleList(
-            _convolution(1 if level == 0 else width[level - 1], width[level], nn.LeakyReLU(0.2), 2)
-            for level in range(levels)
+            _down(width[level - 1], width[level]) for level in range(2, levels)
         )
         self.bottom = Resample3d(mri_grids[-1], pet_grids[-1])
         self.ups = nn.ModuleList(
-            _Up(
-                skip=Resample3d(mri_grids[level + 1], pet_grids[level]),
-                rise=Resample3d(pet_grids[level + 1], pet_grids[level]),
-                channels=(width[level], width[level + 1]),
-            )
+            _Up(Resample3d(pet_grids[level + 1], pet_grids[level]), width[level], width[level + 1])
             for level in range(levels - 1)
         )
         self.last = nn.Conv3d(width[0], frames, kernel_size=3, padding=1)
         initialise_weights(self)
+        lay_channels_last(self)
 
     def forward(self, mri_BCXYZ: Tensor) -> Tensor:
         """Infer PETs.
@@ -118,20 +121,33 @@ class Generator3d(nn.Module):
         (B, T, Y, X, Z) float tensor
             Normalised PET; RAS+.
         """
-        skips = []
-        features = mri_BCXYZ
-        for down in self.downs:
+        made, skip = self._outermost(mri_BCXYZ)
+        features, skips = self._run(self.second, made), [skip]  # (B, width[1], X / 4, ...)
+        for down, resample in zip(self.downs, self.skips, strict=True):
+            skips.append(resample(features))
             features = self._run(down, features)  # (B, width[level], X / 2**(level+1), ...)
-            skips.append(features)
-        features = self.bottom(skips.pop())
+        features = self.bottom(features)
         for up in reversed(self.ups):
             features = self._run(up, features, skips.pop())  # (B, width[level]) + grid[level]
         return self.activation(self.last(features))
 
+    def _outermost(self, mri_BCXYZ: Tensor) -> tuple[Tensor, Tensor]:
+        if not self._recomputes():
+            return self.outermost(mri_BCXYZ)
+        slices = [
+            checkpoint(self.outermost, mri_BCXYZ, number, SLICES, use_reentrant=False)
+            for number in range(SLICES)
+        ]
+        made, skips = zip(*slices, strict=True)
+        return sum(made[1:], made[0]), torch.cat(skips, dim=1)
+
     def _run(self, part: nn.Module, *features: Tensor) -> Tensor:
-        if self.checkpointing and torch.is_grad_enabled():
-            return checkpoint(part, *features, use_reentrant=False)
-        return part(*features)
+        if not self._recomputes():
+            return part(*features)
+        return checkpoint(part, *features, use_reentrant=False)
+
+    def _recomputes(self) -> bool:
+        return self.checkpointing and torch.is_grad_enabled()
 
 
 def halved_grids(grid: Grid, times: int, *, same_centre: bool) -> list[Grid]:
@@ -167,26 +183,54 @@ def halved_grids(grid: Grid, times: int, *, same_centre: bool) -> list[Grid]:
     return grids
 
 
+class _Outermost(nn.Module):
+    """The first level, and all that is wanted of it: the next convolution's result and the skip.
+
+    Its channels do not know each other before the next convolution adds them up, so that they
+    can be computed a share at a time.
+    """
+
+    def __init__(self, width: list[int], skip: Resample3d):
+        super().__init__()
+        self.convolution = nn.Conv3d(1, width[0], 3, stride=2, padding=1, bias=False)
+        self.norm = instance_norm(width[0])
+        self.next = nn.Conv3d(width[0], width[1], 3, stride=2, padding=1, bias=False)
+        self.skip = skip
+
+    def forward(self, mri: Tensor, number: int = 0, slices: int = 1) -> tuple[Tensor, Tensor]:
+        """Return what slice ``number`` of ``slices`` of the channels adds to both."""
+        weights = self.convolution.weight, self.norm.weight, self.norm.bias
+        kernels, gammas, betas = (torch.tensor_split(each, slices)[number] for each in weights)
+        features = functional.conv3d(mri, kernels, stride=2, padding=1)
+        features = functional.group_norm(features, len(gammas), gammas, betas, self.norm.eps)
+        features = functional.leaky_relu(features, 0.2)
+        following = torch.tensor_split(self.next.weight, slices, dim=1)[number]
+        return functional.conv3d(features, following, stride=2, padding=1), self.skip(features)
+
+
 class _Up(nn.Module):
     """From a coarser to a finer grid of the decoder, with the encoder's features."""
 
-    def __init__(self, *, skip: Resample3d, rise: Resample3d, channels: tuple[int, int]):
+    def __init__(self, rise: Resample3d, width: int, risen_width: int):
         super().__init__()
-        finer, coarser = channels
-        self.skip = skip
         self.rise = rise
-        self.convolution = _convolution(coarser + finer, finer, nn.ReLU(), stride=1)
+        self.split = [risen_width, width]
+        self.convolution = nn.Conv3d(sum(self.split), width, 3, padding=1, bias=False)
+        self.norm = instance_norm(width)
 
-    def forward(self, features_BCYXZ: Tensor, skip_BCXYZ: Tensor) -> Tensor:
-        joined = torch.cat([self.rise(features_BCYXZ), self.skip(skip_BCXYZ)], dim=1)
-        return self.convolution(joined)
+    def forward(self, features_BCYXZ: Tensor, skip_BCYXZ: Tensor) -> Tensor:
+        # The sum equals a convolution of both concatenated, which would be another copy.
+        for_risen, for_skip = self.convolution.weight.split(self.split, dim=1)
+        made = functional.conv3d(self.rise(features_BCYXZ), for_risen, padding=1)
+        made = made + functional.conv3d(skip_BCYXZ, for_skip, padding=1)
+        return functional.relu(self.norm(made))
 
 
-def _convolution(inner: int, outer: int, activation: nn.Module, stride: int) -> nn.Sequential:
+def _down(inner: int, outer: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv3d(inner, outer, kernel_size=3, stride=stride, padding=1, bias=False),
+        nn.Conv3d(inner, outer, kernel_size=3, stride=2, padding=1, bias=False),
         instance_norm(outer),
-        activation,
+        nn.LeakyReLU(0.2),
     )
 
 

@@ -17,7 +17,7 @@ NORM_EPSILON = 1.01e-5
 """Added to the variance (the notebook's figure)."""
 
 
-def instance_norm(channels: int) -> nn.Module:
+def instance_norm(channels: int) -> nn.GroupNorm:
     """Return a norm of each channel of each image by its own mean and variance, with affine.
 
     A group norm with one channel per group is an instance norm; torch computes it without
@@ -44,9 +44,10 @@ def lay_channels_last(network: nn.Module) -> None:
     Values stay the same. Images of one channel fit both layouts, and what the first
     convolution returns follows its kernel's.
     """
+    layouts = {4: torch.channels_last, 5: torch.channels_last_3d}
     for weight in network.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        if weight.ndim in layouts:
+            weight.data = weight.data.contiguous(memory_format=layouts[weight.ndim])
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from petsynth.errors import InputError
 
@@ -168,7 +168,7 @@ def _frame_times(
     lists = []
     for field in ("FrameTimesStart", "FrameDuration"):
         values = sidecar.get(field)
-        if values is None:
+        if _is_missing(values):
             return (), ()
         values = values if isinstance(values, list) else [values]
         if not all(_is_number(value) for value in values):
@@ -192,12 +192,16 @@ def _frame_times(
 
 def _number(sidecar: Mapping[str, Any], field: str, name: str) -> float | None:
     value = sidecar.get(field)
-    if value is None or value == "n/a":
+    if _is_missing(value):
         return None
     if not _is_number(value):
         raise InputError(f"{name}: {field} is {value!r}, needed is a number")
     return float(value)
 
 
-def _is_number(value: Any) -> bool:
+def _is_missing(value: Any) -> bool:
+    return value is None or value in ("n/a", "", [])
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -140,12 +140,12 @@ def read_pet(
     acquisition = read_acquisition(sidecar, pet.frames, name=path.name, weight_kg=weight_kg)
     pet = _in_unit(pet, acquisition, units)
     weights = frame_weights(frames, acquisition, pet.frames)
+    if units == "auto" and not sidecar.get("Units"):
+        _warn(f"{path.name}: Units is missing from its sidecar, so its values are kept as they are")
     if pet.frames > 1 and not acquisition.durations_s:
-        warnings.warn(
+        _warn(
             f"{path.name}: FrameTimesStart or FrameDuration is missing, so its {pet.frames} frames "
-            "are taken as equally long",
-            PetsynthWarning,
-            stacklevel=2,
+            "are taken as equally long"
         )
     if psf_mm is not None:
         has = scanner_psf_mm or _stated_psf(sidecar)
@@ -220,10 +220,15 @@ def _in_unit(pet: Volume, acquisition: Acquisition, units: Units) -> Volume:
     return pet.with_data(pet.data * (scale if pet.frames > 1 else scale[0]), unit)
 
 
+def _warn(message: str) -> None:
+    warnings.warn(message, PetsynthWarning, stacklevel=3)
+
+
 def _stated_psf(sidecar: Mapping[str, Any]) -> float | None:
     labels = sidecar.get("ReconMethodParameterLabels")
     values = sidecar.get("ReconMethodParameterValues")
     if not isinstance(labels, list) or not isinstance(values, list):
         return None
-    stated = dict(zip(labels, values, strict=False)).get("PointSpreadFWHM")
-    return float(stated) if isinstance(stated, int | float) else None
+    pairs = zip(labels, values, strict=False)
+    stated = next((value for label, value in pairs if label == "PointSpreadFWHM"), None)
+    return float(stated) if isinstance(stated, int | float) and stated > 0 else None

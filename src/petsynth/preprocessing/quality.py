@@ -18,13 +18,29 @@ LEAST_PAIRING = 0.07
 """Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Of 124 simulated
 pairs on real anatomy the lowest reached 0.072; of 60 mismatched ones the highest, 0.054
 (docs/decisions/0023)."""
-LEAST_TEMPLATE_SCORE = 0.33
-"""Mutual information with the template, in nats, below which the T1's alignment is flagged."""
+TEMPLATE_SCORE_PER_LITRE = 0.475
+"""By how much the template score of aligned brains grows with their volume, in nats per litre; the
+template is a large brain, and alignment does not scale (docs/decisions/0023)."""
+TEMPLATE_SCORE_OFFSET = -0.29
+"""The same at 0 litres, less 0.07 nats for the scatter about that line."""
+MOST_NEEDED_SCORE = 0.36
+"""What is enough for a brain of any size: T1s of low resolution score less than those measured."""
 LEAST_COVERAGE = 0.98
 """Share of the brain inside the PET's field of view, below which it is flagged."""
 
 MOST_MOTION_MM = 10.0
 """Motion between frames beyond which a scan is flagged: it also moved within frames."""
+
+
+def least_template_score(brain_litres: float) -> float:
+    """Return the mutual information with the template, in nats, below which a T1 is flagged.
+
+    Examples
+    --------
+    >>> round(least_template_score(1.1), 4), least_template_score(1.6)
+    (0.2325, 0.36)
+    """
+    return min(TEMPLATE_SCORE_PER_LITRE * brain_litres + TEMPLATE_SCORE_OFFSET, MOST_NEEDED_SCORE)
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,7 @@ class Quality:
         found = []
         if self.detail_agreement - self.mirrored_agreement < LEAST_PAIRING:
             found.append("T1 and PET may show different people or be misaligned")
-        if self.template_score < LEAST_TEMPLATE_SCORE:
+        if self.template_score < least_template_score(self.brain_litres):
             found.append("T1 may not be aligned to MNI axes")
         if self.pet_coverage < LEAST_COVERAGE:
             found.append(f"PET covers {self.pet_coverage:.0%} of the brain")

@@ -9,6 +9,8 @@ figure 1: the grids of ``grid="paper-b"``.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from petsynth.errors import InputError, RegistrationError
+from petsynth.io.brain_masks import is_segmentation
 from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.brain_mask import Method
@@ -45,7 +48,7 @@ class Files:
     t1, pet : Path
         Images.
     mask : Path, optional
-        Brain mask in the T1's world; computed without.
+        Brain mask, or labels all of which are brain, in the T1's world; computed without.
     oracle : Path, optional
         The part of a simulated PET that its T1 determines, on the PET's grid.
     tracer : str
@@ -134,7 +137,8 @@ class PreparedSubject:
     grid_to_t1, t1_to_pet : (4, 4) float arrays
         From world to world, in millimetres; rigid.
     mask_source : str
-        How the brain was found.
+        How the brain was found: a source of `petsynth.preprocessing.brain_mask.BrainMask`, or
+        ``"segmentation"``.
     quality : Quality
         Figures for quality control.
     frame_times : (list of float, list of float)
@@ -175,12 +179,12 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     series = _read_pet(files, steps)
     given = None if files.mask is None else read_volume(files.mask)
     mean = series.mean()
-    if steps.registration == "rigid":
-        aligned = align_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-        to_pet = register_pet(aligned.flat, mean)
-    else:
-        aligned = place_t1(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
-        to_pet = place_pet(t1, mean)
+    rigid = steps.registration == "rigid"
+    with _naming(files.t1):
+        place = align_t1 if rigid else place_t1
+        aligned = place(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+    with _naming(files.pet):
+        to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
@@ -205,7 +209,7 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         t1_confirmed=aligned.confirmed,
     )
     if quality.failure:
-        raise RegistrationError(quality.failure)
+        raise RegistrationError(f"{files.pet.name}: {quality.failure}")
     return PreparedSubject(
         scale_mri(t1_on_grid.data, mask),
         t1_on_grid,
@@ -215,12 +219,16 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
         unaligned,
         aligned.grid_to_t1,
         to_pet.fixed_to_moving,
-        aligned.brain.source,
+        "segmentation" if _from_segmentation(files) else aligned.brain.source,
         quality,
         window_times(steps.frames, series.acquisition),
         uptake,
         None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
+
+
+def _from_segmentation(files: Files) -> bool:
+    return files.mask is not None and is_segmentation(files.mask)
 
 
 def _read_pet(files: Files, steps: Steps) -> PetSeries:
@@ -254,8 +262,19 @@ def _measure_uptake(
         return None
     if reference is None and not has_target:
         return None
-    warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)
-    return measure_uptake(files.tracer, warp, mean, grid_to_pet, reference)
+    with _naming(files.t1):
+        warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)
+    with _naming(files.pet):
+        return measure_uptake(files.tracer, warp, mean, grid_to_pet, reference)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put a file's name before the message of what goes wrong with it: a session may have many."""
+    try:
+        yield
+    except (InputError, RegistrationError) as error:
+        raise type(error)(f"{path.name}: {error}") from None
 
 
 def _in_suvr(pet: Volume, reference: float) -> Volume:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 LIBRARIES = ("petsynth", "SimpleITK", "nibabel", "numpy", "scipy", "nilearn", "deepbet")
@@ -27,6 +27,13 @@ _REFERENCES = {
     "quantitative amyloid plaque estimation by PET. Alzheimer's & Dementia 11(1), 2015.",
 }
 
+_BRAINS = {
+    "given": "a brain mask that was given",
+    "segmentation": "all labels of a segmentation that was given",
+    "skull-stripped": "the nonzero voxels of the skull-stripped T1-weighted image",
+    "deepbet": "a brain mask computed with deepbet",
+}
+
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that preparing uses."""
@@ -42,36 +49,27 @@ def versions() -> dict[str, str]:
 def boilerplate(
     steps: Mapping[str, Any], qc: Mapping[str, Any], version: str
 ) -> tuple[str, list[str]]:
-    """Return the paragraph on how one subject was prepared, and its references.
+    """Return the paragraph on how subjects were prepared, and its references.
 
     Parameters
     ----------
     steps : mapping
         The fields of `petsynth.preprocessing.subject.Steps`.
     qc : mapping
-        The subject's row of ``qc.tsv``.
+        A row of ``qc.tsv``; ``mask_source`` may hold several sources, separated by commas.
     version : str
-        Of petsynth, when the subject was prepared.
+        Of petsynth, when the subjects were prepared.
     """
-    source = qc.get("mask_source")
-    used = ["itk", "mattes", "template"]
-    brain = {
-        "given": "a brain mask that was given",
-        "skull-stripped": "the nonzero voxels of the skull-stripped T1-weighted image",
-        "deepbet": "a brain mask computed with deepbet",
-    }.get(str(source), "a brain mask")
+    sources = str(qc.get("mask_source") or "").split(", ")
+    used = [] if steps.get("registration") == "none" else ["itk", "mattes", "template"]
     text = f"Scans were prepared with petsynth {version}. "
     if steps.get("bias_field"):
         text += "The T1-weighted image was corrected for intensity non-uniformity with N4. "
         used.append("n4")
-    if source == "deepbet":
+    if "deepbet" in sources:
         used.append("deepbet")
-    text += (
-        f"The brain ({brain}) was aligned rigidly to the axes of the ICBM152 2009a symmetric "
-        "template, without scaling, and the PET rigidly to the T1-weighted image, both by Mattes "
-        "mutual information (SimpleITK) from the best of 90 or more starting positions. "
-    )
-    text += _frames(steps)
+    brain = " or ".join(_BRAINS.get(each, "a brain mask") for each in sources)
+    text += _alignment(steps, brain) + _frames(steps)
     if steps.get("psf_mm"):
         text += f"PET was smoothed to a resolution of {steps['psf_mm']:g} mm full width at half "
         text += "maximum. "
@@ -87,6 +85,25 @@ def boilerplate(
         f"{steps.get('voxel_mm', 1.5):g} mm."
     )
     return text, [_REFERENCES[name] for name in used]
+
+
+def as_markdown(text: str, references: Sequence[str]) -> str:
+    """Return paragraph and references as they stand in ``logs/CITATION.md``."""
+    lines = "\n".join(f"- {each}" for each in references)
+    return f"# How the scans were prepared\n\n{text}\n\n{lines}\n"
+
+
+def _alignment(steps: Mapping[str, Any], brain: str) -> str:
+    if steps.get("registration") == "none":
+        return (
+            f"T1-weighted image and PET were centred on their grids and not aligned to each other; "
+            f"the brain was found by {brain}. "
+        )
+    return (
+        f"The brain ({brain}) was aligned rigidly to the axes of the ICBM152 2009a symmetric "
+        "template, without scaling, and the PET rigidly to the T1-weighted image, both by Mattes "
+        "mutual information (SimpleITK) from the best of several hundred starting positions. "
+    )
 
 
 def _frames(steps: Mapping[str, Any]) -> str:

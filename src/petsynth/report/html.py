@@ -61,7 +61,7 @@ def render(
         warning=SYNTHETIC_LABEL,
         simulated=evaluation.data.simulated,
         ruler=evaluation.ruler,
-        participants=evaluation.participants,
+        people=evaluation.people,
         split=evaluation.split,
         methods=evaluation.methods,
         kinds=KIND_TITLES,

@@ -7,7 +7,7 @@ Each file holds all it shows; nothing is loaded from anywhere.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ import jinja2
 import numpy as np
 
 import petsynth
-from petsynth.data.cohort import finished_subjects
 from petsynth.data.dataset_files import QC_COLUMNS
 from petsynth.data.failures import read_failures
+from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.subject_files import Record, read_record
 from petsynth.io.atomic import write_text
-from petsynth.report.boilerplate import boilerplate, versions
+from petsynth.report.boilerplate import as_markdown, boilerplate, versions
 
 GROUP_PAGE = "group_qc.html"
 CITATION = "logs/CITATION.md"
@@ -34,15 +34,15 @@ _CAPTIONS = {
 }
 
 
-def write_subject_page(folder: str | Path, participant: str, *, simulated: bool) -> Path | None:
-    """Write ``sub-X.html``; None if the subject is not finished.
+def write_subject_page(folder: str | Path, name: str, *, simulated: bool) -> Path | None:
+    """Write ``sub-X.html``, or ``sub-X_ses-Y.html``; None if the subject is not finished.
 
     Parameters
     ----------
     folder : str or Path
         Of the prepared data.
-    participant : str
-        With ``sub-``.
+    name : str
+        Of the subject, or of one of several visits; see `petsynth.io.index.Scan`.
     simulated : bool
         Whether the scans are simulated.
 
@@ -52,12 +52,12 @@ def write_subject_page(folder: str | Path, participant: str, *, simulated: bool)
         If the disk is full or the folder cannot be written.
     """
     root = Path(folder)
-    record = read_record(root, participant)
+    record = read_record(root, name)
     if record is None:
         return None
-    text, references = boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
+    text, references = _describe(record)
     page = _environment().get_template("subject_qc.html.j2")
-    path = root / f"{participant}.html"
+    path = root / f"{name}.html"
     write_text(
         path,
         page.render(
@@ -84,27 +84,44 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
     """
     root = Path(folder)
     failures = read_failures(root)
-    found = [read_record(root, name) for name in finished_subjects(root) if name not in failures]
-    records = [record for record in found if record is not None]
+    records = _records(root)
     page = _environment().get_template("group_qc.html.j2")
     write_text(
         root / GROUP_PAGE,
         page.render(
-            columns=_columns(records),
+            columns=_columns(list(records.values())),
             meanings=QC_COLUMNS,
             rows=_rows(records),
+            people=len({record.participant for record in records.values()}),
             failures=failures,
             simulated=simulated,
             outlier=OUTLIER,
             version=petsynth.__version__,
         ),
     )
-    if records:
-        first = records[0]
-        text, references = boilerplate(first.key["steps"], first.qc, first.key["petsynth_version"])
-        lines = "\n".join(f"- {each}" for each in references)
-        write_text(root / CITATION, f"# How the scans were prepared\n\n{text}\n\n{lines}\n")
+    told = describe_group(root)
+    if told is not None:
+        write_text(root / CITATION, as_markdown(*told))
     return root / GROUP_PAGE
+
+
+def describe_group(folder: str | Path) -> tuple[str, list[str]] | None:
+    """Return the paragraph on how all finished subjects were prepared, and its references.
+
+    None if no subject is finished. Settings are the same for all of a folder; where brains were
+    found in several ways, the paragraph names them all.
+    """
+    records = list(_records(Path(folder)).values())
+    if not records:
+        return None
+    sources = {str(record.qc.get("mask_source")) for record in records}
+    named = (record.qc.get("reference_region") for record in records)
+    regions = {str(region) for region in named if region is not None}
+    qc = {
+        "mask_source": ", ".join(sorted(sources)),
+        "reference_region": " or ".join(sorted(regions)),
+    }
+    return boilerplate(records[0].key["steps"], qc, records[0].key["petsynth_version"])
 
 
 def write_all_pages(folder: str | Path, *, simulated: bool) -> int:
@@ -133,26 +150,38 @@ def outliers(values: Sequence[float | None]) -> list[bool]:
     return [bool(each) for each in far]
 
 
+def _records(root: Path) -> dict[str, Record]:
+    """Return the records of all finished subjects that did not fail later, by name."""
+    failures = read_failures(root)
+    names = [name for name in finished_subjects(root) if name not in failures]
+    found = {name: read_record(root, name) for name in names}
+    return {name: record for name, record in found.items() if record is not None}
+
+
+def _describe(record: Record) -> tuple[str, list[str]]:
+    return boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
+
+
 def _columns(records: Sequence[Record]) -> list[str]:
     """Return the figures that at least one subject has."""
     return [name for name in QC_COLUMNS if any(each.qc.get(name) is not None for each in records)]
 
 
-def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+def _rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
     """Return a row per subject, those with most marks first."""
     marks: dict[str, list[bool]] = {}
     for name in QC_COLUMNS:
-        values = [record.qc.get(name) for record in records]
+        values = [record.qc.get(name) for record in records.values()]
         numeric = [value for value in values if isinstance(value, int | float)]
         if numeric:
             plain = [float(v) if isinstance(v, int | float) else None for v in values]
             marks[name] = outliers(plain)
     rows = []
-    for number, record in enumerate(records):
-        far = {name for name, column in marks.items() if column[number]}
+    for number, (name, record) in enumerate(records.items()):
+        far = {figure for figure, column in marks.items() if column[number]}
         flagged = record.qc.get("flags", "none") != "none"
-        rows.append({"record": record, "far": far, "marks": len(far) + 10 * flagged})
-    return sorted(rows, key=lambda row: (-row["marks"], row["record"].participant))
+        rows.append({"name": name, "record": record, "far": far, "marks": len(far) + 10 * flagged})
+    return sorted(rows, key=lambda row: (-row["marks"], row["name"]))
 
 
 def _pictures(root: Path, record: Record) -> list[tuple[str, str]]:

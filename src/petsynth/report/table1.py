@@ -19,7 +19,7 @@ def format_table1(evaluation: Evaluation) -> str:
     width = max(len(method.name) for method in evaluation.methods)
     about = "simulated data, " if evaluation.data.simulated else ""
     lines = [
-        f"Table 1. Middle axial slice of {ruler.tracer} PET ({about}{len(evaluation.participants)} "
+        f"Table 1. Middle axial slice of {ruler.tracer} PET ({about}{len(evaluation.people)} "
         f"{evaluation.split} subjects)",
         f"data range 255 = {ruler.pet_scale:.4g} {ruler.unit} (training set's PET scale)",
     ]

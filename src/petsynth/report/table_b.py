@@ -24,7 +24,7 @@ def format_table_b(evaluation: Evaluation) -> str:
     heads = [_head(measure, unit_of(measure, ruler)) for measure in REGIONS["frames"]]
     lines = [
         f"Tables 1 and 2 of paper B. Whole volume of {ruler.tracer} PET, {data.frames} frame(s) "
-        f"({about}{len(evaluation.participants)} {evaluation.split} subjects)",
+        f"({about}{len(evaluation.people)} {evaluation.split} subjects)",
         f"data range {ruler.data_range:.4g} {ruler.unit}",
         "",
         " " * width + "".join(f"{head:>22}" for head in heads),

@@ -120,14 +120,13 @@ def _with_recomputation(plain: nn.Module, saving: nn.Module, inputs: tuple[Any, 
     calls: list[tuple[nn.Module, tuple[Any, ...], dict[str, Any]]] = []
     handles = [
         part.register_forward_pre_hook(
-            lambda part, args, more: calls.append((part, args, more)), with_kwargs=True
+            lambda _, args, more, same=same: calls.append((same, args, more)), with_kwargs=True
         )
-        for part in _parts(plain)
+        for part, same in zip(_parts(saving), _parts(plain), strict=True)
     ]
-    plain(*inputs)
+    _, outside = run_and_measure(saving, *inputs)
     for handle in handles:
         handle.remove()
-    _, outside = run_and_measure(saving, *inputs)
     entering = {
         id(tensor): tensor.numel() * tensor.element_size()
         for _, args, _ in calls
@@ -140,7 +139,7 @@ def _with_recomputation(plain: nn.Module, saving: nn.Module, inputs: tuple[Any, 
 
 def _parts(network: nn.Module) -> list[nn.Module]:
     if isinstance(network, Generator3d):
-        return [*network.downs, *network.ups]
+        return [network.outermost, network.second, *network.downs, *network.ups]
     if isinstance(network, BertDiscriminator):
         return list(network.bert.bert.encoder.layer)
     return []

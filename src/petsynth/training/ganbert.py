@@ -107,9 +107,6 @@ def train_step(
 
     # 1. BERT learns to tell real PETs from generated ones, and to guess what is masked.
     _learning(bert, cnn, is_on=True)
-    players.bert_optimiser.zero_grad()
-    if players.cnn_optimiser is not None:
-        players.cnn_optimiser.zero_grad()
     for part in window:
         with torch.no_grad():
             synthetic_pet = run_network(fabric, generator, part.mri)
@@ -127,6 +124,10 @@ def train_step(
     learn(fabric, bert, players.bert_optimiser)
     if cnn is not None and players.cnn_optimiser is not None:
         learn(fabric, cnn, players.cnn_optimiser)
+    # Their gradients make room for the generator's turn.
+    players.bert_optimiser.zero_grad()
+    if players.cnn_optimiser is not None:
+        players.cnn_optimiser.zero_grad()
 
     # 2. The generator learns to fool them, and to come close to the real PET.
     _learning(bert, cnn, is_on=False)

@@ -11,6 +11,7 @@ import petsynth
 from petsynth.config import Config, SliceConfig, StackConfig, config_hash
 from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.io.atomic import atomic_path, write_text
+from petsynth.io.bids import person_of
 from petsynth.models.checkpoint import save_weights
 from petsynth.models.layers import count_parameters
 from petsynth.volume import Grid
@@ -62,7 +63,7 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
         "frames": data.frames,
         "simulated": data.simulated,
         "preparation": data.description.get("steps", {}),
-        "training_subjects": len(data.participants("train")),
+        "training_subjects": len(data.people("train")),
     }
 
 
@@ -99,9 +100,12 @@ def write_card(
     validation : dict of float
         The last validation's measures; empty if there was none.
     """
-    train = data.participants("train")
-    diagnoses = [data.diagnosis(participant) for participant in train]
+    train = data.people("train")
+    known = {person_of(name): data.diagnosis(name) for name in data.participants("train")}
+    diagnoses = list(known.values())
     counts = [f"{diagnoses.count(each)} {each}" for each in sorted(set(diagnoses))]
+    scans = len(data.participants("train"))
+    counts += [f"{scans} pairs of scans"] if scans != len(train) else []
     metadata = model_metadata(config, data, steps)
     content = CARD.format(
         **{key: metadata[key] for key in ("system", "tracer", "unit", "config_hash", "steps")},
@@ -114,7 +118,7 @@ def write_card(
         subjects=len(train),
         diagnoses=", ".join(counts),
         origin="**simulated scans**" if data.simulated else "scans of people",
-        validation=_validation_text(validation, len(data.participants("validation")), data.unit),
+        validation=_validation_text(validation, len(data.people("validation")), data.unit),
     )
     write_text(path, content)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from petsynth.config import SliceConfig
 from petsynth.data.prepared import PreparedData, static_mean
+from petsynth.io.bids import person_of
 from petsynth.metrics.image import mae, mse, psnr, ssim
 from petsynth.slicing import Plane
 
@@ -22,7 +23,7 @@ def validation_planes(config: SliceConfig) -> tuple[Plane, ...]:
 
 
 def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[str, float]:
-    """Measure all validation subjects.
+    """Measure all validation subjects, and average: first over each person's visits.
 
     Parameters
     ----------
@@ -36,11 +37,11 @@ def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[st
     dict of float
         `MEASURES`; the data range of PSNR and SSIM is the training set's PET scale.
     """
-    rows = []
+    rows: dict[str, list[tuple[float, ...]]] = {}
     for participant in data.participants("validation"):
         pet = np.asarray(data.static_pet(participant))
         synthetic_pet = static_mean(infer_pet(participant))
-        rows.append(
+        rows.setdefault(person_of(participant), []).append(
             (
                 mae(pet, synthetic_pet, data.mask(participant)),
                 mae(pet, synthetic_pet),
@@ -49,4 +50,5 @@ def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[st
                 ssim(pet, synthetic_pet, data.pet_scale),
             )
         )
-    return dict(zip(MEASURES, np.mean(rows, axis=0).tolist(), strict=True))
+    people = [np.mean(visits, axis=0) for visits in rows.values()]
+    return dict(zip(MEASURES, np.mean(people, axis=0).tolist(), strict=True))

@@ -1,0 +1,84 @@
+"""Which image among derivatives is the brain mask of a T1."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from petsynth.errors import InputError
+from petsynth.io.bids import parse_entities
+
+_NOT_OF_THE_IMAGE = ("space", "desc", "res", "den", "label", "suffix", "extension")
+"""Parts of a derivative's name that do not say from which image it was made."""
+_PATTERNS = ("desc-brain_mask", "dseg")
+"""How the names of masks, and of segmentations, end; the first that a subject has counts."""
+
+
+def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
+    """Return the brain mask of a T1 among the derivatives below a folder.
+
+    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space,
+    whose name says nothing else than the T1's (another run's mask is none of it); of several the
+    one whose name says most. A subject without masks may have a segmentation, ``*_dseg.nii.gz``,
+    by the same rules. For a T1 without BIDS name it is the one image whose name starts with the
+    T1's stem and contains ``mask``.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    name = Path(t1).name
+    entities = parse_entities(name)
+    if "sub" not in entities:
+        stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
+        pattern = f"{glob.escape(stem)}*mask*.nii*"
+        found = sorted(Path(folder).rglob(pattern))
+    else:
+        pattern = f"sub-{entities['sub']}_*{_PATTERNS[0]}.nii*"
+        found = _closest(_of_subject(folder, entities["sub"]), entities, f"{t1}: ", folder)
+    if len(found) != 1:
+        what = "several masks" if found else f"no {pattern}"
+        names = ": " + ", ".join(str(path) for path in found[:3]) if found else ""
+        raise InputError(f"{t1}: {what} in {folder}{names}; needed is one")
+    return found[0]
+
+
+def is_segmentation(path: Path) -> bool:
+    """Whether a mask is made from a segmentation, whose labels are all that is not 0.
+
+    Examples
+    --------
+    >>> is_segmentation(Path("sub-01_dseg.nii.gz")), is_segmentation(Path("sub-01_mask.nii"))
+    (True, False)
+    """
+    return parse_entities(path.name)["suffix"] == "dseg"
+
+
+def _of_subject(folder: str | Path, label: str) -> list[Path]:
+    for ending in _PATTERNS:
+        found = sorted(Path(folder).rglob(f"sub-{label}_*{ending}.nii*"))
+        if found:
+            return found
+    return []
+
+
+def _closest(paths: list[Path], t1: dict[str, str], prefix: str, folder: str | Path) -> list[Path]:
+    """Return the paths that fit a T1 and of whose names no other says more."""
+    entities = {path: parse_entities(path.name) for path in paths}
+    fitting = [path for path in paths if _fits(entities[path], t1)]
+    if paths and not fitting:
+        others = ", ".join(path.name for path in paths[:3])
+        raise InputError(f"{prefix}no brain mask of this image in {folder}, only {others}")
+    most = max((len(entities[path]) for path in fitting), default=0)
+    return [path for path in fitting if len(entities[path]) == most]
+
+
+def _fits(mask: dict[str, str], t1: dict[str, str]) -> bool:
+    """Whether a mask's entities are those of a T1, as far as they say which image it is."""
+    ours = {key: label for key, label in mask.items() if key not in _NOT_OF_THE_IMAGE}
+    return (
+        mask.get("ses") == t1.get("ses")
+        and mask.get("space", "T1w") in ("T1w", "orig")
+        and all(t1.get(key) == label for key, label in ours.items())
+    )

@@ -1,0 +1,56 @@
+"""What quality control says of figures that are written by hand."""
+
+import dataclasses
+
+import pytest
+
+from petsynth.preprocessing.quality import Quality, least_template_score
+
+GOOD = Quality(1.4, 0.45, 0.5, 0.30, 0.10, 3, 2, 1.0)
+
+
+def test_a_small_brain_needs_a_lower_template_score():
+    """0.475 nats per litre less 0.29: 0.2325 at 1.1 litres; never more than 0.36."""
+    assert least_template_score(1.1) == pytest.approx(0.2325)
+    assert least_template_score(1.8) == 0.36
+    small, large = (Quality(litres, 0.3, 0.5, 0.3, 0.1, 3, 2, 1.0) for litres in (1.1, 1.5))
+    assert small.flags == []
+    assert large.flags == ["T1 may not be aligned to MNI axes"]
+
+
+def test_flags_name_what_to_look_at():
+    bad = Quality(1.4, 0.1, 0.5, 0.30, 0.25, 3, 2, 0.9)
+    assert bad.flags == [
+        "T1 and PET may show different people or be misaligned",
+        "T1 may not be aligned to MNI axes",
+        "PET covers 90% of the brain",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"t1_confirmed": False}, "registration of the T1 found its position from one start"),
+        (
+            {"pet_confirmed": False},
+            "registration of the PET found its position from one start",
+        ),
+        ({"motion_mm": 12.3}, "head moved 12 mm between the PET's frames"),
+        ({"pet_coverage": 0.97}, "PET covers 97% of the brain"),
+    ],
+)
+def test_each_figure_has_its_flag(changes, flag):
+    assert GOOD.flags == []
+    (found,) = dataclasses.replace(GOOD, **changes).flags
+    assert found.startswith(flag)
+
+
+def test_a_failure_needs_two_witnesses():
+    """Neither one start alone nor detail that does not match is enough to refuse a subject."""
+    lonely = dataclasses.replace(GOOD, pet_confirmed=False)
+    strange = dataclasses.replace(GOOD, mirrored_agreement=0.28)
+    assert (GOOD.failure, lonely.failure, strange.failure) == ("", "", "")
+    both = dataclasses.replace(lonely, mirrored_agreement=0.28)
+    assert "no two starts agree, and their detail does not match (0.30, mirrored 0.28)" in (
+        both.failure
+    )
