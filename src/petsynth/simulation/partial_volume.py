@@ -1,8 +1,8 @@
 """How much of a voxel is grey matter, white matter and fluid, from the T1's own intensity.
 
-A segmentation gives each voxel one label, and at 2 mm most cortical voxels are partly sulcus or
-partly white matter, and as much cortex lies in voxels labelled white. Were they painted as their
-labels say, sulci would vanish, the midline would shine, and thin gyri would be mostly white.
+A segmentation gives each voxel one label, but at 2 mm many cortical voxels are partly sulcus or
+white matter, and voxels labelled white next to them hold cortex. Were they painted as their labels
+say, sulci would vanish, the midline would shine, and thin gyri would be mostly white.
 
 The intensity of a T1 rises from fluid over cortex to white matter, so it tells the shares of two
 neighbours: below cortex's a voxel is cortex and fluid, above it cortex and white matter. The
@@ -73,7 +73,7 @@ def tissue_shares(mri: Volume, regions: NDArray[np.uint8]) -> TissueShares:
     grey = np.isin(regions, codes_of_tissue("cortex", "cerebellum", "deep")).astype(np.float32)
     white = np.isin(regions, codes_of_tissue("white")).astype(np.float32)
     as_labelled = TissueShares(regions, grey, white)
-    core = _core(regions == CODES["white_matter"], mri.grid.voxel_mm)
+    core = _core(regions == CODES["white_matter"], mri.grid.voxel_mm) & (mri.data > 0)
     cavity = ndimage.binary_erosion(np.isin(regions, codes_of("ventricle", "choroid_plexus")))
     cortical = np.isin(regions, codes_of_tissue("cortex", "cerebellum"))
     if min(core.sum(), cavity.sum(), cortical.sum()) < _FEWEST_VOXELS:
@@ -103,11 +103,10 @@ def _core(mask: BoolArray, voxel_mm: tuple[float, ...]) -> BoolArray:
 
 def _relative_intensity(image: FloatField, core: BoolArray, where: BoolArray) -> FloatField:
     """Return the intensity relative to white matter's at that place; 0 outside ``where``."""
-    inside = core & (image > 0)
-    points = np.argwhere(inside).astype(np.float32)
+    points = np.argwhere(core).astype(np.float32)
     middle, spread = points.mean(axis=0), np.maximum(points.std(axis=0), 1)
     terms = _quadratic_terms((points - middle) / spread)
-    weights, *_ = np.linalg.lstsq(terms, np.log(image[inside]), rcond=None)
+    weights, *_ = np.linalg.lstsq(terms, np.log(image[core]), rcond=None)
     shading = _quadratic_terms((np.argwhere(where) - middle) / spread) @ weights
     relative = np.zeros(image.shape, np.float32)
     relative[where] = image[where] * np.exp(-shading)
