@@ -1,7 +1,8 @@
 """Does ``petsynth prepare`` scale: memory with the number of subjects, time with workers.
 
-Simulates a cohort and prepares 10 subjects and then all of them in two processes, for memory; and 40
-subjects in one process and in two, for time. Masks are given, so that deepbet's share is left out.
+Simulates a cohort and prepares 10 subjects and then all of them in two processes, for memory; and
+40 subjects in one process and in two, for time. Masks are given, so that deepbet's share is left
+out.
 
     python benchmarks/prepare_scaling.py [--subjects N]
 
