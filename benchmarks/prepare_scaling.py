@@ -1,7 +1,8 @@
 """Does ``petsynth prepare`` scale: memory with the number of subjects, time with workers.
 
-Simulates a cohort, prepares it once with 10 subjects and once with all in one process, and once
-with all in two. Masks are given, so that deepbet's share is left out.
+Simulates a cohort and prepares 10 subjects and then all of them in two processes, for memory; and
+40 subjects in one process and in two, for time. Masks are given, so that deepbet's share is left
+out.
 
     python benchmarks/prepare_scaling.py [--subjects N]
 
@@ -26,15 +27,15 @@ from petsynth.simulation.cohort import simulate_cohort
 
 SUBJECTS = 200
 FEW = 10
+TIMED = 40
 EVERY_S = 0.2
 
 DEFINITIONS = {
-    "peak_mib_few": f"largest resident memory of the command and its processes, {FEW} subjects, "
-    "one process",
+    "peak_mib_few": f"largest resident memory of the command and its two processes, {FEW} subjects",
     "peak_mib_all": "the same with all subjects",
     "memory_ratio": "the second over the first",
-    "speedup_two_processes": "wall time with one process over that with two, all subjects; only "
-    "meaningful on an idle machine",
+    "speedup_two_processes": f"wall time with one process over that with two, {TIMED} subjects; "
+    "only meaningful on an idle machine",
 }
 
 
@@ -77,10 +78,13 @@ def main() -> None:
             folder / "bids", subjects=subjects, t1_voxel_mm=3.0, pet_voxel_mm=3.0, seed=0
         )
         labels = [path.name for path in sorted(bids.glob("sub-*"))]
+        two = ["--nprocs", "2"]
         few = ["--participant-label", *labels[:FEW]]
-        _, few_mib = prepare(bids, folder / "few", *few)
-        one_s, all_mib = prepare(bids, folder / "one")
-        two_s, _ = prepare(bids, folder / "two", "--nprocs", "2")
+        timed = ["--participant-label", *labels[:TIMED]]
+        _, few_mib = prepare(bids, folder / "few", *few, *two)
+        one_s, _ = prepare(bids, folder / "one", *timed)
+        two_s, _ = prepare(bids, folder / "two", *timed, *two)
+        _, all_mib = prepare(bids, folder / "all", *two)
     figures = {
         "peak_mib_few": round(few_mib),
         "peak_mib_all": round(all_mib),
