@@ -4,7 +4,7 @@ Simulates a cohort and prepares 10 subjects and then all of them in two processe
 40 subjects in one process and in two, for time. Masks are given, so that deepbet's share is left
 out.
 
-    python benchmarks/prepare_scaling.py [--subjects N]
+    python benchmarks/prepare_scaling.py [--only memory|time]
 
 The last line is a JSON object; definitions are in it.
 """
@@ -68,32 +68,48 @@ def prepare(bids: Path, out: Path, *options: str) -> tuple[float, float]:
     return time.perf_counter() - start, peak
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", type=int, default=SUBJECTS)
-    subjects = parser.parse_args().subjects
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        bids = simulate_cohort(
-            folder / "bids", subjects=subjects, t1_voxel_mm=3.0, pet_voxel_mm=3.0, seed=0
-        )
-        labels = [path.name for path in sorted(bids.glob("sub-*"))]
-        two = ["--nprocs", "2"]
-        few = ["--participant-label", *labels[:FEW]]
-        timed = ["--participant-label", *labels[:TIMED]]
-        _, few_mib = prepare(bids, folder / "few", *few, *two)
-        one_s, _ = prepare(bids, folder / "one", *timed)
-        two_s, _ = prepare(bids, folder / "two", *timed, *two)
-        _, all_mib = prepare(bids, folder / "all", *two)
-    figures = {
+def measure_memory(folder: Path) -> dict[str, float]:
+    bids, labels = simulate(folder / "bids", SUBJECTS)
+    two = ["--nprocs", "2"]
+    _, few_mib = prepare(bids, folder / "few", "--participant-label", *labels[:FEW], *two)
+    _, all_mib = prepare(bids, folder / "all", *two)
+    return {
+        "subjects": SUBJECTS,
         "peak_mib_few": round(few_mib),
         "peak_mib_all": round(all_mib),
         "memory_ratio": round(all_mib / few_mib, 3),
+    }
+
+
+def measure_time(folder: Path) -> dict[str, float]:
+    bids, _ = simulate(folder / "bids", TIMED)
+    one_s, _ = prepare(bids, folder / "one")
+    two_s, _ = prepare(bids, folder / "two", "--nprocs", "2")
+    return {
         "seconds_one_process": round(one_s, 1),
         "seconds_two_processes": round(two_s, 1),
         "speedup_two_processes": round(one_s / two_s, 2),
     }
-    print(json.dumps(figures | {"subjects": subjects, "definitions": DEFINITIONS}))
+
+
+def simulate(bids: Path, subjects: int) -> tuple[Path, list[str]]:
+    """Return a cohort and its participants."""
+    simulate_cohort(bids, subjects=subjects, t1_voxel_mm=3.0, pet_voxel_mm=3.0, seed=0)
+    return bids, [path.name for path in sorted(bids.glob("sub-*"))]
+
+
+PARTS = {"memory": measure_memory, "time": measure_time}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=PARTS, help="one half of it")
+    only = parser.parse_args().only
+    figures: dict[str, object] = {}
+    for name in [only] if only else PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            figures |= PARTS[name](Path(folder))
+    print(json.dumps(figures | {"definitions": DEFINITIONS}))
 
 
 if __name__ == "__main__":
