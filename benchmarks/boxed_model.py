@@ -6,9 +6,14 @@ an affine registration of the T1s (template), a linear regression on tissue clas
 subjects of prepared IXI data, whose PET is simulated, with bootstrap intervals over subjects, and
 (b) BrainWeb 06, a pair from another simulator. Everything is smoothed to 8 mm and measured inside
 the brain: Pearson r, SSIM of images scaled to the same mean, ratio of grey to white matter, and the
-correlation and error of regional means. Prints one JSON object as its last line.
+correlation and error of regional means.
 
-    python benchmarks/boxed_model.py --data PREPARED --brainweb ../shared/data/brainweb06
+(c) With ``--fdg-template``, the mean over the test subjects of each method's PET, brought to MNI
+space, beside a template made of real scans: Pearson r over the brain's voxels at the blur (of the
+mean) where it is highest. Prints one JSON object as its last line.
+
+    python benchmarks/boxed_model.py --data PREPARED --brainweb ../shared/data/brainweb06 \\
+        --fdg-template ../shared/data/fdg-template/tpl-DellaRosa_trc-FDG_pet.nii.gz
 """
 
 from __future__ import annotations
@@ -29,8 +34,10 @@ from petsynth.evaluation.tissue import TissueRegression, tissue_maps
 from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
 from petsynth.inference.run import Run
+from petsynth.io.nifti import read_volume
 from petsynth.metrics.image import pearson_r, ssim
 from petsynth.preprocessing.bias_field import flatten
+from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 from petsynth.preprocessing.t1 import template_brain
 from petsynth.progress import Progress
@@ -42,6 +49,8 @@ PET_FWHM_MM = 6.5
 """Of the simulated scanner; what is missing to 8 mm is added to PET and predictions alike."""
 GREY_FWHM_MM = 6.5
 RESAMPLES = 2000
+EXTRA_BLUR_MM = tuple(range(0, 15))
+"""Blurs that are tried on a group's mean beside the real template."""
 METHODS = ("boxed model", "template", "regression", "grey matter")
 _FWHM_PER_SIGMA = 2.3548
 
@@ -187,6 +196,26 @@ def brainweb_person(folder: Path, data: PreparedData) -> Person:
     return Person("BrainWeb 06", subject.mri, subject.mask, subject.pet.data, to_template)
 
 
+def beside_real_template(
+    people: list[Person], infer: Callable[[Person], NDArray], real: Volume, affine: NDArray
+) -> dict[str, float]:
+    """Compare the mean of a method's PETs in MNI space with a template of real scans."""
+    brain, _ = template_brain()
+    inside = resample(brain.with_data(brain.data > 0), real.grid).data > 0.5
+    mean = np.zeros(real.grid.shape)
+    for person in people:
+        image = infer(person)
+        image = Volume((image / image[person.mask].mean()).astype(np.float32), affine)
+        mean += resample(image, real.grid, np.linalg.inv(person.to_template)).data
+    voxel_mm = float(real.grid.voxel_mm[0])
+    agreement = {
+        blurred: pearson_r(real.data, smooth(mean, blurred, voxel_mm), inside)
+        for blurred in EXTRA_BLUR_MM
+    }
+    best = max(agreement, key=lambda blurred: agreement[blurred])
+    return {"r": round(agreement[best], 4), "extra_blur_mm": best}
+
+
 def interval(differences: NDArray) -> list[float]:
     """Return the 95 % bootstrap interval of a mean over subjects."""
     random = np.random.default_rng(0)
@@ -223,6 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--brainweb", type=Path)
+    parser.add_argument("--fdg-template", type=Path)
     parser.add_argument("--model")
     args = parser.parse_args()
     data, run = PreparedData(args.data), load_model(args.model)
@@ -238,6 +268,12 @@ def main() -> None:
         person = brainweb_person(args.brainweb, data)
         result["brainweb"] = {
             name: measure(person, infer(person), affine) for name, infer in methods.items()
+        }
+    if args.fdg_template:
+        real = read_volume(args.fdg_template)
+        result["beside_real_template"] = {
+            name: beside_real_template(people, infer, real, affine)
+            for name, infer in {"simulated PET": lambda person: person.pet, **methods}.items()
         }
     print(json.dumps(result))
 

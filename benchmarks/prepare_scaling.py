@@ -1,9 +1,10 @@
 """Does ``petsynth prepare`` scale: memory with the number of subjects, time with workers.
 
-Simulates a cohort, prepares it once with 10 subjects and once with all in one process, and once
-with all in two. Masks are given, so that deepbet's share is left out.
+Simulates a cohort and prepares 10 subjects and then all of them in two processes, for memory; and
+40 subjects in one process and in two, for time. Masks are given, so that deepbet's share is left
+out.
 
-    python benchmarks/prepare_scaling.py [--subjects N]
+    python benchmarks/prepare_scaling.py [--only memory|time]
 
 The last line is a JSON object; definitions are in it.
 """
@@ -26,15 +27,15 @@ from petsynth.simulation.cohort import simulate_cohort
 
 SUBJECTS = 200
 FEW = 10
+TIMED = 40
 EVERY_S = 0.2
 
 DEFINITIONS = {
-    "peak_mib_few": f"largest resident memory of the command and its processes, {FEW} subjects, "
-    "one process",
+    "peak_mib_few": f"largest resident memory of the command and its two processes, {FEW} subjects",
     "peak_mib_all": "the same with all subjects",
     "memory_ratio": "the second over the first",
-    "speedup_two_processes": "wall time with one process over that with two, all subjects; only "
-    "meaningful on an idle machine",
+    "speedup_two_processes": f"wall time with one process over that with two, {TIMED} subjects; "
+    "only meaningful on an idle machine",
 }
 
 
@@ -67,29 +68,48 @@ def prepare(bids: Path, out: Path, *options: str) -> tuple[float, float]:
     return time.perf_counter() - start, peak
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subjects", type=int, default=SUBJECTS)
-    subjects = parser.parse_args().subjects
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        bids = simulate_cohort(
-            folder / "bids", subjects=subjects, t1_voxel_mm=3.0, pet_voxel_mm=3.0, seed=0
-        )
-        labels = [path.name for path in sorted(bids.glob("sub-*"))]
-        few = ["--participant-label", *labels[:FEW]]
-        _, few_mib = prepare(bids, folder / "few", *few)
-        one_s, all_mib = prepare(bids, folder / "one")
-        two_s, _ = prepare(bids, folder / "two", "--nprocs", "2")
-    figures = {
+def measure_memory(folder: Path) -> dict[str, float]:
+    bids, labels = simulate(folder / "bids", SUBJECTS)
+    two = ["--nprocs", "2"]
+    _, few_mib = prepare(bids, folder / "few", "--participant-label", *labels[:FEW], *two)
+    _, all_mib = prepare(bids, folder / "all", *two)
+    return {
+        "subjects": SUBJECTS,
         "peak_mib_few": round(few_mib),
         "peak_mib_all": round(all_mib),
         "memory_ratio": round(all_mib / few_mib, 3),
+    }
+
+
+def measure_time(folder: Path) -> dict[str, float]:
+    bids, _ = simulate(folder / "bids", TIMED)
+    one_s, _ = prepare(bids, folder / "one")
+    two_s, _ = prepare(bids, folder / "two", "--nprocs", "2")
+    return {
         "seconds_one_process": round(one_s, 1),
         "seconds_two_processes": round(two_s, 1),
         "speedup_two_processes": round(one_s / two_s, 2),
     }
-    print(json.dumps(figures | {"subjects": subjects, "definitions": DEFINITIONS}))
+
+
+def simulate(bids: Path, subjects: int) -> tuple[Path, list[str]]:
+    """Return a cohort and its participants."""
+    simulate_cohort(bids, subjects=subjects, t1_voxel_mm=3.0, pet_voxel_mm=3.0, seed=0)
+    return bids, [path.name for path in sorted(bids.glob("sub-*"))]
+
+
+PARTS = {"memory": measure_memory, "time": measure_time}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=PARTS, help="one half of it")
+    only = parser.parse_args().only
+    figures: dict[str, object] = {}
+    for name in [only] if only else PARTS:
+        with tempfile.TemporaryDirectory() as folder:
+            figures |= PARTS[name](Path(folder))
+    print(json.dumps(figures | {"definitions": DEFINITIONS}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Put a trained run into the box: weights in half precision, with licence and calibration.
 
-    python tools/box_model.py RUN PREPARED
+    python tools/box_model.py NAME RUN PREPARED
 
 The expected error becomes a standard deviation by one factor, measured on the validation subjects
 of the prepared data: the root mean square of the error over what was expected, inside the brain.
@@ -25,16 +25,17 @@ LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
 BOX = Path(__file__).parents[1] / "src/petsynth/box"
 
 
-def main(run_folder: str, prepared: str) -> None:
+def main(name: str, run_folder: str, prepared: str) -> None:
     """Write the folder of the boxed model."""
     run, data = load_run(run_folder), PreparedData(prepared)
-    metadata = run.metadata | {"licence": LICENCE, "error_to_std": error_to_std(run, data)}
-    target = BOX / run.name
+    calibration = {"error_to_std": error_to_std(run, data)}
+    metadata = run.metadata | {"name": name, "licence": LICENCE} | calibration
+    target = BOX / name
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run.folder / CONFIG, target / CONFIG)
     save_weights(target / WEIGHTS, run.generator.half(), metadata)
     checksum = hashlib.sha256((target / WEIGHTS).read_bytes()).hexdigest()
-    print(f"error_to_std {metadata['error_to_std']}\n{run.name}: {checksum}")
+    print(f"error_to_std {metadata['error_to_std']}\n{name}: {checksum}")
 
 
 def error_to_std(run: Run, data: PreparedData) -> float:

@@ -99,7 +99,10 @@ def test_real_t1s_get_plausible_atrophy(ixi):
 
     assert 1000 < healthy.mask.sum() * 0.008 < 2000
     assert 6 < volume_ml(healthy, "pons") < 20
-    assert fluid_ml(ill) > 1.15 * fluid_ml(healthy)
+    assert fluid_ml(ill) > 1.1 * fluid_ml(healthy)
+    tissue = [(anatomy.grey + anatomy.white).sum() for anatomy in (healthy, ill)]
+    assert 0.92 < tissue[1] / tissue[0] < 0.97
+    assert 1.2 < healthy.grey.sum() / healthy.white.sum() < 1.7
     hippocampus = volume_ml(ill, "hippocampus") / volume_ml(healthy, "hippocampus")
     assert 0.6 < hippocampus < 0.92
 

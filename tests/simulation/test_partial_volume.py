@@ -1,38 +1,106 @@
 import numpy as np
 import pytest
 
-from petsynth.simulation.partial_volume import cortex_share
+from petsynth.simulation.partial_volume import tissue_shares
 from petsynth.simulation.regions import CODES
 from petsynth.volume import Volume
 
 FLUID, GREY, WHITE = 20.0, 120.0, 160.0
+CORTEX = slice(4, 8)
+SHAPE = (24, 20, 20)
 
 
-def slab(intensity_of_cortex):
-    """A block: fluid, two layers of cortex with given intensities, white matter."""
-    regions = np.full((12, 20, 20), CODES["white_matter"], np.uint8)
-    mri = np.full(regions.shape, WHITE, np.float32)
+def slab(changed=(), shading=None):
+    """A block: fluid, four layers of cortex, white matter; some layers with other intensities."""
+    regions = np.full(SHAPE, CODES["white_matter"], np.uint8)
+    mri = np.full(SHAPE, WHITE, np.float32)
     regions[:4], mri[:4] = CODES["ventricle"], FLUID
-    regions[4:8], mri[4:8] = CODES["precuneus_left"], GREY
-    mri[4] = intensity_of_cortex
+    regions[CORTEX], mri[CORTEX] = CODES["precuneus_left"], GREY
+    for layer, intensity in dict(changed).items():
+        mri[layer] = intensity
+    if shading is not None:
+        mri *= shading
     return Volume(mri, np.eye(4)), regions
 
 
-@pytest.mark.parametrize(
-    ("intensity", "low", "high"), [(GREY, 1, 1), (70.0, 0.5, 0.75), (25, 0, 0)]
-)
-def test_dark_cortex_is_partly_fluid(intensity, low, high):
-    share = cortex_share(*slab(intensity))
+def test_pure_tissue_stays_as_labelled():
+    shares = tissue_shares(*slab())
 
-    assert low <= share[4].min() <= share[4].max() <= high
-    assert (share[:4] == 1).all()
-    assert (share[8:] == 1).all()
+    np.testing.assert_allclose(shares.grey[CORTEX], 1, atol=1e-4)
+    assert not shares.grey[:4].any()
+    np.testing.assert_allclose(shares.white[8:], 1, atol=1e-4)
+    assert not shares.white[:8].any()
 
 
-def test_a_t1_without_contrast_or_fluid_changes_nothing():
-    mri, regions = slab(70.0)
-    flat = mri.with_data(np.full(regions.shape, 100, np.float32))
-    dry = np.where(regions == CODES["ventricle"], CODES["white_matter"], regions)
+def test_half_intensity_next_to_cortex_is_half_grey_and_has_the_cortex_code():
+    shares = tissue_shares(*slab({8: (GREY + WHITE) / 2}))
 
-    assert (cortex_share(flat, regions) == 1).all()
-    assert (cortex_share(mri, dry.astype(np.uint8)) == 1).all()
+    np.testing.assert_allclose(shares.grey[8], 0.5, atol=0.01)
+    np.testing.assert_allclose(shares.white[8], 0.5, atol=0.01)
+    assert (shares.regions[8] == CODES["precuneus_left"]).all()
+    assert (shares.regions[9:] == CODES["white_matter"]).all()
+
+
+def test_bright_cortex_is_partly_white():
+    mri, regions = slab()
+    mri.data[7, ::2, ::2] = (GREY + WHITE) / 2
+
+    shares = tissue_shares(mri, regions)
+
+    # the brighter voxels raise cortex's own intensity a little
+    np.testing.assert_allclose(shares.white[7, ::2, ::2], 0.5, atol=0.08)
+    np.testing.assert_allclose((shares.grey + shares.white)[7], 1, atol=1e-4)
+
+
+@pytest.mark.parametrize(("intensity", "share"), [(70.0, 0.5), (25.0, 0.0), (45.0, 0.1875)])
+def test_dark_cortex_is_partly_fluid(intensity, share):
+    shares = tissue_shares(*slab({4: intensity}))
+
+    np.testing.assert_allclose(shares.grey[4], share, atol=0.01)
+    assert not shares.white[4].any()
+    np.testing.assert_allclose(shares.grey[5:8], 1, atol=1e-4)
+
+
+def test_dark_white_matter_away_from_cortex_is_no_cortex():
+    shares = tissue_shares(*slab({12: GREY}))
+
+    assert (shares.white[12] == 1).all()
+    assert not shares.grey[12].any()
+
+
+def test_shading_does_not_pass_for_grey_matter():
+    ramp = np.exp(-0.3 * np.linspace(-1, 1, SHAPE[2]) ** 2 - 0.2 * np.linspace(0, 1, SHAPE[2]))
+    mri, regions = slab({8: (GREY + WHITE) / 2}, shading=ramp.astype(np.float32))
+    # the ventricle is taken to be equally dark everywhere
+    shares = tissue_shares(mri, regions)
+
+    np.testing.assert_allclose(shares.grey[8], 0.5, atol=0.01)
+    np.testing.assert_allclose(shares.white[9:], 1, atol=1e-4)
+
+
+def test_cerebellar_cortex_is_shared_with_fluid_alone():
+    mri, regions = slab({4: 70.0, 7: (GREY + WHITE) / 2})
+    regions[CORTEX] = CODES["cerebellar_cortex"]
+
+    shares = tissue_shares(mri, regions)
+
+    assert 0.3 < shares.grey[4].mean() < 0.5
+    assert not shares.white[:8].any()
+    assert (shares.white[8:] == 1).all()
+
+
+@pytest.mark.parametrize("flawed", ["no contrast", "no fluid", "dark white matter"])
+def test_a_t1_without_contrast_or_fluid_is_taken_as_labelled(flawed):
+    mri, regions = slab({4: 70.0, 8: 140.0})
+    if flawed == "no contrast":
+        mri = mri.with_data(np.full(SHAPE, 100, np.float32))
+    if flawed == "no fluid":
+        regions[:4] = CODES["white_matter"]
+    if flawed == "dark white matter":
+        mri = mri.with_data(np.where(regions == CODES["white_matter"], 90, mri.data))
+
+    shares = tissue_shares(mri, regions)
+
+    np.testing.assert_array_equal(shares.grey, regions == CODES["precuneus_left"])
+    np.testing.assert_array_equal(shares.white, regions == CODES["white_matter"])
+    assert shares.regions is regions

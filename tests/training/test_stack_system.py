@@ -18,7 +18,7 @@ from petsynth.training.stack_step import edge_loss
 def small_config(**training):
     return parse_config(
         {
-            "system": "petsynth-fdg",
+            "system": "stack-unet",
             "data": {"slices": 3, "canvas": 32, "slices_per_head": 6, "window": 2},
             "generator": {"filters": 8, "max_filters": 16, "levels": 2},
             "training": {"batch_size": 4, "workers": 0, "log_every": 2, "samples_every": 100}

@@ -95,7 +95,7 @@ class StackTrainingConfig:
 class StackConfig:
     """A training run of a boxed model."""
 
-    system: Literal["petsynth-fdg"] = "petsynth-fdg"
+    system: Literal["stack-unet"] = "stack-unet"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
     """Starts every random draw: weights, shuffling, augmentation."""

@@ -17,7 +17,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "76869b17ca1080c9290c86e49940d9b4d6167dc2cd48bfcfad754eb495f32f39",
+    "petsynth-fdg": "76cbe5ccabbb819934bf8e8cb8bdcf1d5b93feae3b2d7d693a4835d2d1d19403",
 }
 """Name of each boxed model -> SHA-256 of its weights file."""
 

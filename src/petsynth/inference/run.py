@@ -56,8 +56,8 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name of the method, such as ``pix2pix-axial``."""
-        return self.config.system
+        """Name of the method, such as ``pix2pix-axial``, or of the boxed model."""
+        return str(self.metadata.get("name", self.config.system))
 
     @property
     def tracer(self) -> str:

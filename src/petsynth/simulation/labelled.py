@@ -16,7 +16,7 @@ from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.atrophy import atrophy_displacement, growth_per_code
 from petsynth.simulation.fields import FloatField, coarse_lattice, refine
 from petsynth.simulation.labels import detect_scheme, refine_regions, translate_labels
-from petsynth.simulation.partial_volume import cortex_share
+from petsynth.simulation.partial_volume import TissueShares, tissue_shares
 from petsynth.simulation.regions import Scheme, codes_of, codes_of_tissue, lateral_sign
 from petsynth.simulation.soft_tissue import soft_tissue
 from petsynth.volume import BoolArray, Grid
@@ -128,13 +128,13 @@ def make_labelled_anatomy(
     source = str(scan.labels)
     regions = translate_labels(labels, scheme or detect_scheme(labels, source), source)
     regions = refine_regions(regions, mri.grid)
-    cortex = cortex_share(mri, regions)
+    shares = tissue_shares(mri, regions)
     points = None
     if atrophy > 0:
         points = _healthy_points(regions, mri.grid, atrophy, asymmetry)
         moved = ndimage.map_coordinates(mri.data, points, order=3, mode="nearest")
         mri = mri.with_data(np.maximum(moved, mri.data.min()))
-    regions, own, white = _shares(regions, cortex, points)
+    regions, own, white = _moved(shares, points)
     mask = _brain_mask(regions, own, white, mri.grid)
     return Anatomy(mri, mask, regions, own, white, soft_tissue(mri, mask, own * ~mask))
 
@@ -168,29 +168,26 @@ def _healthy_points(
     return np.indices(grid.shape, dtype=np.float32) + shift
 
 
-def _shares(
-    regions: NDArray[np.uint8], cortex: FloatField, points: FloatField | None
+def _moved(
+    shares: TissueShares, points: FloatField | None
 ) -> tuple[NDArray[np.uint8], FloatField, FloatField]:
     """Return region codes, the share of each voxel's region and that of white matter beside it.
 
     Where the anatomy is deformed, tissue moves by less than a voxel at most places; the shares
     follow that, labels alone would not.
     """
-    white = np.isin(regions, _WHITE).astype(np.float32)
-    grey = np.isin(regions, _GREY) * cortex
-    if points is None:
-        return regions, ((regions > 0) - white) * cortex, white
-    white_share, grey_share = (
-        ndimage.map_coordinates(part, points, order=1, mode="nearest") for part in (white, grey)
-    )
-    moved = ndimage.map_coordinates(regions, points, order=0, mode="nearest")
-    beside = ndimage.maximum_filter(np.where(np.isin(moved, _GREY), moved, 0), size=3)
-    partial = (grey_share > 0) & (beside > 0) & ~np.isin(moved, _GREY)
-    codes = np.where(partial, beside, moved)
-    fluid_share = (codes > 0) - grey_share - white_share
-    is_fluid = np.isin(codes, codes_of_tissue("csf"))
-    own = np.where(is_fluid, fluid_share, np.where(np.isin(codes, _GREY), grey_share, 0))
-    return codes, np.clip(own, 0, 1).astype(np.float32), white_share
+    codes, grey, white = shares.regions, shares.grey, shares.white
+    if points is not None:
+        white, grey = (
+            ndimage.map_coordinates(part, points, order=1, mode="nearest") for part in (white, grey)
+        )
+        codes = ndimage.map_coordinates(codes, points, order=0, mode="nearest")
+        beside = ndimage.maximum_filter(np.where(np.isin(codes, _GREY), codes, 0), size=3)
+        partial = (grey > 0) & (beside > 0) & ~np.isin(codes, _GREY)
+        codes = np.where(partial, beside, codes)
+    fluid = np.where(np.isin(codes, codes_of_tissue("csf")), 1 - grey - white, 0)
+    own = np.where(np.isin(codes, _GREY), grey, fluid)
+    return codes, np.clip(own, 0, 1).astype(np.float32), white
 
 
 def _lattice_means(values: FloatField, factor: int, lattice: Grid) -> FloatField:
