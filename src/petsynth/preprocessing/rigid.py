@@ -110,14 +110,16 @@ def register_rigid(
     search, coarse = scored.coarser(SEARCH_MM), scored.coarser(COARSE_MM)
     candidates = _candidates(centre, moving_centre_mm)
     ranked = sorted(candidates, key=search.information_at, reverse=True)
-    climbed: list[FloatArray] = []
-    confirmed = False
-    for first, last in ((0, STARTS), (STARTS, STARTS + MORE_STARTS)):
-        if not confirmed:
-            climbed += [coarse.climb(start, centre) for start in ranked[first:last]]
-            best = max(climbed, key=coarse.information_at)
-            near = [each for each in climbed if _distance(each, best, centre) < CONFIRMED_MM]
-            confirmed = len(near) > 1
+    climbed = [coarse.climb(start, centre) for start in ranked[:STARTS]]
+    best, confirmed = coarse.agree(climbed, centre)
+    if not confirmed:
+        more = ranked[STARTS : STARTS + MORE_STARTS]
+        climbed += [coarse.climb(start, centre) for start in more]
+        best, confirmed = coarse.agree(climbed, centre)
+    if not confirmed:  # places that a coarse copy tells apart may be one
+        climbed.sort(key=coarse.information_at, reverse=True)
+        closer = [scored.climb(start, centre) for start in climbed[:STARTS]]
+        best, confirmed = scored.agree(closer, centre)
     finest = _Pair.of(fixed, fixed_mask, moving, FINEST_MM)
     found = finest.climb(best, centre, first_step=0.5, points=FINEST_POINTS)
     return Alignment(found, scored.information_at(found), confirmed)
@@ -182,6 +184,12 @@ class _Pair:
         voxels = move(np.linalg.inv(self.moving.affine) @ fixed_to_moving, self._points_mm)
         values = ndimage.map_coordinates(self.moving.data, voxels, order=1, cval=0.0)
         return information_of_bins(self._fixed_bins, binned(values))
+
+    def agree(self, climbed: list[FloatArray], centre_mm: FloatArray) -> tuple[FloatArray, bool]:
+        """Return the best of several positions, and whether another one is the same place."""
+        best = max(climbed, key=self.information_at)
+        near = [each for each in climbed if _distance(each, best, centre_mm) < CONFIRMED_MM]
+        return best, len(near) > 1
 
     @cached_property
     def _points_mm(self) -> FloatArray:
