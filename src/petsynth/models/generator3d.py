@@ -11,6 +11,7 @@ Sources
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Literal
 
@@ -64,7 +65,8 @@ class Generator3d(nn.Module):
         The last layer.
     checkpointing : bool
         Whether activations inside a level are computed again for the gradient instead of kept:
-        less memory, more time, the same values. An attribute that may be changed.
+        less memory, more time, the same values to rounding. An attribute that may be
+        changed.
 
     Raises
     ------
@@ -92,14 +94,16 @@ class Generator3d(nn.Module):
         self.activation = ACTIVATIONS[activation]
         self.checkpointing = checkpointing
         width = [min(filters * 2**level, max_filters) for level in range(levels)]
-        skips = [Resample3d(*pair) for pair in zip(mri_grids[1:], pet_grids, strict=False)]
-        self.outermost = _Outermost(width[:2], skips[0])
+        skip, *skips, bottom = itertools.starmap(
+            Resample3d, zip(mri_grids[1:], pet_grids, strict=True)
+        )
+        self.outermost = _Outermost(width[:2], skip)
         self.second = nn.Sequential(instance_norm(width[1]), nn.LeakyReLU(0.2))
-        self.skips = nn.ModuleList(skips[1 : levels - 1])
+        self.skips = nn.ModuleList(skips)
         self.downs = nn.ModuleList(
             _down(width[level - 1], width[level]) for level in range(2, levels)
         )
-        self.bottom = Resample3d(mri_grids[-1], pet_grids[-1])
+        self.bottom = bottom
         self.ups = nn.ModuleList(
             _Up(Resample3d(pet_grids[level + 1], pet_grids[level]), width[level], width[level + 1])
             for level in range(levels - 1)
