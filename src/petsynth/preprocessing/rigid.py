@@ -159,15 +159,16 @@ class _Pair:
 
     @classmethod
     def of(cls, fixed: Volume, fixed_mask: Volume, moving: Volume, voxel_mm: float) -> _Pair:
-        """Copy two images at one resolution."""
+        """Copy two images at one resolution, or the moving one at its own if that is coarser."""
         grid = _grid_around(fixed_mask, voxel_mm)
+        moving_mm = max(voxel_mm, min(moving.grid.voxel_mm))
         for name, values in (("fixed", fixed.data[fixed_mask.data > 0]), ("moving", moving.data)):
             if not np.ptp(values) > 0:
                 raise RegistrationError(f"the {name} image is constant: nothing to register")
         return cls(
             resample(fixed, grid),
             Volume(resample_mask(fixed_mask, grid), grid.affine),
-            resample(moving, bounding_grid(moving, voxel_mm)),
+            resample(moving, bounding_grid(moving, moving_mm)),
         )
 
     def coarser(self, voxel_mm: float) -> _Pair:
