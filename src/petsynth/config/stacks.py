@@ -70,7 +70,7 @@ class StackOptimiserConfig:
 class StackTrainingConfig:
     """How long, in what portions, and what is written on the way."""
 
-    epochs: Positive = 40
+    epochs: Positive = 30
     """Passes over the training subjects, each augmented anew."""
     max_steps: NotNegative = 0
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""

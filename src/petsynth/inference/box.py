@@ -17,7 +17,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "76cbe5ccabbb819934bf8e8cb8bdcf1d5b93feae3b2d7d693a4835d2d1d19403",
+    "petsynth-fdg": "6da4b796a532ba9621f4eec66982eae5488153033b72e3dd630276a040472bce",
 }
 """Name of each boxed model -> SHA-256 of its weights file."""
 
