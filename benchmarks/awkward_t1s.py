@@ -6,7 +6,7 @@ large blobs). For each: Pearson r of the synthetic PET with that of the untouche
 brain (of the T1s), the likeness score, and whether there was a warning or a refusal. Prints one
 JSON object as its last line.
 
-    python benchmarks/awkward_t1s.py --t1 ../shared/data/ixi/t1/IXI012-HH-1211_T1w.nii.gz
+    python benchmarks/awkward_t1s.py --t1 ../shared/data/ixi/t1/IXI015-HH-1258_T1w.nii.gz
 """
 
 from __future__ import annotations

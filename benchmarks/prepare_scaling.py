@@ -1,7 +1,7 @@
 """Does ``petsynth prepare`` scale: memory with the number of subjects, time with workers.
 
 Simulates a cohort and prepares 10 subjects and then all of them in two processes, for memory; and
-40 subjects in one process and in two, for time. Masks are given, so that deepbet's share is left
+20 subjects in one process and in two, for time. Masks are given, so that deepbet's share is left
 out.
 
     python benchmarks/prepare_scaling.py [--only memory|time]
@@ -27,7 +27,7 @@ from petsynth.simulation.cohort import simulate_cohort
 
 SUBJECTS = 200
 FEW = 10
-TIMED = 40
+TIMED = 20
 EVERY_S = 0.2
 
 DEFINITIONS = {
