@@ -1,66 +1,80 @@
 #!/usr/bin/env bash
 # Paper B on real anatomy: real T1s (IXI) with simulated PET of two time points.
 #
-#   experiments/paper_b_ixi.sh IXI_FOLDER OUT [UPDATES] [SUBJECTS] [VOXEL_MM] [SEEDS]
+#   experiments/paper_b_ixi.sh IXI_FOLDER OUT [STAGE ...]
 #
-# The four systems, FDG and AV45, original units and SUVR, three seeds, with the same updates, data
-# and L1 units; then, on FDG in original units, ablations, token schemes, embeddings, masked shares
-# and the slope penalty. IXI_FOLDER holds t1/, labels/ and split.tsv. Interrupted, run it again:
-# what is finished is kept, and an unfinished training goes on where it stopped. Two trainings of
-# one thread each run side by side. Set PETSYNTH where the command is not .venv/bin/petsynth; ARMS
-# and PARTS (main, tuning, ablations) to do a part of it.
+# IXI_FOLDER holds t1/, labels/ and split.tsv. The stages, all of them in this order by default:
 #
-# Step sizes were not tuned per system: all systems take RATE, three times the paper's largest,
-# since the updates are few; `rates` below is what a tuning of equal budget would try.
+#   cohorts    simulate and prepare the arms: FDG and AV45, in original units and in SUVR
+#   tuning     each system at three step sizes (FDG, original units, seed 0); the one with the
+#              best PSNR on the validation subjects is that system's from then on
+#   main       the four systems in all arms, three seeds, with the same updates
+#   ablations  GANBERT's loss terms, tokens, embedding, masked share and slope penalty
+#   evaluate   all runs of an arm on its test subjects, in one report
+#
+# Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
+# stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, ARMS, SUBJECTS (124),
+# JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
-export OUT=$2 OMP_NUM_THREADS=1 PETSYNTH=${PETSYNTH:-.venv/bin/petsynth} RATE=${RATE:-6e-4}
-export UPDATES=${3:-600}
-subjects=${4:-124} voxel_mm=${5:-8} seeds=${6:-"0 1 2"}
+export OUT=$2 OMP_NUM_THREADS=1
+shift 2
+export PETSYNTH=${PETSYNTH:-.venv/bin/petsynth} UPDATES=${UPDATES:-600} VOXEL_MM=${VOXEL_MM:-4}
+export RATES=${RATES:-"6e-4 2e-3 6e-3"} BERT_RATE=${BERT_RATE:-1e-4}
+seeds=${SEEDS:-"0 1 2"} jobs=${JOBS:-2} subjects=${SUBJECTS:-124}
 arms=${ARMS:-"FDG-original AV45-original FDG-suvr AV45-suvr"}
-parts=${PARTS:-"main tuning ablations"}
 systems="pix2pix3d-tanh pix2pix3d-tanhshrink ganbert ganbert-cnnd"
-rates="2e-4 6e-4 2e-3"
 mkdir -p "$OUT/runs"
 
-cohort() { # TRACER UNITS: simulate and prepare one arm
-  local folder=$OUT/cohorts/$1-$2
+cohort() { # TRACER-UNITS: simulate and prepare one arm
+  local folder=$OUT/cohorts/$1
   if [ -f "$folder/done" ]; then return; fi
   mkdir -p "$folder"
-  $PETSYNTH simulate "$folder/bids" --labels-from "$ixi" --tracer "$1" --units "$2" --frames 2 \
-    --subjects "$subjects" --pet-voxel-mm 3 --seed 0 --nprocs 2 --overwrite
+  $PETSYNTH simulate "$folder/bids" --labels-from "$ixi" --tracer "${1%-*}" --units "${1#*-}" \
+    --frames 2 --subjects "$subjects" --pet-voxel-mm 3 --seed 0 --nprocs 2 --overwrite
   $PETSYNTH prepare "$folder/bids" "$folder/prepared" participant group --grid paper-b \
-    --voxel-mm "$voxel_mm" --frames keep --units keep --skip-bids-validation \
+    --voxel-mm "$VOXEL_MM" --frames keep --units keep --skip-bids-validation \
     --masks "$folder/bids/derivatives/truth" --split "$ixi/split.tsv" --nprocs 2
   touch "$folder/done"
 }
-for arm in $arms; do cohort "${arm%-*}" "${arm#*-}"; done
 
-train() { # ARM NAME SYSTEM SEED [KEY VALUE ...]
-  local data=$OUT/cohorts/$1/prepared run=$OUT/runs/$1-$2-seed$4 resume=()
+train() { # ARM NAME SYSTEM SEED RATE [KEY VALUE ...]
+  local data=$OUT/cohorts/$1/prepared run=$OUT/runs/$1-$2-seed$4 rate=$5 resume=() bert=()
   if [ -f "$run.done" ]; then return; fi
+  if [ "$rate" = tuned ]; then rate=$(tuned_rate "$3"); fi
+  if [ "$1-$2-$4" = "FDG-original-$3-0" ]; then # was trained for the tuning
+    cp -r "${run%-seed0}-rate$rate-seed0" "$run" && touch "$run.done" && return
+  fi
   if [ -d "$run" ]; then resume=(--resume); fi
+  case $3 in ganbert*) bert=(--bert.learning-rate "$BERT_RATE") ;; esac
   $PETSYNTH train "small/$3.toml" --data "$data" --out "$run" --seed "$4" --threads 1 \
-    --data.voxel-mm "$VOXEL_MM" --training.max-steps "$UPDATES" --training.epochs 100000 \
-    --training.samples-every 100000 --optimiser.learning-rate "$RATE" --optimiser.beta1 0.5 \
-    "${@:5}" "${resume[@]}" 2>> "$run.log"
+    --data.voxel-mm "$VOXEL_MM" --generator.levels 4 --generator.max-filters 96 \
+    --training.max-steps "$UPDATES" --training.epochs 100000 --training.validate-every 100000 \
+    --training.samples-every 100000 --training.precision auto --optimiser.learning-rate "$rate" \
+    --optimiser.beta1 0.5 "${bert[@]}" "${@:6}" "${resume[@]}" 2> "$run.log"
   touch "$run.done"
 }
-export VOXEL_MM=$voxel_mm
-export -f train
+
+tuned_rate() { # SYSTEM: the rate of the tuning run with the best PSNR on the validation subjects
+  local rate column
+  for rate in $RATES; do
+    column=$OUT/runs/FDG-original-$1-rate$rate-seed0/validation_log.csv
+    awk -F, -v rate="$rate" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "psnr") at = i }
+      END { print $at, rate }' "$column"
+  done | sort -g | tail -n 1 | cut -d' ' -f2
+}
+export -f train tuned_rate
+
+tuning() {
+  for rate in $RATES; do
+    for system in $systems; do echo "FDG-original $system-rate$rate $system 0 $rate"; done
+  done
+}
 
 main() {
   for arm in $arms; do
     for seed in $seeds; do
-      for system in $systems; do echo "$arm $system $system $seed"; done
-    done
-  done
-}
-
-tuning() {
-  for rate in $rates; do
-    for system in $systems; do
-      echo "FDG-original $system-rate$rate $system 0 --optimiser.learning-rate $rate"
+      for system in $systems; do echo "$arm $system $system $seed tuned"; done
     done
   done
 }
@@ -68,23 +82,31 @@ tuning() {
 ablations() {
   local arm=FDG-original
   for seed in $seeds; do
-    echo "$arm ganbert-no-mlm ganbert $seed --loss.mlm 0"
-    echo "$arm ganbert-no-nsp ganbert $seed --loss.nsp 0"
-    echo "$arm ganbert-l1-alone ganbert $seed --loss.nsp 0 --loss.mlm 0"
-    echo "$arm ganbert-literal ganbert $seed --bert.tokens literal"
-    echo "$arm ganbert-linear ganbert $seed --bert.tokens linear"
-    echo "$arm ganbert-table ganbert $seed --bert.embedding table"
-    echo "$arm ganbert-masked60 ganbert $seed --bert.mri-masked 0.6 --bert.pet-masked 0.6"
-    echo "$arm ganbert-slope ganbert $seed --bert.slope-penalty 10"
-    echo "FDG-suvr ganbert-linear ganbert $seed --bert.tokens linear"
+    echo "$arm ganbert-l1-alone ganbert $seed tuned --loss.nsp 0 --loss.mlm 0"
+    echo "$arm ganbert-no-mlm ganbert $seed tuned --loss.mlm 0"
+    echo "$arm ganbert-no-nsp ganbert $seed tuned --loss.nsp 0"
+    echo "$arm ganbert-literal ganbert $seed tuned --bert.tokens literal"
+    echo "$arm ganbert-linear ganbert $seed tuned --bert.tokens linear"
+    echo "$arm ganbert-table ganbert $seed tuned --bert.embedding table"
+    echo "$arm ganbert-masked60 ganbert $seed tuned --bert.mri-masked 0.6 --bert.pet-masked 0.6"
+    echo "$arm ganbert-slope ganbert $seed tuned --bert.slope-penalty 10"
   done
 }
 
-for part in $parts; do
-  $part | xargs -P 2 -L 1 bash -euc 'train "$@"' train
-done
+evaluate() {
+  for arm in $arms; do
+    $PETSYNTH evaluate "$OUT/runs/$arm"-*-seed?/ --data "$OUT/cohorts/$arm/prepared" \
+      --out "$OUT/evaluation-$arm" --threads 2 --overwrite
+  done
+}
 
-for arm in $arms; do
-  $PETSYNTH evaluate "$OUT/runs/$arm"-*-seed? --data "$OUT/cohorts/$arm/prepared" \
-    --out "$OUT/evaluation-$arm" --threads 2 --overwrite
+for stage in "${@:-cohorts tuning main ablations evaluate}"; do
+  for part in $stage; do
+    case $part in
+      cohorts) for arm in $arms; do cohort "$arm"; done ;;
+      evaluate) evaluate ;;
+      tuning | main | ablations) $part | xargs -P "$jobs" -L 1 bash -euc 'train "$@"' train ;;
+      *) echo "$part: no such stage" >&2 && exit 2 ;;
+    esac
+  done
 done

@@ -106,6 +106,19 @@ def test_tanh_ends_at_one_and_tanhshrink_does_not():
         assert generator(small_mri()).max().item() == pytest.approx(largest)
 
 
+def test_bf16_does_not_round_what_leaves_the_generator():
+    # Rounded to eight bits, all large values would be multiples of half a unit, which BERT's
+    # buckets of 500 levels tell from real PETs at a glance.
+    generator = small_generator()
+    generator.last.weight.data *= 1e4
+    with torch.autocast("cpu", torch.bfloat16):
+        pet = generator(small_mri())
+    assert pet.dtype == torch.float32
+    large = pet[pet.abs() > 100]
+    assert len(large) > 1000
+    assert (large == large.bfloat16().float()).float().mean() < 0.1
+
+
 def test_checkpointing_gives_the_same_gradients():
     gradients = []
     for checkpointing in (False, True):

@@ -1,6 +1,7 @@
 """Paper B's systems through the loop: what is logged, resuming, mistakes."""
 
 import csv
+import dataclasses
 import math
 
 import pytest
@@ -12,7 +13,8 @@ from petsynth.errors import ConfigError, InputError, TrainingError
 from petsynth.inference import load_run
 from petsynth.inference.predict import synthesise
 from petsynth.training import ganbert
-from petsynth.training.loop import train
+from petsynth.training.loop import build_system, train
+from petsynth.training.parallel import launch_fabric
 
 
 def small_config(system: str = "ganbert", *, steps: int = 4, **data):
@@ -115,6 +117,21 @@ def test_the_step_size_warms_up(tmp_path, data):
     state = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
     (group,) = state["players"]["generator_optimiser"]["param_groups"]
     assert group["lr"] == config.optimiser.learning_rate
+
+
+def test_bert_may_have_a_step_size_of_its_own(data):
+    config = small_config()
+    own = dataclasses.replace(config, bert=dataclasses.replace(config.bert, learning_rate=3e-5))
+    for each, expected in ((config, 1e-4), (own, 3e-5)):
+        system = build_system(each, data, launch_fabric("cpu"))
+        system.set_learning_rate(0.5)
+        rates = {name: part.param_groups[0]["lr"] for name, part in optimisers(system)}
+        assert rates == {"generator_optimiser": 0.5e-4, "bert_optimiser": 0.5 * expected}
+
+
+def optimisers(system) -> list[tuple[str, torch.optim.Optimizer]]:
+    parts = vars(system.players).items()
+    return [(name, part) for name, part in parts if isinstance(part, torch.optim.Optimizer)]
 
 
 def test_a_loss_that_is_not_finite_ends_training(tmp_path, data, monkeypatch):

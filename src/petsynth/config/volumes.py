@@ -87,6 +87,8 @@ class BertConfig:
     """Normalised value of the first id of linear tokens."""
     linear_to: float = 250.0
     """Normalised value of the last id of linear tokens."""
+    learning_rate: Weight = 0.0
+    """BERT's own step size; 0: optimiser.learning_rate, as for the other networks."""
     mri_masked: Share = 0.05
     """Share of the T1's tokens that are masked."""
     pet_masked: Share = 0.25
@@ -123,7 +125,7 @@ class GanbertLossConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class VolumeOptimiserConfig:
-    """Adam, the same for all networks."""
+    """Adam, the same for all networks; BERT may have a step size of its own."""
 
     learning_rate: PositiveFloat = 1e-4
     """Step size after warm-up."""

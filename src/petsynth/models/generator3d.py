@@ -133,7 +133,10 @@ class Generator3d(nn.Module):
         features = self.bottom(features)
         for up in reversed(self.ups):
             features = self._run(up, features, skips.pop())  # (B, width[level]) + grid[level]
-        return self.activation(self.last(features))
+        # In bf16 a value of 130 is known to half a unit, 500 of BERT's levels: it would see at a
+        # glance which PETs are generated (decision record 0057).
+        with torch.autocast(features.device.type, enabled=False):
+            return self.activation(self.last(features.to(self.last.weight.dtype)))
 
     def _outermost(self, mri_BCXYZ: Tensor) -> tuple[Tensor, Tensor]:
         if not self._recomputes():

@@ -25,6 +25,13 @@ class GanbertSystem(VolumeSystem):
         self.terms = ganbert.terms_of(config)
         self.extras = ganbert.gradients_of(config)
 
+    def set_learning_rate(self, share: float) -> None:
+        """Set the step sizes; BERT may have one of its own."""
+        super().set_learning_rate(share)
+        if self.config.bert.learning_rate:
+            for group in self.players.bert_optimiser.param_groups:
+                group["lr"] = self.config.bert.learning_rate * share
+
     def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]:
         parts = [
             ganbert.make_part(self.config, self.players, batch, self.portion, step, number)

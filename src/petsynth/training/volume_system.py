@@ -76,9 +76,12 @@ class VolumeSystem(System[Window]):
 
     def train_step(self, batch: Window, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve all networks at the step size of this step."""
-        rate = self.learning_rate * warm_up(step, self.warm_up_steps)
-        self.players.set_learning_rate(rate)
+        self.set_learning_rate(warm_up(step, self.warm_up_steps))
         return self._train_step(batch, step, measure)
+
+    def set_learning_rate(self, share: float) -> None:
+        """Set the step sizes of all optimisers to a share of the configuration's."""
+        self.players.set_learning_rate(self.learning_rate * share)
 
     @abstractmethod
     def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]: ...
