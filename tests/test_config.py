@@ -21,10 +21,13 @@ from petsynth.errors import ConfigError, InputError
 PAPERS = ["pix2pix-axial.toml", "pix2pix-augmented.toml"]
 
 
-def test_shipped_configurations_are_the_papers_large_and_small_and_the_boxed_models():
+OURS = {"petsynth-3d.toml": "pix2pix3d-tanhshrink", "petsynth-fdg.toml": "stack-unet"}
+
+
+def test_shipped_configurations_are_the_papers_large_and_small_and_ours():
     papers = [f"{system}.toml" for system in SYSTEMS if system != "stack-unet"]
     small = [f"small/{name}" for name in papers]
-    assert list(shipped_configs()) == sorted([*papers, *small, "petsynth-fdg.toml"])
+    assert list(shipped_configs()) == sorted([*papers, *small, *OURS])
 
 
 def test_hashes_of_paper_a_are_those_that_its_published_runs_have():
@@ -67,7 +70,7 @@ def test_every_shipped_configuration_loads_by_name_and_by_path(name):
     config = load_config(name)
     assert config == load_config(shipped_configs()[name])
     system = name.removeprefix("small/").removesuffix(".toml")
-    assert config.system == ("stack-unet" if system.startswith("petsynth-") else system)
+    assert config.system == OURS.get(name, system)
 
 
 def test_the_papers_axial_configuration_is_the_default():

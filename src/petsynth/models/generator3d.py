@@ -11,6 +11,7 @@ Sources
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Literal
@@ -133,9 +134,7 @@ class Generator3d(nn.Module):
         features = self.bottom(features)
         for up in reversed(self.ups):
             features = self._run(up, features, skips.pop())  # (B, width[level]) + grid[level]
-        # In bf16 a value of 130 is known to half a unit, 500 of BERT's levels: it would see at a
-        # glance which PETs are generated (decision record 0057).
-        with torch.autocast(features.device.type, enabled=False):
+        with _full_precision(features.device.type):
             return self.activation(self.last(features.to(self.last.weight.dtype)))
 
     def _outermost(self, mri_BCXYZ: Tensor) -> tuple[Tensor, Tensor]:
@@ -239,6 +238,17 @@ def _down(inner: int, outer: int) -> nn.Sequential:
         instance_norm(outer),
         nn.LeakyReLU(0.2),
     )
+
+
+def _full_precision(device: str) -> contextlib.AbstractContextManager:
+    """Suspend bf16, in which a value of 130 is known to half a unit only.
+
+    That is 500 of BERT's levels: it would see at a glance which PETs are generated (decision
+    record 0057).
+    """
+    if not torch.amp.is_autocast_available(device):  # torch's "meta", where nothing is computed
+        return contextlib.nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _check_levels(levels: int, *coarsest: Grid) -> None:
