@@ -66,6 +66,22 @@ def test_outliers_float_up_and_the_failed_are_named(folder):
     assert "averaged by duration" in (folder / "logs" / "CITATION.md").read_text()
 
 
+def test_whom_the_group_level_left_out_is_named(folder):
+    rows = [
+        ("sub-05", "n/a", "n/a", "PET unit is counts, of most others SUVR"),
+        ("sub-06", "ses-m12", "n/a", "no FDG PET"),
+        ("sub-06", "n/a", "sub-06_run-2_T1w.nii.gz", "another is taken"),
+    ]
+    lines = ["participant_id\tsession_id\timage\treason", *("\t".join(row) for row in rows)]
+    (folder / "exclusions.tsv").write_text("\n".join(lines) + "\n")
+    write_all_pages(folder, simulated=False)
+    page = (folder / "group_qc.html").read_text()
+    assert "Left out: 3</h2>" in page
+    for line in ("sub-05: PET unit is counts", "sub-06_ses-m12: no FDG", "sub-07: PET is constant"):
+        assert line in page
+    assert "another is taken" not in page
+
+
 def test_an_unfinished_subject_has_no_page(folder):
     assert write_subject_page(folder, "sub-99", simulated=False) is None
 

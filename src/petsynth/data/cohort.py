@@ -36,6 +36,9 @@ from petsynth.io.people import People, read_people
 from petsynth.preprocessing.subject import Steps
 from petsynth.progress import Progress, say
 
+EXCLUSIONS = "exclusions.tsv"
+"""Who and which images are left out, and why."""
+
 
 @dataclasses.dataclass(frozen=True)
 class SplitRequest:
@@ -208,7 +211,22 @@ def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusio
         for each in [*people, *unused]
     ]
     columns = ["participant_id", "session_id", "image", "reason"]
-    write_table(out / "exclusions.tsv", pd.DataFrame(rows, columns=columns))
+    write_table(out / EXCLUSIONS, pd.DataFrame(rows, columns=columns))
+
+
+def read_left_out(folder: str | Path) -> dict[str, str]:
+    """Return which people (or visits) the group level left out, and why; by name.
+
+    Empty before the group level has run.
+    """
+    path = Path(folder) / EXCLUSIONS
+    if not path.exists():
+        return {}
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = table[table["image"] == "n/a"]
+    visits = "_" + table["session_id"]
+    names = table["participant_id"] + visits.where(table["session_id"] != "n/a", "")
+    return dict(zip(names, table["reason"], strict=True))
 
 
 def _divide(

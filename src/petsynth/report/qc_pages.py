@@ -16,6 +16,7 @@ import numpy as np
 
 import petsynth
 from petsynth.data.dataset_files import QC_COLUMNS
+from petsynth.data.cohort import read_left_out
 from petsynth.data.failures import read_failures
 from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.subject_files import Record, read_record
@@ -83,7 +84,6 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
         If the disk is full or the folder cannot be written.
     """
     root = Path(folder)
-    failures = read_failures(root)
     records = _records(root)
     page = _environment().get_template("group_qc.html.j2")
     write_text(
@@ -93,7 +93,7 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
             meanings=QC_COLUMNS,
             rows=_rows(records),
             people=len({record.participant for record in records.values()}),
-            failures=failures,
+            left_out=read_failures(root) | read_left_out(root),
             simulated=simulated,
             outlier=OUTLIER,
             version=petsynth.__version__,
