@@ -1,0 +1,76 @@
+"""Does a boxed amyloid or tau model tell who carries the disease's protein, beyond the atrophy?
+
+    python benchmarks/boxed_status.py --data PREPARED --model petsynth-av45
+
+The mean SUVR of the tracer's cortex, in the (simulated) PET and in the prediction, over the test
+subjects: their correlation over everyone, within controls and within patients, and how widely both
+spread. A conditional mean is close to the group's level in everyone and spreads less than the PET.
+Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boxed_model import Person, ixi_people
+from petsynth.data.prepared import PreparedData
+from petsynth.inference.box import load_model
+from petsynth.inference.predict import synthesise
+from petsynth.simulation.regions import REGIONS
+
+TARGETS = {
+    "AV45": ("frontal", "parietal", "precuneus", "cingulate", "lateral_temporal"),
+    "AV1451": ("mesial_temporal", "lateral_temporal"),
+}
+"""Cortical regions whose names hold one of these words."""
+
+
+def target_mean(image: NDArray, person: Person, regions: NDArray, tracer: str) -> float:
+    """Return the mean of an image over the tracer's cortex."""
+    codes = [
+        code
+        for code in np.unique(regions)
+        if code and any(word in REGIONS[code].name for word in TARGETS[tracer])
+    ]
+    return float(image[np.isin(regions, codes) & person.mask].mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", required=True)
+    args = parser.parse_args()
+    data, run = PreparedData(args.data), load_model(args.model)
+    affine = np.asarray(data.grid.affine)
+    pairs, diagnoses = [], []
+    for person in ixi_people(data):
+        regions = person.regions(affine)
+        predicted = synthesise(run, np.asarray(person.mri)).mean
+        pairs.append(
+            [target_mean(image, person, regions, data.tracer) for image in (person.pet, predicted)]
+        )
+        diagnoses.append(data.diagnosis(person.name))
+    values = np.array(pairs)
+    result: dict[str, object] = {"tracer": data.tracer, "regions": TARGETS[data.tracer]}
+    for group in ("everyone", "CN", "AD"):
+        inside = np.array([group in ("everyone", each) for each in diagnoses])
+        pet, predicted = values[inside].T
+        result[group] = {
+            "people": int(inside.sum()),
+            "r": round(float(np.corrcoef(pet, predicted)[0, 1]), 3),
+            "pet_mean_std": [round(float(pet.mean()), 3), round(float(pet.std(ddof=1)), 3)],
+            "predicted_mean_std": [
+                round(float(predicted.mean()), 3),
+                round(float(predicted.std(ddof=1)), 3),
+            ],
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
