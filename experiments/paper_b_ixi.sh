@@ -95,18 +95,18 @@ ablations() {
 
 evaluate() {
   for arm in $arms; do
-    $PETSYNTH evaluate "$OUT/runs/$arm"-*-seed?/ --data "$OUT/cohorts/$arm/prepared" \
-      --out "$OUT/evaluation-$arm" --threads 2 --overwrite
+    find "$OUT/runs" -maxdepth 1 -type d -name "$arm-*-seed?" ! -name "*-rate*" | sort \
+      | xargs $PETSYNTH evaluate --data "$OUT/cohorts/$arm/prepared" --threads 2 --overwrite \
+        --margin psnr=0.5 ssim=0.01 --out "$OUT/evaluation-$arm"
   done
 }
 
-for stage in "${@:-cohorts tuning main ablations evaluate}"; do
-  for part in $stage; do
-    case $part in
-      cohorts) for arm in $arms; do cohort "$arm"; done ;;
-      evaluate) evaluate ;;
-      tuning | main | ablations) $part | xargs -P "$jobs" -L 1 bash -euc 'train "$@"' train ;;
-      *) echo "$part: no such stage" >&2 && exit 2 ;;
-    esac
-  done
+if [ $# -eq 0 ]; then set -- cohorts tuning main ablations evaluate; fi
+for stage in "$@"; do
+  case $stage in
+    cohorts) for arm in $arms; do cohort "$arm"; done ;;
+    evaluate) evaluate ;;
+    tuning | main | ablations) $stage | xargs -P "$jobs" -L 1 bash -euc 'train "$@"' train ;;
+    *) echo "$stage: no such stage" >&2 && exit 2 ;;
+  esac
 done
