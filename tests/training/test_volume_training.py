@@ -119,6 +119,16 @@ def test_the_step_size_warms_up(tmp_path, data):
     assert group["lr"] == config.optimiser.learning_rate
 
 
+def test_ganbert_trains_in_bf16(tmp_path, data):
+    config = small_config("ganbert-cnnd", steps=2)
+    training = dataclasses.replace(config.training, precision="bf16-mixed")
+    config = dataclasses.replace(config, training=training)
+    train(config, data, tmp_path / "run", threads=1, device="cpu")
+    (row,) = read_rows(tmp_path / "run" / "train_log.csv")
+    assert all(math.isfinite(float(value)) for value in row.values())
+    assert float(row["gradient_nsp"]) > 0
+
+
 def test_bert_may_have_a_step_size_of_its_own(data):
     config = small_config()
     own = dataclasses.replace(config, bert=dataclasses.replace(config.bert, learning_rate=3e-5))
