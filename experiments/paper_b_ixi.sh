@@ -13,8 +13,8 @@
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
-# stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, ARMS, SUBJECTS (124),
-# JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
+# stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, BERT_RATE (1e-4), ARMS,
+# SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1
@@ -56,11 +56,11 @@ train() { # ARM NAME SYSTEM SEED RATE [KEY VALUE ...]
 }
 
 tuned_rate() { # SYSTEM: the rate of the tuning run with the best PSNR on the validation subjects
-  local rate column
+  local rate log
   for rate in $RATES; do
-    column=$OUT/runs/FDG-original-$1-rate$rate-seed0/validation_log.csv
+    log=$OUT/runs/FDG-original-$1-rate$rate-seed0/validation_log.csv
     awk -F, -v rate="$rate" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "psnr") at = i }
-      END { print $at, rate }' "$column"
+      END { print $at, rate }' "$log"
   done | sort -g | tail -n 1 | cut -d' ' -f2
 }
 export -f train tuned_rate
