@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from petsynth.errors import RegistrationError
+from petsynth.preprocessing import rigid
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.rigid import register_rigid
 from petsynth.preprocessing.t1 import flat_brain, grow
-from petsynth.preprocessing.transforms import centre_of_mass, rigid_matrix
+from petsynth.preprocessing.transforms import centre_of_mass, move, rigid_matrix
 from petsynth.volume import Grid, Volume
 
 
@@ -37,6 +38,24 @@ def test_a_turned_and_inverted_copy_is_found(brain, around, angles, shift):
     points = brain.affine[:3, :3] @ points + brain.affine[:3, 3:]
     distance = (found - truth)[:3, :3] @ points + (found - truth)[:3, 3:]
     assert np.linalg.norm(distance, axis=0).mean() < 0.5
+
+
+def test_a_coarse_climb_that_goes_down_is_not_followed(brain, around, monkeypatch):
+    centre = centre_of_mass(around)
+    truth = rigid_matrix((4, -3, 5), centre, np.array([6.0, -4.0, 8.0]))
+    moved = resample(brain, brain.grid, np.linalg.inv(truth))
+    climb = rigid._Pair.climb
+
+    def astray(pair, start, centre_mm, **knobs):
+        if pair.fixed.grid.voxel_mm[0] > rigid.SCORE_MM:
+            return rigid_matrix((0, 0, 0), centre, np.array([0.0, 40.0, 0.0])) @ start
+        return climb(pair, start, centre_mm, **knobs)
+
+    monkeypatch.setattr(rigid._Pair, "climb", astray)
+    found = register_rigid(brain, around, moved, centre_of_mass(moved))
+    assert found.confirmed
+    points = centre[:, None] + 60 * np.eye(3)
+    np.testing.assert_allclose(move(found.fixed_to_moving, points), move(truth, points), atol=0.5)
 
 
 def test_the_same_images_give_the_same_transform(people, brain, around):

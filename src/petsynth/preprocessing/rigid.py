@@ -110,11 +110,18 @@ def register_rigid(
     search, coarse = scored.coarser(SEARCH_MM), scored.coarser(COARSE_MM)
     candidates = _candidates(centre, moving_centre_mm)
     ranked = sorted(candidates, key=search.information_at, reverse=True)
-    climbed = [coarse.climb(start, centre) for start in ranked[:STARTS]]
+
+    def climb(start: FloatArray) -> FloatArray:
+        found = coarse.climb(start, centre)
+        if coarse.information_at(found) < coarse.information_at(start):  # see record 20
+            found = scored.climb(start, centre)
+        return found
+
+    climbed = [climb(start) for start in ranked[:STARTS]]
     best, confirmed = coarse.agree(climbed, centre)
     if not confirmed:
         more = ranked[STARTS : STARTS + MORE_STARTS]
-        climbed += [coarse.climb(start, centre) for start in more]
+        climbed += [climb(start) for start in more]
         best, confirmed = coarse.agree(climbed, centre)
     if not confirmed:  # places that a coarse copy tells apart may be one
         climbed.sort(key=coarse.information_at, reverse=True)
