@@ -15,8 +15,8 @@ import jinja2
 import numpy as np
 
 import petsynth
-from petsynth.data.dataset_files import QC_COLUMNS
 from petsynth.data.cohort import read_left_out
+from petsynth.data.dataset_files import QC_COLUMNS
 from petsynth.data.failures import read_failures
 from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.subject_files import Record, read_record
