@@ -42,7 +42,7 @@ SCORE_MM = 3.0
 """Voxel at which a result is scored."""
 FINEST_MM = 2.0
 """Voxel of the last climb."""
-FINEST_POINTS = 25_000
+FEWER_POINTS = 25_000
 """Voxels compared in the last climb, evenly spread; a brain and its rim have ten times as many."""
 COARSE_MM = 6.0
 """Voxel of the first climb."""
@@ -110,25 +110,20 @@ def register_rigid(
     search, coarse = scored.coarser(SEARCH_MM), scored.coarser(COARSE_MM)
     candidates = _candidates(centre, moving_centre_mm)
     ranked = sorted(candidates, key=search.information_at, reverse=True)
-
-    def climb(start: FloatArray) -> FloatArray:
-        found = coarse.climb(start, centre)
-        if coarse.information_at(found) < coarse.information_at(start):  # see record 20
-            found = scored.climb(start, centre)
-        return found
-
-    climbed = [climb(start) for start in ranked[:STARTS]]
+    # A coarse climb may leave the right place, so the best start is climbed from at 3 mm as well.
+    climbed = [scored.climb(ranked[0], centre, points=FEWER_POINTS)]
+    climbed += [coarse.climb(start, centre) for start in ranked[:STARTS]]
     best, confirmed = coarse.agree(climbed, centre)
     if not confirmed:
         more = ranked[STARTS : STARTS + MORE_STARTS]
-        climbed += [climb(start) for start in more]
+        climbed += [coarse.climb(start, centre) for start in more]
         best, confirmed = coarse.agree(climbed, centre)
     if not confirmed:  # places that a coarse copy tells apart may be one
         climbed.sort(key=coarse.information_at, reverse=True)
-        closer = [scored.climb(start, centre) for start in climbed[:STARTS]]
-        best, confirmed = scored.agree(closer, centre)
+        starts = [*climbed[:STARTS], *ranked[:STARTS]]
+        best, confirmed = scored.agree([scored.climb(start, centre) for start in starts], centre)
     finest = _Pair.of(fixed, fixed_mask, moving, FINEST_MM)
-    found = finest.climb(best, centre, first_step=0.5, points=FINEST_POINTS)
+    found = finest.climb(best, centre, first_step=0.5, points=FEWER_POINTS)
     return Alignment(found, scored.information_at(found), confirmed)
 
 
