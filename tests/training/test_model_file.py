@@ -58,8 +58,10 @@ def test_a_card_counts_people_steps_and_parameters(tmp_path, data):
 
 
 def test_visits_of_one_person_count_once(tmp_path, visits):
-    text = card(tmp_path, PreparedData(visits))
+    data = PreparedData(visits)
+    text = card(tmp_path, data)
 
+    assert model_metadata(parse_config({}), data, 7)["training_subjects"] == 2
     assert "| 2 subjects, 1 AD, 1 CN, 3 pairs of scans; " in text
 
 
