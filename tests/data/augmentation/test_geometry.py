@@ -1,0 +1,94 @@
+"""How a head is turned, shifted, scaled and mirrored."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from petsynth.data.augmentation import geometry
+from petsynth.data.augmentation.geometry import SHIFT_MM, draw_matrix, move_head
+from petsynth.data.augmentation.pair import HeadPair
+
+VOXEL_MM = 4.0
+
+
+@pytest.fixture
+def lopsided():
+    """A brain of a different brightness in each corner, away from the border."""
+    mask = np.zeros((18, 20, 22), bool)
+    mask[6:12, 7:13, 8:14] = True
+    mri = np.random.default_rng(0).random(mask.shape, np.float32) * mask
+    return HeadPair(mri, mask, np.stack([mri, 2 * mri]), VOXEL_MM)
+
+
+def allow(monkeypatch, **largest):
+    """Switch off every kind of movement but those that are named."""
+    for name in ("TURN_DEGREES", "SHIFT_MM", "SIZE", "STRETCH"):
+        monkeypatch.setattr(geometry, name, largest.get(name, 0.0))
+
+
+def test_half_of_the_heads_are_mirrored_left_to_right(monkeypatch, lopsided):
+    allow(monkeypatch)
+    mirrored = 0
+    for key in range(40):
+        moved = move_head(np.random.default_rng(key), lopsided)
+        is_mirrored = not np.allclose(moved.mri, lopsided.mri, atol=1e-5)
+        expected = lopsided.mri[::-1] if is_mirrored else lopsided.mri
+        np.testing.assert_allclose(moved.mri, expected, atol=1e-5)
+        mirrored += is_mirrored
+
+    assert 10 < mirrored < 30
+
+
+def test_a_shift_is_at_most_as_many_millimetres_along_each_axis(monkeypatch, lopsided):
+    allow(monkeypatch, SHIFT_MM=SHIFT_MM)
+    even = HeadPair(
+        lopsided.mask.astype(np.float32), lopsided.mask, lopsided.pet, lopsided.voxel_mm
+    )
+    before = np.array([8.5, 9.5, 10.5])  # mirroring changes nothing: the box is in the middle
+    shifts = []
+    for key in range(40):
+        centre = ndimage.center_of_mass(move_head(np.random.default_rng(key), even).mri)
+        shifts.append(np.abs(centre - before) * VOXEL_MM)
+
+    assert np.max(shifts) <= SHIFT_MM + 1e-3
+    assert (np.max(shifts, axis=0) > 0.8 * SHIFT_MM).all()
+
+
+def test_without_another_size_the_matrix_is_a_small_turn(monkeypatch):
+    allow(monkeypatch, TURN_DEGREES=6.0)
+    for key in range(20):
+        matrix = draw_matrix(np.random.default_rng(key))
+        np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(matrix) == pytest.approx(1)
+        assert matrix.trace() >= 1 + 2 * np.cos(np.deg2rad(3 * 18))  # three turns of 18 degrees
+
+
+def test_without_a_turn_each_axis_is_stretched_by_at_most_a_fifth(monkeypatch):
+    allow(monkeypatch, SIZE=1.0, STRETCH=1.0)  # most draws reach the limit
+    matrices = [draw_matrix(np.random.default_rng(key)) for key in range(20)]
+    stretches = np.array([np.diag(matrix) for matrix in matrices])
+
+    for matrix, stretch in zip(matrices, stretches, strict=True):
+        np.testing.assert_array_equal(matrix, np.diag(stretch))
+    assert np.log(stretches).min() == pytest.approx(-0.2)
+    assert np.log(stretches).max() == pytest.approx(0.2)
+
+
+def test_size_is_common_and_stretch_of_each_axis(monkeypatch):
+    allow(monkeypatch, SIZE=0.06)
+    common = np.diag(draw_matrix(np.random.default_rng(0)))
+    allow(monkeypatch, STRETCH=0.03)
+    own = np.diag(draw_matrix(np.random.default_rng(0)))
+
+    assert common[0] == common[1] == common[2] != 1
+    assert len(set(own)) == 3
+
+
+def test_all_images_move_alike_and_air_comes_in(lopsided):
+    moved = move_head(np.random.default_rng(5), lopsided)
+
+    np.testing.assert_array_equal(moved.pet[0], moved.mri)
+    np.testing.assert_allclose(moved.pet[1], 2 * moved.mri, atol=1e-6)
+    assert moved.mask.dtype == bool
+    assert (moved.mri[[0, -1]] == 0).all()
+    assert moved.voxel_mm == VOXEL_MM

@@ -1,0 +1,83 @@
+"""The folder of a simulated cohort and its tables."""
+
+import dataclasses
+import json
+
+import pytest
+
+from petsynth.errors import OutputError
+from petsynth.io.bids import read_table
+from petsynth.simulation.dataset import (
+    TRUTH,
+    prepare_folder,
+    write_descriptions,
+    write_participants,
+)
+from petsynth.simulation.participants import draw_participant
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """A finished dataset of one person, and notes that somebody else has put there."""
+    write_descriptions(tmp_path, "one person", "--subjects 1")
+    write_participants(tmp_path, [draw_participant(0, 0, "FDG", "sub-001")])
+    (tmp_path / "sub-001" / "anat").mkdir(parents=True)
+    (tmp_path / "notes.txt").write_text("precious")
+    return tmp_path
+
+
+def test_a_new_and_an_empty_folder_are_free(tmp_path):
+    for overwrite in (False, True):
+        prepare_folder(tmp_path, overwrite)
+        prepare_folder(tmp_path / "new", overwrite)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "raw").write_text("")
+    with pytest.raises(OutputError, match="raw: is a file; name a folder"):
+        prepare_folder(tmp_path / "raw", overwrite=True)
+
+
+def test_overwriting_takes_the_people_and_leaves_what_is_not_of_the_cohort(cohort):
+    prepare_folder(cohort, overwrite=True)
+
+    left = {path.name for path in cohort.iterdir()}
+    assert not left & {"sub-001", "participants.tsv", "participants.json"}
+    assert not (cohort / TRUTH).exists()
+    assert (cohort / "notes.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "description", ["{", "[]", '{"DatasetType": "raw"}', '{"Simulated": 1, "DatasetType": "raw"}']
+)
+def test_what_does_not_say_that_it_is_simulated_is_never_overwritten(cohort, description):
+    (cohort / "dataset_description.json").write_text(description)
+    with pytest.raises(OutputError, match="no simulated cohort"):
+        prepare_folder(cohort, overwrite=True)
+    assert (cohort / "sub-001").exists()
+
+
+def test_both_datasets_say_what_they_are_and_how_they_were_made(cohort):
+    for folder, kind in ((cohort, "raw"), (cohort / TRUTH, "derivative")):
+        description = json.loads((folder / "dataset_description.json").read_text())
+        assert (description["DatasetType"], description["Simulated"]) == (kind, True)
+        readme = (folder / "README.md").read_text()
+        assert "**Simulated.**" in readme
+        assert "`--subjects 1`" in readme
+    meanings = read_table(cohort / TRUTH / "descriptions.tsv")
+    assert set(meanings["desc_id"]) == {"desc-oracle", "desc-brain"}
+
+
+def test_the_table_is_in_the_cohorts_order_and_says_what_is_unknown(tmp_path):
+    people = [draw_participant(0, index, "FDG", f"sub-{index}") for index in range(12)]
+    people[3] = dataclasses.replace(people[3], age=float("nan"), sex="n/a")
+    write_participants(tmp_path, people[::-1])
+    table = read_table(tmp_path / "participants.tsv").set_index("participant_id")
+
+    assert list(table.index) == [f"sub-{index}" for index in range(12)]
+    assert (table.loc["sub-3", "age"], table.loc["sub-3", "sex"]) == ("n/a", "n/a")
+    assert float(table.loc["sub-4", "age"]) == people[4].age
+    assert table.loc["sub-5", "diagnosis"] == "AD"
+    meanings = json.loads((tmp_path / "participants.json").read_text())
+    assert list(meanings) == list(table.columns)
