@@ -86,3 +86,8 @@ def test_a_mistake_of_the_file_is_not_the_command_lines(tmp_path):
     path.write_text("[training]\nepochs = 0\n")
     with pytest.raises(ConfigError, match=r"c\.toml: training\.epochs"):
         load_with_overrides(str(path), ["--training.epochs", "3"])
+
+
+def test_a_table_is_no_value(file):
+    with pytest.raises(ConfigError, match="--training is a table"):
+        load_with_overrides(file, ["--training", "3", "--training.epochs", "4"])

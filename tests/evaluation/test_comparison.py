@@ -1,5 +1,7 @@
 """Verdicts and comparisons by hand."""
 
+import math
+
 import pytest
 
 from petsynth.errors import ArgumentError
@@ -24,6 +26,21 @@ def test_means_decide_and_wins_are_counted_person_by_person(make_evaluation):
     assert mae.difference.mean == pytest.approx(2.0)
     assert mae.difference.low < 0 < mae.difference.high
     assert (ssim.mean, ssim.better, ssim.wins) == (pytest.approx(0.6), True, 2)
+
+
+def test_both_means_are_over_those_whom_both_can_be_measured_on(make_evaluation):
+    column = "middle_slice_psnr"  # infinite where nothing differs
+    evaluation = make_evaluation(
+        {
+            "model": {"net": {column: [math.inf, 20.0]}, "other": {column: [math.inf, 30.0]}},
+            "baseline": {MEAN_PET: {column: [30.0, 15.0]}, "flat": {column: [30.0, math.inf]}},
+        }
+    )
+    judged = {(verdict.method, verdict.baseline): verdict for verdict in judge_all(evaluation)}
+    verdict = judged["net", MEAN_PET]
+
+    assert (verdict.mean, verdict.baseline_mean, verdict.better, verdict.wins) == (20, 15, True, 1)
+    assert ("other", "flat") not in judged
 
 
 def test_models_and_controls_are_judged_and_ceilings_are_not(make_evaluation):

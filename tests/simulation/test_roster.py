@@ -99,3 +99,8 @@ def test_everybody_who_is_not_there_is_named():
     people = draw_people(0, "FDG", 3, None)
     with pytest.raises(InputError, match=r"no such participants in the cohort: 004, 99$"):
         select_people(people, ["sub-99", "001", "004"])
+
+
+def test_an_unknown_t1s_name_is_nobodys():
+    with pytest.raises(InputError, match="no such participants in the cohort: n/a"):
+        select_people(draw_people(0, "FDG", 3, None), ["n/a"])

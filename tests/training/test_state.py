@@ -9,7 +9,7 @@ from torch.optim import Adam
 
 from petsynth.errors import RunError, TrainingError
 from petsynth.training.players import Players
-from petsynth.training.state import TrainingState, load_checkpoint, save_checkpoint
+from petsynth.training.state import FORMAT, TrainingState, load_checkpoint, save_checkpoint
 
 
 def make_state(seed, **more):
@@ -72,6 +72,18 @@ def test_a_checkpoint_that_was_cut_off_is_damaged(tmp_path, kept):
 
     with pytest.raises(RunError, match=r"last\.pt: damaged checkpoint.*--overwrite"):
         load_checkpoint(path, state)
+
+
+@pytest.mark.parametrize("content", [b"neither a zip nor a pickle", [1, 2], {"format": FORMAT}])
+def test_other_content_in_its_place_is_damaged(tmp_path, content):
+    path = tmp_path / "last.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+
+    with pytest.raises(RunError, match=r"last\.pt: damaged checkpoint"):
+        load_checkpoint(path, make_state(0))
 
 
 def test_a_checkpoint_of_another_version_is_refused_before_anything_changes(tmp_path):

@@ -87,6 +87,8 @@ def load_with_overrides(path: str, overrides: list[str], seed: int | None = None
     for key, value in pairs:
         table, _, name = key.rpartition(".")
         target = content.setdefault(table, {}) if table else content
+        if not isinstance(target, dict):
+            raise ConfigError(f"command line: --{table} is a table; give --{key} alone")
         target[name] = value
     if seed is not None:
         content["seed"] = seed

@@ -177,6 +177,9 @@ def _judge(
 ) -> Verdict | None:
     values = evaluation.values(method, region, measure)
     baseline_values = evaluation.values(baseline, region, measure)
+    if baseline != BETWEEN_SUBJECTS:  # both means over the same subjects
+        both = np.isfinite(values) & np.isfinite(baseline_values)
+        values, baseline_values = values[both], baseline_values[both]
     mean, baseline_mean = describe(values)["mean"], describe(baseline_values)["mean"]
     if mean is None or baseline_mean is None:
         return None

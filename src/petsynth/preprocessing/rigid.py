@@ -116,7 +116,7 @@ def register_rigid(
     best, confirmed = coarse.agree(climbed, centre)
     if not confirmed:
         more = ranked[STARTS : STARTS + MORE_STARTS]
-        climbed += [coarse.climb(start, centre) for start in more]
+        climbed += [scored.climb(start, centre, points=FEWER_POINTS) for start in more]
         best, confirmed = coarse.agree(climbed, centre)
     if not confirmed:  # places that a coarse copy tells apart may be one
         climbed.sort(key=coarse.information_at, reverse=True)

@@ -108,7 +108,7 @@ def select_people(people: list[Person], wanted: list[str]) -> list[Person]:
         If a name is nobody's.
     """
     keys = {_bare(name) for name in wanted}
-    named = [{_bare(person.label), _bare(person.original_id)} for person, _ in people]
+    named = [{_bare(person.label), _bare(person.original_id)} - {UNKNOWN} for person, _ in people]
     missing = sorted(keys.difference(*named))
     if missing:
         raise InputError(f"no such participants in the cohort: {', '.join(missing[:8])}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
@@ -80,14 +81,19 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     RunError
         If it is damaged or of another version.
     """
+    damaged = RunError(
+        f"{path}: damaged checkpoint; it cannot be gone on from, train again with --overwrite"
+    )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError):
-        raise RunError(
-            f"{path}: damaged checkpoint; it cannot be gone on from, train again with --overwrite"
-        ) from None
-    if content.get("format") != FORMAT:
+    except (RuntimeError, EOFError, OSError, ValueError, UnpicklingError):
+        raise damaged from None
+    if not isinstance(content, dict) or "format" not in content:
+        raise damaged
+    if content["format"] != FORMAT:
         raise RunError(f"{path}: checkpoint of another petsynth version; train with that version")
+    if not {"players", "step", "seconds", "best_mae", "sums", "count"} <= content.keys():
+        raise damaged
     state.players.load_state_dict(content["players"])
     state.step = content["step"]
     state.seconds = content["seconds"]

@@ -1,5 +1,7 @@
 """What is left of a head that is stripped, defaced or cut off."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -99,3 +101,9 @@ def test_pet_spills_alike_to_all_sides():
     assert 0 < share[3, 6, 6] < 1
     for turned in (share[::-1], share.swapaxes(0, 1), share.swapaxes(0, 2)):
         np.testing.assert_allclose(share, turned, atol=1e-6)
+
+
+def test_a_head_without_a_brain_is_not_cut(full):
+    empty = dataclasses.replace(full, mask=np.zeros_like(full.mask))
+    cut = cut_field_of_view(np.random.default_rng(0), empty)
+    np.testing.assert_array_equal(cut.mri, full.mri)

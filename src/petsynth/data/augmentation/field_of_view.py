@@ -15,7 +15,7 @@ from petsynth.data.augmentation.pair import FloatField, HeadPair
 LARGEST_CUT = 0.35
 """Largest share of the brain's extent that is cut off at one side."""
 SPILL_MM = 6.0
-"""How far from visible tissue PET may still be seen."""
+"""Width of the border, half of it outside, over which PET fades where tissue ends."""
 
 
 def strip_skull(random: np.random.Generator, head: HeadPair) -> HeadPair:
@@ -42,6 +42,8 @@ def deface(random: np.random.Generator, head: HeadPair) -> HeadPair:
 def cut_field_of_view(random: np.random.Generator, head: HeadPair) -> HeadPair:
     """Cut off one or two sides; below and above the brain more often than others."""
     kept = np.ones(head.mri.shape, bool)
+    if not head.mask.any():
+        return head
     places = np.nonzero(head.mask)
     for axis in random.choice(3, int(random.integers(1, 3)), p=[0.15, 0.15, 0.7], replace=False):
         low, high = places[axis].min(), places[axis].max() + 1
@@ -54,8 +56,8 @@ def cut_field_of_view(random: np.random.Generator, head: HeadPair) -> HeadPair:
 
 def spill(visible: NDArray[np.bool_], voxel_mm: float) -> FloatField:
     """Return the share of PET to be seen: 1 in what is visible, falling to 0 beside it."""
-    reach = SPILL_MM / voxel_mm
-    near = ndimage.uniform_filter(visible.astype(np.float32), 2 * round(reach / 2) + 1)
+    reach = SPILL_MM / 2 / voxel_mm
+    near = ndimage.uniform_filter(visible.astype(np.float32), 2 * round(reach) + 1)
     return np.where(visible, np.float32(1), np.clip(2 * near, 0, 1)).astype(np.float32)
 
 
