@@ -40,7 +40,7 @@ def test_a_turned_and_inverted_copy_is_found(brain, around, angles, shift):
     assert np.linalg.norm(distance, axis=0).mean() < 0.5
 
 
-def test_a_coarse_climb_that_goes_down_is_not_followed(brain, around, monkeypatch):
+def test_coarse_climbs_that_go_astray_do_no_harm(brain, around, monkeypatch):
     centre = centre_of_mass(around)
     truth = rigid_matrix((4, -3, 5), centre, np.array([6.0, -4.0, 8.0]))
     moved = resample(brain, brain.grid, np.linalg.inv(truth))
