@@ -15,8 +15,12 @@ def test_the_list_names_default_licence_and_card(capsys):
 
 def test_json(capsys):
     assert petsynth(["models", "--json"]) == 0
-    (model,) = json.loads(capsys.readouterr().out)
-    assert model["name"] == "petsynth-fdg"
-    assert model["default"] is True
-    assert model["training_subjects"] == 87
-    assert model["voxel_mm"] == 2.0
+    models = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
+    assert {name: model["tracer"] for name, model in models.items()} == {
+        "petsynth-fdg": "FDG",
+        "petsynth-av45": "AV45",
+        "petsynth-av1451": "AV1451",
+    }
+    assert [name for name, model in models.items() if model["default"]] == ["petsynth-fdg"]
+    assert models["petsynth-fdg"]["training_subjects"] == 87
+    assert {model["voxel_mm"] for model in models.values()} == {2.0}

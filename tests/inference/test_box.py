@@ -19,6 +19,14 @@ def test_every_boxed_model_loads_and_says_what_it_is():
             assert words in card
 
 
+@pytest.mark.parametrize("name", ["petsynth-av45", "petsynth-av1451"])
+def test_amyloid_and_tau_cards_say_what_a_t1_cannot_tell(name):
+    (model,) = [each for each in boxed_models() if each.name == name]
+    card = " ".join(model.card.read_text().split())
+    for words in ("Anatomy alone cannot tell", "the mean over people", "does not tell who is"):
+        assert words in card
+
+
 def test_weights_are_small_enough_to_ship():
     assert all(
         (model.folder / "model.safetensors").stat().st_size < 25e6 for model in boxed_models()
