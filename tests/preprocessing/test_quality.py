@@ -48,9 +48,15 @@ def test_each_figure_has_its_flag(changes, flag):
 def test_a_failure_needs_two_witnesses():
     """Neither one start alone nor detail that does not match is enough to refuse a subject."""
     lonely = dataclasses.replace(GOOD, pet_confirmed=False)
-    strange = dataclasses.replace(GOOD, mirrored_agreement=0.28)
+    strange = dataclasses.replace(GOOD, mirrored_agreement=0.27)
     assert (GOOD.failure, lonely.failure, strange.failure) == ("", "", "")
-    both = dataclasses.replace(lonely, mirrored_agreement=0.28)
-    assert "no two starts agree, and their detail does not match (0.30, mirrored 0.28)" in (
+    both = dataclasses.replace(lonely, mirrored_agreement=0.27)
+    assert "no two starts agree, and their detail does not match (0.30, mirrored 0.27)" in (
         both.failure
     )
+
+
+def test_detail_that_matches_no_better_than_chance_is_a_failure():
+    for mirrored in (0.29, 0.35):
+        chance = dataclasses.replace(GOOD, mirrored_agreement=mirrored)
+        assert f"no better than with the PET mirrored (0.30, mirrored {mirrored})" in chance.failure

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, RegistrationError
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
@@ -60,9 +60,9 @@ def test_a_right_pair_raises_no_flag(prepared):
     assert prepared.quality.pet_shift_mm > 0.5
 
 
-def test_a_pet_of_someone_else_is_flagged(people):
-    wrong = prepare_subject(files_of(people[0], pet_of=people[1]), Steps(voxel_mm=4))
-    assert wrong.quality.flags == ["T1 and PET may show different people or be misaligned"]
+def test_a_pet_of_someone_else_is_refused(people):
+    with pytest.raises(RegistrationError, match=r"sub-002.*PET does not match the T1"):
+        prepare_subject(files_of(people[0], pet_of=people[1]), Steps(voxel_mm=4))
 
 
 def test_a_cut_pet_is_flagged(people, tmp_path):

@@ -18,6 +18,9 @@ LEAST_PAIRING = 0.07
 """Agreement of detail beyond the mirrored PET's, below which a pair is flagged. Of 124 simulated
 pairs on real anatomy the lowest reached 0.072; of 60 mismatched ones the highest, 0.054
 (docs/decisions/0023)."""
+NO_PAIRING = 0.02
+"""The same, below which a pair is refused: right pairs reached 0.072 and more (FDG, AV45, AV1451 on
+real anatomy), PETs that were registered 20 mm off and more 0.006 at most."""
 TEMPLATE_SCORE_PER_LITRE = 0.475
 """By how much the template score of aligned brains grows with their volume, in nats per litre; the
 template is a large brain, and alignment does not scale (docs/decisions/0023)."""
@@ -108,6 +111,11 @@ class Quality:
             return (
                 "PET could not be registered to the T1: no two starts agree, and their detail does "
                 f"not match ({self.detail_agreement:.2f}, mirrored {self.mirrored_agreement:.2f})"
+            )
+        if gain < NO_PAIRING:
+            return (
+                "PET does not match the T1: their detail agrees no better than with the PET "
+                f"mirrored ({self.detail_agreement:.2f}, mirrored {self.mirrored_agreement:.2f})"
             )
         return ""
 
