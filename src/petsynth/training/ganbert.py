@@ -207,6 +207,7 @@ def make_part(
     first = portion.first(step, number) - step * portion.samples
 
     def masking(purpose: int) -> Masking:
+        """Draw what is hidden while one of the two players learns."""
         keys = draw_keys(config.seed, 2 * step + purpose, len(mri), first)
         return draw_masking(
             keys,
