@@ -39,8 +39,9 @@ def test_no_verb_shows_the_help_and_is_wrong(capsys):
     assert "usage: petsynth VERB" in capsys.readouterr().out
 
 
-def test_version(capsys):
-    assert run(["--version"]) == 0
+@pytest.mark.parametrize("words", [["--version"], ["prepare", "--version"]])
+def test_version(words, capsys):
+    assert run(words) == 0
     assert capsys.readouterr().out == f"petsynth {__version__}\n"
 
 

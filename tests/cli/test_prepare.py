@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,17 @@ def test_participant_labels_are_read_as_bids_apps_do():
     args = parse(["in", "out", "participant", "--participant-label", "01", "02", "--tracer", "FDG"])
     assert args.participant_label == ("01", "02")
     assert (args.bids_dir, args.out_dir, args.tracer_label) == (Path("in"), Path("out"), "FDG")
+
+
+def test_verbose_tells_each_subjects_figures(bids, truth, tmp_path, capsys):
+    words = ("--masks", f"truth={truth}", "--participant-label", "001", "--test", "1")
+    assert prepare(bids, tmp_path / "out", "participant", *words, "-v") == 0
+    told = capsys.readouterr().err
+    qc = json.loads((tmp_path / "out" / "arrays" / "sub-001.json").read_text())["qc"]
+    litres, detail = f"{qc['brain_litres']:.2f}", f"{qc['detail_agreement']:.2f}"
+    assert re.search(rf"sub-001: \d+\.\d s; brain {litres} l \(given\); .*detail {detail}", told)
+    assert prepare(bids, tmp_path / "out", "participant", *words) == 0
+    assert "brain" not in capsys.readouterr().err
 
 
 def test_options_have_the_names_that_bids_apps_users_know():

@@ -4,9 +4,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 
 from petsynth.cli.prepare import Args
-from petsynth.cli.prepare_checks import check
+from petsynth.cli.prepare_checks import check, mask_folders
 from petsynth.errors import ArgumentError, InputError
 
 DEFAULTS = Args(Path("bids"), Path("out"))
@@ -62,8 +63,22 @@ def test_an_unknown_reference_region_is_refused_with_the_known_ones():
 
 
 def test_masks_must_be_a_folder(tmp_path):
-    check(dataclasses.replace(DEFAULTS, masks=tmp_path))
+    check(dataclasses.replace(DEFAULTS, masks=(str(tmp_path),)))
     (tmp_path / "mask.nii.gz").touch()
     for name in ("mask.nii.gz", "nowhere"):
         with pytest.raises(InputError, match=f"{name}: no such folder of masks"):
-            check(dataclasses.replace(DEFAULTS, masks=tmp_path / name))
+            check(dataclasses.replace(DEFAULTS, masks=(str(tmp_path / name),)))
+
+
+def test_masks_may_have_names_as_derivatives_of_bids_apps_do(tmp_path):
+    odd = tmp_path / "a=b"
+    for folder in (odd, tmp_path / "two"):
+        folder.mkdir()
+    words = (str(odd), f"smriprep={odd}", f"two={tmp_path / 'two'}")
+    assert mask_folders(words) == (odd, odd, tmp_path / "two")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_before_the_work():
+    with pytest.raises(ArgumentError, match=r"--device cuda: .*--device cpu"):
+        check(dataclasses.replace(DEFAULTS, device="cuda"))

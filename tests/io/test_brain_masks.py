@@ -3,7 +3,7 @@
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.brain_masks import find_brain_mask
+from petsynth.io.brain_masks import find_brain_mask, first_brain_mask
 
 
 def make_masks(folder, *names):
@@ -71,3 +71,20 @@ def test_a_segmentation_stands_in_where_there_is_no_mask(tmp_path):
     assert find_brain_mask(tmp_path, t1).name == "sub-01_ses-a_desc-brain_mask.nii.gz"
     with pytest.raises(InputError, match=r"no brain mask of this image .*sub-01_ses-a_desc-brain"):
         find_brain_mask(tmp_path, "sub-01_ses-b_T1w.nii.gz")
+
+
+def test_the_first_folder_that_has_a_mask_counts(tmp_path):
+    one = make_masks(tmp_path / "one", "sub-01_desc-brain_mask.nii")
+    two = make_masks(tmp_path / "two", "sub-01_desc-brain_mask.nii", "sub-02_desc-brain_mask.nii")
+    assert first_brain_mask([one, two], "sub-01_T1w.nii").parent == one
+    assert first_brain_mask([two, one], "sub-01_T1w.nii").parent == two
+    assert first_brain_mask([one, two], "sub-02_T1w.nii").parent == two
+    with pytest.raises(InputError, match=r"no sub-03_.* in .*one.*; .*no sub-03_.* in .*two"):
+        first_brain_mask([one, two], "sub-03_T1w.nii")
+
+
+def test_several_masks_in_one_folder_are_not_passed_over(tmp_path):
+    one = make_masks(tmp_path / "one", "sub-01_desc-brain_mask.nii", "b/sub-01_desc-brain_mask.nii")
+    two = make_masks(tmp_path / "two", "sub-01_desc-brain_mask.nii")
+    with pytest.raises(InputError, match="several masks"):
+        first_brain_mask([one, two], "sub-01_T1w.nii")

@@ -39,7 +39,7 @@ def test_one_pair_per_participant(dataset):
     ]
     assert index.scans[0].tracer == "FDG"
     assert index.excluded == {}
-    assert index.notes == []
+    assert index.notes == {}
 
 
 def test_a_pair_comes_from_one_session_if_possible(dataset):
@@ -50,7 +50,8 @@ def test_a_pair_comes_from_one_session_if_possible(dataset):
     )
     index = index_dataset(root)
     assert index.scans[0].t1.name == "sub-01_ses-b_T1w.nii.gz"
-    assert "2 T1w and 1 PET" in index.notes[0]
+    assert [*index.notes] == ["sub-01"]
+    assert "2 T1w and 1 PET" in index.notes["sub-01"]
 
 
 def test_across_sessions_only_where_the_interval_is_known_or_any_will_do(dataset):

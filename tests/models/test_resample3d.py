@@ -1,7 +1,9 @@
 """Values follow their place in millimetres, not their index."""
 
 import numpy as np
+import pytest
 import torch
+from torch.nn import functional
 
 from petsynth.models.resample3d import Resample3d
 from petsynth.preprocessing.paper_b_grids import grid_in_paper_order, mri_grid, pet_grid
@@ -56,3 +58,33 @@ def test_nothing_to_learn_and_nothing_to_save():
     resample = Resample3d(mri_grid(4, 64.0), pet_grid(32.0))
     assert not list(resample.parameters())
     assert not resample.state_dict()
+
+
+@pytest.mark.parametrize("shape", [(7, 6, 5), (3, 9, 4)], ids=["finer", "coarser"])
+def test_values_and_gradient_are_those_of_torchs_own_interpolation(shape):
+    source, target = Grid((5, 4, 6), np.eye(4)), Grid(shape, np.diag([0.7, 0.4, 1.3, 1.0]))
+    features = torch.randn(2, 3, 5, 4, 6, generator=torch.Generator().manual_seed(0))
+    features.requires_grad_()
+    voxels = torch.from_numpy(world_of(target)).moveaxis(0, -1)[None].float()
+    places = (2 * voxels / torch.tensor([4, 3, 5]) - 1).flip(-1).expand(2, -1, -1, -1, -1)
+    expected = functional.grid_sample(features, places, padding_mode="border", align_corners=True)
+    resampled = Resample3d(source, target)(features)
+    torch.testing.assert_close(resampled, expected)
+    pull = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    (wanted,) = torch.autograd.grad(expected, features, pull)
+    (gradient,) = torch.autograd.grad(resampled, features, pull)
+    torch.testing.assert_close(gradient, wanted)
+
+
+def test_half_precision_is_interpolated_in_full():
+    mri, pet = mri_grid(8, 32.0), pet_grid(32.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        resampled = Resample3d(mri, pet)(phantom(mri))
+    torch.testing.assert_close(resampled, phantom(pet), atol=1e-3, rtol=0)
+
+
+def test_grids_at_an_angle_are_refused():
+    turned = np.eye(4)
+    turned[:2, :2] = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+    with pytest.raises(ValueError, match="not parallel"):
+        Resample3d(Grid((4, 4, 4), np.eye(4)), Grid((4, 4, 4), turned))

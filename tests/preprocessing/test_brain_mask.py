@@ -80,6 +80,26 @@ def test_deepbet_refuses_an_image_without_a_brain():
         find_brain(Volume(noise, np.diag([5.0, 5.0, 5.0, 1.0])))
 
 
+@pytest.mark.parametrize(("device", "no_gpu"), [("cpu", True), ("auto", False), ("cuda", False)])
+def test_deepbet_computes_where_it_is_told(people, monkeypatch, device, no_gpu):
+    bet = pytest.importorskip("deepbet.bet")
+    asked = []
+
+    class Extraction:
+        def __init__(self, no_gpu):
+            asked.append(no_gpu)
+
+        def run_model(self, data):
+            return people[0].mask.data.astype(float)
+
+        def postprocess(self, mask):
+            return mask
+
+    monkeypatch.setattr(bet, "BrainExtraction", Extraction)
+    assert find_brain(people[0].t1, device=device).source == "deepbet"
+    assert asked == [no_gpu]
+
+
 def test_otsu_splits_two_classes():
     values = np.concatenate([np.full(900, 2.0), np.full(100, 8.0)])
     assert 2 < otsu_threshold(values) < 8

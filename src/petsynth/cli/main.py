@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0 if arguments else 2
-    if arguments[0] == "--version":
+    if "--version" in arguments[:2]:
         from petsynth import __version__
 
         print(f"petsynth {__version__}")

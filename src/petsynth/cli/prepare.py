@@ -48,11 +48,14 @@ class Args:
     paper-b (76 x 93 x 76, T1 256 x 256 x 256)."""
     registration: Literal["rigid", "none"] = "rigid"
     """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
-    masks: Path | None = None
-    """Derivatives dataset with sub-*/**/*_desc-brain_mask.nii.gz, or *_dseg.nii.gz all of whose
-    labels are brain; default: computed."""
+    masks: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--derivatives", "-d"])] = ()
+    """Derivatives datasets, PATH or NAME=PATH, with sub-*/**/*_desc-brain_mask.nii.gz, or
+    *_dseg.nii.gz all of whose labels are brain; the first that has a T1's mask counts. Default:
+    computed."""
     brain_mask: Literal["auto", "deepbet"] = "auto"
     """Without --masks. auto: nonzero voxels of a skull-stripped T1, deepbet for any other."""
+    device: Literal["cpu", "auto", "cuda"] = "cpu"
+    """Where deepbet computes; the rest always takes the processor."""
     bias_field: bool = False
     """Correct the T1's bias field (N4); not part of the paper."""
     frames: Literal["mean", "keep"] | int = "mean"
@@ -105,15 +108,28 @@ class Args:
     """Only print the paragraph for a paper: of the finished subjects, or of these options."""
     stop_on_first_crash: bool = False
     """Stop at the first subject that cannot be prepared, with status 1. Default: it is left out."""
+    config_file: Path | None = None
+    """TOML file with values of these options, as nprocs = 4; what is typed wins."""
+    verbose: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(aliases=["-v"])] = 0
+    """Tell each subject's seconds, brain mask and quality figures too."""
     overwrite: bool = False
     """Remove earlier prepared data first, or write beside what else the folder holds."""
 
 
 def parse(argv: list[str]) -> Args:
-    """Turn what was typed after ``petsynth prepare`` into options."""
+    """Turn what was typed after ``petsynth prepare`` into options.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If the file of ``--config-file`` cannot be used.
+    """
+    from petsynth.cli.prepare_config import filed_options
+
     return tyro.cli(
         Args,
         args=argv,
+        default=Args(tyro.MISSING, tyro.MISSING, **filed_options(argv, Args)),
         prog="petsynth prepare",
         description="Bring a BIDS dataset's T1 and PET scans onto the models' grid.",
     )
@@ -142,7 +158,6 @@ def run(args: Args) -> None:
     from petsynth.cli.prepare_levels import build_group, prepare_participants, show_plan
     from petsynth.cli.prepare_pages import make_pages, print_boilerplate
     from petsynth.cli.prepare_settings import find_scans, settings_in, settings_of
-    from petsynth.progress import say
 
     if args.boilerplate_only:
         print_boilerplate(args)
@@ -158,8 +173,6 @@ def run(args: Args) -> None:
     if args.dry_run:
         show_plan(args, index)
         return
-    for note in index.notes:
-        say(note)
     if "participant" in levels:
         prepare_participants(args, settings, index, alone="group" not in levels)
     if "group" in levels:

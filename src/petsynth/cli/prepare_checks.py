@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petsynth.errors import ArgumentError, InputError
@@ -19,7 +21,7 @@ def check(args: Args) -> None:
     ArgumentError
         If there is one; the message names the option and what it takes.
     InputError
-        If the folder of masks does not exist, or the reference region.
+        If a folder of masks does not exist, or the reference region.
     """
     for message, is_wrong in (_wrong_numbers(args) | _wrong_together(args)).items():
         if is_wrong:
@@ -28,8 +30,30 @@ def check(args: Args) -> None:
         from petsynth.preprocessing.tracers import region
 
         region(args.reference_region)
-    if args.masks is not None and not args.masks.is_dir():
-        raise InputError(f"{args.masks}: no such folder of masks")
+    mask_folders(args.masks)
+    if args.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ArgumentError("--device cuda: torch finds no GPU here; use --device cpu")
+
+
+def mask_folders(words: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders of ``--masks``, each given as PATH or NAME=PATH.
+
+    Raises
+    ------
+    InputError
+        If one does not exist.
+    """
+    folders = []
+    for word in words:
+        _, _, path = word.partition("=")
+        folder = Path(path if path and not Path(word).exists() else word)
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of masks")
+        folders.append(folder)
+    return tuple(folders)
 
 
 def _wrong_numbers(args: Args) -> dict[str, bool]:

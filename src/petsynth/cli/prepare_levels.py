@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from petsynth.cli.prepare_checks import mask_folders
 from petsynth.cli.prepare_settings import source_of, steps_of
 from petsynth.data import participants
 from petsynth.data.cohort import SplitRequest, build_cohort, settle
@@ -63,7 +64,7 @@ def prepare_participants(
     scans = _who(args, index, preparation, alone=alone)
     nprocs = args.nprocs
     if args.mem_mb is not None:
-        per_subject = subject_mb(scans, deepbet=args.masks is None)
+        per_subject = subject_mb(scans, deepbet=not args.masks)
         nprocs = processes_within(args.mem_mb, nprocs, per_subject)
     _use_work_dir(args)
     if args.scheduler is not None:
@@ -71,6 +72,9 @@ def prepare_participants(
             pass  # what is refused is refused before the folder is claimed
     claim_folder(args.out_dir, args.bids_dir, settings, overwrite=args.overwrite)
     chosen = scans[args.part_id :: args.num_parts]
+    for name in dict.fromkeys(scan.participant for scan in chosen):
+        if name in index.notes:
+            say(index.notes[name])
     failed = participants.prepare_participants(
         preparation,
         chosen,
@@ -78,6 +82,7 @@ def prepare_participants(
         threads=args.omp_nthreads,
         scheduler=args.scheduler,
         stop_on_failure=args.stop_on_first_crash,
+        verbose=args.verbose > 0,
         finished=lambda outcome: write_subject_page(
             args.out_dir, outcome.name, simulated=preparation.simulated
         ),
@@ -126,7 +131,15 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
 def _preparation(args: Args) -> Preparation:
     simulated = read_simulated(args.bids_dir)
     people = read_people(args.bids_dir)
-    return Preparation(args.bids_dir, args.out_dir, steps_of(args), args.masks, simulated, people)
+    return Preparation(
+        args.bids_dir,
+        args.out_dir,
+        steps_of(args),
+        mask_folders(args.masks),
+        simulated,
+        people,
+        args.device,
+    )
 
 
 def _use_work_dir(args: Args) -> None:

@@ -39,6 +39,6 @@ def print_boilerplate(args: Args) -> None:
     """
     told = describe_group(args.out_dir)
     if told is None:
-        brain = {"mask_source": "given"} if args.masks is not None else {}
+        brain = {"mask_source": "given"} if args.masks else {}
         told = boilerplate(dataclasses.asdict(steps_of(args)), brain, __version__)
     print(as_markdown(*told), end="")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from petsynth.data.dataset_files import write_dataset_files
 from petsynth.data.parallel import run_side_by_side
 from petsynth.data.preparation import Outcome, Preparation
+from petsynth.data.subject_files import Record
 from petsynth.errors import InputError
 from petsynth.io.index import Scan
 from petsynth.progress import Progress, say
@@ -24,6 +25,7 @@ def prepare_participants(
     threads: int | None = None,
     scheduler: str | None = None,
     stop_on_failure: bool = False,
+    verbose: bool = False,
     finished: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Prepare subjects.
@@ -42,6 +44,8 @@ def prepare_participants(
         Address of a Dask scheduler whose workers are used instead.
     stop_on_failure : bool
         Whether to stop at the first subject that cannot be prepared.
+    verbose : bool
+        Whether to tell the figures of every subject that could be prepared.
     finished : function from Outcome to None
         Called in this process after each subject.
 
@@ -71,6 +75,8 @@ def prepare_participants(
             progress.advance(note=outcome.name)
             for note in outcome.notes:
                 say(f"{outcome.name}: {note}")
+            if verbose and outcome.record is not None:
+                say(_told(outcome.name, outcome.record, outcome.seconds))
             if outcome.record is None and stop_on_failure:
                 raise InputError(
                     f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
@@ -81,3 +87,14 @@ def prepare_participants(
                 say(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
             finished(outcome)
     return failed
+
+
+def _told(name: str, record: Record, seconds: float) -> str:
+    """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
+    qc = record.qc
+    return (
+        f"{name}: {seconds:.1f} s; brain {qc['brain_litres']:.2f} l ({qc['mask_source']}); "
+        f"template score {qc['template_score']:.2f}; detail {qc['detail_agreement']:.2f}, mirrored "
+        f"{qc['mirrored_agreement']:.2f}; PET moved {qc['pet_shift_mm']:.1f} mm and turned "
+        f"{qc['pet_turn_degrees']:.1f} degrees, mean {qc['pet_mean']:.3g} {record.unit}"
+    )

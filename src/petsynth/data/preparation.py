@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,16 @@ from petsynth.data.failures import forget_failure, write_failure
 from petsynth.data.subject_files import Record, is_finished, read_record, write_subject
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
 from petsynth.io.bids import sidecar_path
-from petsynth.io.brain_masks import find_brain_mask
+from petsynth.io.brain_masks import first_brain_mask
 from petsynth.io.index import Scan, find_oracle
 from petsynth.io.people import People
+from petsynth.preprocessing.brain_mask import Device
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one subject: its record, or why there is none; and what was assumed.
+    """What became of one subject: its record, or why there is none; what was assumed, and the time.
 
     ``name`` is that of its `petsynth.io.index.Scan`.
     """
@@ -29,6 +31,7 @@ class Outcome:
     record: Record | None = None
     reason: str = ""
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,20 +44,23 @@ class Preparation:
         The dataset, and the folder of prepared data.
     steps : Steps
         What is done to each subject.
-    masks : Path, optional
-        Derivatives dataset with brain masks.
+    masks : tuple of Path
+        Derivatives datasets with brain masks; a T1's comes from the first that has one.
     simulated : bool
         Whether the dataset is a simulation.
     people : People
         What ``participants.tsv`` says.
+    device : {"cpu", "auto", "cuda"}
+        Where brains without a given mask are looked for.
     """
 
     bids: Path
     out: Path
     steps: Steps
-    masks: Path | None = None
+    masks: tuple[Path, ...] = ()
     simulated: bool = False
     people: People = dataclasses.field(default_factory=lambda: People({}))
+    device: Device = "cpu"
 
     def files(self, scan: Scan) -> Files:
         """Return what a subject is made from.
@@ -62,11 +68,10 @@ class Preparation:
         Raises
         ------
         InputError
-            If masks are given but none for this subject.
+            If folders of masks are given and none has one of this subject.
         """
-        mask = None
-        if self.masks is not None:
-            mask = find_brain_mask(self.masks / scan.participant, scan.t1)
+        folders = [folder / scan.participant for folder in self.masks]
+        mask = first_brain_mask(folders, scan.t1) if folders else None
         weight = self.people[scan.participant].weight_kg
         oracle = find_oracle(self.bids, scan)
         return Files(scan.t1, scan.pet, mask, oracle, scan.tracer, weight)
@@ -107,6 +112,7 @@ class Preparation:
         OutputError
             If the results cannot be written: nobody else's could be either.
         """
+        start = time.monotonic()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", PetsynthWarning)
             try:
@@ -123,7 +129,7 @@ class Preparation:
         for item in caught:
             if item.category is not PetsynthWarning:
                 warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        return Outcome(scan.name, record, reason, _notes(caught))
+        return Outcome(scan.name, record, reason, _notes(caught), time.monotonic() - start)
 
     def _record(self, scan: Scan) -> Record:
         files = self.files(scan)
@@ -132,7 +138,7 @@ class Preparation:
         if record is not None:
             return record
         with warnings.catch_warnings(record=True) as caught:
-            subject = prepare_subject(files, self.steps)
+            subject = prepare_subject(files, self.steps, self.device)
         for item in caught:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
         return write_subject(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 
 from petsynth.errors import InputError
@@ -12,6 +13,27 @@ _NOT_OF_THE_IMAGE = ("space", "desc", "res", "den", "label", "suffix", "extensio
 """Parts of a derivative's name that do not say from which image it was made."""
 _PATTERNS = ("desc-brain_mask", "dseg")
 """How the names of masks, and of segmentations, end; the first that a subject has counts."""
+
+
+class NoMaskError(InputError):
+    """A folder holds no brain mask of a T1."""
+
+
+def first_brain_mask(folders: Sequence[str | Path], t1: str | Path) -> Path:
+    """Return the brain mask of a T1 from the first of several folders that has one.
+
+    Raises
+    ------
+    InputError
+        If none has, or one has more than one; see `find_brain_mask`.
+    """
+    missing = []
+    for folder in folders:
+        try:
+            return find_brain_mask(folder, t1)
+        except NoMaskError as error:
+            missing.append(str(error))
+    raise NoMaskError("; ".join(missing))
 
 
 def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
@@ -25,8 +47,10 @@ def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
 
     Raises
     ------
+    NoMaskError
+        If there is none.
     InputError
-        If there is none, or more than one.
+        If there is more than one.
     """
     name = Path(t1).name
     entities = parse_entities(name)
@@ -37,10 +61,11 @@ def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
     else:
         pattern = f"sub-{entities['sub']}_*{_PATTERNS[0]}.nii*"
         found = _closest(_of_subject(folder, entities["sub"]), entities, f"{t1}: ", folder)
-    if len(found) != 1:
-        what = "several masks" if found else f"no {pattern}"
-        names = ": " + ", ".join(str(path) for path in found[:3]) if found else ""
-        raise InputError(f"{t1}: {what} in {folder}{names}; needed is one")
+    if not found:
+        raise NoMaskError(f"{t1}: no {pattern} in {folder}; needed is one")
+    if len(found) > 1:
+        names = ", ".join(str(path) for path in found[:3])
+        raise InputError(f"{t1}: several masks in {folder}: {names}; needed is one")
     return found[0]
 
 
@@ -69,7 +94,7 @@ def _closest(paths: list[Path], t1: dict[str, str], prefix: str, folder: str | P
     fitting = [path for path in paths if _fits(entities[path], t1)]
     if paths and not fitting:
         others = ", ".join(path.name for path in paths[:3])
-        raise InputError(f"{prefix}no brain mask of this image in {folder}, only {others}")
+        raise NoMaskError(f"{prefix}no brain mask of this image in {folder}, only {others}")
     most = max((len(entities[path]) for path in fitting), default=0)
     return [path for path in fitting if len(entities[path]) == most]
 

@@ -94,14 +94,14 @@ class Index:
         Participant -> why not.
     unused : list of Exclusion
         Images that are not taken, of people who are and who are not.
-    notes : list of str
-        Choices that were made where someone has several images.
+    notes : dict of str to str
+        Participant -> the choice that was made where someone has several images.
     """
 
     scans: list[Scan]
     excluded: dict[str, str] = field(default_factory=dict)
     unused: list[Exclusion] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def _add_person(
         return
     if unused:
         taken = ", ".join(f"{each.t1.path.name} and {each.pet.path.name}" for each in pairs)
-        index.notes.append(
+        index.notes[name] = (
             f"{name} has {len(person.t1s)} T1w and {len(pets)} PET images: {taken} are taken"
         )
     index.scans.extend(

@@ -12,10 +12,11 @@ Sources
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from petsynth.volume import Grid
 
@@ -23,6 +24,8 @@ from petsynth.volume import Grid
 class Resample3d(nn.Module):
     """Trilinear interpolation of channels on ``source`` at the voxels of ``target``.
 
+    Axis by axis, as a product with a matrix of weights: the grids' axes are parallel, and this is
+    several times as fast as looking up every voxel's eight neighbours (decision record 0053).
     Beyond the source's outermost voxels their values go on.
 
     Parameters
@@ -30,6 +33,11 @@ class Resample3d(nn.Module):
     source, target : Grid
         Their affines map voxel indices, in the order of the tensors' last three axes, to one
         and the same world.
+
+    Raises
+    ------
+    ValueError
+        If an axis of one is not parallel to one of the other.
 
     Examples
     --------
@@ -40,33 +48,47 @@ class Resample3d(nn.Module):
     [0.0, 0.5, 1.0]
     """
 
-    places_1DEF3: Tensor
+    weights_0: Tensor
 
     def __init__(self, source: Grid, target: Grid):
         super().__init__()
-        places = torch.from_numpy(_places(source, target))
-        self.register_buffer("places_1DEF3", places, persistent=False)
+        from_target = np.linalg.inv(source.affine) @ np.asarray(target.affine)
+        self.target_axes = _parallel_axes(from_target)
+        self.sides = [target.shape[axis] for axis in self.target_axes]
+        # What shrinks most comes first, so that as little as possible is left for the others.
+        self.order = sorted(range(3), key=lambda axis: self.sides[axis] / source.shape[axis])
+        for axis, target_axis in enumerate(self.target_axes):
+            step, first = from_target[axis, target_axis], from_target[axis, 3]
+            places = step * np.arange(self.sides[axis]) + first
+            weights = torch.from_numpy(_weights(places, source.shape[axis]))
+            self.register_buffer(f"weights_{axis}", weights, persistent=False)
 
     def forward(self, features_BCDEF: Tensor) -> Tensor:
         """Return (B, C) + target.shape values of (B, C) + source.shape ones."""
-        places_BDEF3 = self.places_1DEF3.expand(len(features_BCDEF), -1, -1, -1, -1)
-        return functional.grid_sample(
-            features_BCDEF,
-            places_BDEF3.to(features_BCDEF.dtype),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=True,
-        )
+        with torch.autocast(features_BCDEF.device.type, enabled=False):
+            resampled = features_BCDEF.to(self.weights_0.dtype).permute(0, 2, 3, 4, 1)
+            for axis in self.order:
+                shape = list(resampled.shape)
+                before = math.prod(shape[: axis + 1])
+                weights = self.get_buffer(f"weights_{axis}").expand(before, -1, -1)
+                lines = resampled.reshape(before, shape[axis + 1], -1)
+                shape[axis + 1] = self.sides[axis]
+                resampled = torch.bmm(weights, lines).reshape(shape)
+        places = (1 + self.target_axes.index(axis) for axis in range(3))
+        return resampled.permute(0, 4, *places).contiguous(memory_format=torch.channels_last_3d)
 
 
-def _places(source: Grid, target: Grid) -> np.ndarray:
-    """Return where each target voxel lies in the source, (1, D, E, F, 3) float32.
+def _parallel_axes(from_target: np.ndarray) -> list[int]:
+    """Return to which axis of the target each of the source's is parallel."""
+    turn = np.abs(from_target[:3, :3])
+    along = turn > 1e-6 * turn.max()
+    if not (along.sum(axis=0) == 1).all() or not (along.sum(axis=1) == 1).all():
+        raise ValueError(f"the grids' axes are not parallel:\n{from_target}")
+    return [int(axis) for axis in along.argmax(axis=1)]
 
-    In torch's convention: -1 and 1 are the first and the last voxel centre, the last axis first.
-    """
-    from_target = np.linalg.inv(source.affine) @ np.asarray(target.affine)
-    indices_DEF3 = np.moveaxis(np.indices(target.shape), 0, -1)
-    voxels_DEF3 = indices_DEF3 @ from_target[:3, :3].T + from_target[:3, 3]
-    # A source of a single voxel along an axis has one value there, wherever it is asked for.
-    places = 2 * voxels_DEF3 / np.maximum(np.array(source.shape) - 1, 1) - 1
-    return places[np.newaxis, ..., ::-1].astype(np.float32)
+
+def _weights(places: np.ndarray, side: int) -> np.ndarray:
+    """Return the (N, side) float32 weights of a line's voxels at N places along it."""
+    inside = np.clip(places, 0, side - 1)
+    distances = np.abs(inside[:, None] - np.arange(side))
+    return np.maximum(1 - distances, 0).astype(np.float32)

@@ -22,6 +22,7 @@ from petsynth.preprocessing.grid import resample_mask
 from petsynth.volume import Volume
 
 Method = Literal["auto", "deepbet"]
+Device = Literal["cpu", "auto", "cuda"]
 
 STRIPPED_ZEROS = 0.4
 """Share of exact zeros from which a T1 counts as skull-stripped."""
@@ -44,7 +45,13 @@ class BrainMask:
     source: str
 
 
-def find_brain(t1: Volume, given: Volume | None = None, method: Method = "auto") -> BrainMask:
+def find_brain(
+    t1: Volume,
+    given: Volume | None = None,
+    method: Method = "auto",
+    *,
+    device: Device = "cpu",
+) -> BrainMask:
     """Return the brain mask of a T1.
 
     Parameters
@@ -56,6 +63,8 @@ def find_brain(t1: Volume, given: Volume | None = None, method: Method = "auto")
     method : {"auto", "deepbet"}
         Without a given mask: ``"auto"`` takes the nonzero voxels of a skull-stripped T1 and
         deepbet for any other.
+    device : {"cpu", "auto", "cuda"}
+        Where deepbet computes; anything but ``"cpu"`` takes a GPU where there is one.
 
     Raises
     ------
@@ -70,7 +79,7 @@ def find_brain(t1: Volume, given: Volume | None = None, method: Method = "auto")
     elif method == "auto" and is_skull_stripped(t1):
         found = BrainMask(t1.with_data(_solid(t1.data != 0)), "skull-stripped")
     else:
-        found = BrainMask(t1.with_data(_deepbet(t1)), "deepbet")
+        found = BrainMask(t1.with_data(_deepbet(t1, device)), "deepbet")
     litres = float(found.mask.data.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6)
     low, high = _PLAUSIBLE_LITRES
     if not low <= litres <= high and given is not None:
@@ -134,7 +143,7 @@ def _solid(inside: NDArray) -> NDArray[np.bool_]:
     return ndimage.binary_fill_holes(labels == largest)
 
 
-def _deepbet(t1: Volume) -> NDArray[np.bool_]:
+def _deepbet(t1: Volume, device: Device) -> NDArray[np.bool_]:
     try:
         from deepbet.bet import BrainExtraction
     except ImportError:
@@ -144,7 +153,7 @@ def _deepbet(t1: Volume) -> NDArray[np.bool_]:
         ) from None
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
-        extraction = BrainExtraction(no_gpu=True)
+        extraction = BrainExtraction(no_gpu=device == "cpu")
     try:
         share = extraction.run_model(np.ascontiguousarray(t1.data, dtype=np.float32))
         return extraction.postprocess(share > 0.5) > 0

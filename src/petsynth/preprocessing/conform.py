@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from petsynth.errors import InputError
 from petsynth.preprocessing.bias_field import correct_bias_field
-from petsynth.preprocessing.brain_mask import Method, find_brain
+from petsynth.preprocessing.brain_mask import Device, Method, find_brain
 from petsynth.preprocessing.grid import resample, resample_mask
 from petsynth.preprocessing.paper_b_grids import CENTRE_MM
 from petsynth.preprocessing.rigid import Alignment
@@ -110,6 +110,7 @@ def place_t1(
     *,
     method: Method = "auto",
     bias_field: bool = False,
+    device: Device = "cpu",
 ) -> AlignedT1:
     """Put a T1's middle into the middle of paper B's boxes, unturned: no registration.
 
@@ -118,7 +119,7 @@ def place_t1(
     InputError
         If the brain cannot be found.
     """
-    brain = find_brain(t1, mask, method)
+    brain = find_brain(t1, mask, method, device=device)
     if bias_field:
         t1 = correct_bias_field(t1, brain.mask)
     flat = flat_brain(t1, brain.mask)

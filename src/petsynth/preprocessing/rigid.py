@@ -43,7 +43,7 @@ SCORE_MM = 3.0
 FINEST_MM = 2.0
 """Voxel of the last climb."""
 FEWER_POINTS = 25_000
-"""Voxels compared in the last climb, evenly spread; a brain and its rim have ten times as many."""
+"""Voxels compared in a quick climb, evenly spread; a brain and its rim have ten times as many."""
 COARSE_MM = 6.0
 """Voxel of the first climb."""
 SEARCH_MM = 8.0
@@ -80,7 +80,12 @@ class Alignment:
 
 
 def register_rigid(
-    fixed: Volume, fixed_mask: Volume, moving: Volume, moving_centre_mm: FloatArray
+    fixed: Volume,
+    fixed_mask: Volume,
+    moving: Volume,
+    moving_centre_mm: FloatArray,
+    *,
+    points: int = FEWER_POINTS,
 ) -> Alignment:
     """Find the rigid transform from one image's world to another's.
 
@@ -99,6 +104,8 @@ def register_rigid(
         World coordinates of the brain's centre in the moving image. Positions that bring the
         centres together, also some centimetres higher and lower since a cut image's centre is
         not the brain's, and the one that the headers state are tried.
+    points : int
+        Voxels compared in the last climb.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def register_rigid(
         starts = [*climbed[:STARTS], *ranked[:STARTS]]
         best, confirmed = scored.agree([scored.climb(start, centre) for start in starts], centre)
     finest = _Pair.of(fixed, fixed_mask, moving, FINEST_MM)
-    found = finest.climb(best, centre, first_step=0.5, points=FEWER_POINTS)
+    found = finest.climb(best, centre, first_step=0.5, points=points)
     return Alignment(found, scored.information_at(found), confirmed)
 
 

@@ -21,7 +21,7 @@ from petsynth.errors import InputError, RegistrationError
 from petsynth.io.brain_masks import is_segmentation
 from petsynth.io.metadata import read_metadata
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.brain_mask import Method
+from petsynth.preprocessing.brain_mask import Device, Method
 from petsynth.preprocessing.conform import conform, place_pet, place_t1
 from petsynth.preprocessing.deformable import warp_to_mni
 from petsynth.preprocessing.frames import Frames, window_times
@@ -165,8 +165,17 @@ class PreparedSubject:
     conformed: FloatArray | None = None
 
 
-def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
+def prepare_subject(files: Files, steps: Steps, device: Device = "cpu") -> PreparedSubject:
     """Bring one subject's scans onto the models' grid, each resampled once.
+
+    Parameters
+    ----------
+    files : Files
+        What it is made from.
+    steps : Steps
+        How.
+    device : {"cpu", "auto", "cuda"}
+        Where the brain is looked for; see `petsynth.preprocessing.brain_mask.find_brain`.
 
     Raises
     ------
@@ -179,7 +188,7 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     t1 = read_volume(files.t1)
     series = _read_pet(files, steps)
     mean = series.mean()
-    aligned, to_pet = _align(files, steps, t1, mean)
+    aligned, to_pet = _align(files, steps, device, t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
@@ -222,13 +231,17 @@ def prepare_subject(files: Files, steps: Steps) -> PreparedSubject:
     )
 
 
-def _align(files: Files, steps: Steps, t1: Volume, mean: Volume) -> tuple[AlignedT1, Alignment]:
+def _align(
+    files: Files, steps: Steps, device: Device, t1: Volume, mean: Volume
+) -> tuple[AlignedT1, Alignment]:
     """Place the T1 on MNI axes and the PET on the T1, or both by their middles."""
     given = None if files.mask is None else read_volume(files.mask)
     rigid = steps.registration == "rigid"
     with _naming(files.t1):
         place = align_t1 if rigid else place_t1
-        aligned = place(t1, given, method=steps.brain_mask, bias_field=steps.bias_field)
+        aligned = place(
+            t1, given, method=steps.brain_mask, bias_field=steps.bias_field, device=device
+        )
     with _naming(files.pet):
         to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
     return aligned, to_pet
