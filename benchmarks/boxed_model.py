@@ -29,7 +29,7 @@ import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from petsynth.data.prepared import PreparedData
+from petsynth.data.prepared import PreparedData, Split
 from petsynth.evaluation.tissue import TissueRegression, tissue_maps
 from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
@@ -177,11 +177,11 @@ def measure(person: Person, prediction: NDArray, affine: NDArray) -> dict[str, f
     }
 
 
-def ixi_people(data: PreparedData) -> list[Person]:
-    """Return the test subjects."""
+def ixi_people(data: PreparedData, part: Split = "test") -> list[Person]:
+    """Return the subjects of one part of the split."""
     affine = np.asarray(data.grid.affine)
     people = []
-    for name in data.participants("test"):
+    for name in data.participants(part):
         mri, mask = np.asarray(data.mri(name)), np.asarray(data.mask(name))
         to_template = register_to_template(mri, mask, affine)
         people.append(Person(name, mri, mask, np.asarray(data.static_pet(name)), to_template))

@@ -6,21 +6,22 @@
 # IXI_FOLDER holds t1/, labels/ and split.tsv. The stages, all of them in this order by default:
 #
 #   cohorts    simulate and prepare the arms: FDG and AV45, in original units and in SUVR
-#   tuning     each system at three step sizes (FDG, original units, seed 0); the one with the
-#              best PSNR on the validation subjects is that system's from then on
+#   tuning     each system at three step sizes (FDG, seed 0), in original units and in SUVR; the one
+#              with the best PSNR on the validation subjects is that system's from then on
 #   main       the four systems in all arms, three seeds, with the same updates
 #   ablations  GANBERT's loss terms, tokens, embedding, masked share and slope penalty
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
-# stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, BERT_RATE (1e-4), ARMS,
-# SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
+# stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, SUVR_RATES,
+# BERT_RATE (1e-4), ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1
 shift 2
 export PETSYNTH=${PETSYNTH:-.venv/bin/petsynth} UPDATES=${UPDATES:-600} VOXEL_MM=${VOXEL_MM:-4}
-export RATES=${RATES:-"6e-4 2e-3 6e-3"} BERT_RATE=${BERT_RATE:-1e-4}
+export RATES=${RATES:-"6e-4 2e-3 6e-3"} SUVR_RATES=${SUVR_RATES:-"2e-5 6e-5 2e-4"}
+export BERT_RATE=${BERT_RATE:-1e-4}
 seeds=${SEEDS:-"0 1 2"} jobs=${JOBS:-2} subjects=${SUBJECTS:-124}
 arms=${ARMS:-"FDG-original AV45-original FDG-suvr AV45-suvr"}
 systems="pix2pix3d-tanh pix2pix3d-tanhshrink ganbert ganbert-cnnd"
@@ -41,8 +42,8 @@ cohort() { # TRACER-UNITS: simulate and prepare one arm
 train() { # ARM NAME SYSTEM SEED RATE [KEY VALUE ...]
   local data=$OUT/cohorts/$1/prepared run=$OUT/runs/$1-$2-seed$4 rate=$5 resume=() bert=()
   if [ -f "$run.done" ]; then return; fi
-  if [ "$rate" = tuned ]; then rate=$(tuned_rate "$3"); fi
-  if [ "$1-$2-$4" = "FDG-original-$3-0" ]; then # was trained for the tuning
+  if [ "$rate" = tuned ]; then rate=$(tuned_rate "$3" "${1#*-}"); fi
+  if [ "${1%-*}-$2-$4" = "FDG-$3-0" ]; then # was trained for the tuning
     cp -r "${run%-seed0}-rate$rate-seed0" "$run" && touch "$run.done" && return
   fi
   if [ -d "$run" ]; then resume=(--resume); fi
@@ -55,19 +56,26 @@ train() { # ARM NAME SYSTEM SEED RATE [KEY VALUE ...]
   touch "$run.done"
 }
 
-tuned_rate() { # SYSTEM: the rate of the tuning run with the best PSNR on the validation subjects
+rates_of() { # UNITS: SUVR's targets are a hundred times smaller, in normalised units
+  if [ "$1" = suvr ]; then echo "$SUVR_RATES"; else echo "$RATES"; fi
+}
+
+tuned_rate() { # SYSTEM UNITS: the rate whose tuning run has the best PSNR on validation subjects
   local rate log
-  for rate in $RATES; do
-    log=$OUT/runs/FDG-original-$1-rate$rate-seed0/validation_log.csv
+  for rate in $(rates_of "$2"); do
+    log=$OUT/runs/FDG-$2-$1-rate$rate-seed0/validation_log.csv
     awk -F, -v rate="$rate" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "psnr") at = i }
       END { print $at, rate }' "$log"
   done | sort -g | tail -n 1 | cut -d' ' -f2
 }
-export -f train tuned_rate
+export -f train tuned_rate rates_of
 
 tuning() {
-  for rate in $RATES; do
-    for system in $systems; do echo "FDG-original $system-rate$rate $system 0 $rate"; done
+  local units rate system
+  for units in $(tr ' ' '\n' <<< "$arms" | cut -d- -f2 | sort -u); do
+    for rate in $(rates_of "$units"); do
+      for system in $systems; do echo "FDG-$units $system-rate$rate $system 0 $rate"; done
+    done
   done
 }
 

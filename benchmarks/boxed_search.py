@@ -1,0 +1,61 @@
+"""Which size and loss is best for the boxed model: candidate runs on the validation subjects.
+
+Measures each run as `boxed_model.py` measures the boxed model (everything smoothed to 8 mm, scaled
+to the same mean, inside the brain), but on the validation subjects of the prepared data, so that the
+test subjects are kept for the final comparison. The error before smoothing is that of the training's
+own validation. Prints one JSON object.
+
+    python benchmarks/boxed_search.py --data PREPARED --runs RUN [RUN ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from boxed_model import ixi_people, measure
+from petsynth.data.prepared import PreparedData
+from petsynth.inference.box import load_model
+from petsynth.inference.predict import synthesise
+from petsynth.progress import Progress
+
+FIGURES = ("r", "ssim", "regional_r", "regional_error_percent", "grey_to_white")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, nargs="+", required=True)
+    args = parser.parse_args()
+    data = PreparedData(args.data)
+    affine = np.asarray(data.grid.affine)
+    people = ixi_people(data, "validation")
+    table = {}
+    with Progress("measuring", total=len(args.runs) * len(people)) as progress:
+        for folder in args.runs:
+            run = load_model(folder)
+            rows, seconds = [], []
+            for person in people:
+                start = time.perf_counter()
+                pet = synthesise(run, person.mri).mean
+                seconds.append(time.perf_counter() - start)
+                rows.append(measure(person, pet, affine))
+                progress.advance(note=folder.name)
+            last = pd.read_csv(folder / "validation_log.csv").iloc[-1]
+            table[folder.name] = {
+                "parameters": sum(each.numel() for each in run.generator.parameters()),
+                "steps": int(last["step"]),
+                **{name: round(float(np.mean([row[name] for row in rows])), 4) for name in FIGURES},
+                "brain_mae": round(float(last["brain_mae"]), 4),
+                "seconds": round(float(np.median(seconds)), 2),
+            }
+    print(json.dumps({"validation_subjects": len(people), "runs": table}))
+
+
+if __name__ == "__main__":
+    main()
