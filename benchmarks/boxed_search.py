@@ -1,9 +1,9 @@
 """Which size and loss is best for the boxed model: candidate runs on the validation subjects.
 
 Measures each run as `boxed_model.py` measures the boxed model (everything smoothed to 8 mm, scaled
-to the same mean, inside the brain), but on the validation subjects of the prepared data, so that the
-test subjects are kept for the final comparison. The error before smoothing is that of the training's
-own validation. Prints one JSON object.
+to the same mean, inside the brain), but on the validation subjects of the prepared data, so that
+the test subjects are kept for the final comparison. The error before smoothing is that of the
+training's own validation. Prints one JSON object.
 
     python benchmarks/boxed_search.py --data PREPARED --runs RUN [RUN ...]
 """
