@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from petsynth.cli.prepare_checks import mask_folders
@@ -93,9 +94,10 @@ def prepare_participants(
         say(f"left out: {outcome.name}: {outcome.reason}")
     if chosen and len(failed) == len(chosen):
         raise InputError(f"no subject could be prepared; the first: {failed[0].reason}")
+    later = shlex.join(["petsynth", "prepare", str(args.bids_dir), str(args.out_dir), "group"])
     say(
-        f"prepared: {len(chosen) - len(failed)} subjects in {args.out_dir}; when all are done: "
-        f"petsynth prepare {args.bids_dir} {args.out_dir} group"
+        f"prepared {len(chosen) - len(failed)} of {len(chosen)} subjects in {args.out_dir}; "
+        f"when all are done: {later}"
     )
 
 
