@@ -80,3 +80,14 @@ def test_few_heads_are_open_at_a_time():
     )
 
     assert open_at_once <= 5 + 2
+
+
+def test_two_processes_share_each_batch():
+    def batches(**knobs):
+        return list(StackBatches(3, 5, 4, window=2, seed=0, start=0, stop=4, **knobs))
+
+    whole = batches()
+    first, second = (batches(processes=2, process=process) for process in (0, 1))
+    assert [len(batch) for batch in whole] == [4, 4, 4, 3]
+    assert [one + two for one, two in zip(first, second, strict=True)] == whole
+    assert [len(batch) for batch in second] == [2, 2, 2, 1]

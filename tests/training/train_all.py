@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from petsynth.config import SYSTEMS, SliceConfig, parse_config
+from petsynth.config import SYSTEMS, SliceConfig, StackConfig, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.training.loop import train
 
@@ -17,6 +17,11 @@ SLICES = {
     "discriminator": {"filters": 4, "layers": 1},
     "training": {"epochs": 2},
 }
+STACKS = {
+    "data": {"canvas": 32, "slices": 3, "slices_per_head": 21, "window": 2},
+    "generator": {"filters": 8, "max_filters": 8, "levels": 2},
+    "training": {"epochs": 2, "workers": 0},
+}
 VOLUMES = {
     "data": {"voxel_mm": 13.0},
     "generator": {"filters": 4, "levels": 2, "checkpointing": False},
@@ -25,13 +30,12 @@ VOLUMES = {
 }
 BERT = {"layers": 1, "hidden": 16, "heads": 2, "inner": 32, "checkpointing": False}
 SLICES_PER_SAMPLE = 10
-"""84 slices in batches of 40 leave 4 for an epoch's last step."""
+"""84 slices, or stacks, in batches of 40 leave 4 for an epoch's last step."""
 
 
 def content_of(system: str, batch_size: int) -> dict:
-    in_slices = SYSTEMS[system] is SliceConfig
-    content = dict(SLICES if in_slices else VOLUMES)
-    size = batch_size * SLICES_PER_SAMPLE if in_slices else batch_size
+    content = dict({SliceConfig: SLICES, StackConfig: STACKS}.get(SYSTEMS[system], VOLUMES))
+    size = batch_size * SLICES_PER_SAMPLE if "canvas" in content["data"] else batch_size
     content |= {"system": system, "training": content["training"] | {"batch_size": size}}
     if system.startswith("ganbert"):
         content["bert"] = BERT
@@ -42,7 +46,7 @@ def content_of(system: str, batch_size: int) -> dict:
 
 def main(slices: str, volumes: str, out: str, batch_size: str, processes: str) -> None:
     for system, kind in SYSTEMS.items():
-        data = PreparedData(slices if kind is SliceConfig else volumes)
+        data = PreparedData(slices if kind in (SliceConfig, StackConfig) else volumes)
         config = parse_config(content_of(system, int(batch_size)))
         folder = Path(out) / system
         train(config, data, folder, threads=1, device="cpu", devices=int(processes))

@@ -234,6 +234,18 @@ def share(count: int, processes: int, process: int) -> slice:
     return slice(first, min(first + most, count))
 
 
+def share_weight(count: int, processes: int, process: int) -> float:
+    """Return what one process's mean over its `share` counts in the mean over processes.
+
+    Examples
+    --------
+    >>> [share_weight(5, 2, process) for process in (0, 1)]
+    [1.2, 0.8]
+    """
+    mine = share(count, processes, process)
+    return (mine.stop - mine.start) * processes / count
+
+
 def steps_per_epoch(slices: int, batch_size: int) -> int:
     """Return how many batches hold all slices once.
 

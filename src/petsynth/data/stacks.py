@@ -21,7 +21,7 @@ from torch.utils.data import Dataset, Sampler
 from petsynth.data.augmentation.pair import HeadPair
 from petsynth.data.augmentation.recipe import augment
 from petsynth.data.scale import to_network
-from petsynth.data.slices import SliceKey, check_canvas
+from petsynth.data.slices import SliceKey, check_canvas, share, steps_per_epoch
 from petsynth.preprocessing.intensity import scale_mri
 from petsynth.slicing import place_on_canvas, take_slices
 from petsynth.volume import Grid
@@ -204,13 +204,16 @@ class StackBatches(Sampler[list[SliceKey]]):
     Parameters
     ----------
     heads, slices_per_head, batch_size : int
-        Sizes; the last batch of an epoch may be smaller.
+        Sizes; the batch is that of all processes together, an epoch's last may be smaller.
     window : int
         Heads that are open at a time.
     seed : int
         Decides the order.
     start, stop : int
         First step, and the one after the last; steps count through all epochs.
+    processes, process : int
+        How many processes train together, and which of them this is: it gets its
+        `petsynth.data.slices.share` of each batch.
 
     Examples
     --------
@@ -231,6 +234,8 @@ class StackBatches(Sampler[list[SliceKey]]):
         seed: int,
         start: int,
         stop: int,
+        processes: int = 1,
+        process: int = 0,
     ):
         self.heads = heads
         self.slices_per_head = slices_per_head
@@ -239,19 +244,22 @@ class StackBatches(Sampler[list[SliceKey]]):
         self.seed = seed
         self.start = start
         self.stop = stop
+        self.processes = processes
+        self.process = process
 
     def __len__(self) -> int:
         return max(self.stop - self.start, 0)
 
     def __iter__(self) -> Iterator[list[SliceKey]]:
-        steps = -(-self.heads * self.slices_per_head // self.batch_size)
+        steps = steps_per_epoch(self.heads * self.slices_per_head, self.batch_size)
         order: list[int] = []
         for step in range(self.start, self.stop):
             epoch, place = divmod(step, steps)
             if not order or place == 0:
                 order = self._order(epoch)
             batch = order[place * self.batch_size : (place + 1) * self.batch_size]
-            yield [(epoch, index) for index in batch]
+            mine = share(len(batch), self.processes, self.process)
+            yield [(epoch, index) for index in batch[mine] or batch[:1]]
 
     def _order(self, epoch: int) -> list[int]:
         random = np.random.default_rng((self.seed, epoch, _ORDER_STREAM))

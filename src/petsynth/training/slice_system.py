@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from petsynth.config import SliceConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
-from petsynth.data.slices import EpochBatches, SliceDataset, share, steps_per_epoch
+from petsynth.data.slices import EpochBatches, SliceDataset, share, share_weight, steps_per_epoch
 from petsynth.models.dropout import draw_keys
 from petsynth.models.whole_volume import predict_volume
 from petsynth.training import pix2pix
@@ -81,9 +81,8 @@ class SliceSystem(System[Pair]):
         within = step % self.epoch_steps * self.batch_size
         together = min(self.batch_size, len(self.dataset) - within)
         mine = share(together, self.fabric.world_size, self.fabric.global_rank)
-        count = mine.stop - mine.start
-        draws = draw_keys(self.config.seed, step, max(count, 1), mine.start)
-        weight = count * self.fabric.world_size / together
+        draws = draw_keys(self.config.seed, step, max(mine.stop - mine.start, 1), mine.start)
+        weight = share_weight(together, self.fabric.world_size, self.fabric.global_rank)
         return pix2pix.train_step(self.players, self.fabric, self.config, batch, draws, weight)
 
     def infer_pet(self, participant: str) -> NDArray[np.float32]:

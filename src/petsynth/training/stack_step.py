@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional
 
+from petsynth.training.parallel import learn
 from petsynth.training.players import Players
 
 TERMS = ("l1", "edges", "error", "generator")
@@ -27,6 +28,7 @@ def train_step(
     batch: tuple[Tensor, Tensor],
     *,
     weights: tuple[float, float, float],
+    weight: float = 1.0,
 ) -> dict[str, Tensor]:
     """Improve the generator on one batch.
 
@@ -35,11 +37,13 @@ def train_step(
     players : Players
         Changed in place.
     fabric : Fabric
-        Its arithmetic is used.
+        Arithmetic and other processes.
     batch : pair of (B, S, H, W) and (B, 2, H, W) float tensors
         MRI stacks; the PET to be learnt, and the PET as it was measured.
     weights : tuple of 3 float
         Of the terms, in order.
+    weight : float
+        Of this process's batch in the mean over processes, if their batches differ in size.
 
     Returns
     -------
@@ -56,11 +60,10 @@ def train_step(
     remaining = functional.l1_loss(error, (synthetic_pet.detach() - measured).abs())
     total = weights[0] * l1 + weights[1] * edges + weights[2] * remaining
     players.generator_optimiser.zero_grad()
-    total.backward()
-    players.generator_optimiser.step()
-    return {
-        name: term.detach() for name, term in zip(TERMS, (l1, edges, remaining, total), strict=True)
-    }
+    (weight * total).backward()
+    learn(fabric, players.generator, players.generator_optimiser)
+    terms = (l1, edges, remaining, total)
+    return {name: weight * term.detach() for name, term in zip(TERMS, terms, strict=True)}
 
 
 def edge_loss(synthetic_pet: Tensor, pet: Tensor) -> Tensor:

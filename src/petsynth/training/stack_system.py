@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from petsynth.config import StackConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
+from petsynth.data.slices import share_weight, steps_per_epoch
 from petsynth.data.stacks import StackBatches, StackDataset
 from petsynth.models.layers import lay_channels_last
 from petsynth.models.stack_unet import StackUNet
@@ -31,7 +32,7 @@ _WAITING = 16
 
 
 class StackSystem(System[Batch]):
-    """A 2.5D U-Net on augmented heads; one process.
+    """A 2.5D U-Net on augmented heads.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class StackSystem(System[Batch]):
     data : PreparedData
         With training subjects.
     fabric : Fabric
-        Device and arithmetic.
+        Device, arithmetic and processes.
     """
 
     terms = TERMS
@@ -61,7 +62,8 @@ class StackSystem(System[Batch]):
             kept=config.data.window + 2,
         )
         self.players = build_players(config, fabric)
-        self.epoch_steps = -(-len(self.dataset) // config.training.batch_size)
+        self.batch_size = config.training.batch_size * fabric.world_size
+        self.epoch_steps = steps_per_epoch(len(self.dataset), self.batch_size)
         steps = config.training.epochs * self.epoch_steps
         self.steps = int(min(steps, config.training.max_steps or math.inf))
 
@@ -70,11 +72,13 @@ class StackSystem(System[Batch]):
         order = StackBatches(
             len(self.dataset.participants),
             self.config.data.slices_per_head,
-            self.config.training.batch_size,
+            self.batch_size,
             window=self.config.data.window,
             seed=self.config.seed,
             start=start,
             stop=self.steps,
+            processes=self.fabric.world_size,
+            process=self.fabric.global_rank,
         )
         workers = self.config.training.workers
         loader: DataLoader = DataLoader(
@@ -89,10 +93,16 @@ class StackSystem(System[Batch]):
     def train_step(self, batch: Batch, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve the network."""
         optimiser, loss = self.config.optimiser, self.config.loss
-        share = step_size(step, self.steps, optimiser.warm_up)
-        self.players.set_learning_rate(optimiser.learning_rate * share)
+        rise = step_size(step, self.steps, optimiser.warm_up)
+        self.players.set_learning_rate(optimiser.learning_rate * rise)
+        within = step % self.epoch_steps * self.batch_size
+        weight = share_weight(
+            min(self.batch_size, len(self.dataset) - within),
+            self.fabric.world_size,
+            self.fabric.global_rank,
+        )
         weights = (loss.l1, loss.edges, loss.error)
-        return train_step(self.players, self.fabric, batch, weights=weights)
+        return train_step(self.players, self.fabric, batch, weights=weights, weight=weight)
 
     def infer_pet(self, participant: str) -> NDArray[np.float32]:
         """Return the synthetic PET of a prepared subject, (X, Y, Z) in PET units."""
