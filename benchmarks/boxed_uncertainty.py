@@ -1,4 +1,4 @@
-"""Is the boxed model's standard deviation as large as its error? And a picture.
+"""Is a boxed model's standard deviation as large as its error? And a picture.
 
 On the test subjects of prepared data: the voxels of all brains are sorted by the predicted
 standard deviation into ten bins; in each, the root mean square of the error is set against the
@@ -6,7 +6,7 @@ predicted standard deviation (the reliability curve), with the share of voxels w
 one and two of them. Writes the curve and a picture of one subject; prints one JSON object as its
 last line.
 
-    python benchmarks/boxed_uncertainty.py --data PREPARED --figures docs/images
+    python benchmarks/boxed_uncertainty.py --data PREPARED --figures docs/images [--model NAME]
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def reliability(deviation: np.ndarray, error: np.ndarray) -> list[dict[str, floa
     ]
 
 
-def draw_curve(points: list[dict[str, float]], path: Path) -> None:
+def draw_curve(points: list[dict[str, float]], subjects: int, path: Path) -> None:
     """Draw predicted against observed."""
     figure, axes = plt.subplots(figsize=(4, 4), layout="constrained")
     predicted, observed = ([point[name] for point in points] for name in ("predicted", "observed"))
     limit = 1.1 * max(*predicted, *observed)
     axes.plot([0, limit], [0, limit], color="0.6", linestyle="--", label="as large as the error")
-    axes.plot(predicted, observed, marker="o", label="25 test subjects (simulated PET)")
+    axes.plot(predicted, observed, marker="o", label=f"{subjects} test subjects (simulated PET)")
     axes.set(xlim=(0, limit), ylim=(0, limit))
     axes.set(xlabel="predicted standard deviation (SUVR)", ylabel="root mean square error (SUVR)")
     axes.legend()
@@ -95,7 +95,7 @@ def draw_person(data: PreparedData, run: Run, path: Path) -> None:
             uncertainty_panel(std, highest, run.unit),
         )
         rows.append((plane, panels))
-    figure = draw_panels(rows, title="petsynth-fdg on a test subject (IXI)", simulated=True)
+    figure = draw_panels(rows, title=f"{run.name} on a test subject (IXI)", simulated=True)
     save_png(figure, path, dots_per_inch=70)
 
 
@@ -103,13 +103,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--figures", type=Path, required=True)
+    parser.add_argument("--model", default="petsynth-fdg")
     args = parser.parse_args()
-    data, run = PreparedData(args.data), load_model()
+    data, run = PreparedData(args.data), load_model(args.model)
     deviation, error = gather(data, run)
     points = reliability(deviation, error)
-    draw_curve(points, args.figures / "boxed-fdg-reliability.png")
-    draw_person(data, run, args.figures / "boxed-fdg-panel.png")
+    subjects, figure = len(data.participants("test")), f"boxed-{data.tracer.lower()}"
+    draw_curve(points, subjects, args.figures / f"{figure}-reliability.png")
+    draw_person(data, run, args.figures / f"{figure}-panel.png")
     result = {
+        "model": run.name,
+        "subjects": subjects,
         "curve": points,
         "below_one": round(float((error < deviation).mean()), 3),
         "below_two": round(float((error < 2 * deviation).mean()), 3),
