@@ -14,7 +14,8 @@
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
 # stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, SUVR_RATES,
-# BERT_RATE (1e-4), ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
+# BERT_RATE (1e-4), ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2),
+# PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1

@@ -124,6 +124,7 @@ class BertDiscriminator(nn.Module):
                 attention_probs_dropout_prob=dropout,
                 max_position_embeddings=layout.length,
                 pad_token_id=tokens.special("PAD"),
+                use_cache=False,
             )
         )
         if checkpointing:
