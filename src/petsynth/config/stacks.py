@@ -36,9 +36,9 @@ class StackDataConfig:
 class StackGeneratorConfig:
     """The U-Net."""
 
-    filters: Positive = 32
+    filters: Positive = 48
     """Channels at half the slices' resolution, a multiple of 8; they double inwards."""
-    max_filters: Positive = 192
+    max_filters: Positive = 288
     """Upper limit of that doubling, a multiple of 8."""
     levels: Positive = 4
     """Number of halvings; the canvas must be divisible by 2 to this power."""
@@ -50,7 +50,7 @@ class StackLossConfig:
 
     l1: Weight = 1.0
     """Weight of the mean absolute error, in the network's units of [-1, 1]."""
-    edges: Weight = 0.5
+    edges: Weight = 0.0
     """Weight of the mean absolute error of differences between neighbouring pixels."""
     error: Weight = 0.2
     """Weight of the mean absolute error of the expected error."""
@@ -70,7 +70,7 @@ class StackOptimiserConfig:
 class StackTrainingConfig:
     """How long, in what portions, and what is written on the way."""
 
-    epochs: Positive = 30
+    epochs: Positive = 40
     """Passes over the training subjects, each augmented anew."""
     max_steps: NotNegative = 0
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
