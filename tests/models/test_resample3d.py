@@ -83,6 +83,14 @@ def test_half_precision_is_interpolated_in_full():
     torch.testing.assert_close(resampled, phantom(pet), atol=1e-3, rtol=0)
 
 
+def test_shapes_are_known_where_nothing_is_computed():
+    mri, pet = mri_grid(8, 32.0), pet_grid(32.0)
+    with torch.device("meta"):
+        resample = Resample3d(mri, pet).to("meta")
+        resampled = resample(torch.empty(2, 3, *mri.shape))
+    assert resampled.shape == (2, 3, *pet.shape)
+
+
 def test_grids_at_an_angle_are_refused():
     turned = np.eye(4)
     turned[:2, :2] = np.array([[1, -1], [1, 1]]) / np.sqrt(2)

@@ -11,7 +11,6 @@ Sources
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Literal
@@ -22,7 +21,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from petsynth.models.layers import initialise_weights, instance_norm, lay_channels_last
+from petsynth.models.layers import (
+    full_precision,
+    initialise_weights,
+    instance_norm,
+    lay_channels_last,
+)
 from petsynth.models.resample3d import Resample3d
 from petsynth.volume import Grid
 
@@ -134,7 +138,9 @@ class Generator3d(nn.Module):
         features = self.bottom(features)
         for up in reversed(self.ups):
             features = self._run(up, features, skips.pop())  # (B, width[level]) + grid[level]
-        with _full_precision(features.device.type):
+        # In bf16 a value of 130 is known to half a unit only. That is 500 of BERT's levels: it
+        # would see at a glance which PETs are generated (decision record 0057).
+        with full_precision(features.device.type):
             return self.activation(self.last(features.to(self.last.weight.dtype)))
 
     def _outermost(self, mri_BCXYZ: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,17 +244,6 @@ def _down(inner: int, outer: int) -> nn.Sequential:
         instance_norm(outer),
         nn.LeakyReLU(0.2),
     )
-
-
-def _full_precision(device: str) -> contextlib.AbstractContextManager:
-    """Suspend bf16, in which a value of 130 is known to half a unit only.
-
-    That is 500 of BERT's levels: it would see at a glance which PETs are generated (decision
-    record 0057).
-    """
-    if not torch.amp.is_autocast_available(device):  # torch's "meta", where nothing is computed
-        return contextlib.nullcontext()
-    return torch.autocast(device, enabled=False)
 
 
 def _check_levels(levels: int, *coarsest: Grid) -> None:

@@ -10,6 +10,8 @@ Sources
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 from torch import nn
 
@@ -53,3 +55,10 @@ def lay_channels_last(network: nn.Module) -> None:
 def count_parameters(network: nn.Module) -> int:
     """Return how many trainable numbers a network has."""
     return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+
+
+def full_precision(device: str) -> contextlib.AbstractContextManager:
+    """Suspend bf16 on a type of device; nothing is done on torch's meta device, which has none."""
+    if not torch.amp.is_autocast_available(device):
+        return contextlib.nullcontext()
+    return torch.autocast(device, enabled=False)

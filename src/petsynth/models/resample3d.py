@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from petsynth.models.layers import full_precision
 from petsynth.volume import Grid
 
 
@@ -65,7 +66,7 @@ class Resample3d(nn.Module):
 
     def forward(self, features_BCDEF: Tensor) -> Tensor:
         """Return (B, C) + target.shape values of (B, C) + source.shape ones."""
-        with torch.autocast(features_BCDEF.device.type, enabled=False):
+        with full_precision(features_BCDEF.device.type):
             resampled = features_BCDEF.to(self.weights_0.dtype).permute(0, 2, 3, 4, 1)
             for axis in self.order:
                 shape = list(resampled.shape)
