@@ -8,10 +8,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from petsynth.config import SYSTEMS, StackConfig
+from petsynth.config import SYSTEMS
 
 SCRIPT = Path(__file__).with_name("train_all.py")
-PARALLEL = [name for name, kind in SYSTEMS.items() if kind is not StackConfig]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def runs(tiny_prepared, tiny_volumes, tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", PARALLEL)
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_two_processes_are_one_with_twice_the_batch(runs, system):
     one, two = (safetensors.torch.load_file(run / system / "model.safetensors") for run in runs)
     assert one.keys() == two.keys()
@@ -40,7 +39,7 @@ def test_two_processes_are_one_with_twice_the_batch(runs, system):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", PARALLEL)
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_only_the_first_process_writes(runs, system):
     one, two = (run / system / "train_log.csv" for run in runs)
     assert len(one.read_text().splitlines()) == len(two.read_text().splitlines())

@@ -5,17 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
 
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import TrainingError
 from petsynth.inference.predict import synthesise
 from petsynth.inference.run import load_run
 from petsynth.training import loop
 from petsynth.training.loop import train
 from petsynth.training.stack_step import edge_loss
-from petsynth.training.stack_system import StackSystem
 
 
 def small_config(**training):
@@ -36,15 +33,6 @@ def test_edges_are_differences_of_neighbours_along_both_axes():
 
     assert edge_loss(synthetic, pet).item() == pytest.approx(0.5)  # rows: 0; columns: 1, 0, 1, 0
     assert edge_loss(synthetic + 3, pet).item() == pytest.approx(0.5)
-
-
-def test_several_processes_are_refused(tiny_prepared):
-    class OneOfTwo(Fabric):
-        world_size = 2
-
-    fabric = OneOfTwo(accelerator="cpu", devices=1)
-    with pytest.raises(TrainingError, match=r"stack-unet trains in one process; .*--devices"):
-        StackSystem(small_config(), PreparedData(tiny_prepared), fabric)
 
 
 class KilledError(Exception):

@@ -1,4 +1,4 @@
-"""Train a little of every system that takes several processes, for `test_data_parallel`.
+"""Train a little of every system; `test_data_parallel` runs it with torchrun.
 
 torchrun --nproc-per-node 2 train_all.py SLICES VOLUMES OUT BATCH_SIZE PROCESSES
 """
@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from petsynth.config import SYSTEMS, SliceConfig, StackConfig, parse_config
+from petsynth.config import SYSTEMS, SliceConfig, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.training.loop import train
 
@@ -24,8 +24,6 @@ VOLUMES = {
     "training": {"epochs": 9, "max_steps": 3, "accumulate": 2},
 }
 BERT = {"layers": 1, "hidden": 16, "heads": 2, "inner": 32, "checkpointing": False}
-PARALLEL = {name: kind for name, kind in SYSTEMS.items() if kind is not StackConfig}
-"""The systems that may be trained in several processes."""
 SLICES_PER_SAMPLE = 10
 """84 slices in batches of 40 leave 4 for an epoch's last step."""
 
@@ -43,7 +41,7 @@ def content_of(system: str, batch_size: int) -> dict:
 
 
 def main(slices: str, volumes: str, out: str, batch_size: str, processes: str) -> None:
-    for system, kind in PARALLEL.items():
+    for system, kind in SYSTEMS.items():
         data = PreparedData(slices if kind is SliceConfig else volumes)
         config = parse_config(content_of(system, int(batch_size)))
         folder = Path(out) / system

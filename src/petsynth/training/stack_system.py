@@ -17,7 +17,6 @@ from petsynth.config import StackConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
 from petsynth.data.stacks import StackBatches, StackDataset
-from petsynth.errors import TrainingError
 from petsynth.models.layers import lay_channels_last
 from petsynth.models.stack_unet import StackUNet
 from petsynth.models.stack_volume import predict_stacks
@@ -42,21 +41,12 @@ class StackSystem(System[Batch]):
         With training subjects.
     fabric : Fabric
         Device and arithmetic.
-
-    Raises
-    ------
-    TrainingError
-        If there are several processes; each would take the same steps.
     """
 
     terms = TERMS
     planes = ("axial",)
 
     def __init__(self, config: StackConfig, data: PreparedData, fabric: Fabric):
-        if fabric.world_size > 1:
-            raise TrainingError(
-                f"{config.system} trains in one process; leave --devices and --nodes at 1"
-            )
         self.config, self.data, self.fabric = config, data, fabric
         participants = data.participants("train")
         self.dataset = StackDataset(
