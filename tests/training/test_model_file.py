@@ -65,13 +65,15 @@ def test_visits_of_one_person_count_once(tmp_path, visits):
     assert "| 2 subjects, 1 AD, 1 CN, 3 pairs of scans; " in text
 
 
-def test_validation_is_told_or_that_there_was_none(tmp_path, data):
+def test_validation_is_told_or_why_there_is_none(tmp_path, data, make_prepared):
     figures = {"brain_mae": 0.12345, "psnr": 25.678, "ssim": 0.87654}
     text = card(tmp_path, data, validation=figures)
 
     assert "MAE inside the brain 0.1235 SUVR, whole volume PSNR 25.68 dB" in text
     assert "SSIM 0.8765" in text
-    assert "no validation subjects" in card(tmp_path, data)
+    assert "| validation | 1 subjects, not measured yet |" in card(tmp_path, data)
+    without = PreparedData(make_prepared(tmp_path / "without", {"train": 1}, voxel_mm=18.0))
+    assert "no validation subjects" in card(tmp_path, without)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ def run(args: Args) -> None:
     Raises
     ------
     OutputError
-        If the folder holds something already and ``overwrite`` is not given.
+        If the folder holds something already and ``overwrite`` is not given, or something that
+        is no earlier demo.
+    TrainingError
+        If a training fails.
     """
     from petsynth.io.bids import read_table
     from petsynth.progress import say
@@ -108,6 +111,8 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
     finally:
         for training in trainings:
             training.terminate()
+        for training in trainings:
+            training.wait()
 
 
 def _verb(verb: str, *arguments: str | Path) -> None:
@@ -122,6 +127,7 @@ def _verb(verb: str, *arguments: str | Path) -> None:
 def _make_room(out: Path, overwrite: bool) -> None:
     import shutil
 
+    from petsynth.data.subject_files import read_simulated
     from petsynth.errors import OutputError
 
     if out.exists() and not out.is_dir():
@@ -132,5 +138,14 @@ def _make_room(out: Path, overwrite: bool) -> None:
             f"{out}: holds {', '.join(held[:3])} already; name another folder"
             + ("" if set(held) - set(PARTS) else " or give --overwrite to replace the earlier demo")
         )
+    if held and not (read_simulated(out / "bids") and all(map(_is_own_folder, out.iterdir()))):
+        raise OutputError(
+            f"{out}: holds {', '.join(held[:3])}, which is no earlier demo; nothing was removed: "
+            "name another folder"
+        )
     for part in held:
         shutil.rmtree(out / part)
+
+
+def _is_own_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

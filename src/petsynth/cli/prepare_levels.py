@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from petsynth.cli.prepare_checks import mask_folders
@@ -154,6 +155,7 @@ def _use_work_dir(args: Args) -> None:
     except OSError as error:
         raise OutputError(f"-w {args.work_dir}: cannot be made ({error.strerror})") from None
     os.environ |= dict.fromkeys(("TMPDIR", "JOBLIB_TEMP_FOLDER"), str(folder))
+    tempfile.tempdir = str(folder)  # of this process, which may have asked for TMPDIR already
 
 
 def _validate(args: Args) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from petsynth import __version__
 from petsynth.cli.prepare_settings import settings_in, steps_of
+from petsynth.data.prepared_folder import finished_subjects
 from petsynth.data.subject_files import read_simulated
+from petsynth.errors import InputError
 from petsynth.progress import say
 from petsynth.report.boilerplate import as_markdown, boilerplate
 from petsynth.report.qc_pages import describe_group, write_all_pages
@@ -27,6 +29,10 @@ def make_pages(args: Args) -> None:
         If the pages cannot be written.
     """
     settings_in(args.out_dir)
+    if not finished_subjects(args.out_dir):
+        raise InputError(
+            f"{args.out_dir}: holds no prepared subjects; run the participant level first"
+        )
     count = write_all_pages(args.out_dir, simulated=read_simulated(args.bids_dir))
     say(f"pages of {count} subjects and of the group: {args.out_dir}")
 

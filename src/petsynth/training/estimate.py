@@ -126,7 +126,6 @@ def _count_steps(
 
 
 def add_up(parameters: int, activations_bytes: int) -> dict[str, Any]:
-    """Return the memory that a training needs, part by part."""
     """Return the memory of a training in all, and what it consists of."""
     weights = 4 * parameters
     total = 4 * weights + activations_bytes

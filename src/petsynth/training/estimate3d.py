@@ -59,11 +59,14 @@ def estimate_volumes(config: VolumeConfig, *, subjects: int | None = None) -> di
     pet = torch.empty(batch, frames, *shape_YXZ, device="meta")
     inputs = {name: _inputs(network, mri, pet) for name, network in plain.items()}
     content: dict[str, Any] = {"system": config.system, "config_hash": config_hash(config)}
-    kept, kept_saving = 0, 0
+    kept, kept_saving, kept_as_configured = 0, 0, 0
     for name, network in plain.items():
         result, everything = run_and_measure(network, *inputs[name])
+        less = _with_recomputation(network, saving[name], inputs[name])
         kept += _PASSES[name] * everything
-        kept_saving += _PASSES[name] * _with_recomputation(network, saving[name], inputs[name])
+        kept_saving += _PASSES[name] * less
+        is_saving = getattr(getattr(config, name), "checkpointing", False)
+        kept_as_configured += _PASSES[name] * (less if is_saving else everything)
         content[name] = _describe(network, mri, pet, result)
     portion = Portion(batch, config.training.accumulate)
     subjects = subjects or PAPER_PAIRS["FDG"]
@@ -77,7 +80,7 @@ def estimate_volumes(config: VolumeConfig, *, subjects: int | None = None) -> di
         "steps": steps,
     }
     parameters = sum(count_parameters(network) for network in plain.values())
-    content["memory"] = add_up(parameters, kept_saving if config.generator.checkpointing else kept)
+    content["memory"] = add_up(parameters, kept_as_configured)
     content["memory"] |= {
         "activations_bytes_without_checkpointing": kept,
         "activations_bytes_with_checkpointing": kept_saving,

@@ -14,6 +14,12 @@ from petsynth.training.stack_system import build_stack_generator
 SUBJECTS = 87
 """Training subjects of the boxed model."""
 
+MEMORY_DEFINITION = (
+    "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
+    "activations: what autograd keeps of one batch's pass. Not counted: libraries, work space of "
+    "convolutions, data."
+)
+
 
 def estimate_stacks(config: StackConfig, *, subjects: int | None = None) -> dict[str, Any]:
     """Describe a training; `subjects` are 87 by default, as many as the boxed model has."""
@@ -41,5 +47,6 @@ def estimate_stacks(config: StackConfig, *, subjects: int | None = None) -> dict
             "steps_per_epoch": epoch,
             "steps": min(steps, config.training.max_steps or steps),
         },
-        "memory": add_up(count_parameters(generator), activations_bytes),
+        "memory": add_up(count_parameters(generator), activations_bytes)
+        | {"definition": MEMORY_DEFINITION},
     }

@@ -98,7 +98,7 @@ def write_card(
     steps, epochs : int, float
         How long.
     validation : dict of float
-        The last validation's measures; empty if there was none.
+        The last validation's measures; empty if there was none yet.
     """
     train = data.people("train")
     known = {person_of(name): data.diagnosis(name) for name in data.participants("train")}
@@ -165,8 +165,10 @@ def _shown(grid: Grid) -> str:
 
 
 def _validation_text(validation: dict[str, float], subjects: int, unit: str) -> str:
-    if not validation:
+    if not subjects:
         return "none: the split has no validation subjects"
+    if not validation:
+        return f"{subjects} subjects, not measured yet"
     return (
         f"{subjects} subjects: MAE inside the brain {validation['brain_mae']:.4g} {unit}, whole "
         f"volume PSNR {validation['psnr']:.2f} dB, SSIM {validation['ssim']:.4f} (data range: "
