@@ -17,7 +17,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "6da4b796a532ba9621f4eec66982eae5488153033b72e3dd630276a040472bce",
+    "petsynth-fdg": "12d36af74a657e15e58aa620573ea07591532232f100e1ee66519ae7b67ff9d4",
     "petsynth-av45": "5c81bc611ea6ae53e9b226c23be71c8997c1d7e57177dbf545a487cccdf0bc38",
     "petsynth-av1451": "06878e688f41293ce57df4b16b6c903a2a96b7db2b797f45a61ab55b5d2aacb5",
 }
