@@ -59,7 +59,7 @@ def test_whatever_changes_the_result_changes_the_key(scan, preparation):
 
 
 def test_without_a_mask_of_the_subject_its_files_are_refused(scan, preparation, tmp_path):
-    masked = dataclasses.replace(preparation, masks=tmp_path / "masks")
+    masked = dataclasses.replace(preparation, masks=(tmp_path / "masks",))
     with pytest.raises(InputError, match=r"sub-1_T1w.nii.gz: no sub-1_.*desc-brain_mask"):
         masked.files(scan)
     mask = tmp_path / "masks" / "sub-1" / "sub-1_desc-brain_mask.nii.gz"

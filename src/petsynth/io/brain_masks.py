@@ -15,8 +15,21 @@ _PATTERNS = ("desc-brain_mask", "dseg")
 """How the names of masks, and of segmentations, end; the first that a subject has counts."""
 
 
-class NoMaskError(InputError):
-    """A folder holds no brain mask of a T1."""
+def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
+    """Return the brain mask of a T1 among the derivatives below a folder.
+
+    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space,
+    whose name says nothing else than the T1's (another run's mask is none of it); of several the
+    one whose name says most. A subject without masks may have a segmentation, ``*_dseg.nii.gz``,
+    by the same rules. For a T1 without BIDS name it is the one image whose name starts with the
+    T1's stem and contains ``mask``.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    return first_brain_mask([folder], t1)
 
 
 def first_brain_mask(folders: Sequence[str | Path], t1: str | Path) -> Path:
@@ -29,44 +42,14 @@ def first_brain_mask(folders: Sequence[str | Path], t1: str | Path) -> Path:
     """
     missing = []
     for folder in folders:
-        try:
-            return find_brain_mask(folder, t1)
-        except NoMaskError as error:
-            missing.append(str(error))
-    raise NoMaskError("; ".join(missing))
-
-
-def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
-    """Return the brain mask of a T1 among the derivatives below a folder.
-
-    It is ``*_desc-brain_mask.nii.gz`` of the same subject and session in the T1's own space,
-    whose name says nothing else than the T1's (another run's mask is none of it); of several the
-    one whose name says most. A subject without masks may have a segmentation, ``*_dseg.nii.gz``,
-    by the same rules. For a T1 without BIDS name it is the one image whose name starts with the
-    T1's stem and contains ``mask``.
-
-    Raises
-    ------
-    NoMaskError
-        If there is none.
-    InputError
-        If there is more than one.
-    """
-    name = Path(t1).name
-    entities = parse_entities(name)
-    if "sub" not in entities:
-        stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
-        pattern = f"{glob.escape(stem)}*mask*.nii*"
-        found = sorted(Path(folder).rglob(pattern))
-    else:
-        pattern = f"sub-{entities['sub']}_*{_PATTERNS[0]}.nii*"
-        found = _closest(_of_subject(folder, entities["sub"]), entities, f"{t1}: ", folder)
-    if not found:
-        raise NoMaskError(f"{t1}: no {pattern} in {folder}; needed is one")
-    if len(found) > 1:
-        names = ", ".join(str(path) for path in found[:3])
-        raise InputError(f"{t1}: several masks in {folder}: {names}; needed is one")
-    return found[0]
+        found, reason = _candidates(folder, t1)
+        if len(found) > 1:
+            names = ", ".join(str(path) for path in found[:3])
+            raise InputError(f"{t1}: several masks in {folder}: {names}; needed is one")
+        if found:
+            return found[0]
+        missing.append(reason)
+    raise InputError(f"{t1}: {', '.join(missing)}; needed is one")
 
 
 def is_segmentation(path: Path) -> bool:
@@ -80,6 +63,22 @@ def is_segmentation(path: Path) -> bool:
     return parse_entities(path.name)["suffix"] == "dseg"
 
 
+def _candidates(folder: str | Path, t1: str | Path) -> tuple[list[Path], str]:
+    """Return the masks in a folder that may be a T1's, and what to say if there are none."""
+    name = Path(t1).name
+    entities = parse_entities(name)
+    if "sub" not in entities:
+        stem = name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
+        pattern = f"{glob.escape(stem)}*mask*.nii*"
+        return sorted(Path(folder).rglob(pattern)), f"no {pattern} in {folder}"
+    masks = _of_subject(folder, entities["sub"])
+    found = _closest(masks, entities)
+    if masks and not found:
+        others = ", ".join(path.name for path in masks[:3])
+        return [], f"no brain mask of this image in {folder}, only {others}"
+    return found, f"no sub-{entities['sub']}_*{_PATTERNS[0]}.nii* in {folder}"
+
+
 def _of_subject(folder: str | Path, label: str) -> list[Path]:
     for ending in _PATTERNS:
         found = sorted(Path(folder).rglob(f"sub-{label}_*{ending}.nii*"))
@@ -88,13 +87,10 @@ def _of_subject(folder: str | Path, label: str) -> list[Path]:
     return []
 
 
-def _closest(paths: list[Path], t1: dict[str, str], prefix: str, folder: str | Path) -> list[Path]:
+def _closest(paths: list[Path], t1: dict[str, str]) -> list[Path]:
     """Return the paths that fit a T1 and of whose names no other says more."""
     entities = {path: parse_entities(path.name) for path in paths}
     fitting = [path for path in paths if _fits(entities[path], t1)]
-    if paths and not fitting:
-        others = ", ".join(path.name for path in paths[:3])
-        raise NoMaskError(f"{prefix}no brain mask of this image in {folder}, only {others}")
     most = max((len(entities[path]) for path in fitting), default=0)
     return [path for path in fitting if len(entities[path]) == most]
 
