@@ -79,7 +79,7 @@ def test_the_first_folder_that_has_a_mask_counts(tmp_path):
     assert first_brain_mask([one, two], "sub-01_T1w.nii").parent == one
     assert first_brain_mask([two, one], "sub-01_T1w.nii").parent == two
     assert first_brain_mask([one, two], "sub-02_T1w.nii").parent == two
-    with pytest.raises(InputError, match=r"no sub-03_.* in .*one.*; .*no sub-03_.* in .*two"):
+    with pytest.raises(InputError, match=r"no sub-03_.* in .*one, no sub-03_.* in .*two"):
         first_brain_mask([one, two], "sub-03_T1w.nii")
 
 
