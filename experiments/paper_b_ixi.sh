@@ -21,7 +21,7 @@ ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1
 shift 2
 export PETSYNTH=${PETSYNTH:-.venv/bin/petsynth} UPDATES=${UPDATES:-600} VOXEL_MM=${VOXEL_MM:-4}
-export RATES=${RATES:-"6e-4 2e-3 6e-3"} SUVR_RATES=${SUVR_RATES:-"2e-5 6e-5 2e-4"}
+export RATES=${RATES:-"6e-4 2e-3 6e-3"} SUVR_RATES=${SUVR_RATES:-"6e-5 2e-4 6e-4"}
 export BERT_RATE=${BERT_RATE:-1e-4}
 seeds=${SEEDS:-"0 1 2"} jobs=${JOBS:-2} subjects=${SUBJECTS:-124}
 arms=${ARMS:-"FDG-original AV45-original FDG-suvr AV45-suvr"}
