@@ -90,7 +90,7 @@ def draw_person(data: PreparedData, run: Run, path: Path) -> None:
         )
         panels = (
             mri_panel(mri),
-            pet_panel(pet, run.pet_scale, run.unit),
+            pet_panel(pet, run.pet_scale, run.unit, title="Simulated PET"),
             pet_panel(mean, run.pet_scale, run.unit, synthetic=True),
             uncertainty_panel(std, highest, run.unit),
         )
