@@ -25,25 +25,6 @@ def small_config(*, planes=("axial",), **training) -> SliceConfig:
     )
 
 
-class OneOfTwo(Fabric):
-    """One of two processes, which sees nothing of the other."""
-
-    def __init__(self, rank: int):
-        super().__init__(accelerator="cpu", devices=1)
-        self.rank = rank
-
-    @property
-    def world_size(self) -> int:
-        return 2
-
-    @property
-    def global_rank(self) -> int:
-        return self.rank
-
-    def all_reduce(self, data, group=None, reduce_op="mean"):
-        return data
-
-
 @pytest.fixture
 def alone() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
@@ -71,9 +52,9 @@ def test_batches_are_pairs_of_square_images_of_the_network(data, alone):
     assert max(mri.max(), pet.max()) <= 1
 
 
-def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, alone):
+def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, alone, one_of_two):
     one = SliceSystem(small_config(batch_size=4), data, alone)
-    two = [SliceSystem(small_config(batch_size=2), data, OneOfTwo(rank)) for rank in (0, 1)]
+    two = [SliceSystem(small_config(batch_size=2), data, one_of_two(rank)) for rank in (0, 1)]
     assert {system.steps for system in two} == {one.steps}
     parts = zip(one.batches(0), *(system.batches(0) for system in two), strict=True)
     for step, ((mri, pet), first, second) in enumerate(parts):
@@ -85,10 +66,10 @@ def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, a
 
 
 @pytest.mark.parametrize("step", [0, 5])  # of 4 slices; of one, which the first process takes
-def test_the_mean_of_two_processes_terms_is_that_of_the_whole_batch(data, alone, step):
+def test_the_mean_of_two_processes_terms_is_that_of_the_whole_batch(data, alone, step, one_of_two):
     whole = figures_of(SliceSystem(small_config(batch_size=4), data, alone), step)
     parts = [
-        figures_of(SliceSystem(small_config(batch_size=2), data, OneOfTwo(rank)), step)
+        figures_of(SliceSystem(small_config(batch_size=2), data, one_of_two(rank)), step)
         for rank in (0, 1)
     ]
     for name in ("discriminator", "l1"):  # the other terms follow a step of the discriminator
@@ -101,8 +82,8 @@ def figures_of(system: SliceSystem, step: int) -> dict[str, float]:
     return {name: figure.item() for name, figure in figures.items()}
 
 
-def test_a_process_without_a_slice_changes_nothing(data):
-    system = SliceSystem(small_config(batch_size=2), data, OneOfTwo(1))
+def test_a_process_without_a_slice_changes_nothing(data, one_of_two):
+    system = SliceSystem(small_config(batch_size=2), data, one_of_two(1))
     before = [w.detach().clone() for net in system.players.networks() for w in net.parameters()]
     assert set(figures_of(system, 5).values()) == {0.0}
     after = [w for net in system.players.networks() for w in net.parameters()]

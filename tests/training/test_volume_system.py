@@ -27,22 +27,6 @@ def small_config(*, data=None, warm_up=0.05, **training) -> Pix2pix3dConfig:
     )
 
 
-class OneOfTwo(Fabric):
-    """One of two processes, which sees nothing of the other."""
-
-    def __init__(self, rank: int):
-        super().__init__(accelerator="cpu", devices=1)
-        self.rank = rank
-
-    @property
-    def world_size(self) -> int:
-        return 2
-
-    @property
-    def global_rank(self) -> int:
-        return self.rank
-
-
 @pytest.fixture
 def alone() -> Fabric:
     return Fabric(accelerator="cpu", devices=1)
@@ -63,10 +47,10 @@ def test_a_step_takes_a_window_of_batches(data, alone):
         assert pet.shape == (3, 2, 14, 12, 12)
 
 
-def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, alone):
+def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, alone, one_of_two):
     one = Pix2pix3dSystem(small_config(batch_size=4, max_steps=2), data, alone)
     two = [
-        Pix2pix3dSystem(small_config(batch_size=2, max_steps=2), data, OneOfTwo(rank))
+        Pix2pix3dSystem(small_config(batch_size=2, max_steps=2), data, one_of_two(rank))
         for rank in (0, 1)
     ]
     steps = list(zip(one.batches(0), *(system.batches(0) for system in two), strict=True))
