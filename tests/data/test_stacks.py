@@ -1,60 +1,73 @@
-"""Stacks of slices: what is cut, and that key and order decide everything."""
+"""Stacks of slices: what is cut, in which order, and that processes change nothing."""
 
 import numpy as np
 import pytest
 import torch
 
+from petsynth.data.heads import AugmentedHead, HeadDataset
 from petsynth.data.prepared import PreparedData
-from petsynth.data.stacks import StackBatches, StackDataset
-from petsynth.errors import ConfigError
-from petsynth.slicing import crop_from_canvas, take_slices
+from petsynth.data.stacks import StackBatches, cut_stack, load_stacks
+from petsynth.slicing import crop_from_canvas
 
 
 @pytest.fixture
-def data(tiny_prepared):
-    return PreparedData(tiny_prepared)
+def dataset(tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    return HeadDataset(data, data.participants("train"), slices_per_head=4)
 
 
-def make(data, **options):
-    settings = {"slices": 3, "slices_per_head": 4, "canvas": 32} | options
-    return StackDataset(data, data.participants("train"), **settings)
+def load(dataset, *, start=0, stop=9, batch_size=5, workers=0):
+    batches = StackBatches(len(dataset), 4, batch_size, window=2, seed=3, start=start, stop=stop)
+    return list(load_stacks(dataset, batches, slices=3, canvas=32, workers=workers))
 
 
-def test_a_stack_is_three_neighbours_and_the_middle_ones_pet(data):
-    dataset = make(data, augmented=False, target="pet")
-    name = data.participants("train")[1]
-    mri, pet = dataset[(0, 5)]  # the second stack of the second head
-    shape = tuple(take_slices(data.mri(name), "axial").shape[1:])
-    shown = crop_from_canvas(pet.numpy(), shape)
-    wanted = np.clip(2 * take_slices(data.static_pet(name), "axial") / data.pet_scale - 1, -1, 1)
-    (place,) = [n for n in range(len(wanted)) if np.allclose(wanted[n], shown[1], atol=1e-6)]
-
-    assert mri.shape == (3, 32, 32)
-    assert pet.shape == (2, 32, 32)
-    np.testing.assert_array_equal(shown[0], shown[1])
-    middle = crop_from_canvas(mri.numpy(), shape)[1]
-    original = take_slices(data.mri(name), "axial")[place]
-    assert np.corrcoef(middle.ravel(), original.ravel())[0, 1] > 0.99
+def same(left, right):
+    return len(left) == len(right) and all(
+        torch.equal(one, other)
+        for pair, others in zip(left, right, strict=True)
+        for one, other in zip(pair, others, strict=True)
+    )
 
 
-def test_key_decides_the_stack_whatever_came_before(data):
-    fresh, used = make(data), make(data)
-    for index in range(8):
-        used[(0, index)]
+def test_a_stack_is_three_neighbours_and_the_middle_ones_pets():
+    mri = np.arange(5 * 4 * 6, dtype=np.float32).reshape(5, 4, 6)
+    head = AugmentedHead(mri, np.stack([mri + 1000, mri + 2000]), np.array([0, 3]))
 
-    for one, other in zip(fresh[(2, 6)], used[(2, 6)], strict=True):
-        assert torch.equal(one, other)
-    assert not torch.equal(fresh[(2, 6)][0], fresh[(3, 6)][0])
-
-
-def test_a_canvas_that_is_too_small_is_refused(data):
-    with pytest.raises(ConfigError, match="too small"):
-        make(data, canvas=16)
+    stack, pet = cut_stack(head, 1, 3, 8)
+    assert (stack.shape, pet.shape) == ((3, 8, 8), (2, 8, 8))
+    np.testing.assert_array_equal(crop_from_canvas(stack.numpy(), (4, 6)), mri[2:5])
+    np.testing.assert_array_equal(crop_from_canvas(pet.numpy(), (4, 6)), head.pet_PNHW[:, 3])
+    assert stack[0, 0, 0] == pet[0, 0, 0] == -1
 
 
-def test_nobody_is_refused(data):
-    with pytest.raises(ValueError, match="at least one subject"):
-        StackDataset(data, [])
+def test_batches_hold_the_stacks_of_their_keys(dataset):
+    batches = StackBatches(len(dataset), 4, 5, window=2, seed=3, start=0, stop=9)
+    for keys, (mri, pet) in zip(batches, load(dataset), strict=True):
+        for number, (epoch, index) in enumerate(keys):
+            wanted = cut_stack(dataset[(epoch, index // 4)], index % 4, 3, 32)
+            assert torch.equal(mri[number], wanted[0])
+            assert torch.equal(pet[number], wanted[1])
+
+
+def test_each_head_is_made_once_an_epoch(dataset, monkeypatch):
+    made = []
+    make = HeadDataset.__getitem__
+    monkeypatch.setattr(
+        HeadDataset, "__getitem__", lambda self, key: (made.append(key), make(self, key))[1]
+    )
+    steps = -(-len(dataset) * 4 // 5)
+    load(dataset, stop=2 * steps)
+
+    assert sorted(made) == [(epoch, head) for epoch in (0, 1) for head in range(len(dataset))]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_number_of_processes_changes_nothing(dataset, workers):
+    assert same(load(dataset, workers=workers), load(dataset))
+
+
+def test_begun_in_the_middle_of_an_epoch_the_rest_is_the_same(dataset):
+    assert same(load(dataset, start=4), load(dataset)[4:])
 
 
 def test_each_epoch_shows_every_stack_once_in_another_order():

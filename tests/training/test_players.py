@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Adam
 
-from petsynth.training.players import Players, place, warm_up
+from petsynth.training.players import Players, place, rate_share
 
 
 @dataclass
@@ -73,11 +73,22 @@ def test_a_placed_network_learns_with_the_knobs_that_were_given():
     assert group["params"] == list(network.parameters())
 
 
-def test_without_a_warm_up_the_first_step_is_whole():
-    assert warm_up(0, 0) == 1
-    assert warm_up(0, 1) == 1
+def shares(steps, warm_up=0.0, decay=0.0):
+    return [rate_share(step, steps, warm_up=warm_up, decay=decay) for step in range(steps)]
+
+
+def test_with_neither_rise_nor_fall_every_step_is_whole():
+    assert shares(1) == [1]
+    assert shares(3) == [1, 1, 1]
 
 
 def test_the_warm_up_rises_evenly():
-    shares = [warm_up(step, 5) for step in range(7)]
-    assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1])
+    assert shares(7, warm_up=5 / 7) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1])
+
+
+def test_the_decay_falls_evenly_and_the_last_step_still_learns():
+    assert shares(6, decay=2 / 3) == pytest.approx([1, 1, 1, 0.75, 0.5, 0.25])
+
+
+def test_where_rise_and_fall_meet_the_smaller_share_counts():
+    assert shares(4, warm_up=1.0, decay=1.0) == pytest.approx([0.25, 0.5, 0.5, 0.25])

@@ -8,6 +8,7 @@ import torch
 
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
+from petsynth.errors import ConfigError
 from petsynth.inference.predict import synthesise
 from petsynth.inference.run import load_run
 from petsynth.training import loop
@@ -61,6 +62,15 @@ def test_a_killed_training_goes_on_exactly(tiny_prepared, tmp_path, monkeypatch)
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "resumed")
     )
     assert one == other
+
+
+def test_a_canvas_that_is_too_small_is_refused_before_anything_is_written(tiny_prepared, tmp_path):
+    config = small_config()
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, canvas=16))
+
+    with pytest.raises(ConfigError, match="too small"):
+        train(config, PreparedData(tiny_prepared), tmp_path / "run", threads=1, device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_lowers_the_error_and_the_run_predicts(tiny_prepared, tmp_path):

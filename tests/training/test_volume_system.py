@@ -14,14 +14,14 @@ from petsynth.errors import ConfigError, InputError
 from petsynth.training.volume_system import Pix2pix3dSystem, check_volumes, count_steps
 
 
-def small_config(*, data=None, warm_up=0.05, **training) -> Pix2pix3dConfig:
+def small_config(*, data=None, optimiser=None, **training) -> Pix2pix3dConfig:
     return parse_config(
         {
             "system": "pix2pix3d-tanhshrink",
             "data": {"voxel_mm": 13.0} | (data or {}),
             "generator": {"filters": 4, "levels": 2, "checkpointing": False},
             "cnn": {"filters": 4, "layers": 2},
-            "optimiser": {"learning_rate": 1e-3, "warm_up": warm_up},
+            "optimiser": {"learning_rate": 1e-3, **(optimiser or {})},
             "training": {"epochs": 4, "batch_size": 1, "accumulate": 2} | training,
         }
     )
@@ -61,11 +61,16 @@ def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, a
 
 
 @pytest.mark.parametrize(
-    ("warm_up", "shares"),
-    [(0.0, [1, 1, 1, 1]), (0.5, [0.5, 1, 1, 1]), (1.0, [0.25, 0.5, 0.75, 1])],
+    ("optimiser", "shares"),
+    [
+        ({"warm_up": 0.0}, [1, 1, 1, 1]),
+        ({"warm_up": 0.5}, [0.5, 1, 1, 1]),
+        ({"warm_up": 1.0}, [0.25, 0.5, 0.75, 1]),
+        ({"warm_up": 0.25, "decay": 0.75}, [1, 1, 2 / 3, 1 / 3]),
+    ],
 )
-def test_the_step_size_grows_over_a_share_of_all_steps(data, alone, warm_up, shares):
-    system = Pix2pix3dSystem(small_config(warm_up=warm_up, max_steps=4), data, alone)
+def test_the_step_size_rises_and_falls_over_shares_of_all_steps(data, alone, optimiser, shares):
+    system = Pix2pix3dSystem(small_config(optimiser=optimiser, max_steps=4), data, alone)
     optimisers = (system.players.generator_optimiser, system.players.cnn_optimiser)
     for step, (window, share) in enumerate(zip(system.batches(0), shares, strict=True)):
         system.train_step(window, step, measure=False)

@@ -76,9 +76,8 @@ class StackTrainingConfig:
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
     batch_size: Positive = 16
     """Stacks per step."""
-    workers: Annotated[int, Field(ge=0, le=1)] = 1
-    """Processes that load data beside the training process; more than one would make the same
-    heads twice."""
+    workers: NotNegative = 1
+    """Processes that augment heads beside the training process; on a GPU several are wanted."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Arithmetic, in lightning-fabric's words."""
     log_every: Positive = 50

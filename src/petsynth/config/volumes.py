@@ -135,6 +135,8 @@ class VolumeOptimiserConfig:
     """Decay of the second moment."""
     warm_up: Share = 0.05
     """Share of all steps over which the step size grows linearly from zero."""
+    decay: Share = 0.0
+    """Share of all steps, the last ones, over which it falls linearly to zero; 0 in the paper."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,171 +1,92 @@
 """Training samples of the boxed models: stacks of neighbouring slices of augmented heads.
 
-A head is augmented as a whole volume, since thick slices, turns and partial heads are matters of
-space, and gives several slices before the next one is made. Nothing keeps a random state: the
-augmentation is keyed by (seed, epoch, subject), the order by (seed, epoch), so that any step's
-batch can be made at any time by any process and a resumed training goes on exactly (decision
-record 0031).
+Batches mix the slices of about a dozen heads, which are kept open meanwhile; processes of their own
+make the next ones. The order is keyed by (seed, epoch), so that any step's batch can be made at
+any time and a resumed training goes on exactly (decision record 0031).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from petsynth.data.augmentation.pair import HeadPair
-from petsynth.data.augmentation.recipe import augment
-from petsynth.data.scale import to_network
-from petsynth.data.slices import SliceKey, check_canvas, share, steps_per_epoch
-from petsynth.preprocessing.intensity import scale_mri
-from petsynth.slicing import place_on_canvas, take_slices
-from petsynth.volume import Grid
+from petsynth.data.heads import AIR, AugmentedHead, HeadDataset, HeadKey
+from petsynth.data.slices import SliceKey, share, steps_per_epoch
+from petsynth.slicing import place_on_canvas
 
-AIR = -1.0
-"""The network's value of air."""
-
-Target = Literal["oracle", "pet"]
-
-_AUGMENTATION_STREAM, _ORDER_STREAM = 11, 12
-_HEAD_SHARE = 0.02
-"""A slice is worth training on if at least this share of it is not air."""
+_ORDER_STREAM = 12
+_WAITING = 4
+"""Heads that each loading process may be ahead."""
 
 
-class Heads(Protocol):
-    """What stacks are cut from; `petsynth.data.prepared.PreparedData` is one."""
-
-    grid: Grid
-    pet_scale: float
-
-    def mri(self, participant: str) -> NDArray:
-        """Return (X, Y, Z) in [-1, 1]."""
-
-    def static_pet(self, participant: str) -> NDArray:
-        """Return (X, Y, Z) in PET units."""
-
-    def oracle(self, participant: str) -> NDArray | None:
-        """Return what the T1 determines of the PET, or None."""
-
-    def mask(self, participant: str) -> NDArray:
-        """Return the brain, (X, Y, Z) bool."""
-
-
-class StackDataset(Dataset):
-    """Stacks of axial slices, each with the middle one's PET.
+def load_stacks(
+    dataset: HeadDataset,
+    batches: StackBatches,
+    *,
+    slices: int = 5,
+    canvas: int = 112,
+    workers: int = 0,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield batches of stacks with the middle slice's PET.
 
     Parameters
     ----------
-    heads : Heads
-        Prepared data on a grid of cubic voxels.
-    participants : sequence of str
-        Whose heads.
+    dataset : HeadDataset
+        Makes the heads.
+    batches : StackBatches
+        Which stacks, in which order.
     slices : int
         Slices of a stack, an odd number.
-    slices_per_head : int
-        Stacks taken from each augmented head.
     canvas : int
         Side of the square images in pixels.
-    target : {"oracle", "pet"}
-        Whether the noise-free part that the T1 determines is learnt, where a simulation tells it,
-        or the PET itself.
-    augmented : bool
-        Whether heads are changed at all.
-    seed : int
-        Decides the changes.
-    kept : int
-        Augmented heads that are kept for the next stack.
+    workers : int
+        Processes that make heads beside this one; 0: this one makes them.
 
-    Raises
+    Yields
     ------
-    ValueError
-        If there is nobody.
-    ConfigError
-        If a slice is larger than the canvas.
+    pair of (B, slices, canvas, canvas) and (B, 2, canvas, canvas) float32 tensors
+        MRI, and PET: what is learnt, and what was measured; both in the network's units.
     """
+    loader: DataLoader = DataLoader(
+        dataset,
+        sampler=_FirstUses(batches),
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        prefetch_factor=_WAITING if workers else None,
+    )
+    coming = iter(loader)
+    for _, keys_of_epoch in _by_epoch(batches):
+        epoch = list(keys_of_epoch)
+        last_use = {batches.head(key): step for step, batch in enumerate(epoch) for key in batch}
+        heads: dict[HeadKey, AugmentedHead] = {}
+        for step, batch in enumerate(epoch):
+            for head in dict.fromkeys(map(batches.head, batch)):
+                if head not in heads:
+                    heads[head] = next(coming)
+            cut = [
+                cut_stack(heads[batches.head(key)], batches.place(key), slices, canvas)
+                for key in batch
+            ]
+            yield torch.stack([mri for mri, _ in cut]), torch.stack([pet for _, pet in cut])
+            heads = {head: kept for head, kept in heads.items() if last_use[head] > step}
 
-    def __init__(
-        self,
-        heads: Heads,
-        participants: Sequence[str],
-        *,
-        slices: int = 5,
-        slices_per_head: int = 24,
-        canvas: int = 112,
-        target: Target = "oracle",
-        augmented: bool = True,
-        seed: int = 0,
-        kept: int = 1,
-    ):
-        if not participants:
-            raise ValueError("a stack dataset needs at least one subject")
-        check_canvas(heads.grid.shape, ("axial",), canvas)
-        self.heads = heads
-        self.participants = tuple(participants)
-        self.slices = slices
-        self.slices_per_head = slices_per_head
-        self.canvas = canvas
-        self.target = target
-        self.augmented = augmented
-        self.seed = seed
-        self._kept = kept
-        self._made: OrderedDict[tuple[int, int], tuple[NDArray, NDArray, NDArray]] = OrderedDict()
 
-    def __len__(self) -> int:
-        return len(self.participants) * self.slices_per_head
-
-    def __getitem__(self, key: SliceKey) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return a stack (slices, canvas, canvas) and its PET (2, canvas, canvas), float32.
-
-        The PET's first channel is what is learnt, the second what was measured; both in the
-        network's units.
-        """
-        epoch, index = key
-        number, place = divmod(index, self.slices_per_head)
-        mri_NHW, pet_PNHW, chosen = self._head(epoch, number)
-        middle = int(chosen[place])
-        stack = take_stack(mri_NHW, middle, self.slices)
-        return (
-            torch.from_numpy(place_on_canvas(stack, self.canvas, AIR)),
-            torch.from_numpy(place_on_canvas(pet_PNHW[:, middle], self.canvas, AIR)),
-        )
-
-    def _head(self, epoch: int, number: int) -> tuple[NDArray, NDArray, NDArray]:
-        """Return the slices of a head, of its PETs, and which middles are taken; the last kept."""
-        key = (epoch, number)
-        if key not in self._made:
-            self._made[key] = self._make_head(epoch, number)
-            while len(self._made) > self._kept:
-                self._made.popitem(last=False)
-        return self._made[key]
-
-    def _make_head(self, epoch: int, number: int) -> tuple[NDArray, NDArray, NDArray]:
-        random = np.random.default_rng((self.seed, epoch, number, _AUGMENTATION_STREAM))
-        head = self.read(number)
-        if self.augmented:
-            head = augment(random, head)
-        mri = scale_mri(head.mri, head.mask)
-        mri_NHW = np.ascontiguousarray(take_slices(mri, "axial"))
-        pet_PNHW = np.stack(
-            [take_slices(to_network(pet, self.heads.pet_scale), "axial") for pet in head.pet]
-        )
-        filled = (mri_NHW > AIR + 0.1).mean(axis=(1, 2)) > _HEAD_SHARE
-        worth = np.flatnonzero(filled) if filled.any() else np.arange(len(mri_NHW))
-        return mri_NHW, pet_PNHW, spread(random, worth, self.slices_per_head)
-
-    def read(self, number: int) -> HeadPair:
-        """Return a subject's head as it was prepared; air is 0 and the brightest brain 1."""
-        name = self.participants[number]
-        pet = np.asarray(self.heads.static_pet(name), dtype=np.float32)
-        oracle = self.heads.oracle(name) if self.target == "oracle" else None
-        learnt = pet if oracle is None else np.asarray(oracle, dtype=np.float32)
-        mri = (np.asarray(self.heads.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
-        mask = np.asarray(self.heads.mask(name))
-        return HeadPair(mri, mask, np.stack([learnt, pet]), self.heads.grid.voxel_mm[0])
+def cut_stack(
+    head: AugmentedHead, place: int, slices: int, canvas: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return one stack of a head, (slices, canvas, canvas), and its PET, (2, canvas, canvas)."""
+    middle = int(head.middles[place])
+    stack = take_stack(head.mri_NHW, middle, slices)
+    return (
+        torch.from_numpy(place_on_canvas(stack, canvas, AIR)),
+        torch.from_numpy(place_on_canvas(head.pet_PNHW[:, middle], canvas, AIR)),
+    )
 
 
 def take_stack(mri_NHW: NDArray, middle: int, slices: int) -> NDArray[np.float32]:
@@ -181,18 +102,6 @@ def take_stack(mri_NHW: NDArray, middle: int, slices: int) -> NDArray[np.float32
     low, high = max(middle - reach, 0), min(middle + reach + 1, len(mri_NHW))
     stack[low - middle + reach : high - middle + reach] = mri_NHW[low:high]
     return stack
-
-
-def spread(random: np.random.Generator, candidates: NDArray, count: int) -> NDArray:
-    """Draw ``count`` of the candidates, evenly spread over them; repeats if there are fewer.
-
-    Examples
-    --------
-    >>> spread(np.random.default_rng(0), np.arange(10), 10).tolist()
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
-    """
-    position = (np.arange(count) + random.random()) * len(candidates) / count
-    return candidates[position.astype(int) % len(candidates)]
 
 
 class StackBatches(Sampler[list[SliceKey]]):
@@ -268,3 +177,31 @@ class StackBatches(Sampler[list[SliceKey]]):
         when = np.repeat(turn, self.slices_per_head)
         when += self.window * random.random(len(when))
         return np.argsort(when).tolist()
+
+    def head(self, key: SliceKey) -> HeadKey:
+        """Return which head a stack is cut from."""
+        epoch, index = key
+        return epoch, index // self.slices_per_head
+
+    def place(self, key: SliceKey) -> int:
+        """Return which of its head's stacks it is."""
+        return key[1] % self.slices_per_head
+
+
+class _FirstUses(Sampler[HeadKey]):
+    """Heads in the order in which batches first want them, in each epoch anew."""
+
+    def __init__(self, batches: StackBatches):
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[HeadKey]:
+        for _, epoch in _by_epoch(self.batches):
+            yield from dict.fromkeys(self.batches.head(key) for batch in epoch for key in batch)
+
+
+def _by_epoch(batches: StackBatches) -> Iterator[tuple[int, Iterator[list[SliceKey]]]]:
+    return itertools.groupby(batches, key=lambda batch: batch[0][0])
+
+
+def _as_it_is(head: AugmentedHead) -> AugmentedHead:
+    return head

@@ -64,19 +64,25 @@ def place(
     return network, Adam(network.parameters(), lr=learning_rate, betas=betas, fused=True)
 
 
-def warm_up(step: int, steps: int) -> float:
-    """Return the share of the learning rate at a step: linear from zero, then 1.
+def rate_share(step: int, steps: int, *, warm_up: float, decay: float) -> float:
+    """Return the share of the learning rate at a step: up linearly, 1, down linearly.
 
     Parameters
     ----------
     step : int
         Counted from 0.
     steps : int
-        How many steps the warm-up takes.
+        Of the whole training.
+    warm_up : float
+        Share of the steps, the first ones, over which it grows from zero.
+    decay : float
+        Share of the steps, the last ones, over which it falls to zero; the step after the last
+        would have none.
 
     Examples
     --------
-    >>> [warm_up(step, 4) for step in (0, 1, 3, 4, 100)]
-    [0.25, 0.5, 1.0, 1.0, 1.0]
+    >>> [rate_share(step, 8, warm_up=0.25, decay=0.5) for step in range(8)]
+    [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
     """
-    return min(1.0, (step + 1) / max(steps, 1))
+    rising, falling = round(warm_up * steps), round(decay * steps)
+    return min(1.0, (step + 1) / max(rising, 1), (steps - step) / max(falling, 1))

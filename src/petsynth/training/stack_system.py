@@ -11,13 +11,13 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from petsynth.config import StackConfig
+from petsynth.data.heads import HeadDataset
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
-from petsynth.data.slices import share_weight, steps_per_epoch
-from petsynth.data.stacks import StackBatches, StackDataset
+from petsynth.data.slices import check_canvas, share_weight, steps_per_epoch
+from petsynth.data.stacks import StackBatches, load_stacks
 from petsynth.models.layers import lay_channels_last
 from petsynth.models.stack_unet import StackUNet
 from petsynth.models.stack_volume import predict_stacks
@@ -26,9 +26,6 @@ from petsynth.training.stack_step import TERMS, step_size, train_step
 from petsynth.training.system import System
 
 Batch = tuple[Tensor, Tensor]
-
-_WAITING = 16
-"""Batches that the loading process may be ahead."""
 
 
 class StackSystem(System[Batch]):
@@ -42,6 +39,11 @@ class StackSystem(System[Batch]):
         With training subjects.
     fabric : Fabric
         Device, arithmetic and processes.
+
+    Raises
+    ------
+    ConfigError
+        If a slice is larger than the canvas.
     """
 
     terms = TERMS
@@ -49,28 +51,27 @@ class StackSystem(System[Batch]):
 
     def __init__(self, config: StackConfig, data: PreparedData, fabric: Fabric):
         self.config, self.data, self.fabric = config, data, fabric
+        check_canvas(data.grid.shape, ("axial",), config.data.canvas)
         participants = data.participants("train")
-        self.dataset = StackDataset(
+        self.dataset = HeadDataset(
             data,
             participants,
-            slices=config.data.slices,
             slices_per_head=config.data.slices_per_head,
-            canvas=config.data.canvas,
             target=config.data.target,
             augmented=config.data.augment,
             seed=config.seed,
-            kept=config.data.window + 2,
         )
         self.players = build_players(config, fabric)
         self.batch_size = config.training.batch_size * fabric.world_size
-        self.epoch_steps = steps_per_epoch(len(self.dataset), self.batch_size)
+        self.stacks = len(participants) * config.data.slices_per_head
+        self.epoch_steps = steps_per_epoch(self.stacks, self.batch_size)
         steps = config.training.epochs * self.epoch_steps
         self.steps = int(min(steps, config.training.max_steps or math.inf))
 
     def batches(self, start: int) -> Iterator[Batch]:
         """Yield the stacks of each step, from a step on."""
         order = StackBatches(
-            len(self.dataset.participants),
+            len(self.dataset),
             self.config.data.slices_per_head,
             self.batch_size,
             window=self.config.data.window,
@@ -80,14 +81,13 @@ class StackSystem(System[Batch]):
             processes=self.fabric.world_size,
             process=self.fabric.global_rank,
         )
-        workers = self.config.training.workers
-        loader: DataLoader = DataLoader(
+        for batch in load_stacks(
             self.dataset,
-            batch_sampler=order,
-            num_workers=workers,
-            prefetch_factor=_WAITING if workers else None,
-        )
-        for batch in loader:
+            order,
+            slices=self.config.data.slices,
+            canvas=self.config.data.canvas,
+            workers=self.config.training.workers,
+        ):
             yield self.fabric.to_device(batch)
 
     def train_step(self, batch: Batch, step: int, *, measure: bool) -> dict[str, Tensor]:
@@ -97,7 +97,7 @@ class StackSystem(System[Batch]):
         self.players.set_learning_rate(optimiser.learning_rate * rise)
         within = step % self.epoch_steps * self.batch_size
         weight = share_weight(
-            min(self.batch_size, len(self.dataset) - within),
+            min(self.batch_size, self.stacks - within),
             self.fabric.world_size,
             self.fabric.global_rank,
         )

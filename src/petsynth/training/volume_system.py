@@ -18,7 +18,7 @@ from petsynth.errors import ConfigError, InputError
 from petsynth.preprocessing.paper_b_grids import pet_grid
 from petsynth.training import pix2pix3d
 from petsynth.training.infer_volume import infer_volume
-from petsynth.training.players import warm_up
+from petsynth.training.players import rate_share
 from petsynth.training.system import System
 
 Window = list[tuple[Tensor, Tensor]]
@@ -53,13 +53,12 @@ class VolumeSystem(System[Window]):
         self.data, self.fabric = data, fabric
         self.seed, self.workers = config.seed, training.workers
         self.write_every = training.validate_every
-        self.learning_rate = config.optimiser.learning_rate
         self.dataset = VolumeDataset(data, data.participants("train"))
         self.portion = Portion(
             training.batch_size, training.accumulate, fabric.world_size, fabric.global_rank
         )
         self.epoch_steps, self.steps = count_steps(config, self.portion, len(self.dataset))
-        self.warm_up_steps = round(config.optimiser.warm_up * self.steps)
+        self.optimiser = config.optimiser
 
     def batches(self, start: int) -> Iterator[Window]:
         """Yield the volumes of each step, from a step on."""
@@ -76,12 +75,15 @@ class VolumeSystem(System[Window]):
 
     def train_step(self, batch: Window, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve all networks at the step size of this step."""
-        self.set_learning_rate(warm_up(step, self.warm_up_steps))
+        optimiser = self.optimiser
+        self.set_learning_rate(
+            rate_share(step, self.steps, warm_up=optimiser.warm_up, decay=optimiser.decay)
+        )
         return self._train_step(batch, step, measure)
 
     def set_learning_rate(self, share: float) -> None:
         """Set the step sizes of all optimisers to a share of the configuration's."""
-        self.players.set_learning_rate(self.learning_rate * share)
+        self.players.set_learning_rate(self.optimiser.learning_rate * share)
 
     @abstractmethod
     def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]: ...
