@@ -14,15 +14,15 @@
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
 # stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, SUVR_RATES,
-# BERT_RATE (1e-4), ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2),
-# PETSYNTH (the command).
+# BERT_RATE (1e-4), DECAY (0: share of the updates, the last ones, over which rates fall to zero),
+# ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1
 shift 2
 export PETSYNTH=${PETSYNTH:-.venv/bin/petsynth} UPDATES=${UPDATES:-600} VOXEL_MM=${VOXEL_MM:-4}
 export RATES=${RATES:-"6e-4 2e-3 6e-3"} SUVR_RATES=${SUVR_RATES:-"6e-5 2e-4 6e-4"}
-export BERT_RATE=${BERT_RATE:-1e-4}
+export BERT_RATE=${BERT_RATE:-1e-4} DECAY=${DECAY:-0}
 seeds=${SEEDS:-"0 1 2"} jobs=${JOBS:-2} subjects=${SUBJECTS:-124}
 arms=${ARMS:-"FDG-original AV45-original FDG-suvr AV45-suvr"}
 systems="pix2pix3d-tanh pix2pix3d-tanhshrink ganbert ganbert-cnnd"
@@ -53,7 +53,7 @@ train() { # ARM NAME SYSTEM SEED RATE [KEY VALUE ...]
     --data.voxel-mm "$VOXEL_MM" --generator.levels 4 --generator.max-filters 96 \
     --training.max-steps "$UPDATES" --training.epochs 100000 --training.validate-every 100000 \
     --training.samples-every 100000 --training.precision auto --optimiser.learning-rate "$rate" \
-    --optimiser.beta1 0.5 "${bert[@]}" "${@:6}" "${resume[@]}" 2> "$run.log"
+    --optimiser.beta1 0.5 --optimiser.decay "$DECAY" "${bert[@]}" "${@:6}" "${resume[@]}" 2> "$run.log"
   touch "$run.done"
 }
 

@@ -3,9 +3,17 @@
 import shutil
 
 import pytest
+import tomli_w
 import torch
 
-from petsynth.config import config_to_toml, load_config, parse_config
+from petsynth.config import (
+    config_hash,
+    config_to_toml,
+    load_config,
+    parse_config,
+    read_toml,
+    toml_hash,
+)
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, RunError
 from petsynth.inference.run import find_runs, load_run
@@ -69,6 +77,19 @@ def test_run_folder_from_a_different_configuration(run_copy):
     (run_copy / "config.toml").write_text(config_to_toml(other))
     with pytest.raises(RunError, match="not the configuration that model"):
         load_run(run_copy)
+
+
+def test_a_run_of_a_version_with_fewer_keys_is_still_one(run_copy):
+    generator = load_run(run_copy).generator
+    content = read_toml(run_copy / "config.toml")
+    del content["training"]["samples_every"]
+    (run_copy / "config.toml").write_text(tomli_w.dumps(content))
+    weights = run_copy / "model.safetensors"
+    metadata = read_metadata(weights) | {"config_hash": toml_hash(content)}
+    assert metadata["config_hash"] != config_hash(load_config(run_copy / "config.toml"))
+    save_weights(weights, generator, metadata)
+
+    assert load_run(run_copy).name == "pix2pix-axial"
 
 
 def test_invalid_configuration(run_copy):

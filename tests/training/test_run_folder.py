@@ -45,6 +45,15 @@ def test_the_same_run_may_be_resumed(tmp_path, data):
     start(tmp_path / "new", data, resume=True)
 
 
+def test_a_run_of_a_version_with_fewer_keys_may_be_resumed(tmp_path, data):
+    start(tmp_path / "run", data)
+    text = (tmp_path / "run" / "config.toml").read_text()
+    assert "dropout_levels" in text
+    older = [line for line in text.splitlines() if not line.startswith("dropout_levels")]
+    (tmp_path / "run" / "config.toml").write_text("\n".join(older))
+    start(tmp_path / "run", data, resume=True)
+
+
 def test_another_configuration_is_refused_and_the_keys_named(tmp_path, data):
     start(tmp_path / "run", data)
     other = parse_config({"seed": 4, "data": {"planes": ["coronal"]}})

@@ -17,6 +17,7 @@ from petsynth.config.reading import (
     parse_config,
     read_toml,
     shipped_configs,
+    toml_hash,
 )
 from petsynth.config.slices import Plane, SliceConfig
 from petsynth.config.stacks import StackConfig
@@ -40,4 +41,5 @@ __all__ = [
     "parse_config",
     "read_toml",
     "shipped_configs",
+    "toml_hash",
 ]

@@ -136,7 +136,21 @@ def config_to_toml(config: Config) -> str:
 
 def config_hash(config: Config) -> str:
     """Return 12 hexadecimal digits that differ whenever any value differs."""
-    return hashlib.sha256(config_to_toml(config).encode()).hexdigest()[:12]
+    return toml_hash(dataclasses.asdict(config))
+
+
+def toml_hash(content: dict[str, Any]) -> str:
+    """Return the hash of the values that a TOML file itself holds.
+
+    That of a run's ``config.toml``, which holds all values, is the run's `config_hash`, and stays
+    so when a later version of petsynth has more keys.
+
+    Examples
+    --------
+    >>> toml_hash(dataclasses.asdict(StackConfig())) == config_hash(StackConfig())
+    True
+    """
+    return hashlib.sha256(tomli_w.dumps(content).encode()).hexdigest()[:12]
 
 
 def describe_unknown_key(key: str, kind: type[Config] = SliceConfig) -> str:

@@ -14,7 +14,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from petsynth.config import Config, SliceConfig, StackConfig, config_hash, load_config
+from petsynth.config import (
+    Config,
+    SliceConfig,
+    StackConfig,
+    config_hash,
+    parse_config,
+    read_toml,
+    toml_hash,
+)
 from petsynth.errors import RunError
 from petsynth.models.checkpoint import load_weights, read_metadata
 from petsynth.models.layers import lay_channels_last
@@ -136,7 +144,8 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
     """
     folder = Path(folder)
     _check_complete(folder)
-    config = load_config(folder / CONFIG)
+    content = read_toml(folder / CONFIG)
+    config = parse_config(content, source=str(folder / CONFIG))
     metadata = read_metadata(folder / WEIGHTS)
     missing = [key for key in _NEEDED if key not in metadata]
     if missing:
@@ -144,7 +153,7 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
             f"{folder / WEIGHTS}: does not say its {', '.join(missing)}; was it made by "
             "petsynth train?"
         )
-    if metadata["config_hash"] != config_hash(config):
+    if metadata["config_hash"] not in (toml_hash(content), config_hash(config)):
         raise RunError(
             f"{folder}: {CONFIG} (hash {config_hash(config)}) is not the configuration that "
             f"{WEIGHTS} was trained with (hash {metadata['config_hash']}); put the original back"

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from petsynth.config import Config, config_to_toml
+from petsynth.config import Config, config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.errors import OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
@@ -166,7 +166,7 @@ def _clear(folder: RunFolder, held: set[Path]) -> None:
 
 def _check_same(folder: RunFolder, config: Config, data: PreparedData) -> None:
     pairs = [
-        ("configuration", folder.config, tomllib.loads, tomllib.loads(config_to_toml(config))),
+        ("configuration", folder.config, _read_config, _read_config(config_to_toml(config))),
         ("prepared data", folder.data, json.loads, identify_data(data)),
     ]
     for what, path, read, now in pairs:
@@ -180,6 +180,11 @@ def _check_same(folder: RunFolder, config: Config, data: PreparedData) -> None:
                 f"{folder.root}: was started with another {what}: {'; '.join(differences)}; "
                 "use the same to resume, or train into a new folder"
             )
+
+
+def _read_config(text: str) -> dict[str, Any]:
+    """Return all values, those of keys that an older version had not yet as well."""
+    return tomllib.loads(config_to_toml(parse_config(tomllib.loads(text))))
 
 
 def _differences(before: Any, now: Any, name: str = "") -> list[str]:
