@@ -37,6 +37,11 @@ def test_real_panels_are_not_labelled():
     assert texts(draw_panels([("", [mri_panel(PET), pet_panel(PET, 5, "SUVR")])])) == ([], "")
 
 
+def test_a_simulations_pet_is_called_simulated():
+    assert pet_panel(PET, 5, "SUVR").title == "Real PET"
+    assert pet_panel(PET, 5, "SUVR", simulated=True).title == "Real PET (simulated)"
+
+
 def test_whatever_a_model_made_is_labelled():
     for panel in (
         difference_panel(PET, PET, 1, "SUVR"),

@@ -63,7 +63,15 @@ def mri_panel(mri: NDArray, **more) -> Panel:
     return Panel(mri, **defaults | {"unit": "T1 intensity, scaled"} | more)
 
 
-def pet_panel(pet: NDArray, highest: float, unit: str, *, synthetic: bool = False, **more) -> Panel:
+def pet_panel(
+    pet: NDArray,
+    highest: float,
+    unit: str,
+    *,
+    synthetic: bool = False,
+    simulated: bool = False,
+    **more,
+) -> Panel:
     """Show a PET slice.
 
     Parameters
@@ -76,10 +84,13 @@ def pet_panel(pet: NDArray, highest: float, unit: str, *, synthetic: bool = Fals
         Unit of the values.
     synthetic : bool
         Whether a model made it; it is then labelled so.
+    simulated : bool
+        Whether a simulation made it, that which a model is to come close to; its title then says so.
     **more
         As in `Panel`.
     """
-    title = "Synthetic PET" if synthetic else "Real PET"
+    real = "Real PET (simulated)" if simulated else "Real PET"
+    title = "Synthetic PET" if synthetic else real
     label = SYNTHETIC_LABEL if synthetic else ""
     defaults = {"title": title, "colours": "inferno", "limits": (0, highest), "label": label}
     return Panel(pet, **defaults | {"unit": unit} | more)

@@ -89,13 +89,12 @@ def _draw_example(evaluation: Evaluation, plane: Plane, who: str) -> Figure:
     pixel = (rows, columns)
     highest, unit = ruler.pet_scale, ruler.unit
     mri, pet = (np.asarray(middle_slice(each, plane)) for each in (example.mri, example.pet))
-    truth = "Real PET (simulated)" if evaluation.data.simulated else "Real PET"
     drawn = []
     for name, volume in example.synthetic_pets.items():
         synthetic_pet = np.asarray(middle_slice(volume, plane))
         panels = [
             mri_panel(mri, voxel_mm=pixel),
-            pet_panel(pet, highest, unit, voxel_mm=pixel, title=truth),
+            pet_panel(pet, highest, unit, voxel_mm=pixel, simulated=evaluation.data.simulated),
             pet_panel(synthetic_pet, highest, unit, synthetic=True, voxel_mm=pixel),
             difference_panel(pet, synthetic_pet, _DIFFERENCE_SHARE * highest, unit, voxel_mm=pixel),
         ]

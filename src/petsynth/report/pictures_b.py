@@ -65,13 +65,12 @@ def _draw_intensities(evaluation: Evaluation) -> Figure:
 
 def _draw_frames(evaluation: Evaluation) -> Figure:
     ruler, example, data = evaluation.ruler, evaluation.example, evaluation.data
-    truth = "Real PET (simulated)" if data.simulated else "Real PET"
     rows = []
     for frame in range(data.frames):
         real = _frame(example.frames, frame)
         panels = [
             mri_panel(middle_slice(example.mri)),
-            pet_panel(middle_slice(real), ruler.pet_scale, ruler.unit, title=truth),
+            pet_panel(middle_slice(real), ruler.pet_scale, ruler.unit, simulated=data.simulated),
         ]
         for name, frames in example.synthetic_frames.items():
             image = middle_slice(_frame(frames, frame))

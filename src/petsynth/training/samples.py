@@ -50,7 +50,7 @@ def write_samples(path: Path, system: System[Any], data: PreparedData, *, title:
             edge, highest, unit = _pixel_mm(data, plane), data.pet_scale, data.unit
             panels = (
                 mri_panel(mri, voxel_mm=edge),
-                pet_panel(pet, highest, unit, voxel_mm=edge),
+                pet_panel(pet, highest, unit, voxel_mm=edge, simulated=data.simulated),
                 pet_panel(synthetic_pet, highest, unit, synthetic=True, voxel_mm=edge),
             )
             rows.append((f"{data.split(participant)}: {participant}, {plane}", panels))
