@@ -85,7 +85,7 @@ def pet_panel(
     synthetic : bool
         Whether a model made it; it is then labelled so.
     simulated : bool
-        Whether a simulation made it, that which a model is to come close to; its title then says so.
+        Whether a simulation made it, not a scanner; its title then says so.
     **more
         As in `Panel`.
     """
