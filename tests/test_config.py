@@ -103,6 +103,16 @@ def test_toml_and_back():
     assert parse_config(tomllib.loads(config_to_toml(config))) == config
 
 
+def test_a_configuration_that_masks_nothing_is_refused():
+    def mask(mri, pet):
+        bert = {"mri_masked": mri, "pet_masked": pet}
+        return parse_config({"system": "ganbert", "bert": bert})
+
+    assert mask(0.004, 0).bert.mri_masked == 0.004  # two tokens of 512
+    with pytest.raises(ConfigError, match="mask no token"):
+        mask(0.0009, 0.0009)
+
+
 def test_hash_changes_with_any_value():
     assert config_hash(SliceConfig()) == config_hash(parse_config({}))
     assert config_hash(SliceConfig()) != config_hash(parse_config({"training": {"epochs": 101}}))

@@ -154,6 +154,17 @@ def test_alone_it_names_who_failed_and_the_command_that_comes_next(args, worker,
     again = parse(shlex.split(command)[2:])
     assert (again.bids_dir, again.out_dir) == (args.bids_dir, args.out_dir)
     assert again.analysis_level == ("group",)
+    assert "--" not in command
+
+
+def test_the_command_that_comes_next_has_what_only_the_group_level_uses(
+    args, worker, tmp_path, capsys
+):
+    given = {"test": 0.5, "validation": 2, "seed": 4, "jpeg": True}
+    prepare(dataclasses.replace(args, **given), Index([scan_of(args, "sub-1")]))
+    command = capsys.readouterr().err.partition("; when all are done: ")[2]
+    again = parse(shlex.split(command)[2:])
+    assert {name: getattr(again, name) for name in given} == given
 
 
 def test_alone_it_fails_if_nobody_could_be_prepared(args, index, worker):

@@ -1,5 +1,6 @@
 """Every synthetic image says that it is one: name, sidecar, header, picture."""
 
+import dataclasses
 import json
 
 import nibabel as nib
@@ -48,7 +49,7 @@ def test_files(scan, tmp_path):
     assert [path.name for path in paths] == expected
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(expected)
     has_std = scan.samples > 1
-    assert paths == result_paths(tmp_path / "out", scan.t1, "FDG", has_std=has_std)
+    assert paths == result_paths(tmp_path / "out", scan.t1, scan.run, has_std=has_std)
 
 
 def test_images_lie_on_their_grids(scan, tmp_path):
@@ -79,11 +80,21 @@ def test_sidecars(scan, tmp_path):
     assert sidecar["Sources"] == sidecar["SpatialReference"].split() == [scan.t1.as_uri()]
     assert "not for diagnosis" in sidecar["Description"]
     aligned = json.loads((tmp_path / f"{STEM}_space-aligned_desc-synth_pet.json").read_text())
-    assert "rigidly aligned to MNI axes" in aligned["SpatialReference"]
+    assert "rigidly aligned to the axes of MNI" in aligned["SpatialReference"]
     if scan.samples > 1:
         spread = json.loads((tmp_path / f"{STEM}_space-T1w_desc-synthstd_pet.json").read_text())
         assert spread["Description"].startswith("Standard deviation (n - 1)")
         assert spread["Synthetic"] is True
+
+
+def test_what_was_merely_centred_is_not_called_aligned(scan, tmp_path):
+    metadata = scan.run.metadata | {"preparation": {"registration": "none"}}
+    centred = dataclasses.replace(scan, run=dataclasses.replace(scan.run, metadata=metadata))
+    names = [path.name for path in write_prediction(centred, tmp_path)]
+    assert f"{STEM}_space-centred_desc-synth_pet.nii.gz" in names
+    assert not any("aligned" in name for name in names)
+    sidecar = json.loads((tmp_path / f"{STEM}_space-centred_desc-synth_pet.json").read_text())
+    assert "not aligned" in sidecar["SpatialReference"]
 
 
 def test_headers_say_synthetic(scan, tmp_path):

@@ -27,9 +27,10 @@ LAYOUT = Layout(8)
 MASKING = draw_masking(torch.tensor([1, 2]), LAYOUT, mri_share=0.25, pet_share=0.5)
 
 
-def tiny_bert(embedding="continuous") -> BertDiscriminator:
+def tiny_bert(embedding="continuous", **more) -> BertDiscriminator:
     torch.manual_seed(0)
-    return BertDiscriminator(Tokens(), LAYOUT, BertSize(1, 16, 2, 32), embedding=embedding)
+    size = BertSize(1, 16, 2, 32)
+    return BertDiscriminator(Tokens(), LAYOUT, size, embedding=embedding, **more)
 
 
 def images() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -106,8 +107,10 @@ def test_slope_by_hand():
     assert slope(nsp, shown).item() == pytest.approx(by_hand)
 
 
-def test_slope_penalty_reaches_bert():
-    bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_slope_penalty_reaches_bert(checkpointing):
+    bert = tiny_bert(checkpointing=checkpointing, attention="eager").train()
+    mri, pet, synthetic_pet = images()
     pooled = pool(mri, pet, synthetic_pet, side=2)
     is_real = torch.tensor([False, True])
     terms = bert_loss(bert, pooled, is_real, MASKING, slope_penalty=7.0)

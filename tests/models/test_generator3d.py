@@ -119,10 +119,11 @@ def test_bf16_does_not_round_what_leaves_the_generator():
     assert (large == large.bfloat16().float()).float().mean() < 0.1
 
 
-def test_checkpointing_gives_the_same_gradients():
+@pytest.mark.parametrize("filters", [1, 4, 6])
+def test_checkpointing_gives_the_same_gradients(filters):
     gradients = []
     for checkpointing in (False, True):
-        generator = small_generator(checkpointing=checkpointing).double()
+        generator = small_generator(filters=filters, checkpointing=checkpointing).double()
         generator(small_mri().double()).square().mean().backward()
         gradients.append([weight.grad for weight in generator.parameters()])
     for plain, checkpointed in zip(*gradients, strict=True):

@@ -73,3 +73,24 @@ def test_smoothing_needs_the_scanners_resolution():
         smooth_to(pet, 8.0, None, name="x")
     with pytest.raises(InputError, match="coarser than 8 mm"):
         smooth_to(pet, 8.0, 9.0, name="x")
+
+
+def test_what_the_sidecar_says_of_resolution_comes_before_the_option(tmp_path):
+    import nibabel as nib
+
+    path = tmp_path / "point_pet.nii"
+    data = np.zeros((21, 21, 21), np.float32)
+    data[10, 10, 10] = 1
+    nib.save(nib.Nifti1Image(data, np.diag([2, 2, 2, 1])), path)
+    told = {
+        "Units": "SUV",
+        "ReconMethodParameterLabels": ["iterations", "PointSpreadFWHM"],
+        "ReconMethodParameterValues": [4, 5.0],
+    }
+
+    def smooth(sidecar, scanner_psf_mm):
+        series = read_pet(path, sidecar, units="keep", psf_mm=8.0, scanner_psf_mm=scanner_psf_mm)
+        return series.pet.data
+
+    np.testing.assert_array_equal(smooth(told, 7.5), smooth(told, None))
+    np.testing.assert_array_equal(smooth({"Units": "SUV"}, 5.0), smooth(told, None))

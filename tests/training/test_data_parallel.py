@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
 
 from petsynth.config import SYSTEMS
@@ -31,11 +30,23 @@ def runs(tiny_prepared, tiny_volumes, tmp_path_factory) -> tuple[Path, Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_two_processes_are_one_with_twice_the_batch(runs, system):
-    one, two = (safetensors.torch.load_file(run / system / "model.safetensors") for run in runs)
+    one, two = (networks(run / system) for run in runs)
     assert one.keys() == two.keys()
     for name, weight in one.items():
-        # Adam divides by the size of the gradient, and so enlarges differences of rounding.
-        torch.testing.assert_close(two[name], weight, rtol=1e-3, atol=5e-5)
+        # The steps moved each network's weights by 3e-4 and more on average. Adam divides by the
+        # size of the gradient, and so enlarges differences of rounding.
+        torch.testing.assert_close(two[name], weight, rtol=0, atol=2e-5, msg=name)
+
+
+def networks(run: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of all networks of a training's last checkpoint."""
+    players = torch.load(run / "checkpoints" / "last.pt", weights_only=True)["players"]
+    return {
+        f"{player}.{name}": weight
+        for player, state in players.items()
+        if not player.endswith("_optimiser")
+        for name, weight in state.items()
+    }
 
 
 @pytest.mark.slow

@@ -146,7 +146,7 @@ def _check_out(args: Args, model: Run) -> None:
 
     t1_of: dict[Path, Path] = {}
     for t1 in args.t1:
-        for path in result_paths(args.out, t1, model.tracer, has_std=model.has_std(args.samples)):
+        for path in result_paths(args.out, t1, model, has_std=model.has_std(args.samples)):
             if path in t1_of:
                 raise OutputError(
                     f"{t1_of[path]} and {t1} would both be written to {path}; rename one, or "

@@ -95,7 +95,8 @@ def prepare_participants(
         say(f"left out: {outcome.name}: {outcome.reason}")
     if chosen and len(failed) == len(chosen):
         raise InputError(f"no subject could be prepared; the first: {failed[0].reason}")
-    later = shlex.join(["petsynth", "prepare", str(args.bids_dir), str(args.out_dir), "group"])
+    command = ["petsynth", "prepare", str(args.bids_dir), str(args.out_dir), "group"]
+    later = shlex.join(command + _group_options(args))
     say(
         f"prepared {len(chosen) - len(failed)} of {len(chosen)} subjects in {args.out_dir}; "
         f"when all are done: {later}"
@@ -129,6 +130,16 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
         + f"{pairs}); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
+
+
+def _group_options(args: Args) -> list[str]:
+    """Return those of the options given that only the group level uses."""
+    given = []
+    for name in ("split", "test", "validation", "seed", "jpeg"):
+        value = getattr(args, name)
+        if value != getattr(type(args), name):
+            given += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return given
 
 
 def _preparation(args: Args) -> Preparation:

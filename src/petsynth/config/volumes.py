@@ -26,6 +26,9 @@ from petsynth.config.fields import (
 MRI_BOX_MM, PET_BOX_MM = 256, (152, 186, 152)
 """Sides of the T1's cube and of the PET's box at any voxel size (decision record 0053)."""
 
+_TOKENS = 8**3
+"""Of each image, of which the masked shares are taken."""
+
 
 @dataclass(frozen=True, config=STRICT)
 class VolumeDataConfig:
@@ -222,7 +225,8 @@ class GanbertConfig:
             )
         if not self.bert.linear_from < self.bert.linear_to:
             mistakes.append("bert.linear_from must be smaller than bert.linear_to")
-        if self.bert.mri_masked + self.bert.pet_masked < 0.005:
+        shares = self.bert.mri_masked, self.bert.pet_masked
+        if not any(round(share * _TOKENS) for share in shares):
             mistakes.append("bert.mri_masked and bert.pet_masked mask no token at all")
         return mistakes
 

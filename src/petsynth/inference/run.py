@@ -93,6 +93,11 @@ class Run:
         return dict(self.metadata.get("preparation", {}))
 
     @property
+    def registration(self) -> str:
+        """How the training images were aligned: ``"rigid"``, or ``"none"`` for merely centred."""
+        return str(self.preparation.get("registration", "rigid"))
+
+    @property
     def grid(self) -> Grid:
         """The grid of the PET that it infers, and of paper A's T1."""
         return _read_grid(self.metadata["grid"])

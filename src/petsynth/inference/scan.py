@@ -128,5 +128,5 @@ def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:
         mask,
         method=steps.get("brain_mask", "auto"),
         bias_field=steps.get("bias_field", False),
-        **({} if run.t1_grid is None else {"registration": steps.get("registration", "rigid")}),
+        **({} if run.t1_grid is None else {"registration": run.registration}),
     )

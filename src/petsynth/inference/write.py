@@ -9,6 +9,7 @@ Per T1 file, in one folder::
                                                       model that knows its error
     STEM_desc-synth_panel.png                         a picture with a visible label
 
+Models of images that were merely centred write ``space-centred`` in place of ``space-aligned``.
 ``STEM`` is the T1's name with its BIDS entities and the tracer, see `petsynth.io.bids.pet_stem`.
 """
 
@@ -22,9 +23,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from petsynth import __version__
+from petsynth.data.subject_files import SPACES, SPATIAL_REFERENCES
 from petsynth.errors import OutputError
 from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel, uncertainty_panel
 from petsynth.figures.save import save_png
+from petsynth.inference.run import Run
 from petsynth.inference.scan import ScanPrediction
 from petsynth.io.atomic import write_json
 from petsynth.io.bids import pet_stem, sidecar_path
@@ -33,10 +36,6 @@ from petsynth.preprocessing.conform import HIGHEST
 from petsynth.slicing import Plane, middle_slice
 from petsynth.volume import Volume
 
-_ALIGNED = (
-    "The subject's own brain, rigidly aligned to MNI axes and not stretched: shares axes and "
-    "origin with MNI space, not anatomy"
-)
 _MEANING = {
     "synth": "Synthetic PET, inferred from a T1-weighted MRI by a neural network: a guess from "
     "anatomy, no measurement, not for diagnosis",
@@ -50,13 +49,13 @@ _EXPECTED_ERROR = (
 _ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 
-def result_paths(folder: str | Path, t1: str | Path, tracer: str, *, has_std: bool) -> list[Path]:
+def result_paths(folder: str | Path, t1: str | Path, run: Run, *, has_std: bool) -> list[Path]:
     """Return the files that `write_prediction` writes for a T1, the main one first."""
-    stem = pet_stem(Path(t1).name, tracer)
+    stem = pet_stem(Path(t1).name, run.tracer)
     images = [
         Path(folder) / f"{stem}_space-{space}_desc-{kind}_pet.nii.gz"
         for kind in ("synth", "synthstd")[: 1 + has_std]
-        for space in ("T1w", "aligned")
+        for space in ("T1w", SPACES[run.registration])
     ]
     panel = Path(folder) / f"{stem}_desc-synth_panel.png"
     return [path for image in images for path in (image, sidecar_path(image))] + [panel]
@@ -76,7 +75,7 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
         If the disk is full or the folder cannot be written.
     """
     has_std = scan.prediction.std is not None
-    paths = result_paths(folder, scan.t1, scan.run.tracer, has_std=has_std)
+    paths = result_paths(folder, scan.t1, scan.run, has_std=has_std)
     new = [path for path in paths if not path.exists()]
     try:
         _write_all(scan, paths)
@@ -104,13 +103,15 @@ def _write_image(
 ) -> None:
     note = f"SYNTHETIC PET, not for diagnosis; petsynth {__version__} {scan.run.name}"
     sidecar = describe_prediction(scan, kind)
-    sidecar["SpatialReference"] = scan.t1.resolve().as_uri() if own_grid else _ALIGNED
+    sidecar["SpatialReference"] = (
+        scan.t1.resolve().as_uri() if own_grid else SPATIAL_REFERENCES[scan.run.registration]
+    )
     write_json(sidecar_path(path), sidecar)
     if own_grid:
         write_on_grid_of(path, scan.on_t1_grid(values_XYZ), scan.t1, description=note)
     else:
-        aligned = Volume(values_XYZ, scan.run.grid.affine, scan.run.unit)
-        write_volume(path, aligned, description=note)
+        on_grid = Volume(values_XYZ, scan.run.grid.affine, scan.run.unit)
+        write_volume(path, on_grid, description=note)
 
 
 def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "TemplateScore": float(scan.prepared.template_score),
         "LikenessToTrainingT1s": scan.likeness.score,
         "UnlikeTrainingT1s": scan.likeness.is_unlike,
-        "AlignedToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
+        "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
         "Sources": [scan.t1.resolve().as_uri()],
     }
 

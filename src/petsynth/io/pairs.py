@@ -171,7 +171,7 @@ def _no_t1_in_time(t1s: Sequence[Image], pet: Image, days: Days, longest: float 
         return f"the closest T1w is {min(known)} days away, --max-interval is {longest:g}"
     return (
         "the T1w is of another session and the days between them are unknown: give acq_time in "
-        "scans.tsv or sessions.tsv, or --max-interval none to take it all the same"
+        "scans.tsv or sessions.tsv, or --max-interval None to take it all the same"
     )
 
 

@@ -94,6 +94,9 @@ class BertDiscriminator(nn.Module):
     checkpointing : bool
         Whether activations inside a layer are computed again for the gradient in training
         mode: less memory, more time, the same values.
+    attention : {"sdpa", "eager"}
+        Which of transformers' implementations: fused, or one that can be differentiated twice, as
+        the slope penalty needs.
     """
 
     special_ids_L: Tensor
@@ -108,6 +111,7 @@ class BertDiscriminator(nn.Module):
         embedding: Embedding = "continuous",
         dropout: float = 0.0,
         checkpointing: bool = False,
+        attention: Literal["sdpa", "eager"] = "sdpa",
     ):
         super().__init__()
         self.tokens = tokens
@@ -125,6 +129,7 @@ class BertDiscriminator(nn.Module):
                 max_position_embeddings=layout.length,
                 pad_token_id=tokens.special("PAD"),
                 use_cache=False,
+                attn_implementation=attention,
             )
         )
         if checkpointing:

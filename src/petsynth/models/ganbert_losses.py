@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from petsynth.models.bert_discriminator import GENERATED, REAL, BertDiscriminator
 from petsynth.models.losses import l1_loss
@@ -89,7 +88,8 @@ def bert_loss(
     masking : Masking
         What is hidden.
     slope_penalty : float
-        Weight of the `slope` of its judgement; the paper has none.
+        Weight of the `slope` of its judgement; the paper has none. BERT must then have eager
+        attention.
 
     Returns
     -------
@@ -99,12 +99,8 @@ def bert_loss(
     shown_BN = torch.where(is_real_B[:, None], pooled.pet_BN, pooled.synthetic_pet_BN).detach()
     if slope_penalty:
         shown_BN.requires_grad_(True)
-        with sdpa_kernel(SDPBackend.MATH):  # the only one that is differentiable twice
-            judgement = bert(pooled.mri_BN, shown_BN, masking)
-        flatness = slope(judgement.nsp_B2, shown_BN)
-    else:
-        judgement = bert(pooled.mri_BN, shown_BN, masking)
-        flatness = shown_BN.new_zeros(())
+    judgement = bert(pooled.mri_BN, shown_BN, masking)
+    flatness = slope(judgement.nsp_B2, shown_BN) if slope_penalty else shown_BN.new_zeros(())
     nsp = nsp_loss(judgement.nsp_B2, is_real_B)
     mlm = mlm_loss(judgement.mlm_BMV, real_labels(bert, pooled, masking))
     total = nsp + mlm + slope_penalty * flatness

@@ -146,9 +146,10 @@ class Generator3d(nn.Module):
     def _outermost(self, mri_BCXYZ: Tensor) -> tuple[Tensor, Tensor]:
         if not self._recomputes():
             return self.outermost(mri_BCXYZ)
+        count = min(SLICES, self.outermost.convolution.out_channels)
         slices = [
-            checkpoint(self.outermost, mri_BCXYZ, number, SLICES, use_reentrant=False)
-            for number in range(SLICES)
+            checkpoint(self.outermost, mri_BCXYZ, number, count, use_reentrant=False)
+            for number in range(count)
         ]
         made, skips = zip(*slices, strict=True)
         return sum(made[1:], made[0]), torch.cat(skips, dim=1)

@@ -148,7 +148,7 @@ def read_pet(
             "are taken as equally long"
         )
     if psf_mm is not None:
-        has = scanner_psf_mm or _stated_psf(sidecar)
+        has = _stated_psf(sidecar) or scanner_psf_mm
         pet = smooth_to(pet, psf_mm, has, name=path.name)
     still = (np.eye(4),) * pet.frames
     if not motion or pet.frames == 1:

@@ -53,4 +53,5 @@ def build_bert(config: GanbertConfig) -> BertDiscriminator:
         embedding=bert.embedding,
         dropout=bert.dropout,
         checkpointing=bert.checkpointing,
+        attention="eager" if bert.slope_penalty else "sdpa",
     )

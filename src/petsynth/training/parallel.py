@@ -7,6 +7,7 @@ Slurm started (decision record 0057).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
@@ -38,7 +39,8 @@ def launch_fabric(
     Raises
     ------
     TrainingError
-        If there is no such device, or not as many.
+        If there is no such device, or not as many; or if torchrun or Slurm started another number
+        of processes.
     """
     gpus = torch.cuda.device_count()
     if device == "cuda" and not gpus:
@@ -48,6 +50,12 @@ def launch_fabric(
         raise TrainingError(f"--devices {devices} --nodes {nodes}: both must be 1 or more")
     if on_gpu and devices > gpus:
         raise TrainingError(f"--devices {devices}: torch finds {gpus} GPUs here")
+    started = _started_processes()
+    if started not in (1, devices * nodes):
+        raise TrainingError(
+            f"torchrun or srun started {started} processes, but --devices {devices} "
+            f"--nodes {nodes} make {devices * nodes}; let them agree"
+        )
     fabric = Fabric(
         accelerator="cuda" if on_gpu else "cpu",
         devices=devices,
@@ -57,6 +65,12 @@ def launch_fabric(
     )
     fabric.launch()
     return fabric
+
+
+def _started_processes() -> int:
+    """Return how many processes torchrun or srun started; 1 if neither did."""
+    counts = (os.environ.get(name, "1") for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))
+    return max(int(count) for count in counts)
 
 
 def choose_precision(wanted: str, *, on_gpu: bool) -> Precision:
