@@ -1,7 +1,8 @@
-# demo   simulate, prepare, train, predict, evaluate and report, in minutes (petsynth-demo/)
+# demo   simulate, prepare, train, predict, evaluate and report, in minutes (petsynth-demo/);
+#        a second time: .venv/bin/petsynth demo --overwrite
 # test   the tests, without the slow ones     test-all   with them
 # check  lint, format, types, layers, spelling
-# bench  every benchmark; each prints one JSON object as its last line
+# bench  the benchmarks that need no data of yours; each prints one JSON object as its last line
 # docs   run the examples in the documentation and check its links
 #
 # Whichever runs first makes the virtual environment .venv. Another Python: make PYTHON=python3.12 test
@@ -11,6 +12,8 @@ WORKERS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.petsynth-installed
 PYTEST := $(BIN)/python -m pytest
+# The others have required arguments: prepared data, runs or scans.
+BENCHMARKS = $(shell grep -L 'required=True' benchmarks/*.py)
 
 # One thread per process: the tests run in WORKERS processes, and results do not depend on it.
 test test-all docs: export OMP_NUM_THREADS = 1
@@ -60,7 +63,7 @@ spelling: $(INSTALLED)
 	$(BIN)/codespell
 
 bench: $(INSTALLED)
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
 
 docs: $(INSTALLED)
 	$(PYTEST) -q tests/test_docs.py

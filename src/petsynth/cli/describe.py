@@ -23,7 +23,8 @@ class Args:
     config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
     """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
     data: Path | None = None
-    """Prepared data, for the number of steps; default: the paper's (12; 3,108)."""
+    """Prepared data, for the number of steps; default: the paper's subjects (A: 12; B: 3,108 with
+    FDG), those of the models in the box (87)."""
     json: bool = False
     """Print JSON on stdout instead of a table."""
     overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
@@ -74,7 +75,7 @@ def run(args: Args) -> None:
     if args.json:
         print(json.dumps(content, indent=2))
     else:
-        print("\n".join(f"{name:<20}{value}" for name, value in table(content)))
+        print("\n".join(f"{name:<22}{value}" for name, value in table(content)))
 
 
 def _volume_rows(content: dict[str, Any]) -> list[tuple[str, str]]:

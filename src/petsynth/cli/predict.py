@@ -32,7 +32,7 @@ class Args:
     planes: Literal["axial", "all"] = "axial"
     """axial: a stack of axial slices (paper A); all: mean over predictions in three planes."""
     samples: int = 1
-    """Dropout draws; with more than one, their mean and standard deviation are written."""
+    """Dropout draws (paper A's models only); of more, mean and standard deviation are written."""
     seed: int = 0
     """Chooses the dropout draws: the same seed gives the same images."""
     masks: tuple[Path, ...] = ()

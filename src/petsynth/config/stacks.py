@@ -22,7 +22,7 @@ class StackDataConfig:
     """Neighbouring axial MRI slices of a stack, an odd number; the PET belongs to the middle."""
     canvas: Positive = 112
     """Side of the square image, in pixels, on whose middle a slice is placed."""
-    slices_per_head: Positive = 24
+    slices_per_head: Positive = 16
     """Stacks taken from an augmented head before the next one is made."""
     window: Positive = 12
     """Heads over which stacks are shuffled."""

@@ -1,7 +1,7 @@
 """The knobs of paper B's systems, which work on whole volumes.
 
 The defaults are the paper's (sections 3.1, 4 and A.3 of Shin et al., GANBERT); where it is
-silent, those of the decision records 0050 to 0059.
+silent, those of the decision records 0050 to 0059 and 0075.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ class BertConfig:
     tokens: Literal["offset", "literal", "linear"] = "offset"
     """Reading of the paper's vocabulary (decision record 0051)."""
     linear_from: float = -50.0
-    """Normalised value of the first id of linear tokens."""
+    """Normalised value of the first id of linear tokens; for original units, in SUVR take -1."""
     linear_to: float = 250.0
-    """Normalised value of the last id of linear tokens."""
+    """Normalised value of the last id of linear tokens; for original units, in SUVR take 10."""
     learning_rate: Weight = 0.0
     """BERT's own step size; 0: optimiser.learning_rate, as for the other networks."""
     mri_masked: Share = 0.05

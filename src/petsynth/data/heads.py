@@ -94,7 +94,7 @@ class HeadDataset(Dataset):
         heads: Heads,
         participants: Sequence[str],
         *,
-        slices_per_head: int = 24,
+        slices_per_head: int = 16,
         target: Target = "oracle",
         augmented: bool = True,
         seed: int = 0,

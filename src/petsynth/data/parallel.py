@@ -118,7 +118,8 @@ def connect(scheduler: str) -> Iterator[Client]:
         from distributed import Client
     except ImportError:
         raise InputError(
-            "--scheduler: Dask is not installed (pip install 'petsynth[dask]')"
+            "--scheduler: Dask is not installed; make install brings it, or in petsynth's folder "
+            "pip install -e '.[dask]'"
         ) from None
     try:
         client = Client(scheduler, timeout=ANSWER_SECONDS)

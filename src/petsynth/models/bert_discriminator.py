@@ -2,8 +2,9 @@
 
 Sources
 -------
-- Paper B (Shin et al., GANBERT), section 4.2: BERT-base (12 layers, hidden size 768, 12 heads),
-  trained from its random start; next-sentence prediction acts as the discriminator.
+- Paper B (Shin et al., GANBERT), section 4.2: BERT-base (12 layers, hidden size 768, 12 heads);
+  next-sentence prediction acts as the discriminator.
+- Ours: one BERT with both heads, trained from a random start (decision record 0075).
 - Devlin et al. 2019, BERT; the network is transformers' `BertForPreTraining`, fed through its
   embeddings.
 - Decision records 0050 (embeddings and their gradient) and 0059 (dropout 0 by default).

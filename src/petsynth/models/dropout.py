@@ -3,7 +3,7 @@
 Sources
 -------
 - Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
-  section 3.2.1: dropout in training and in prediction is the generator's only noise.
+  section 3.1: dropout in training and in prediction is the generator's only noise.
 - Ours: the draw belongs to an image, not to a batch. An image's key decides its mask whatever
   stands beside it in the batch and whatever device computes, so that batches agree with single
   images and a resumed training with an undisturbed one.

@@ -8,7 +8,8 @@ Sources
 - Mescheder et al. 2018, "Which training methods for GANs do actually converge?", for the
   slope penalty, which the paper does not have (decision record 0058).
 - Ours: the generator's next-sentence term does not saturate, as in pix2pix (Isola et al. 2017,
-  section 3.1); every term is a mean; BERT's two terms weigh the same, as in Devlin et al. 2019.
+  section 3.3); every term is a mean; BERT's two terms weigh the same, as in Devlin et al. 2019
+  (decision record 0075).
 """
 
 from __future__ import annotations

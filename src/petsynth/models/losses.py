@@ -4,7 +4,7 @@ Sources
 -------
 - Paper A, section 2.3, and the Keras notebook that it names: the discriminator's loss is not
   halved, the L1 term weighs 100.
-- Isola et al. 2017, pix2pix, section 3.1: the generator's loss does not saturate.
+- Isola et al. 2017, pix2pix, section 3.3: the generator's loss does not saturate.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def adversarial_loss(generated_logits: Tensor) -> Tensor:
 
 
 def l1_loss(synthetic_pet: Tensor, pet: Tensor) -> Tensor:
-    """Return the mean absolute difference, in the network's units of [-1, 1]."""
+    """Return the mean absolute difference, in the network's units.
+
+    Paper A's are in [-1, 1]; paper B's normalised values have no limits.
+    """
     return functional.l1_loss(synthetic_pet, pet)
 
 

@@ -4,8 +4,8 @@ It stands in both 3D pix2pix baselines and, beside BERT, in GANBERT "with CNN-D"
 
 Sources
 -------
-- Paper B (Shin et al., GANBERT), section 5.1 and tables 1 and 2, which name "usual 3D pix2pix"
-  and "CNN-D" without figures.
+- Paper B (Shin et al., GANBERT), section 5.1, which names "usual 3D pix2pix" (table 1) and "CNN-D"
+  (tables 1 and 2) without figures.
 - Isola et al. 2017, pix2pix, section 3.2.2 and appendix 6.1.2.
 - Ours: four halvings, since the PET's voxels are few; the T1 is brought to the PET's grid by
   physical coordinates (decision record 0053); instance norm.

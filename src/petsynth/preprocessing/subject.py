@@ -3,8 +3,8 @@
 References
 ----------
 Paper A, section 2.2: registration, down-sampling to 121 x 145 x 121 voxels of 1.5 mm, frames
-averaged. Brain mask, alignment to MNI axes and bias field are ours. Paper B, section 3.1 and
-figure 1: the grids of ``grid="paper-b"``.
+averaged. Brain mask, alignment to MNI axes and bias field are ours. Paper B, figure 1 and section
+4.1: the grids of ``grid="paper-b"``.
 """
 
 from __future__ import annotations

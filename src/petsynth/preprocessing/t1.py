@@ -27,8 +27,8 @@ WORKING_MM = 2.0
 """Voxel of the copies that registration works on."""
 LEAST_SCORE = 0.22
 """Mutual information with the template, in nats, below which a T1 counts as not aligned. Heads
-left upside down reached 0.24 at most, right ones 0.43 and more (docs/decisions/0020). Above it
-`petsynth.preprocessing.quality.least_template_score` says what is flagged."""
+left upside down reached 0.24 at most, right ones 0.28 and more (docs/decisions/0020, 0023). Above
+it `petsynth.preprocessing.quality.least_template_score` says what is flagged."""
 MARGIN_MM = 8.0
 """Width of the rim around the brain that is compared as well; its outline helps."""
 _POINTS = 100_000

@@ -95,7 +95,10 @@ class TensorBoardLog:
     def __init__(self, folder: Path, step: int):
         self._writer: SummaryWriter | None = None
         if importlib.util.find_spec("tensorboard") is None:
-            say("no TensorBoard events (pip install 'petsynth[tensorboard]'); see train_log.csv")
+            say(
+                "no TensorBoard events; make install brings it, or in petsynth's folder "
+                "pip install -e '.[tensorboard]'; see train_log.csv"
+            )
             return
         from torch.utils.tensorboard import SummaryWriter
 

@@ -2,8 +2,9 @@
 
 Sources
 -------
-- Paper B (Shin et al., GANBERT), tables 1 and 2: "usual 3D pix2pix", with tanh or tanhshrink.
-- Isola et al. 2017, pix2pix, section 3.3; losses as in paper A's system.
+- Paper B (Shin et al., GANBERT), section 5.1: "usual 3D pix2pix", with tanh or tanhshrink (table
+  1, rows 1 and 2).
+- Isola et al. 2017, pix2pix, section 3.3; losses as in paper A's system (decision record 0075).
 - Gradient accumulation as for GANBERT (section A.3), so that all systems see the same samples.
 """
 

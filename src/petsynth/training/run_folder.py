@@ -4,11 +4,13 @@
 
     RUN/config.toml               the fully resolved configuration
     RUN/data.json                 which prepared data it is trained on
-    RUN/model.safetensors         the generator after the last finished epoch
+    RUN/model.safetensors         the generator after the last finished epoch (paper B: written
+                                  every `validate_every` epochs)
     RUN/model_card.md             what that model is, for people
     RUN/train_log.csv             losses by step
     RUN/validation_log.csv        image metrics by epoch (where there are validation subjects)
-    RUN/checkpoints/last.pt       everything that is needed to go on
+    RUN/checkpoints/last.pt       everything that is needed to go on; written with the model, and
+                                  every `checkpoint_minutes`
     RUN/checkpoints/best.safetensors   the generator with the smallest validation error
     RUN/samples/*.png             pictures during training
     RUN/events.out.tfevents.*     TensorBoard
@@ -112,7 +114,7 @@ def open_run(
         something else.
     RunError
         If the run to go on with has another configuration or other data; the keys that differ
-        are named.
+        are named. A key that an older version lacked counts at its default.
     """
     folder = RunFolder(Path(root))
     if folder.root.exists() and not folder.root.is_dir():

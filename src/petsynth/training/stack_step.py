@@ -3,8 +3,8 @@
 Sources
 -------
 - Ours. The expected error is learnt by absolute deviation from the measured PET's own, so that it
-  becomes the median of what remains unknown; `petsynth.inference.spread` makes a standard
-  deviation of it.
+  becomes the median of what remains unknown; `petsynth.inference.run.Run.error_to_std` makes a
+  standard deviation of it.
 """
 
 from __future__ import annotations
