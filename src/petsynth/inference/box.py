@@ -18,8 +18,8 @@ from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
     "petsynth-fdg": "12d36af74a657e15e58aa620573ea07591532232f100e1ee66519ae7b67ff9d4",
-    "petsynth-av45": "5c81bc611ea6ae53e9b226c23be71c8997c1d7e57177dbf545a487cccdf0bc38",
-    "petsynth-av1451": "06878e688f41293ce57df4b16b6c903a2a96b7db2b797f45a61ab55b5d2aacb5",
+    "petsynth-av45": "6d4af2f684cf8005fb308c42f40e4d334ac6e54953cf03afea17df3933e8bba4",
+    "petsynth-av1451": "0f2ddf7f4f070e554b74c32471cfbe0c4cfe9928656a37eaeccb244ccdf9a480",
 }
 """Name of each boxed model -> SHA-256 of its weights file."""
 

@@ -130,9 +130,9 @@ class BertDiscriminator(nn.Module):
                 max_position_embeddings=layout.length,
                 pad_token_id=tokens.special("PAD"),
                 use_cache=False,
-                attn_implementation=attention,
             )
         )
+        self.bert.set_attn_implementation(attention)
         if checkpointing:
             self.bert.activation_checkpointing_enable({"use_reentrant": False})
         self.continuous = (

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ def _clear(folder: RunFolder, held: set[Path]) -> None:
 
 
 def _check_same(folder: RunFolder, config: Config, data: PreparedData) -> None:
-    pairs = [
+    pairs: list[tuple[str, Path, Callable[[str], Any], Any]] = [
         ("configuration", folder.config, _read_config, _read_config(config_to_toml(config))),
         ("prepared data", folder.data, json.loads, identify_data(data)),
     ]
