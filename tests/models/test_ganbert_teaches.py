@@ -43,9 +43,7 @@ def teach(side: int, steps: int, *, permuted: bool, embedding: Embedding = "cont
     pet = pet + 0.25 * torch.randn_like(pet)
     mri_pooled, pet_pooled = summarise(mri, side), summarise(pet, side)
     layout = Layout(side**3)
-    bert = BertDiscriminator(
-        Tokens(), layout, BertSize(2, 64, 2, 128), embedding=embedding, attention="eager"
-    )
+    bert = BertDiscriminator(Tokens(), layout, BertSize(2, 64, 2, 128), embedding=embedding)
     generator = Generator3d(MRI_GRID, PET_GRID, frames=1, filters=8, levels=2)
     bert_optimiser = Adam(bert.parameters(), lr=1e-3, betas=(0.0, 0.999))
     generator_optimiser = Adam(generator.parameters(), lr=3e-4, betas=(0.0, 0.999))

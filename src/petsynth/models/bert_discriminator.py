@@ -95,9 +95,6 @@ class BertDiscriminator(nn.Module):
     checkpointing : bool
         Whether activations inside a layer are computed again for the gradient in training
         mode: less memory, more time, the same values.
-    attention : {"sdpa", "eager"}
-        Which of transformers' implementations: fused, or one that can be differentiated twice, as
-        the slope penalty needs.
     """
 
     special_ids_L: Tensor
@@ -112,7 +109,6 @@ class BertDiscriminator(nn.Module):
         embedding: Embedding = "continuous",
         dropout: float = 0.0,
         checkpointing: bool = False,
-        attention: Literal["sdpa", "eager"] = "sdpa",
     ):
         super().__init__()
         self.tokens = tokens
@@ -132,7 +128,6 @@ class BertDiscriminator(nn.Module):
                 use_cache=False,
             )
         )
-        self.bert.set_attn_implementation(attention)
         if checkpointing:
             self.bert.activation_checkpointing_enable({"use_reentrant": False})
         self.continuous = (

@@ -14,11 +14,13 @@ Sources
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from petsynth.models.bert_discriminator import GENERATED, REAL, BertDiscriminator
 from petsynth.models.losses import l1_loss
@@ -89,8 +91,7 @@ def bert_loss(
     masking : Masking
         What is hidden.
     slope_penalty : float
-        Weight of the `slope` of its judgement; the paper has none. BERT must then have eager
-        attention.
+        Weight of the `slope` of its judgement; the paper has none.
 
     Returns
     -------
@@ -100,12 +101,21 @@ def bert_loss(
     shown_BN = torch.where(is_real_B[:, None], pooled.pet_BN, pooled.synthetic_pet_BN).detach()
     if slope_penalty:
         shown_BN.requires_grad_(True)
-    judgement = bert(pooled.mri_BN, shown_BN, masking)
-    flatness = slope(judgement.nsp_B2, shown_BN) if slope_penalty else shown_BN.new_zeros(())
+    with attention_of(slope_penalty):
+        judgement = bert(pooled.mri_BN, shown_BN, masking)
+        flatness = slope(judgement.nsp_B2, shown_BN) if slope_penalty else shown_BN.new_zeros(())
     nsp = nsp_loss(judgement.nsp_B2, is_real_B)
     mlm = mlm_loss(judgement.mlm_BMV, real_labels(bert, pooled, masking))
     total = nsp + mlm + slope_penalty * flatness
     return {"nsp": nsp, "mlm": mlm, "slope": flatness, "bert": total}
+
+
+def attention_of(slope_penalty: float) -> AbstractContextManager[None]:
+    """Return where BERT's attention can be differentiated twice, if the slope's weight asks for it.
+
+    With checkpointing the gradient computes activations again, and so belongs within it as well.
+    """
+    return sdpa_kernel(SDPBackend.MATH) if slope_penalty else nullcontext()
 
 
 def generator_loss(

@@ -25,6 +25,7 @@ from petsynth.models.bert_discriminator import BertDiscriminator
 from petsynth.models.dropout import draw_keys
 from petsynth.models.ganbert_losses import (
     LossWeights,
+    attention_of,
     bert_loss,
     generator_loss,
     gradient_norms,
@@ -114,7 +115,8 @@ def train_step(
             pooled = pool(part.mri, part.pet, synthetic_pet)
             terms = bert_loss(bert, pooled, part.is_real, part.masking, config.bert.slope_penalty)
         gathered.add({f"bert_{name}": terms[name] for name in ("nsp", "mlm", "slope")})
-        gathered.backward(terms["bert"])
+        with attention_of(config.bert.slope_penalty):
+            gathered.backward(terms["bert"])
         if cnn is not None:
             real_logits = run_network(fabric, cnn, part.mri, part.pet)
             generated_logits = run_network(fabric, cnn, part.mri, synthetic_pet)

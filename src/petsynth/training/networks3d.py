@@ -53,5 +53,4 @@ def build_bert(config: GanbertConfig) -> BertDiscriminator:
         embedding=bert.embedding,
         dropout=bert.dropout,
         checkpointing=bert.checkpointing,
-        attention="eager" if bert.slope_penalty else "sdpa",
     )
