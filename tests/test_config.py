@@ -21,7 +21,7 @@ from petsynth.errors import ConfigError, InputError
 PAPERS = ["pix2pix-axial.toml", "pix2pix-augmented.toml"]
 
 
-OURS = {"petsynth-3d.toml": "pix2pix3d-tanhshrink", "petsynth-fdg.toml": "stack-unet"}
+OURS = {"petsynth-3d.toml": "pix2pix3d-tanh", "petsynth-fdg.toml": "stack-unet"}
 
 
 def test_shipped_configurations_are_the_papers_large_and_small_and_ours():
