@@ -154,7 +154,7 @@ def test_alone_it_names_who_failed_and_the_command_that_comes_next(args, worker,
     again = parse(shlex.split(command)[2:])
     assert (again.bids_dir, again.out_dir) == (args.bids_dir, args.out_dir)
     assert again.analysis_level == ("group",)
-    assert "--" not in command
+    assert shlex.split(command)[5:] == ["--test", "2"]
 
 
 def test_the_command_that_comes_next_has_what_only_the_group_level_uses(

@@ -86,4 +86,4 @@ def test_bert_alone_teaches_through_the_papers_1027_tokens():
     # After 200 steps it depends on rounding: 0.59 with one thread, 0.80 with two.
     taught = teach(8, 400, permuted=False)
     assert taught < 0.7
-    assert taught < 0.8 * teach(8, 200, permuted=True)
+    assert taught < 0.8 * teach(8, 400, permuted=True)

@@ -90,7 +90,7 @@ def test_what_the_sidecar_says_of_resolution_comes_before_the_option(tmp_path):
 
     def smooth(sidecar, scanner_psf_mm):
         series = read_pet(path, sidecar, units="keep", psf_mm=8.0, scanner_psf_mm=scanner_psf_mm)
-        return series.pet.data
+        return series.acquired.data
 
     np.testing.assert_array_equal(smooth(told, 7.5), smooth(told, None))
     np.testing.assert_array_equal(smooth({"Units": "SUV"}, 5.0), smooth(told, None))
