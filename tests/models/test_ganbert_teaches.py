@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim import Adam
 
-from petsynth.models.bert_discriminator import BertDiscriminator, BertSize, Embedding
+from petsynth.models.bert_discriminator import BertDiscriminator, BertSize
 from petsynth.models.ganbert_losses import LossWeights, Pooled, bert_loss, generator_loss
 from petsynth.models.generator3d import Generator3d
 from petsynth.models.masking import draw_masking
@@ -34,16 +34,16 @@ def lopsided_head(grid: Grid, inside: float, rim: float, outside: float) -> np.n
     return (image + abs(rim) / 2 * spot).astype(np.float32)
 
 
-def teach(side: int, steps: int, *, permuted: bool, embedding: Embedding = "continuous") -> float:
+def teach(side: int, steps: int, *, permuted: bool, seed: int = 0) -> float:
     """Return the RMSE of the pooled values, mean of the last tenth of steps, first step = 1."""
-    torch.manual_seed(0)
-    shuffle = torch.Generator().manual_seed(0)
+    torch.manual_seed(seed)
+    shuffle = torch.Generator().manual_seed(seed)
     mri = torch.from_numpy(lopsided_head(MRI_GRID, 2.0, 1.0, -0.6))[None, None]
     pet = torch.from_numpy(lopsided_head(PET_GRID, 1.5, 5.0, 0.0))[None, None]
     pet = pet + 0.25 * torch.randn_like(pet)
     mri_pooled, pet_pooled = summarise(mri, side), summarise(pet, side)
     layout = Layout(side**3)
-    bert = BertDiscriminator(Tokens(), layout, BertSize(2, 64, 2, 128), embedding=embedding)
+    bert = BertDiscriminator(Tokens(), layout, BertSize(2, 64, 2, 128))
     generator = Generator3d(MRI_GRID, PET_GRID, frames=1, filters=8, levels=2)
     bert_optimiser = Adam(bert.parameters(), lr=1e-3, betas=(0.0, 0.999))
     generator_optimiser = Adam(generator.parameters(), lr=3e-4, betas=(0.0, 0.999))
@@ -83,7 +83,10 @@ def test_bert_alone_teaches_where_the_values_belong():
 
 @pytest.mark.slow
 def test_bert_alone_teaches_through_the_papers_1027_tokens():
-    # After 200 steps it depends on rounding: 0.59 with one thread, 0.80 with two.
-    taught = teach(8, 400, permuted=False)
+    """One run's outcome depends on rounding (0.59 with one thread, 0.80 with two), so three."""
+    taught, permuted = (
+        np.mean([teach(8, 200, permuted=each, seed=seed) for seed in range(3)])
+        for each in (False, True)
+    )
     assert taught < 0.7
-    assert taught < 0.8 * teach(8, 400, permuted=True)
+    assert taught < 0.8 * permuted
