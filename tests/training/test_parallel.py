@@ -13,8 +13,9 @@ def test_processes_that_were_started_must_be_those_that_are_wanted(monkeypatch, 
         launch_fabric("cpu")
 
 
-def test_without_a_launcher_there_is_one_process(monkeypatch):
-    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
+@pytest.mark.parametrize("count", ["1", "", "many"])
+def test_without_a_launcher_there_is_one_process(monkeypatch, count):
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", count)
     assert launch_fabric("cpu").world_size == 1
 
 

@@ -69,8 +69,8 @@ def launch_fabric(
 
 def _started_processes() -> int:
     """Return how many processes torchrun or srun started; 1 if neither did."""
-    counts = (os.environ.get(name, "1") for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))
-    return max(int(count) for count in counts)
+    counts = (os.environ.get(name, "") for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))
+    return max((int(count) for count in counts if count.isdecimal()), default=1)
 
 
 def choose_precision(wanted: str, *, on_gpu: bool) -> Precision:
