@@ -14,7 +14,7 @@ from pathlib import Path
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".dcm", ".ima", ".mgh", ".mgz", ".mnc", ".nrrd", ".par", ".v")
 NIFTI_MAGIC = {344: (b"n+1\0", b"ni1\0"), 4: (b"n+2\0", b"ni2\0")}
 LARGEST_BYTES = 1_000_000
-BOX = "src/petsynth/box/"
+BOX = "src/petsynth/pretrained/"
 """Where weights of the models that come with the package may lie."""
 LARGEST_WEIGHTS_BYTES = 25_000_000
 

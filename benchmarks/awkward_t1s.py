@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.errors import PetsynthError, PetsynthWarning
-from petsynth.inference.box import load_model
+from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.inference.scan import predict_scan
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.brain_mask import find_brain
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.transforms import rigid_matrix
+from petsynth.preprocessing.registration.transforms import rigid_matrix
+from petsynth.preprocessing.t1.brain_mask import find_brain
 from petsynth.volume import Volume
 
 Change = Callable[[Volume, NDArray], Volume]

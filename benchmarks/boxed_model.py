@@ -31,15 +31,15 @@ from scipy import ndimage
 
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.evaluation.tissue import TissueRegression, tissue_maps
-from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
+from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume
 from petsynth.metrics.image import pearson_r, ssim
-from petsynth.preprocessing.bias_field import flatten
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
-from petsynth.preprocessing.t1 import template_brain
+from petsynth.preprocessing.t1.alignment import template_brain
+from petsynth.preprocessing.t1.bias_field import flatten
 from petsynth.progress import Progress
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
 from petsynth.volume import Volume

@@ -20,8 +20,8 @@ import pandas as pd
 
 from boxed_model import ixi_people, measure
 from petsynth.data.prepared import PreparedData
-from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
+from petsynth.inference.pretrained import load_model
 from petsynth.progress import Progress
 
 FIGURES = ("r", "ssim", "regional_r", "regional_error_percent", "grey_to_white")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from boxed_model import Person, ixi_people
 from petsynth.data.prepared import PreparedData
-from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
+from petsynth.inference.pretrained import load_model
 from petsynth.simulation.regions import REGIONS
 
 TARGETS = {

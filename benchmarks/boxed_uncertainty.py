@@ -21,8 +21,8 @@ import numpy as np
 from petsynth.data.prepared import PreparedData
 from petsynth.figures.panels import draw_panels, mri_panel, pet_panel, uncertainty_panel
 from petsynth.figures.save import save_png
-from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
+from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.progress import Progress
 from petsynth.slicing import Plane, middle_slice

@@ -19,8 +19,8 @@ import torch
 
 from petsynth.config import load_config
 from petsynth.preprocessing.paper_b_grids import conformed_grid
-from petsynth.training.infer_volume import infer_volume
-from petsynth.training.networks3d import build_generator3d
+from petsynth.systems.volumes_networks import build_generator3d
+from petsynth.systems.volumes_prediction import infer_volume
 
 
 def main(name: str = "ganbert.toml", threads: str = "2") -> None:

@@ -27,8 +27,8 @@ from torch import nn
 from petsynth.config import GanbertConfig, load_config
 from petsynth.data.volumes import Portion
 from petsynth.preprocessing.paper_b_grids import conformed_grid, grid_in_paper_order, pet_grid
-from petsynth.training.ganbert import GanbertPlayers, build_players, make_part, train_step
-from petsynth.training.parallel import launch_fabric
+from petsynth.systems.ganbert.step import GanbertPlayers, build_players, make_part, train_step
+from petsynth.training.distributed import launch_fabric
 
 
 class Stopwatch:

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from petsynth.io.index import index_dataset
+from petsynth.io.bids.index import index_dataset
 
 PEOPLE = 5000
 SIDECAR = json.dumps({"Units": "SUVR", "TracerName": "fluorodeoxyglucose"})

@@ -24,11 +24,11 @@ from torch.utils.data import DataLoader
 
 from petsynth.config import SliceConfig, load_config
 from petsynth.data.prepared import PreparedData, write_array, write_description
-from petsynth.data.slices import EpochBatches, SliceDataset
 from petsynth.io.atomic import write_text
-from petsynth.models.dropout import draw_keys
+from petsynth.networks.dropout import draw_keys
 from petsynth.preprocessing.grid import model_grid
-from petsynth.training.pix2pix import build_players, train_step
+from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
+from petsynth.systems.pix2pix.step import build_players, train_step
 
 CONFIGS = {"small": ("small/pix2pix-axial.toml", 3.0), "paper": ("pix2pix-axial.toml", 1.5)}
 SECONDS = 8.0

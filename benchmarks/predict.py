@@ -27,8 +27,8 @@ import numpy as np
 import torch
 from nibabel.processing import conform
 
-from petsynth.inference.box import load_model
 from petsynth.inference.predict import synthesise
+from petsynth.inference.pretrained import load_model
 from petsynth.simulation.cohort import simulate_cohort
 
 

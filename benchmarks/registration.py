@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.pet import register_pet
-from petsynth.preprocessing.t1 import align_t1
-from petsynth.preprocessing.transforms import centre_of_mass, move, rigid_matrix
+from petsynth.preprocessing.pet.registration import register_pet
+from petsynth.preprocessing.registration.transforms import centre_of_mass, move, rigid_matrix
+from petsynth.preprocessing.t1.alignment import align_t1
 from petsynth.simulation.cohort import simulate_cohort
 from petsynth.volume import FloatArray, Volume
 

@@ -25,9 +25,9 @@ import numpy as np
 
 from petsynth.errors import RegistrationError
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.pet import register_pet
-from petsynth.preprocessing.t1 import align_t1, flat_brain
-from petsynth.preprocessing.transforms import move, rigid_matrix
+from petsynth.preprocessing.pet.registration import register_pet
+from petsynth.preprocessing.registration.transforms import move, rigid_matrix
+from petsynth.preprocessing.t1.alignment import align_t1, flat_brain
 from petsynth.simulation.cohort import simulate_cohort
 from petsynth.volume import FloatArray, Grid, Volume
 from registration import brain_points, displaced, distances, read_person

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from petsynth.io.nifti import write_volume
-from petsynth.preprocessing.pet import register_pet
-from petsynth.preprocessing.t1 import flat_brain
+from petsynth.preprocessing.pet.registration import register_pet
+from petsynth.preprocessing.t1.alignment import flat_brain
 from petsynth.simulation.cohort import simulate_cohort
 from registration import brain_points, displaced, distances, random_rigid, read_person
 

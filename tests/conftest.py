@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from petsynth.data.prepared import PreparedData, write_array, write_description
-from petsynth.io.bids import read_table, write_dataset_description, write_table
+from petsynth.io.bids.names import read_table, write_dataset_description, write_table
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.volume import Grid
@@ -79,8 +79,8 @@ def make_run(
 
     from petsynth.config import config_to_toml, parse_config
     from petsynth.io.atomic import write_json, write_text
-    from petsynth.models.registry import build_generator
-    from petsynth.training.model_file import write_model
+    from petsynth.systems.pix2pix.networks import build_generator
+    from petsynth.training.model_card import write_model
     from petsynth.training.run_folder import identify_data
 
     config = parse_config(
@@ -107,8 +107,8 @@ def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Pa
 
     from petsynth.config import config_to_toml, parse_config
     from petsynth.io.atomic import write_json, write_text
-    from petsynth.training.model_file import write_model
-    from petsynth.training.networks3d import build_generator3d
+    from petsynth.systems.volumes_networks import build_generator3d
+    from petsynth.training.model_card import write_model
     from petsynth.training.run_folder import identify_data
 
     data = PreparedData(prepared)

@@ -4,7 +4,7 @@
 
 The expected error becomes a standard deviation by one factor, measured on the validation subjects
 of the prepared data: the root mean square of the error over what was expected, inside the brain.
-Prints the checksum that belongs into `petsynth.inference.box`. The model card is written by hand.
+Prints the checksum that belongs into `petsynth.inference.pretrained`. The model card is written by hand.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy as np
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.predict import synthesise
 from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
-from petsynth.models.checkpoint import save_weights
+from petsynth.networks.weights import save_weights
 
 LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
-BOX = Path(__file__).parents[1] / "src/petsynth/box"
+BOX = Path(__file__).parents[1] / "src/petsynth/pretrained"
 
 
 def main(name: str, run_folder: str, prepared: str) -> None:

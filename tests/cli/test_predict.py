@@ -10,9 +10,9 @@ import pytest
 
 from petsynth.cli.main import run as petsynth
 from petsynth.inference import scan as scan_module
-from petsynth.inference.likeness import Likeness
+from petsynth.inference.input_check import Likeness
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.t1 import PreparedT1
+from petsynth.preprocessing.t1.alignment import PreparedT1
 
 AFFINE = np.array([[0, 0, -8.0, 90], [-9.0, 0, 0, 80], [0, 7.0, 0, -60], [0, 0, 0, 1]])
 
@@ -258,7 +258,7 @@ LIMITED = """
 import resource, sys
 import numpy as np
 from petsynth.inference import scan
-from petsynth.preprocessing.t1 import PreparedT1
+from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.cli.main import run
 
 def prepare(t1, grid, mask=None, **steps):

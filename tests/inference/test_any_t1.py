@@ -10,7 +10,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import predict_scan
-from petsynth.preprocessing.transforms import rigid_matrix
+from petsynth.preprocessing.registration.transforms import rigid_matrix
 from petsynth.simulation.embedded import make_embedded_anatomy
 
 

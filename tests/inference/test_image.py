@@ -7,9 +7,9 @@ import pytest
 import petsynth
 from petsynth.errors import RunError
 from petsynth.inference import scan as scan_module
-from petsynth.inference.likeness import Likeness
+from petsynth.inference.input_check import Likeness
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.t1 import PreparedT1
+from petsynth.preprocessing.t1.alignment import PreparedT1
 
 
 @pytest.fixture

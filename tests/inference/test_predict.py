@@ -10,7 +10,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
 from petsynth.inference.predict import ALL_PLANES, sample_key, synthesise
 from petsynth.inference.run import load_run
-from petsynth.models.whole_volume import predict_volume
+from petsynth.systems.pix2pix.volume import predict_volume
 
 
 class Identity(torch.nn.Module):

@@ -17,7 +17,7 @@ from petsynth.config import (
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, RunError
 from petsynth.inference.run import find_runs, load_run
-from petsynth.models.checkpoint import load_weights, read_metadata, save_weights
+from petsynth.networks.weights import load_weights, read_metadata, save_weights
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from petsynth.inference import scan as scan_module
-from petsynth.inference.likeness import Likeness
+from petsynth.inference.input_check import Likeness
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import predict_scan
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.t1 import PreparedT1
+from petsynth.preprocessing.t1.alignment import PreparedT1
 
 AXIS_ORDERS = [
     "".join(letters)

@@ -9,8 +9,8 @@ import pytest
 from petsynth.errors import InputError, RegistrationError
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.registration.transforms import move
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
-from petsynth.preprocessing.transforms import move
 
 
 def files_of(person, pet_of=None) -> Files:

@@ -13,8 +13,8 @@ import torch
 
 from petsynth.config import Config, config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.training import pix2pix
-from petsynth.training.loop import train
+from petsynth.systems.pix2pix import step as pix2pix
+from petsynth.training.trainer import train
 
 SECONDS_TO_START = 600  # on a machine that is busy with other things
 EPOCH_STEPS = 17

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Adam
 
 from petsynth.errors import RunError, TrainingError
-from petsynth.training.players import Players
+from petsynth.systems.optimisation import Players
 from petsynth.training.state import FORMAT, TrainingState, load_checkpoint, save_checkpoint
 
 

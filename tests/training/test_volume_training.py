@@ -12,9 +12,9 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, InputError, TrainingError
 from petsynth.inference import load_run
 from petsynth.inference.predict import synthesise
-from petsynth.training import ganbert
-from petsynth.training.loop import build_system, train
-from petsynth.training.parallel import launch_fabric
+from petsynth.systems.ganbert import step as ganbert
+from petsynth.training.distributed import launch_fabric
+from petsynth.training.trainer import build_system, train
 
 
 def small_config(system: str = "ganbert", *, steps: int = 4, **data):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from petsynth.config import SYSTEMS, SliceConfig, StackConfig, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.training.loop import train
+from petsynth.training.trainer import train
 
 SLICES = {
     "data": {"canvas": 32, "intensity": "float"},

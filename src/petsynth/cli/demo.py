@@ -50,7 +50,7 @@ def run(args: Args) -> None:
     TrainingError
         If a training fails.
     """
-    from petsynth.io.bids import read_table
+    from petsynth.io.bids.names import read_table
     from petsynth.progress import say
 
     start = time.monotonic()
@@ -127,8 +127,8 @@ def _verb(verb: str, *arguments: str | Path) -> None:
 def _make_room(out: Path, overwrite: bool) -> None:
     import shutil
 
-    from petsynth.data.subject_files import read_simulated
     from petsynth.errors import OutputError
+    from petsynth.prepare.derivatives import read_simulated
 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; name a folder")

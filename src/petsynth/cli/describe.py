@@ -60,16 +60,16 @@ def run(args: Args) -> None:
     data = None if args.data is None else PreparedData(args.data)
     subjects = None if data is None else len(data.participants("train"))
     if isinstance(config, SliceConfig):
-        from petsynth.training.estimate import estimate
+        from petsynth.systems.pix2pix.resources import estimate
 
         shape = None if data is None else data.grid.shape
         content, table = estimate(config, grid_shape=shape, subjects=subjects), _slice_rows
     elif isinstance(config, StackConfig):
-        from petsynth.training.estimate_stacks import estimate_stacks
+        from petsynth.systems.unet25d.resources import estimate_stacks
 
         content, table = estimate_stacks(config, subjects=subjects), _stack_rows
     else:
-        from petsynth.training.estimate3d import estimate_volumes
+        from petsynth.systems.volumes_resources import estimate_volumes
 
         content, table = estimate_volumes(config, subjects=subjects), _volume_rows
     if args.json:

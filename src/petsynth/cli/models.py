@@ -40,9 +40,9 @@ def run(args: Args) -> None:
 
 
 def _describe_box() -> list[dict[str, Any]]:
-    from petsynth.inference.box import DEFAULT, boxed_models
+    from petsynth.inference.pretrained import DEFAULT, boxed_models
     from petsynth.inference.run import WEIGHTS
-    from petsynth.models.checkpoint import read_metadata
+    from petsynth.networks.weights import read_metadata
 
     content = []
     for model in boxed_models():

@@ -142,7 +142,7 @@ def _which_model(model: Run) -> str:
 
 def _check_out(args: Args, model: Run) -> None:
     from petsynth.errors import OutputError
-    from petsynth.inference.write import result_paths
+    from petsynth.inference.outputs import result_paths
 
     t1_of: dict[Path, Path] = {}
     for t1 in args.t1:
@@ -198,7 +198,7 @@ def _warn_of_unseen_planes(args: Args, model: Run) -> None:
 
 
 def _mask(args: Args, number: int) -> Path | None:
-    from petsynth.io.brain_masks import find_brain_mask
+    from petsynth.io.bids.brain_masks import find_brain_mask
 
     if not args.masks:
         return None

@@ -71,7 +71,7 @@ def run(args: Args) -> None:
     config = load_with_overrides(args.config, list(args.overrides), args.seed)
     from petsynth.data.prepared import PreparedData
     from petsynth.progress import say
-    from petsynth.training.loop import train
+    from petsynth.training.trainer import train
 
     try:
         train(

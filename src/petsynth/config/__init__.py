@@ -19,9 +19,9 @@ from petsynth.config.reading import (
     shipped_configs,
     toml_hash,
 )
-from petsynth.config.slices import Plane, SliceConfig
-from petsynth.config.stacks import StackConfig
-from petsynth.config.volumes import GanbertConfig, Pix2pix3dConfig, VolumeConfig
+from petsynth.systems.pix2pix.config import Plane, SliceConfig
+from petsynth.systems.unet25d.config import StackConfig
+from petsynth.systems.volumes_config import GanbertConfig, Pix2pix3dConfig, VolumeConfig
 
 __all__ = [
     "SYSTEMS",

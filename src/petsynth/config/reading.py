@@ -12,10 +12,10 @@ from typing import Any, get_args, get_type_hints
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
-from petsynth.config.slices import SliceConfig
-from petsynth.config.stacks import StackConfig
-from petsynth.config.volumes import GanbertConfig, Pix2pix3dConfig
 from petsynth.errors import ConfigError, InputError
+from petsynth.systems.pix2pix.config import SliceConfig
+from petsynth.systems.unet25d.config import StackConfig
+from petsynth.systems.volumes_config import GanbertConfig, Pix2pix3dConfig
 
 Config = SliceConfig | StackConfig | Pix2pix3dConfig | GanbertConfig
 """A training run of any system."""

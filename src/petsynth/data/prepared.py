@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from petsynth.data.split import check_split
 from petsynth.errors import InputError
 from petsynth.io.atomic import atomic_path, write_json
-from petsynth.io.bids import person_of, read_table
+from petsynth.io.bids.names import person_of, read_table
 from petsynth.volume import Grid
 
 Kind = Literal["mri", "pet", "mask", "oracle", "t1"]

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from petsynth.errors import SplitError
-from petsynth.io.bids import participant_key, read_table
+from petsynth.io.bids.names import participant_key, read_table
 
 PARTS = ("train", "validation", "test")
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
 from petsynth.evaluation.measures import Ruler, Scores, measure_slice, measure_volume
-from petsynth.io.bids import person_of
+from petsynth.io.bids.names import person_of
 from petsynth.slicing import middle_slice
 
 

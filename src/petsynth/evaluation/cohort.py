@@ -29,7 +29,7 @@ from petsynth.evaluation.methods import (
     predict_all,
 )
 from petsynth.evaluation.models import Model
-from petsynth.io.bids import person_of
+from petsynth.io.bids.names import person_of
 from petsynth.progress import Progress
 
 

@@ -15,7 +15,7 @@ from petsynth.config import config_hash
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import ArgumentError, RunError, SplitError
 from petsynth.inference.run import Run, load_run
-from petsynth.io.bids import participant_key, person_of
+from petsynth.io.bids.names import participant_key, person_of
 from petsynth.volume import Grid
 
 _TRAINED_ON = "data.json"

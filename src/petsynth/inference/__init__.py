@@ -7,11 +7,11 @@ In three lines::
     write_prediction(scan, "predictions")
 """
 
-from petsynth.inference.box import BoxedModel, boxed_models, load_model
+from petsynth.inference.outputs import write_prediction
 from petsynth.inference.predict import ALL_PLANES, Prediction, synthesise
+from petsynth.inference.pretrained import BoxedModel, boxed_models, load_model
 from petsynth.inference.run import Run, find_runs, load_run
 from petsynth.inference.scan import ScanPrediction, predict_scan
-from petsynth.inference.write import write_prediction
 
 __all__ = [
     "ALL_PLANES",

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from petsynth.inference.box import load_model
+from petsynth.inference.pretrained import load_model
 from petsynth.inference.scan import predict_scan
 
 

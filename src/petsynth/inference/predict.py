@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from petsynth.config import StackConfig
 from petsynth.data.scale import from_network
 from petsynth.inference.run import Run
-from petsynth.models.stack_volume import predict_stacks
-from petsynth.models.whole_volume import predict_volume
 from petsynth.slicing import Plane
-from petsynth.training.infer_volume import infer_volume
+from petsynth.systems.pix2pix.volume import predict_volume
+from petsynth.systems.unet25d.volume import predict_stacks
+from petsynth.systems.volumes_prediction import infer_volume
 from petsynth.training.validation import validation_planes
 
 ALL_PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
@@ -54,8 +54,8 @@ def synthesise(
     run : Run
         The model.
     mri_XYZ : (X, Y, Z) array
-        T1 on the model's grid, RAS+, in [-1, 1]; see `petsynth.preprocessing.t1`. For paper
-        B's models the conformed T1, 0 to 255; see `petsynth.preprocessing.conform`.
+        T1 on the model's grid, RAS+, in [-1, 1]; see `petsynth.preprocessing.t1.alignment`. For paper
+        B's models the conformed T1, 0 to 255; see `petsynth.preprocessing.t1.conform`.
     planes : sequence of {"axial", "coronal", "sagittal"}, optional
         Planes whose predictions are averaged; if left out, the axial one if the model was
         trained on it, else all that it was trained on.

@@ -24,11 +24,11 @@ from petsynth.config import (
     toml_hash,
 )
 from petsynth.errors import RunError
-from petsynth.models.checkpoint import load_weights, read_metadata
-from petsynth.models.layers import lay_channels_last
-from petsynth.models.registry import build_generator
-from petsynth.training.networks3d import build_generator3d
-from petsynth.training.stack_system import build_stack_generator
+from petsynth.networks.layers import lay_channels_last
+from petsynth.networks.weights import load_weights, read_metadata
+from petsynth.systems.pix2pix.networks import build_generator
+from petsynth.systems.unet25d.system import build_stack_generator
+from petsynth.systems.volumes_networks import build_generator3d
 from petsynth.volume import Grid
 
 CONFIG = "config.toml"

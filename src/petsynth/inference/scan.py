@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import PetsynthWarning
-from petsynth.inference.likeness import Likeness, measure_likeness
+from petsynth.inference.input_check import Likeness, measure_likeness
 from petsynth.inference.predict import Prediction, synthesise
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
-from petsynth.preprocessing.conform import prepare_conformed_t1
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.t1 import PreparedT1, prepare_t1
+from petsynth.preprocessing.t1.alignment import PreparedT1, prepare_t1
+from petsynth.preprocessing.t1.conform import prepare_conformed_t1
 from petsynth.slicing import Plane
 from petsynth.volume import Grid, Volume
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.pairing import compare_detail
-from petsynth.preprocessing.pet import static
-from petsynth.preprocessing.rigid import Alignment
-from petsynth.preprocessing.transforms import move
+from petsynth.preprocessing.pet.registration import static
+from petsynth.preprocessing.registration.pairing import compare_detail
+from petsynth.preprocessing.registration.rigid import Alignment
+from petsynth.preprocessing.registration.transforms import move
 from petsynth.volume import FloatArray, Grid, Volume
 
 LEAST_PAIRING = 0.07

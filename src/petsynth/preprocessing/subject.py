@@ -18,22 +18,22 @@ from typing import Literal
 import numpy as np
 
 from petsynth.errors import InputError, RegistrationError
-from petsynth.io.brain_masks import is_segmentation
-from petsynth.io.metadata import read_metadata
+from petsynth.io.bids.brain_masks import is_segmentation
+from petsynth.io.bids.metadata import read_metadata
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.brain_mask import Device, Method
-from petsynth.preprocessing.conform import conform, place_pet, place_t1
-from petsynth.preprocessing.deformable import warp_to_mni
-from petsynth.preprocessing.frames import Frames, window_times
 from petsynth.preprocessing.grid import model_grid, resample
-from petsynth.preprocessing.intensity import scale_mri
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
-from petsynth.preprocessing.pet import register_pet
-from petsynth.preprocessing.pet_series import PetSeries, Units, read_pet, wants_reference
+from petsynth.preprocessing.pet.frames import Frames, window_times
+from petsynth.preprocessing.pet.registration import register_pet
+from petsynth.preprocessing.pet.series import PetSeries, Units, read_pet, wants_reference
+from petsynth.preprocessing.pet.suvr import Uptake, measure_uptake, profile_of, reference_of
 from petsynth.preprocessing.quality import Quality, assess
-from petsynth.preprocessing.rigid import Alignment
-from petsynth.preprocessing.suvr import Uptake, measure_uptake, profile_of, reference_of
-from petsynth.preprocessing.t1 import AlignedT1, align_t1
+from petsynth.preprocessing.registration.deformable import warp_to_mni
+from petsynth.preprocessing.registration.rigid import Alignment
+from petsynth.preprocessing.t1.alignment import AlignedT1, align_t1
+from petsynth.preprocessing.t1.brain_mask import Device, Method
+from petsynth.preprocessing.t1.conform import conform, place_pet, place_t1
+from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 GridName = Literal["paper-a", "paper-b"]
@@ -75,13 +75,13 @@ class Steps:
     voxel_mm : float
         Edge of the models' voxels in millimetres.
     frames : "mean", "keep" or int
-        What is made of the PET's frames; see `petsynth.preprocessing.frames.Frames`.
+        What is made of the PET's frames; see `petsynth.preprocessing.pet.frames.Frames`.
     brain_mask : {"auto", "deepbet"}
         How the brain is found where no mask is given.
     bias_field : bool
         Whether the T1's bias field is corrected.
     units : {"auto", "keep", "suv", "suvr"}
-        What the PET is converted to; see `petsynth.preprocessing.pet_series.Units`.
+        What the PET is converted to; see `petsynth.preprocessing.pet.series.Units`.
     reference_region : str, optional
         Of the SUVR; the tracer's own if left out.
     motion : bool
@@ -138,7 +138,7 @@ class PreparedSubject:
     grid_to_t1, t1_to_pet : (4, 4) float arrays
         From world to world, in millimetres; rigid.
     mask_source : str
-        How the brain was found: a source of `petsynth.preprocessing.brain_mask.BrainMask`, or
+        How the brain was found: a source of `petsynth.preprocessing.t1.brain_mask.BrainMask`, or
         ``"segmentation"``.
     quality : Quality
         Figures for quality control.
@@ -175,7 +175,7 @@ def prepare_subject(files: Files, steps: Steps, device: Device = "cpu") -> Prepa
     steps : Steps
         How.
     device : {"cpu", "auto", "cuda"}
-        Where the brain is looked for; see `petsynth.preprocessing.brain_mask.find_brain`.
+        Where the brain is looked for; see `petsynth.preprocessing.t1.brain_mask.find_brain`.
 
     Raises
     ------

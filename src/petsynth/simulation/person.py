@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from petsynth.io.atomic import write_json
-from petsynth.io.bids import TRACER_LABELS, sidecar_path
+from petsynth.io.bids.names import TRACER_LABELS, sidecar_path
 from petsynth.io.nifti import write_volume
 from petsynth.simulation import sidecars
 from petsynth.simulation.anatomy import Anatomy

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from petsynth.io.bids import TRACER_LABELS
+from petsynth.io.bids.names import TRACER_LABELS
 from petsynth.simulation.participants import Tracer
 
 Units = Literal["suvr", "original"]

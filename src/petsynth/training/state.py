@@ -16,8 +16,8 @@ from torch import nn
 
 from petsynth.errors import RunError, TrainingError
 from petsynth.io.atomic import atomic_path
+from petsynth.systems.optimisation import Players
 from petsynth.training.logs import RunningMeans
-from petsynth.training.players import Players
 
 FORMAT = 1
 """Version of the checkpoint's layout."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from petsynth.config import SliceConfig
 from petsynth.data.prepared import PreparedData, static_mean
-from petsynth.io.bids import person_of
+from petsynth.io.bids.names import person_of
 from petsynth.metrics.image import mae, mse, psnr, ssim
 from petsynth.slicing import Plane
 

@@ -1,0 +1,101 @@
+"""Which values of ``petsynth prepare``'s options make sense, before anything heavy is imported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from petsynth.errors import ArgumentError, InputError
+
+if TYPE_CHECKING:
+    from petsynth.cli.prepare.command import Args
+
+
+def check(args: Args) -> None:
+    """Refuse values that options cannot have.
+
+    Raises
+    ------
+    ArgumentError
+        If there is one; the message names the option and what it takes.
+    InputError
+        If a folder of masks does not exist, or the reference region.
+    """
+    for message, is_wrong in (_wrong_numbers(args) | _wrong_together(args)).items():
+        if is_wrong:
+            raise ArgumentError(message)
+    if args.reference_region is not None:
+        from petsynth.preprocessing.pet.tracers import region
+
+        region(args.reference_region)
+    mask_folders(args.masks)
+    if args.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ArgumentError("--device cuda: torch finds no GPU here; use --device cpu")
+
+
+def mask_folders(words: Sequence[str]) -> tuple[Path, ...]:
+    """Return the folders of ``--masks``, each given as PATH or NAME=PATH.
+
+    Raises
+    ------
+    InputError
+        If one does not exist.
+    """
+    folders = []
+    for word in words:
+        _, _, path = word.partition("=")
+        folder = Path(path if path and not Path(word).exists() else word)
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of masks")
+        folders.append(folder)
+    return tuple(folders)
+
+
+def _wrong_numbers(args: Args) -> dict[str, bool]:
+    """Return messages, and whether they are to be said."""
+    return {
+        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
+        f"--validation {args.validation}: give a share below 1, or a number": (
+            not 0 <= args.validation < math.inf
+        ),
+        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
+            args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
+        ),
+        f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
+        f"--omp-nthreads {args.omp_nthreads}: give 1 or more": (
+            args.omp_nthreads is not None and args.omp_nthreads < 1
+        ),
+        f"--seed {args.seed}: give 0 or more": args.seed < 0,
+        f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
+        f"--part-id {args.part_id}: give 0 to --num-parts - 1, which is {args.num_parts - 1}": (
+            not 0 <= args.part_id < max(args.num_parts, 1)
+        ),
+        f"--max-interval {args.max_interval}: give 0 or more days, or None": (
+            args.max_interval is not None and not args.max_interval >= 0
+        ),
+        f"--frames {args.frames}: give mean, keep, or 1 or more": (
+            isinstance(args.frames, int) and args.frames < 1
+        ),
+        f"--psf-mm {args.psf_mm}: give more than 0": (
+            args.psf_mm is not None and not 0 < args.psf_mm < math.inf
+        ),
+        f"--scanner-psf-mm {args.scanner_psf_mm}: give more than 0": (
+            args.scanner_psf_mm is not None and not 0 < args.scanner_psf_mm < math.inf
+        ),
+    }
+
+
+def _wrong_together(args: Args) -> dict[str, bool]:
+    return {
+        "--registration none: needs --grid paper-b": (
+            args.registration == "none" and args.grid == "paper-a"
+        ),
+        "--num-parts needs the participant level alone; run the group level once at the end": (
+            args.num_parts > 1 and tuple(args.analysis_level) != ("participant",)
+        ),
+    }

@@ -1,0 +1,200 @@
+"""Write a synthetic PET so that nobody takes it for a real one.
+
+Per T1 file, in one folder::
+
+    STEM_space-T1w_desc-synth_pet.nii.gz + .json      on the T1's own grid
+    STEM_space-aligned_desc-synth_pet.nii.gz + .json  on the model's grid
+    STEM_space-T1w_desc-synthstd_pet..., STEM_space-aligned_desc-synthstd_pet...
+                                                      spread, with more than one sample or a
+                                                      model that knows its error
+    STEM_desc-synth_panel.png                         a picture with a visible label
+
+Models of images that were merely centred write ``space-centred`` in place of ``space-aligned``.
+``STEM`` is the T1's name with its BIDS entities and the tracer, see `petsynth.io.bids.names.pet_stem`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from petsynth import __version__
+from petsynth.errors import OutputError
+from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel, uncertainty_panel
+from petsynth.figures.save import save_png
+from petsynth.inference.run import Run
+from petsynth.inference.scan import ScanPrediction
+from petsynth.io.atomic import write_json
+from petsynth.io.bids.names import pet_stem, sidecar_path
+from petsynth.io.nifti import write_on_grid_of, write_volume
+from petsynth.prepare.derivatives import SPACES, SPATIAL_REFERENCES
+from petsynth.preprocessing.t1.conform import HIGHEST
+from petsynth.slicing import Plane, middle_slice
+from petsynth.volume import Volume
+
+_MEANING = {
+    "synth": "Synthetic PET, inferred from a T1-weighted MRI by a neural network: a guess from "
+    "anatomy, no measurement, not for diagnosis",
+    "synthstd": "Standard deviation (n - 1) of a synthetic PET over draws of the generator's "
+    "dropout: the model's spread, not its error",
+}
+_EXPECTED_ERROR = (
+    "Standard deviation of what a measured PET would differ by from the synthetic one, as the "
+    "model expects it; calibrated on held-out people like its training data, not for others"
+)
+_ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+
+
+def result_paths(folder: str | Path, t1: str | Path, run: Run, *, has_std: bool) -> list[Path]:
+    """Return the files that `write_prediction` writes for a T1, the main one first."""
+    stem = pet_stem(Path(t1).name, run.tracer)
+    images = [
+        Path(folder) / f"{stem}_space-{space}_desc-{kind}_pet.nii.gz"
+        for kind in ("synth", "synthstd")[: 1 + has_std]
+        for space in ("T1w", SPACES[run.registration])
+    ]
+    panel = Path(folder) / f"{stem}_desc-synth_panel.png"
+    return [path for image in images for path in (image, sidecar_path(image))] + [panel]
+
+
+def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
+    """Write images, sidecars and panel of one T1.
+
+    Returns
+    -------
+    list of Path
+        The files, the main one first.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    has_std = scan.prediction.std is not None
+    paths = result_paths(folder, scan.t1, scan.run, has_std=has_std)
+    new = [path for path in paths if not path.exists()]
+    try:
+        _write_all(scan, paths)
+    except OutputError:
+        for path in new:  # nothing half done stands in the way of the next try
+            path.unlink(missing_ok=True)
+        raise
+    return paths
+
+
+def _write_all(scan: ScanPrediction, paths: list[Path]) -> None:
+    *_, panel = paths
+    save_png(draw_prediction(scan), panel)
+    parts = {"synth": scan.prediction.mean, "synthstd": scan.prediction.std}
+    # The main image comes last: where it stands, everything of this T1 stands.
+    for image in reversed([path for path in paths if path.name.endswith(".nii.gz")]):
+        kind = "synthstd" if "_desc-synthstd_" in image.name else "synth"
+        values = parts[kind]
+        if values is not None:
+            _write_image(scan, image, kind, values, own_grid="_space-T1w_" in image.name)
+
+
+def _write_image(
+    scan: ScanPrediction, path: Path, kind: str, values_XYZ: NDArray, *, own_grid: bool
+) -> None:
+    note = f"SYNTHETIC PET, not for diagnosis; petsynth {__version__} {scan.run.name}"
+    sidecar = describe_prediction(scan, kind)
+    sidecar["SpatialReference"] = (
+        scan.t1.resolve().as_uri() if own_grid else SPATIAL_REFERENCES[scan.run.registration]
+    )
+    write_json(sidecar_path(path), sidecar)
+    if own_grid:
+        write_on_grid_of(path, scan.on_t1_grid(values_XYZ), scan.t1, description=note)
+    else:
+        on_grid = Volume(values_XYZ, scan.run.grid.affine, scan.run.unit)
+        write_volume(path, on_grid, description=note)
+
+
+def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
+    """Return what the sidecar of a synthetic image says in every space.
+
+    Parameters
+    ----------
+    scan : ScanPrediction
+        The image's origin.
+    kind : {"synth", "synthstd"}
+        The image itself, or its spread over samples.
+    """
+    run = scan.run
+    is_expected_error = kind == "synthstd" and run.stacks is not None
+    return {
+        "Description": _EXPECTED_ERROR if is_expected_error else _MEANING[kind],
+        "Synthetic": True,
+        "SimulatedTraining": run.simulated,
+        "SyntheticTracer": run.tracer,
+        "Units": run.unit,
+        "Model": run.name,
+        "ModelRun": run.folder.resolve().name,
+        "ModelConfigurationHash": run.metadata["config_hash"],
+        "ModelTrainingSteps": run.metadata.get("steps"),
+        "ModelPetsynthVersion": run.metadata["petsynth_version"],
+        "PetsynthVersion": __version__,
+        "Planes": list(scan.planes),
+        "Samples": scan.samples,
+        "Seed": scan.seed,
+        "BrainMask": scan.prepared.mask_source,
+        "TemplateScore": float(scan.prepared.template_score),
+        "LikenessToTrainingT1s": scan.likeness.score,
+        "UnlikeTrainingT1s": scan.likeness.is_unlike,
+        "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
+        "Sources": [scan.t1.resolve().as_uri()],
+    }
+
+
+def draw_prediction(scan: ScanPrediction) -> Figure:
+    """Show the middle slices of MRI, synthetic PET and, if there is one, its spread."""
+    rows = [(plane, _row(scan, plane)) for plane in _ROWS]
+    title = (
+        f"{pet_stem(scan.t1.name, scan.run.tracer)}: {scan.run.name}, {scan.samples} "
+        f"sample{'s' if scan.samples > 1 else ''}"
+    )
+    if scan.likeness.is_unlike:
+        title += "\nWARNING: this T1 is unlike the training data"
+    if scan.run.simulated:
+        title += "\nmodel trained on simulated PET"
+    return draw_panels(rows, title=title)
+
+
+def _row(scan: ScanPrediction, plane: Plane) -> list[Panel]:
+    mean, std = scan.prediction.mean, scan.prediction.std
+    unit, scale = scan.run.unit, scan.run.pet_scale
+    if mean.ndim == 4:
+        return _frames_row(scan, plane)
+    panels = [
+        _mri_panel(scan, plane),
+        pet_panel(middle_slice(mean, plane), scale, unit, synthetic=True),
+    ]
+    if std is not None:
+        highest = float(np.percentile(std, 99.9)) or scale
+        panels.append(uncertainty_panel(middle_slice(std, plane), highest, unit))
+    return panels
+
+
+def _mri_panel(scan: ScanPrediction, plane: Plane) -> Panel:
+    mri = middle_slice(scan.prepared.mri, plane)
+    if scan.run.t1_grid is None:
+        return mri_panel(mri)
+    return mri_panel(mri, limits=(0, HIGHEST), unit="T1 intensity, conformed")
+
+
+def _frames_row(scan: ScanPrediction, plane: Plane) -> list[Panel]:
+    frames = np.moveaxis(scan.prediction.mean, 3, 0)
+    return [_mri_panel(scan, plane)] + [
+        pet_panel(
+            middle_slice(frame, plane),
+            scan.run.pet_scale,
+            scan.run.unit,
+            synthetic=True,
+            title=f"Synthetic PET, frame {number} of {len(frames)}",
+        )
+        for number, frame in enumerate(frames, start=1)
+    ]

@@ -1,0 +1,115 @@
+"""The models that come with the package, and how a model is found by name, folder or file.
+
+A boxed model is a run folder inside the package (``petsynth/pretrained/NAME``): configuration, weights,
+model card. Its weights are checked against the checksum below whenever they are loaded, so that a
+damaged or exchanged file is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from petsynth.errors import RunError
+from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
+
+CHECKSUMS: dict[str, str] = {
+    "petsynth-fdg": "12d36af74a657e15e58aa620573ea07591532232f100e1ee66519ae7b67ff9d4",
+    "petsynth-av45": "6d4af2f684cf8005fb308c42f40e4d334ac6e54953cf03afea17df3933e8bba4",
+    "petsynth-av1451": "0f2ddf7f4f070e554b74c32471cfbe0c4cfe9928656a37eaeccb244ccdf9a480",
+}
+"""Name of each boxed model -> SHA-256 of its weights file."""
+
+DEFAULT = "petsynth-fdg"
+"""The model that is used where none is named."""
+
+CARD = "model_card.md"
+
+
+@dataclass(frozen=True)
+class BoxedModel:
+    """A model that comes with the package.
+
+    Parameters
+    ----------
+    name : str
+        What ``--model`` takes.
+    folder : Path
+        Its run folder.
+    checksum : str
+        SHA-256 of its weights file.
+    """
+
+    name: str
+    folder: Path
+    checksum: str
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.folder / CARD
+
+    def check(self) -> None:
+        """Raise RunError unless the weights are those that were shipped."""
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise RunError(f"{path}: is missing from the installation; install petsynth again")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != self.checksum:
+            raise RunError(
+                f"{path}: damaged (SHA-256 {found[:12]}..., shipped was {self.checksum[:12]}...); "
+                "install petsynth again"
+            )
+
+
+def boxed_models() -> list[BoxedModel]:
+    """Return the models that come with the package, by name."""
+    box = Path(__file__).parents[1] / "pretrained"
+    return [BoxedModel(name, box / name, checksum) for name, checksum in CHECKSUMS.items()]
+
+
+def load_model(model: str | Path | None = None, device: torch.device | str = "cpu") -> Run:
+    """Load a model by its name in the box, its run folder or its weights file.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        A file or folder of that name comes before a boxed model; `DEFAULT` if left out.
+    device : torch.device or str
+        Where to compute.
+
+    Raises
+    ------
+    RunError
+        If there is no such model, or it cannot be used.
+    ConfigError
+        If its configuration is not valid.
+    """
+    path = Path(model or DEFAULT)
+    if model is not None and path.is_file():
+        return load_run(_run_of(path), device)
+    if model is not None and path.is_dir():
+        return load_run(path, device)
+    boxed = {each.name: each for each in boxed_models()}.get(str(path))
+    if boxed is None:
+        raise RunError(_no_such_model(path))
+    boxed.check()
+    return load_run(boxed.folder, device)
+
+
+def _run_of(weights: Path) -> Path:
+    if weights.name != WEIGHTS:
+        raise RunError(
+            f"{weights}: is no {WEIGHTS}; name a run folder, its {WEIGHTS} or a model in the box"
+        )
+    return weights.parent
+
+
+def _no_such_model(path: Path) -> str:
+    names = ", ".join(CHECKSUMS)
+    runs = ", ".join(map(str, find_runs()))
+    nearby = f"; trained runs nearby: {runs}" if runs else ""
+    return f"{path}: no such run folder, weights file or boxed model; in the box: {names}{nearby}"

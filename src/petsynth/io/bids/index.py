@@ -1,0 +1,272 @@
+"""Which T1 belongs to which PET in a BIDS dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from petsynth.errors import InputError
+from petsynth.io.bids.dates import day_of, read_days
+from petsynth.io.bids.names import (
+    TRACER_LABELS,
+    TRACER_NAMES,
+    parse_entities,
+    read_sidecar,
+    tracer_of,
+)
+from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, choose_pairs
+from petsynth.io.bids.walk import Image, PersonImages, find_images, find_people
+
+ONE_YEAR = 365.0
+"""Days that T1 and PET may be apart by default (paper A, section 2.1)."""
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One T1 and one PET of one person.
+
+    Parameters
+    ----------
+    participant : str
+        Folder name, with ``sub-``.
+    t1, pet : Path
+        Image files.
+    tracer : str
+        ``"FDG"``, ``"AV45"``, ``"AV1451"`` or a BIDS ``trc-`` label.
+    session : str, optional
+        Of the PET, without ``ses-``.
+    interval_days : int, optional
+        Between T1 and PET, where both dates are known.
+    one_of_many : bool
+        Whether every visit of a person is wanted, so that its name must tell the session.
+    """
+
+    participant: str
+    t1: Path
+    pet: Path
+    tracer: str
+    session: str | None = None
+    interval_days: int | None = None
+    one_of_many: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it goes by among prepared data: ``sub-01``; ``sub-01_ses-bl`` if one of many."""
+        return self.stem if self.one_of_many else self.participant
+
+    @property
+    def stem(self) -> str:
+        """Start of the names of everything that is made from it: ``sub-01[_ses-bl]``."""
+        return self.participant + (f"_ses-{self.session}" if self.session else "")
+
+    @property
+    def folder(self) -> Path:
+        """Where derivatives of it stand below their root: ``sub-01[/ses-bl]``."""
+        place = Path(self.participant)
+        return place / f"ses-{self.session}" if self.session else place
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Who or what is left out, and why.
+
+    Parameters
+    ----------
+    participant : str
+        With ``sub-``.
+    reason : str
+        In one line.
+    image : str
+        File name; ``"n/a"`` if it is the person, or a whole visit, that is left out.
+    """
+
+    participant: str
+    reason: str
+    image: str = "n/a"
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a dataset holds.
+
+    Parameters
+    ----------
+    scans : list of Scan
+        One per participant that has both images, or one per visit; sorted by participant, then
+        the earliest first.
+    excluded : dict of str to str
+        Participant -> why not.
+    unused : list of Exclusion
+        Images that are not taken, of people who are and who are not.
+    notes : dict of str to str
+        Participant -> the choice that was made where someone has several images.
+    """
+
+    scans: list[Scan]
+    excluded: dict[str, str] = field(default_factory=dict)
+    unused: list[Exclusion] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is wanted of a dataset.
+
+    Parameters
+    ----------
+    tracer : str, optional
+        Everyday name or ``trc-`` label; needed if the dataset has several.
+    session : str, optional
+        Label with or without ``ses-``; any if left out.
+    max_interval : float, optional
+        Longest interval between T1 and PET in days; None for any.
+    dynamic : bool
+        Whether reconstructions with frames are preferred.
+    every_visit : bool
+        Whether a pair of each session is wanted, not the earliest alone.
+    """
+
+    tracer: str | None = None
+    session: str | None = None
+    max_interval: float | None = ONE_YEAR
+    dynamic: bool = False
+    every_visit: bool = False
+
+
+def index_dataset(
+    folder: str | Path,
+    choice: Choice | None = None,
+    *,
+    participants: Iterable[str] = (),
+    keep: Callable[[Image], bool] | None = None,
+) -> Index:
+    """Find a T1 and a PET per participant, or per visit, by the rules of `petsynth.io.bids.pairs`.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Root of a BIDS dataset; its derivatives are not looked at.
+    choice : Choice, optional
+        What is wanted; by default the only tracer, any session, T1 within a year.
+    participants : iterable of str
+        Labels with or without ``sub-``; all if empty.
+    keep : function from Image to bool, optional
+        Which images are looked at; see `petsynth.io.bids.filters`.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing or no dataset, two of its participants may be one person, a
+        named participant is not in it, there is no PET (of this tracer), several tracers
+        without a choice, or nobody has both images.
+    """
+    root, choice = Path(folder), choice or Choice()
+    session = None if choice.session is None else choice.session.removeprefix("ses-")
+    index = Index([])
+    people: list[PersonImages] = []
+    tracers: dict[Image, str] = {}
+    for folder_of_person in find_people(root, participants):
+        person = find_images(folder_of_person, session, keep)
+        try:
+            tracers |= {pet: pet_tracer(pet.path) for pet in person.pets}
+            people.append(person)
+        except InputError as error:
+            index.excluded[folder_of_person.name] = str(error)
+    tracer = _choose_tracer(root, sorted(set(tracers.values())), choice.tracer)
+    for person in people:
+        pets = [pet for pet in person.pets if tracers[pet] == tracer]
+        try:
+            _add_person(index, person, pets, tracer, choice)
+        except InputError as error:
+            index.excluded[person.folder.name] = str(error)
+    if not index.scans:
+        reasons = sorted(set(index.excluded.values()))
+        raise InputError(
+            f"{root}: no participant has both a T1w image and a {tracer} PET that fit together; "
+            f"for example: {reasons[0]}"
+        )
+    return index
+
+
+def pet_tracer(pet: Path) -> str:
+    """Return the tracer of a PET file: from its name, else from its sidecar.
+
+    Older datasets carry the tracer in ``acq-``.
+    """
+    entities = parse_entities(pet.name)
+    label = entities.get("trc") or entities.get("acq")
+    if label is None:
+        label = str(read_sidecar(pet).get("TracerName", _UNKNOWN))
+    return everyday_tracer(label)
+
+
+def everyday_tracer(name: str) -> str:
+    """Return ``"FDG"`` for ``"fdg"``, ``"18FFDG"`` and the like; other names stay.
+
+    Examples
+    --------
+    >>> everyday_tracer("18FFDG"), everyday_tracer("fdg"), everyday_tracer("18FXYZ")
+    ('FDG', 'FDG', '18FXYZ')
+    """
+    known = {key.lower(): key for key in TRACER_LABELS}
+    known |= {label.lower(): key for key, label in TRACER_LABELS.items()}
+    known |= {spoken: key for key, spoken in TRACER_NAMES.items()}
+    return known.get(name.strip().lower(), tracer_of(name.strip()))
+
+
+def find_oracle(bids: str | Path, scan: Scan) -> Path | None:
+    """Return the noise-free PET that a simulated dataset holds for a scan, or None."""
+    name = scan.pet.name.replace("_pet.nii", "_desc-oracle_pet.nii")
+    path = Path(bids) / "derivatives" / "truth" / scan.pet.relative_to(bids).with_name(name)
+    return path if path.exists() else None
+
+
+def _add_person(
+    index: Index, person: PersonImages, pets: list[Image], tracer: str, choice: Choice
+) -> None:
+    name = person.folder.name
+    wanted = (("T1w image", person.t1s), (f"{tracer} PET", pets))
+    missing = " and no ".join(what for what, there in wanted if not there)
+    if missing:
+        index.excluded[name] = f"no {missing}"
+        return
+    days = _days(person, pets)
+    order = DYNAMIC_FIRST if choice.dynamic else STATIC_FIRST
+    every = choice.every_visit
+    pairs, unused = choose_pairs(
+        person.t1s, pets, days, choice.max_interval, order, every_visit=every
+    )
+    index.unused.extend(Exclusion(name, each.reason, each.image.path.name) for each in unused)
+    if not pairs:
+        index.excluded[name] = unused[0].reason
+        return
+    if unused:
+        taken = ", ".join(f"{each.t1.path.name} and {each.pet.path.name}" for each in pairs)
+        index.notes[name] = (
+            f"{name} has {len(person.t1s)} T1w and {len(pets)} PET images: {taken} are taken"
+        )
+    index.scans.extend(
+        Scan(name, each.t1.path, each.pet.path, tracer, each.pet.session, each.interval_days, every)
+        for each in pairs
+    )
+
+
+def _days(person: PersonImages, pets: list[Image]) -> Days:
+    tables = read_days(person.folder)
+    images = [*person.t1s, *pets]
+    return {each: day_of(each.path, person.folder, each.session, tables) for each in images}
+
+
+def _choose_tracer(root: Path, there: list[str], tracer: str | None) -> str:
+    if not there:
+        raise InputError(f"{root}: no PET image (sub-*/[ses-*/]pet/*_pet.nii.gz) was found")
+    if tracer is None:
+        if len(there) > 1:
+            raise InputError(f"{root}: PET of {', '.join(there)}; choose with --tracer-label")
+        return there[0]
+    wanted = everyday_tracer(tracer)
+    if wanted not in there:
+        raise InputError(f"{root}: no PET of tracer {wanted}; there is {', '.join(there)}")
+    return wanted

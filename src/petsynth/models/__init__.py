@@ -1,1 +1,0 @@
-"""The papers' networks and losses."""

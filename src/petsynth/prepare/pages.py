@@ -1,0 +1,212 @@
+"""Quality-control pages of ``prepare``: one per subject, one for the group.
+
+They are made from the records and pictures in the folder, so they can be made again at any time.
+Each file holds all it shows; nothing is loaded from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+import petsynth
+from petsynth.io.atomic import write_text
+from petsynth.prepare.dataset_files import QC_COLUMNS
+from petsynth.prepare.derivatives import Record, read_record
+from petsynth.prepare.failures import read_failures
+from petsynth.prepare.group_level import read_left_out
+from petsynth.prepare.methods_text import as_markdown, boilerplate, versions
+from petsynth.prepare.output_folder import finished_subjects
+
+GROUP_PAGE = "group_qc.html"
+CITATION = "logs/CITATION.md"
+OUTLIER = 3.5
+"""Distance from the median, in units of 1.4826 times the median absolute deviation, from which a
+figure is marked (Iglewicz and Hoaglin, 1993)."""
+_CAPTIONS = {
+    "alignment": "PET as contours on the T1, before and after registration; brain mask in cyan",
+    "regions": "Reference and target regions on the PET",
+    "histograms": "Intensities in the brain and in the whole image",
+}
+
+
+def write_subject_page(folder: str | Path, name: str, *, simulated: bool) -> Path | None:
+    """Write ``sub-X.html``, or ``sub-X_ses-Y.html``; None if the subject is not finished.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the prepared data.
+    name : str
+        Of the subject, or of one of several visits; see `petsynth.io.bids.index.Scan`.
+    simulated : bool
+        Whether the scans are simulated.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    root = Path(folder)
+    record = read_record(root, name)
+    if record is None:
+        return None
+    text, references = _describe(record)
+    page = _environment().get_template("subject_qc.html.j2")
+    path = root / f"{name}.html"
+    write_text(
+        path,
+        page.render(
+            record=record,
+            simulated=simulated,
+            pictures=_pictures(root, record),
+            meanings=QC_COLUMNS,
+            boilerplate=text,
+            references=references,
+            versions=versions(),
+            group_page=GROUP_PAGE,
+        ),
+    )
+    return path
+
+
+def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
+    """Write ``group_qc.html``, a row per subject that sorts by every figure, and the citation.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    root = Path(folder)
+    records = _records(root)
+    page = _environment().get_template("group_qc.html.j2")
+    write_text(
+        root / GROUP_PAGE,
+        page.render(
+            columns=_columns(list(records.values())),
+            meanings=QC_COLUMNS,
+            rows=_rows(records),
+            people=len({record.participant for record in records.values()}),
+            left_out=read_failures(root) | read_left_out(root),
+            simulated=simulated,
+            outlier=OUTLIER,
+            version=petsynth.__version__,
+        ),
+    )
+    told = describe_group(root)
+    if told is not None:
+        write_text(root / CITATION, as_markdown(*told))
+    return root / GROUP_PAGE
+
+
+def describe_group(folder: str | Path) -> tuple[str, list[str]] | None:
+    """Return the paragraph on how all finished subjects were prepared, and its references.
+
+    None if no subject is finished. Settings are the same for all of a folder; where brains were
+    found in several ways, the paragraph names them all.
+    """
+    records = list(_records(Path(folder)).values())
+    if not records:
+        return None
+    sources = {str(record.qc.get("mask_source")) for record in records}
+    named = (record.qc.get("reference_region") for record in records)
+    regions = {str(region) for region in named if region is not None}
+    qc = {
+        "mask_source": ", ".join(sorted(sources)),
+        "reference_region": " or ".join(sorted(regions)),
+    }
+    return boilerplate(records[0].key["steps"], qc, records[0].key["petsynth_version"])
+
+
+def write_all_pages(folder: str | Path, *, simulated: bool) -> int:
+    """Write every page of a folder of prepared data; return how many subjects there are."""
+    names = finished_subjects(Path(folder))
+    for name in names:
+        write_subject_page(folder, name, simulated=simulated)
+    write_group_page(folder, simulated=simulated)
+    return len(names)
+
+
+def outliers(values: Sequence[float | None]) -> list[bool]:
+    """Return which values lie far from the others; of fewer than five, none.
+
+    Examples
+    --------
+    >>> outliers([1.0, 1.1, 0.9, 1.0, 5.0, None])
+    [False, False, False, False, True, False]
+    """
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=float)
+    if np.isfinite(numbers).sum() < 5:
+        return [False] * len(values)
+    middle = np.nanmedian(numbers)
+    spread = 1.4826 * np.nanmedian(np.abs(numbers - middle))
+    far = np.abs(numbers - middle) > OUTLIER * max(spread, 1e-6 * abs(middle) + 1e-12)
+    return [bool(each) for each in far]
+
+
+def _records(root: Path) -> dict[str, Record]:
+    """Return the records of all finished subjects that did not fail later, by name."""
+    failures = read_failures(root)
+    names = [name for name in finished_subjects(root) if name not in failures]
+    found = {name: read_record(root, name) for name in names}
+    return {name: record for name, record in found.items() if record is not None}
+
+
+def _describe(record: Record) -> tuple[str, list[str]]:
+    return boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
+
+
+def _columns(records: Sequence[Record]) -> list[str]:
+    """Return the figures that at least one subject has."""
+    return [name for name in QC_COLUMNS if any(each.qc.get(name) is not None for each in records)]
+
+
+def _rows(records: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """Return a row per subject, those with most marks first."""
+    marks: dict[str, list[bool]] = {}
+    for name in QC_COLUMNS:
+        values = [record.qc.get(name) for record in records.values()]
+        numeric = [value for value in values if isinstance(value, int | float)]
+        if numeric:
+            plain = [float(v) if isinstance(v, int | float) else None for v in values]
+            marks[name] = outliers(plain)
+    rows = []
+    for number, (name, record) in enumerate(records.items()):
+        far = {figure for figure, column in marks.items() if column[number]}
+        flagged = record.qc.get("flags", "none") != "none"
+        rows.append({"name": name, "record": record, "far": far, "marks": len(far) + 10 * flagged})
+    return sorted(rows, key=lambda row: (-row["marks"], row["name"]))
+
+
+def _pictures(root: Path, record: Record) -> list[tuple[str, str]]:
+    found = []
+    for kind, caption in _CAPTIONS.items():
+        for name in record.files:
+            if name.endswith(f"_desc-{kind}_pet.png") and (root / name).exists():
+                content = base64.b64encode((root / name).read_bytes()).decode("ascii")
+                found.append((caption, f"data:image/png;base64,{content}"))
+    return found
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("petsynth.prepare"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    return environment
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

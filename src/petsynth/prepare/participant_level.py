@@ -1,0 +1,100 @@
+"""Participant level of ``prepare``: subjects side by side.
+
+A subject that fails is left out with a reason and the others finish. A subject that is finished
+is not done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from petsynth.errors import InputError
+from petsynth.io.bids.index import Scan
+from petsynth.prepare.dataset_files import write_dataset_files
+from petsynth.prepare.derivatives import Record
+from petsynth.prepare.execution import run_side_by_side
+from petsynth.prepare.preparation import Outcome, Preparation
+from petsynth.progress import Progress, say
+
+
+def prepare_participants(
+    preparation: Preparation,
+    scans: list[Scan],
+    *,
+    nprocs: int = 1,
+    threads: int | None = None,
+    scheduler: str | None = None,
+    stop_on_failure: bool = False,
+    verbose: bool = False,
+    finished: Callable[[Outcome], object] = lambda outcome: None,
+) -> list[Outcome]:
+    """Prepare subjects.
+
+    Parameters
+    ----------
+    preparation : Preparation
+        From where to where, and how.
+    scans : list of Scan
+        Whom.
+    nprocs : int
+        Processes; each works on one subject at a time.
+    threads : int, optional
+        Of each process; see `petsynth.prepare.execution.run_side_by_side`.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers are used instead.
+    stop_on_failure : bool
+        Whether to stop at the first subject that cannot be prepared.
+    verbose : bool
+        Whether to tell the figures of every subject that could be prepared.
+    finished : function from Outcome to None
+        Called in this process after each subject.
+
+    Returns
+    -------
+    list of Outcome
+        Of those that could not be prepared.
+
+    Raises
+    ------
+    InputError
+        If a subject could not be prepared and that is to stop the others.
+    OutputError
+        If the results cannot be written.
+    """
+    write_dataset_files(preparation.out, preparation.bids, simulated=preparation.simulated)
+    failed = []
+    with Progress("preparing", total=len(scans)) as progress:
+        outcomes = run_side_by_side(
+            preparation.run_one,
+            [(scan,) for scan in scans],
+            nprocs=nprocs,
+            threads=threads,
+            scheduler=scheduler,
+        )
+        for outcome in outcomes:
+            progress.advance(note=outcome.name)
+            for note in outcome.notes:
+                say(f"{outcome.name}: {note}")
+            if verbose and outcome.record is not None:
+                say(_told(outcome.name, outcome.record, outcome.seconds))
+            if outcome.record is None and stop_on_failure:
+                raise InputError(
+                    f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
+                )
+            if outcome.record is None:
+                failed.append(outcome)
+            elif outcome.record.qc["flags"] != "none":
+                say(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
+            finished(outcome)
+    return failed
+
+
+def _told(name: str, record: Record, seconds: float) -> str:
+    """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
+    qc = record.qc
+    return (
+        f"{name}: {seconds:.1f} s; brain {qc['brain_litres']:.2f} l ({qc['mask_source']}); "
+        f"template score {qc['template_score']:.2f}; detail {qc['detail_agreement']:.2f}, mirrored "
+        f"{qc['mirrored_agreement']:.2f}; PET moved {qc['pet_shift_mm']:.1f} mm and turned "
+        f"{qc['pet_turn_degrees']:.1f} degrees, mean {qc['pet_mean']:.3g} {record.unit}"
+    )

@@ -1,0 +1,65 @@
+"""The pictures of one prepared subject, for its page and for whoever leafs through the folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from petsynth.figures.overlay import draw_alignment
+from petsynth.figures.quality import draw_histograms, draw_regions
+from petsynth.figures.save import save_png
+from petsynth.io.bids.index import Scan
+from petsynth.prepare.uptake_figures import flags_of
+from petsynth.preprocessing.grid import resample_mask
+from petsynth.preprocessing.pet.registration import static
+from petsynth.preprocessing.subject import PreparedSubject
+
+DOTS_PER_INCH = 100
+
+
+def write_pictures(
+    root: Path, scan: Scan, subject: PreparedSubject, *, simulated: bool
+) -> list[Path]:
+    """Write alignment, histograms and, where there are any, regions; return their paths.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    stem = root / scan.folder / "figures" / scan.stem
+    quality, unit = subject.quality, subject.pet.unit
+    figures = {
+        "alignment": draw_alignment(
+            subject.mri,
+            {
+                "as the file headers say": subject.unaligned_pet.data,
+                "registered": static(subject.pet).data,
+            },
+            subject.mask,
+            title=(
+                f"{scan.stem}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
+                f"{quality.pet_turn_degrees:.1f}°, detail agreement "
+                f"{quality.detail_agreement:.2f} (mirrored {quality.mirrored_agreement:.2f})"
+            ),
+            warning="; ".join(flags_of(scan, subject)),
+            simulated=simulated,
+        ),
+        "histograms": draw_histograms(
+            subject.mri, subject.pet.data, subject.mask, unit=unit, simulated=simulated
+        ),
+    }
+    regions = [] if subject.uptake is None else [subject.uptake.reference, subject.uptake.target]
+    masks = {
+        each.name: resample_mask(each.mask, subject.pet.grid)
+        for each in regions
+        if each is not None
+    }
+    if masks:
+        figures["regions"] = draw_regions(
+            static(subject.pet).data, masks, unit=unit, simulated=simulated
+        )
+    paths = []
+    for name, figure in figures.items():
+        paths.append(Path(f"{stem}_desc-{name}_pet.png"))
+        save_png(figure, paths[-1], dots_per_inch=DOTS_PER_INCH)
+    return paths

@@ -1,0 +1,218 @@
+"""SUVR: a PET divided by its mean in a reference region, and its mean in a target region.
+
+Regions are drawn in MNI space and reach the subject by `petsynth.preprocessing.registration.deformable`; the
+mean is taken over voxels of 2 mm, whatever the models' grid. Several frames are divided by one
+number, the reference's mean over all of them, so that their course in time stays.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from petsynth.errors import InputError, PetsynthWarning
+from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.pet.tracers import Profile, Target, region, tracer_profiles
+from petsynth.preprocessing.registration.deformable import Warp
+from petsynth.volume import FloatArray, Grid, Volume
+
+REGION_MM = 2.0
+"""Voxel at which regions are laid over a PET."""
+LEAST_ML = 0.5
+"""Smallest usable reference region, in mL: about sixty voxels of 2 mm."""
+LEAST_COVERAGE = 0.9
+"""Share of a region that must lie inside the PET's field of view."""
+LEAST_AGREEMENT = 0.7
+"""Correlation with the template below which the deformation is flagged. Eight real heads (IXI)
+reached 0.88 to 0.91; see docs/decisions/0064."""
+
+
+@dataclass(frozen=True)
+class RegionMean:
+    """A PET's mean in one region.
+
+    Parameters
+    ----------
+    name : str
+        Of the region.
+    mean : float
+        In the PET's unit.
+    ml : float
+        Volume of the region in this subject.
+    mask : Volume
+        (X, Y, Z) bool in the aligned space, 2 mm.
+    """
+
+    name: str
+    mean: float
+    ml: float
+    mask: Volume
+
+
+@dataclass(frozen=True)
+class Uptake:
+    """What the regions of a subject tell.
+
+    Parameters
+    ----------
+    reference : RegionMean or None
+        What the PET was divided by; None if it came as SUVR.
+    target : RegionMean or None
+        In SUVR; None where the tracer has none that is shipped.
+    warp_agreement : float
+        Correlation of the brain with the template after deformation.
+    centiloid_like : float or None
+        By the tracer's published equation, with this pipeline instead of the standard one.
+    abnormal : bool or None
+        Whether the target passes the published threshold.
+    """
+
+    reference: RegionMean | None
+    target: RegionMean | None
+    warp_agreement: float
+    centiloid_like: float | None = None
+    abnormal: bool | None = None
+
+    @property
+    def flags(self) -> list[str]:
+        """What a person should look at; empty if nothing."""
+        if self.warp_agreement < LEAST_AGREEMENT:
+            return ["deformation to MNI space is poor: check the regions"]
+        return []
+
+
+def profile_of(tracer: str) -> Profile | None:
+    """Return what is known of a tracer; None if nothing is."""
+    return tracer_profiles().get(tracer)
+
+
+def reference_of(tracer: str, wanted: str | None) -> str:
+    """Return the reference region to be used.
+
+    Raises
+    ------
+    InputError
+        If none was named and the tracer has no profile, or there is no such region.
+    """
+    profile = profile_of(tracer)
+    if wanted is None and profile is None:
+        raise InputError(
+            f"no reference region is known for the tracer {tracer}: give --reference-region, or "
+            "--units keep or suv"
+        )
+    name = wanted or (profile.reference if profile is not None else "")
+    region(name)
+    return name
+
+
+def measure_region(name: str, warp: Warp, pet: Volume, grid_to_pet: FloatArray) -> RegionMean:
+    """Return the mean of a PET in a region of MNI space.
+
+    Parameters
+    ----------
+    name : str
+        Of the region.
+    warp : Warp
+        From the subject's aligned space to MNI space.
+    pet : Volume
+        (X, Y, Z), on its own voxels.
+    grid_to_pet : (4, 4) float array
+        From the aligned world to the PET's world (mm).
+
+    Raises
+    ------
+    InputError
+        If the region is too small, out of the PET's field of view, or has no positive mean.
+    """
+    grid = model_grid(REGION_MM)
+    mask = warp.bring(region(name), grid)
+    ml = float(mask.data.sum() * REGION_MM**3 / 1000)
+    if ml < LEAST_ML:
+        raise InputError(
+            f"region {name} holds {ml:.2f} mL in this subject, at least {LEAST_ML} are needed: "
+            "check the brain mask and the alignment to MNI axes"
+        )
+    seen = _covered(pet.grid, grid, grid_to_pet)[mask.data].mean()
+    if seen < LEAST_COVERAGE:
+        raise InputError(
+            f"region {name} lies {1 - seen:.0%} outside the PET's field of view; choose another "
+            "--reference-region, or --units keep"
+        )
+    mean = float(resample(pet, grid, grid_to_pet).data[mask.data].mean())
+    if not mean > 0:
+        raise InputError(f"region {name} has a mean of {mean:.3g} {pet.unit}: nothing to divide by")
+    return RegionMean(name, mean, ml, mask)
+
+
+def measure_uptake(
+    tracer: str,
+    warp: Warp,
+    pet: Volume,
+    grid_to_pet: FloatArray,
+    reference: str | None,
+) -> Uptake:
+    """Measure the reference region, if one is wanted, and the tracer's target region.
+
+    Parameters
+    ----------
+    tracer : str
+        Everyday name.
+    warp, pet, grid_to_pet
+        See `measure_region`.
+    reference : str or None
+        Region to divide by; None if the PET is in SUVR already.
+
+    Raises
+    ------
+    InputError
+        As `measure_region`, for the reference region.
+    """
+    divisor = None if reference is None else measure_region(reference, warp, pet, grid_to_pet)
+    profile = profile_of(tracer)
+    if profile is None or not profile.target.region:
+        return Uptake(divisor, None, warp.agreement)
+    try:
+        found = measure_region(profile.target.region, warp, pet, grid_to_pet)
+    except InputError as error:  # no reason to lose the scan
+        warnings.warn(f"no target SUVR: {error}", PetsynthWarning, stacklevel=2)
+        return Uptake(divisor, None, warp.agreement)
+    suvr = found.mean / (1.0 if divisor is None else divisor.mean)
+    target = RegionMean(found.name, suvr, found.ml, found.mask)
+    fits = reference in (None, profile.target.reference)
+    return Uptake(
+        divisor,
+        target,
+        warp.agreement,
+        centiloid(suvr, profile.target) if fits else None,
+        is_abnormal(suvr, profile.target) if fits else None,
+    )
+
+
+def centiloid(suvr: float, target: Target) -> float | None:
+    """Return Centiloids by a tracer's published equation; None where there is none.
+
+    Examples
+    --------
+    >>> round(centiloid(1.0, tracer_profiles()["AV45"].target), 2)
+    -7.09
+    """
+    if target.centiloid is None:
+        return None
+    slope, intercept = target.centiloid
+    return slope * suvr + intercept
+
+
+def is_abnormal(suvr: float, target: Target) -> bool | None:
+    """Return whether a value passes a tracer's threshold; None where there is none."""
+    if target.positive_from is None:
+        return None
+    if target.below_is_positive:
+        return suvr <= target.positive_from
+    return suvr >= target.positive_from
+
+
+def _covered(pet: Grid, grid: Grid, grid_to_pet: FloatArray) -> FloatArray:
+    everywhere = Volume(np.ones(pet.shape, dtype=np.float32), pet.affine)
+    return resample(everywhere, grid, grid_to_pet, order=0).data

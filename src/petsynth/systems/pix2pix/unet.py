@@ -1,0 +1,141 @@
+"""The generator of paper A: a U-Net from an MRI slice to a PET slice.
+
+Sources
+-------
+- Paper A (Jung et al., Inferring PET from MRI with pix2pix), section 2.3, which names the
+  Keras notebook github.com/tjwei/GANotebooks, pix2pix-keras.ipynb, for all figures.
+- Ronneberger et al. 2015, U-Net; Isola et al. 2017, pix2pix, appendix 6.1.1.
+- Deviation: one channel in and out (the notebook's three are for photographs), and the norm
+  of decision record 0030.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from petsynth.networks.dropout import KeyedDropout
+from petsynth.networks.layers import initialise_weights, instance_norm
+
+
+class UNet2d(nn.Module):
+    """A U-Net of ``levels`` halvings and as many doublings.
+
+    Each level halves the image with a convolution (kernel 4, stride 2, LeakyReLU 0.2 before it
+    except on the outermost level) and doubles it again with a transposed one (ReLU before it).
+    A skip carries a level's features before their LeakyReLU. The outermost level and the
+    innermost convolution have no norm; a layer has a bias exactly where no norm follows.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of the MRI and of the PET slice.
+    filters : int
+        Channels of the outermost level; they double inwards.
+    max_filters : int
+        Upper limit of that doubling.
+    levels : int
+        Number of halvings; image sides must be divisible by ``2**levels``.
+    dropout : float
+        Share of values dropped after the norm, in training and in prediction.
+    dropout_levels : int
+        Number of innermost up-blocks with dropout.
+
+    Raises
+    ------
+    ValueError
+        If there is no level, or dropout would reach the outermost one.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        filters: int = 64,
+        max_filters: int = 512,
+        levels: int = 8,
+        dropout: float = 0.5,
+        dropout_levels: int = 3,
+    ):
+        super().__init__()
+        if not 0 <= dropout_levels < levels:
+            raise ValueError(f"{dropout_levels} dropout levels do not fit {levels} levels")
+        self.levels = levels
+        width = [min(filters * 2**level, max_filters) for level in range(levels)]
+        innermost = levels - 1
+        self.downs = nn.ModuleList()
+        self.ups = nn.ModuleList()
+        for level in range(levels):
+            outer = in_channels if level == 0 else width[level - 1]
+            self.downs.append(_down(outer, width[level], norm=0 < level < innermost))
+            inner = width[level] if level == innermost else 2 * width[level]
+            outer = out_channels if level == 0 else width[level - 1]
+            share = dropout if level > innermost - dropout_levels else 0.0
+            self.ups.append(_Up(inner, outer, norm=level > 0, dropout=share, level=level))
+        initialise_weights(self)
+
+    def forward(self, mri_BCHW: Tensor, draws_B: Tensor | None = None) -> Tensor:
+        """Infer PET slices.
+
+        Parameters
+        ----------
+        mri_BCHW : (B, in_channels, H, W) float tensor
+            In [-1, 1].
+        draws_B : (B,) int64 tensor, optional
+            One non-negative key per image: which dropout masks it gets. Without them each
+            image gets a fresh draw from torch's global generator.
+
+        Returns
+        -------
+        (B, out_channels, H, W) float tensor
+            In [-1, 1].
+
+        Raises
+        ------
+        ValueError
+            If a side is not divisible by ``2**levels``.
+        """
+        self._check_sides(mri_BCHW)
+        if draws_B is None:
+            draws_B = torch.randint(2**62, (len(mri_BCHW),))
+        skips = []
+        features = mri_BCHW
+        for level, down in enumerate(self.downs):
+            if level > 0:
+                features = functional.leaky_relu(features, 0.2)
+            features = down(features)  # (B, width[level], H / 2**(level+1), W / 2**(level+1))
+            skips.append(features)
+        for level in reversed(range(self.levels)):
+            if level < self.levels - 1:
+                features = torch.cat([skips[level], features], dim=1)
+            features = self.ups[level](functional.relu(features), draws_B)
+        return torch.tanh(features)
+
+    def _check_sides(self, mri_BCHW: Tensor) -> None:
+        height, width = mri_BCHW.shape[-2:]
+        if height % 2**self.levels or width % 2**self.levels:
+            raise ValueError(
+                f"slices of {height} x {width} pixels cannot be halved {self.levels} times: "
+                f"sides must be divisible by {2**self.levels}"
+            )
+
+
+def _down(inner: int, outer: int, norm: bool) -> nn.Sequential:
+    convolution = nn.Conv2d(inner, outer, kernel_size=4, stride=2, padding=1, bias=not norm)
+    return nn.Sequential(convolution, *([instance_norm(outer)] if norm else []))
+
+
+class _Up(nn.Module):
+    """Transposed convolution, norm, dropout."""
+
+    def __init__(self, inner: int, outer: int, *, norm: bool, dropout: float, level: int):
+        super().__init__()
+        self.convolution = nn.ConvTranspose2d(
+            inner, outer, kernel_size=4, stride=2, padding=1, bias=not norm
+        )
+        self.norm = instance_norm(outer) if norm else nn.Identity()
+        self.dropout = KeyedDropout(dropout, layer=level)
+
+    def forward(self, features_BCHW: Tensor, draws_B: Tensor) -> Tensor:
+        return self.dropout(self.norm(self.convolution(features_BCHW)), draws_B)

@@ -1,0 +1,69 @@
+"""From a whole MRI to a whole synthetic PET, stack by stack."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from petsynth.slicing import crop_from_canvas, place_on_canvas, stack_slices, take_slices
+
+AIR = -1.0
+"""The network's value of air."""
+
+
+@torch.inference_mode()
+def predict_stacks(
+    generator: nn.Module,
+    mri_XYZ: NDArray,
+    *,
+    slices: int,
+    canvas: int,
+    batch_size: int = 16,
+    device: torch.device | str = "cpu",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Infer a PET volume and its expected error.
+
+    Parameters
+    ----------
+    generator : torch.nn.Module
+        A `petsynth.systems.unet25d.unet.StackUNet`, on ``device`` already.
+    mri_XYZ : (X, Y, Z) array
+        RAS+, in [-1, 1].
+    slices : int
+        Slices of a stack.
+    canvas : int
+        Side of the square image, in pixels.
+    batch_size : int
+        Stacks at once; changes speed and memory, not the result.
+    device : torch.device or str
+        Where the generator is.
+
+    Returns
+    -------
+    pet_XYZ, error_XYZ : (X, Y, Z) float32 arrays
+        In the network's units; the PET in [-1, ...).
+
+    Raises
+    ------
+    ValueError
+        If a slice is larger than the canvas.
+    """
+    mri_NHW = np.asarray(take_slices(mri_XYZ, "axial"), dtype=np.float32)
+    count, height, width = mri_NHW.shape
+    reach = slices // 2
+    air = np.full((reach, height, width), AIR, dtype=np.float32)
+    padded = np.concatenate([air, mri_NHW, air])
+    canvas_NSS = torch.from_numpy(place_on_canvas(padded, canvas, AIR))
+    parts: tuple[list[NDArray], list[NDArray]] = ([], [])
+    for first in range(0, count, batch_size):
+        last = min(first + batch_size, count)
+        stacks = torch.stack([canvas_NSS[place : place + slices] for place in range(first, last)])
+        for part, image in zip(parts, generator(stacks.to(device)), strict=True):
+            part.append(image[:, 0].float().cpu().numpy())
+    pet, error = (
+        stack_slices(crop_from_canvas(np.concatenate(part), (height, width)), "axial")
+        for part in parts
+    )
+    return np.maximum(pet, AIR), np.ascontiguousarray(error)

@@ -1,0 +1,176 @@
+"""The trained generator as a file for others, and a card that says what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import petsynth
+from petsynth.config import Config, SliceConfig, StackConfig, config_hash
+from petsynth.data.prepared import PreparedData, describe_grid
+from petsynth.io.atomic import atomic_path, write_text
+from petsynth.io.bids.names import person_of
+from petsynth.networks.layers import count_parameters
+from petsynth.networks.weights import save_weights
+from petsynth.volume import Grid
+
+CARD = """# {system}
+
+A generator that infers a synthetic {tracer} PET image from a T1-weighted MRI.
+**Research software, not a medical device. Its images are synthetic: never use them for
+diagnosis, and never show them without saying so.**
+
+| | |
+|---|---|
+| method | {method} |
+| trained with | petsynth {version}, seed {seed} |
+| configuration | {config_hash}: config.toml beside this file |
+| steps | {steps} of batch {batch_size}{accumulated} ({epochs:.1f} epochs) |
+| generator | {parameters:,} parameters |
+| training data | {subjects} subjects, {diagnoses}; {origin} |
+| tracer, unit | {tracer}, {unit} |
+| intensities | {intensities} |
+| grid | {grid} |
+| validation | {validation} |
+
+## Limits
+
+- What the MRI does not show cannot be inferred: a focal change of uptake without a change of
+  anatomy is missing from the synthetic image, or is invented.
+- It holds for scans like those of the training data: tracer, scanner, age, diagnoses.
+{limit}"""
+
+DROPOUT_LIMIT = """- Dropout stays on in prediction (as in the paper); the spread over samples is no
+  confidence interval.
+"""
+
+
+def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, Any]:
+    """Return what a weights file says about itself; plain values."""
+    return {
+        "petsynth_version": petsynth.__version__,
+        "system": config.system,
+        "config_hash": config_hash(config),
+        "steps": steps,
+        "tracer": data.tracer,
+        "unit": data.unit,
+        "pet_scale": data.pet_scale,
+        "pet_scale_definition": data.description.get("pet_scale_definition", "not stated"),
+        "grid": describe_grid(data.grid),
+        **({} if data.t1_grid is None else {"t1_grid": describe_grid(data.t1_grid)}),
+        "frames": data.frames,
+        "simulated": data.simulated,
+        "preparation": data.description.get("steps", {}),
+        "training_subjects": len(data.people("train")),
+    }
+
+
+def write_model(
+    path: Path, generator: nn.Module, config: Config, data: PreparedData, steps: int
+) -> None:
+    """Write the weights with their metadata, atomically."""
+    with atomic_path(path) as temporary:
+        save_weights(temporary, generator, model_metadata(config, data, steps))
+
+
+def write_card(
+    path: Path,
+    generator: nn.Module,
+    config: Config,
+    data: PreparedData,
+    *,
+    steps: int,
+    epochs: float,
+    validation: dict[str, float],
+) -> None:
+    """Write the model card.
+
+    Parameters
+    ----------
+    path : Path
+        Of the Markdown file.
+    generator : torch.nn.Module
+        Its parameters are counted.
+    config, data
+        What was trained, on what.
+    steps, epochs : int, float
+        How long.
+    validation : dict of float
+        The last validation's measures; empty if there was none yet.
+    """
+    train = data.people("train")
+    known = {person_of(name): data.diagnosis(name) for name in data.participants("train")}
+    diagnoses = list(known.values())
+    counts = [f"{diagnoses.count(each)} {each}" for each in sorted(set(diagnoses))]
+    scans = len(data.participants("train"))
+    counts += [f"{scans} pairs of scans"] if scans != len(train) else []
+    metadata = model_metadata(config, data, steps)
+    content = CARD.format(
+        **{key: metadata[key] for key in ("system", "tracer", "unit", "config_hash", "steps")},
+        **_own_lines(config, data),
+        version=metadata["petsynth_version"],
+        seed=config.seed,
+        batch_size=config.training.batch_size,
+        epochs=epochs,
+        parameters=count_parameters(generator),
+        subjects=len(train),
+        diagnoses=", ".join(counts),
+        origin="**simulated scans**" if data.simulated else "scans of people",
+        validation=_validation_text(validation, len(data.people("validation")), data.unit),
+    )
+    write_text(path, content)
+
+
+def _own_lines(config: Config, data: PreparedData) -> dict[str, str]:
+    """Return what differs between the papers' systems."""
+    aligned = data.description.get("steps", {}).get("registration", "rigid") == "rigid"
+    place = "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
+    grid = f"{_shown(data.grid)}, {place}"
+    if isinstance(config, SliceConfig):
+        definition = data.description.get("pet_scale_definition", "not stated")
+        return {
+            "method": 'pix2pix after Jung et al., "Inferring PET from MRI with pix2pix"; '
+            f"{' + '.join(config.data.planes)} slices",
+            "intensities": f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
+            "grid": grid,
+            "accumulated": "",
+            "limit": DROPOUT_LIMIT,
+        }
+    if isinstance(config, StackConfig):
+        return {
+            "method": f"2.5D U-Net: {config.data.slices} neighbouring axial slices in, the middle "
+            "one's PET and its expected error out; "
+            + ("augmented heads" if config.data.augment else "heads as they are"),
+            "intensities": f"the network's 1 is {data.pet_scale:.6g} {data.unit}: "
+            + data.description.get("pet_scale_definition", "not stated"),
+            "grid": grid,
+            "accumulated": "",
+            "limit": "",
+        }
+    cube = "" if data.t1_grid is None else f"; T1 {_shown(data.t1_grid)}"
+    return {
+        "method": f'{config.system} after Shin et al., "GANBERT"; {config.data.frames} frame(s)',
+        "intensities": "normalised by mean and standard deviation of the T1, the PET by a tenth "
+        "of each; so restored",
+        "grid": f"PET {grid}{cube}",
+        "accumulated": f" x {config.training.accumulate}",
+        "limit": "",
+    }
+
+
+def _shown(grid: Grid) -> str:
+    return f"{' x '.join(map(str, grid.shape))} voxels of {grid.voxel_mm[0]:g} mm"
+
+
+def _validation_text(validation: dict[str, float], subjects: int, unit: str) -> str:
+    if not subjects:
+        return "none: the split has no validation subjects"
+    if not validation:
+        return f"{subjects} subjects, not measured yet"
+    return (
+        f"{subjects} subjects: MAE inside the brain {validation['brain_mae']:.4g} {unit}, whole "
+        f"volume PSNR {validation['psnr']:.2f} dB, SSIM {validation['ssim']:.4f} (data range: "
+        "the PET scale)"
+    )

@@ -1,0 +1,123 @@
+"""What a training writes on its way: logs, validation, models, pictures, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from petsynth.config import Config
+from petsynth.data.prepared import PreparedData
+from petsynth.systems.base import System
+from petsynth.training.logs import CsvLog, TensorBoardLog
+from petsynth.training.model_card import write_card, write_model
+from petsynth.training.previews import write_samples
+from petsynth.training.run_folder import RunFolder
+from petsynth.training.state import TrainingState, save_checkpoint
+from petsynth.training.validation import MEASURES, validate
+
+
+class Desk:
+    """Writes into a run folder; only the first of several processes has one.
+
+    Parameters
+    ----------
+    config : Config
+        How often to write what.
+    data : PreparedData
+        Whose validation subjects are measured.
+    folder : RunFolder
+        Where to write.
+    system : System
+        What is trained.
+    state : TrainingState
+        Where the training stands.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        data: PreparedData,
+        folder: RunFolder,
+        system: System[Any],
+        state: TrainingState,
+    ):
+        self.config, self.data, self.folder = config, data, folder
+        self.system, self.state = system, state
+        columns = ("step", "epoch", *system.terms, *system.extras, "seconds")
+        self.train_log = CsvLog(folder.train_log, columns, state.step)
+        self.board = TensorBoardLog(folder.root, state.step)
+        self.validation: dict[str, float] = {}
+        self.validation_log: CsvLog | None = None
+        if data.participants("validation"):
+            columns = ("step", "epoch", *MEASURES)
+            self.validation_log = CsvLog(folder.validation_log, columns, state.step)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the step that was done last, from 1."""
+        return math.ceil(self.state.step / self.system.epoch_steps)
+
+    def log(self, figures: dict[str, float], *, is_logged: bool) -> None:
+        """Take in the figures of a step; ``is_logged`` closes a row of the log."""
+        self.state.means.add({name: figures[name] for name in self.system.terms})
+        if not is_logged:
+            return
+        extras = {name: figures[name] for name in self.system.extras}
+        row = self.state.means.take() | extras
+        seconds = round(self.state.seconds, 1)
+        self.train_log.append(
+            {"step": self.state.step, "epoch": self.epoch, **row, "seconds": seconds}
+        )
+        self.board.add("train", row, self.state.step)
+
+    def finish_epoch(self) -> bool:
+        """Validate, write model, card, checkpoint and pictures if it is time; tell if it was."""
+        training, last = self.config.training, self.state.step == self.system.steps
+        if self.validation_log and (last or self.epoch % training.validate_every == 0):
+            self._validate(self.validation_log)
+        is_time = last or self.epoch % self.system.write_every == 0
+        if is_time:
+            self._write_model()
+            self.save_checkpoint()
+        if last or self.epoch % training.samples_every == 0:
+            picture = self.folder.samples / f"epoch-{self.epoch:04}.png"
+            title = f"{self.config.system}, epoch {self.epoch}, step {self.state.step}"
+            write_samples(picture, self.system, self.data, title=title)
+        return is_time
+
+    def save_checkpoint(self) -> None:
+        """Write everything that is needed to go on."""
+        save_checkpoint(self.folder.checkpoint, self.state)
+
+    def kept(self) -> str:
+        """Say where the last good checkpoint is, if there is one."""
+        path = self.folder.checkpoint
+        return f"; the last good checkpoint is kept in {path}" if path.exists() else ""
+
+    def close(self) -> None:
+        """Finish the TensorBoard events."""
+        self.board.close()
+
+    def _write_model(self) -> None:
+        generator, step = self.state.players.generator, self.state.step
+        write_model(self.folder.model, generator, self.config, self.data, step)
+        write_card(
+            self.folder.card,
+            generator,
+            self.config,
+            self.data,
+            steps=step,
+            epochs=step / self.system.epoch_steps,
+            validation=self.validation,
+        )
+
+    def _validate(self, log: CsvLog) -> None:
+        state = self.state
+        self.validation = validate(self.system.infer_pet, self.data)
+        log.append({"step": state.step, "epoch": self.epoch, **self.validation})
+        self.board.add("validation", self.validation, state.step)
+        if self.validation["brain_mae"] < state.best_mae:
+            state.best_mae = self.validation["brain_mae"]
+            write_model(
+                self.folder.best, state.players.generator, self.config, self.data, state.step
+            )

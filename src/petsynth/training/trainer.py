@@ -1,0 +1,157 @@
+"""The loop around the training step, the same for all systems.
+
+lightning-fabric chooses the device and starts the processes; what is written on the way stands
+in `petsynth.training.recorder`. Every random draw is keyed by the run's
+seed and the step, so that a training that is killed and resumed ends as if nothing had
+happened (decision record 0031).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from petsynth.config import Config, GanbertConfig, Pix2pix3dConfig, StackConfig
+from petsynth.data.prepared import PreparedData
+from petsynth.errors import SplitError, TrainingError
+from petsynth.progress import Progress, say
+from petsynth.systems.base import System
+from petsynth.systems.pix2pix.system import SliceSystem
+from petsynth.systems.unet25d.system import StackSystem
+from petsynth.systems.volumes import Pix2pix3dSystem
+from petsynth.training.distributed import average_terms, launch_fabric, on_first
+from petsynth.training.recorder import Desk
+from petsynth.training.run_folder import open_run
+from petsynth.training.state import TrainingState, load_checkpoint
+
+
+def train(
+    config: Config,
+    data: PreparedData,
+    run: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    threads: int | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+) -> None:
+    """Train a system on prepared data.
+
+    Parameters
+    ----------
+    config : Config
+        What to train, how long.
+    data : PreparedData
+        With training subjects, and validation subjects if there is to be a validation.
+    run : str or Path
+        The run folder; see `petsynth.training.run_folder`.
+    resume : bool
+        Go on from the folder's last checkpoint, or from the beginning if it has none.
+    overwrite : bool
+        Remove an earlier run in the folder first.
+    threads : int, optional
+        Processor threads of each process; never more than there are cores. By default all cores
+        together.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute.
+    devices, nodes : int
+        Devices (on a CPU: processes) on each machine, and machines. Each takes batches of its
+        own, so that a step sees as many more samples.
+
+    Raises
+    ------
+    SplitError
+        If there are no training subjects.
+    InputError, ConfigError
+        If the data are not prepared as the configuration wants them.
+    OutputError, RunError
+        If the folder is taken, or belongs to another run.
+    TrainingError
+        If there is no such device; or if a loss or weight is no longer finite, and then the last
+        checkpoint stays.
+    """
+    if not data.participants("train"):
+        raise SplitError(f"{data.folder}: no subject is in the training part of split.tsv")
+    fabric = launch_fabric(device, devices, nodes, config.training.precision)
+    cores = os.cpu_count() or 1
+    torch.set_num_threads(min(threads or max(cores // devices, 1), cores))
+    system = build_system(config, data, fabric)
+    folder = on_first(
+        fabric, lambda: open_run(run, config, data, resume=resume, overwrite=overwrite)
+    )
+    state = TrainingState(system.players)
+    if folder.checkpoint.exists():
+        load_checkpoint(folder.checkpoint, state)
+    if not fabric.is_global_zero:
+        return _train(config, fabric, system, state, None)
+    if resume:
+        say(f"{folder.root}: going on after step {state.step} of {system.steps}")
+    _train(config, fabric, system, state, Desk(config, data, folder, system, state))
+    say(f"model in {folder.model}")
+
+
+def build_system(config: Config, data: PreparedData, fabric: Fabric) -> System[Any]:
+    """Return the system that a configuration names, with its networks and data."""
+    if isinstance(config, Pix2pix3dConfig):
+        return Pix2pix3dSystem(config, data, fabric)
+    if isinstance(config, StackConfig):
+        return StackSystem(config, data, fabric)
+    if isinstance(config, GanbertConfig):
+        # transformers takes seconds to import, which the other systems need not pay.
+        from petsynth.systems.ganbert.system import GanbertSystem
+
+        return GanbertSystem(config, data, fabric)
+    return SliceSystem(config, data, fabric)
+
+
+def _train(
+    config: Config, fabric: Fabric, system: System[Any], state: TrainingState, desk: Desk | None
+) -> None:
+    """Train until the last step; only the first process has a desk and writes anything."""
+    training = config.training
+    clock = saved = time.monotonic()
+    with Progress("training", system.steps, done=state.step, shown=desk is not None) as progress:
+        for batch in system.batches(state.step):
+            done = state.step + 1
+            is_logged = done % training.log_every == 0 or done == system.steps
+            figures = average_terms(fabric, system.train_step(batch, state.step, measure=is_logged))
+            _check_finite(figures, done, desk)
+            state.step = done
+            now = time.monotonic()
+            state.seconds, clock = state.seconds + now - clock, now
+            progress.advance(note=_note(figures, system.terms))
+            if desk is None:
+                continue
+            desk.log(figures, is_logged=is_logged)
+            if done % system.epoch_steps == 0 or done == system.steps:
+                if desk.finish_epoch():
+                    saved = time.monotonic()
+                clock = time.monotonic()
+            elif now - saved > 60 * training.checkpoint_minutes:
+                desk.save_checkpoint()
+                saved = now
+    if desk is not None:
+        desk.close()
+
+
+def _check_finite(figures: dict[str, float], step: int, desk: Desk | None) -> None:
+    for name, figure in figures.items():
+        if not math.isfinite(figure):
+            kept = "" if desk is None else desk.kept()
+            raise TrainingError(
+                f"step {step}: loss '{name}' is {figure}; lower optimiser.learning_rate or look "
+                f"for extreme values in the prepared data{kept}"
+            )
+
+
+def _note(figures: dict[str, float], terms: tuple[str, ...]) -> str:
+    shown = [name for name in terms if name != "generator" and name in figures]
+    return "  ".join(f"{name} {figures[name]:.3f}" for name in shown)

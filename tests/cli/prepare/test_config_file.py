@@ -1,0 +1,81 @@
+"""Options of ``petsynth prepare`` in a file."""
+
+from pathlib import Path
+
+import pytest
+
+from petsynth.cli.main import run
+from petsynth.cli.prepare.command import Args, parse
+from petsynth.cli.prepare.config_file import filed_options
+from petsynth.errors import ConfigError, InputError
+
+FILE = """
+tracer-label = "AV45"
+participant_label = ["01", "02"]
+nprocs = 4
+frames = 2
+masks = ["smriprep=/data/masks"]
+jpeg = true
+psf_mm = 8
+work_dir = "tmp"
+"""
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "prepare.toml"
+    path.write_text(FILE, encoding="utf-8")
+    return path
+
+
+def test_options_come_from_the_file(file):
+    args = parse(["in", "out", "--config-file", str(file)])
+    assert args == Args(
+        Path("in"),
+        Path("out"),
+        tracer_label="AV45",
+        participant_label=("01", "02"),
+        nprocs=4,
+        frames=2,
+        masks=("smriprep=/data/masks",),
+        jpeg=True,
+        psf_mm=8.0,
+        work_dir=Path("tmp"),
+        config_file=file,
+    )
+
+
+def test_what_is_typed_wins(file):
+    words = ["--nprocs", "2", "--no-jpeg", "--participant-label", "03", f"--config-file={file}"]
+    args = parse(["in", "out", *words])
+    assert (args.nprocs, args.jpeg, args.participant_label) == (2, False, ("03",))
+    assert args.tracer_label == "AV45"
+
+
+def test_without_a_file_nothing_is_filed():
+    assert filed_options(["in", "out", "--nprocs", "2"], Args) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("nproc = 2", r"unknown option nproc; did you mean nprocs\?"),
+        ("bids_dir = 'x'", r"unknown option bids_dir; see petsynth prepare --help"),
+        ("config_file = 'x'", "unknown option config_file"),
+        ("nprocs = 'two'", r"nprocs = 'two': .*integer"),
+        ("units = 'becquerel'", r"units = 'becquerel': .*'suvr'"),
+        ("nprocs 2", "not valid TOML"),
+    ],
+)
+def test_what_the_file_gets_wrong_is_told(tmp_path, content, message):
+    path = tmp_path / "prepare.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"prepare\.toml: {message}"):
+        parse(["in", "out", "--config-file", str(path)])
+
+
+def test_a_file_that_is_not_there(tmp_path, capsys):
+    with pytest.raises(InputError, match=r"nowhere\.toml: cannot be read \(No such file"):
+        parse(["in", "out", "--config-file", str(tmp_path / "nowhere.toml")])
+    assert run(["prepare", "in", "out", "--config-file"]) == 2
+    assert "--config-file" in capsys.readouterr().err

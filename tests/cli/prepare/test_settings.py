@@ -1,0 +1,91 @@
+"""What binds all subjects of a folder of prepared data."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from petsynth.cli.prepare.command import Args
+from petsynth.cli.prepare.settings import settings_in, settings_of, source_of, steps_of
+from petsynth.errors import InputError
+from petsynth.preprocessing.subject import Steps
+
+
+@pytest.fixture
+def args(tmp_path):
+    return Args(tmp_path / "bids", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "voxel_mm"),
+    [({}, 1.5), ({"grid": "paper-b"}, 2.0), ({"grid": "paper-b", "voxel_mm": 1.5}, 1.5)],
+)
+def test_voxels_are_the_papers_unless_they_are_given(args, options, voxel_mm):
+    assert steps_of(dataclasses.replace(args, **options)).voxel_mm == voxel_mm
+
+
+def test_options_that_are_left_out_are_the_steps_defaults(args):
+    assert steps_of(args) == Steps()
+
+
+def test_every_step_comes_from_the_option_of_its_name(args):
+    options = {
+        "voxel_mm": 3.0, "frames": 4, "brain_mask": "deepbet", "bias_field": True,
+        "units": "suvr", "reference_region": "pons", "motion": False, "psf_mm": 8.0,
+        "scanner_psf_mm": 5.0, "grid": "paper-b", "registration": "none",
+    }  # fmt: skip
+    assert {field.name for field in dataclasses.fields(Steps)} == set(options)
+    assert dataclasses.asdict(steps_of(dataclasses.replace(args, **options))) == options
+
+
+def test_settings_do_not_depend_on_where_a_command_is_given(args, tmp_path, monkeypatch):
+    relative = Args(Path("bids"), Path("out"), bids_filter_file=Path("filter.json"))
+    monkeypatch.chdir(tmp_path)
+    settings = settings_of(relative)
+
+    assert settings["dataset"] == str((tmp_path / "bids").resolve())
+    assert settings["bids_filter_file"] == str((tmp_path / "filter.json").resolve())
+    assert settings == settings_of(
+        dataclasses.replace(args, bids_filter_file=tmp_path / "filter.json")
+    )
+    assert json.loads(json.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tracer_label": "FDG"},
+        {"session_label": "m12"},
+        {"pairs": "all"},
+        {"max_interval": None},
+        {"motion": False},
+    ],
+)
+def test_what_changes_the_result_changes_the_settings(args, options):
+    assert settings_of(dataclasses.replace(args, **options)) != settings_of(args)
+
+
+@pytest.mark.parametrize("options", [{"seed": 3}, {"nprocs": 2}, {"test": 0.5}, {"jpeg": True}])
+def test_what_changes_nothing_of_a_subject_is_no_setting(args, options):
+    assert settings_of(dataclasses.replace(args, **options)) == settings_of(args)
+
+
+def test_a_folder_without_settings_is_not_prepared(tmp_path):
+    with pytest.raises(InputError, match="holds no prepared subjects; run the participant level"):
+        settings_in(tmp_path)
+
+
+def test_the_group_level_goes_by_the_settings_of_the_subjects(args):
+    settings = settings_of(dataclasses.replace(args, motion=False)) | {"tracer": "AV45"}
+    source = source_of(args, json.loads(json.dumps(settings)))  # as they stand in a file
+
+    assert source.steps == Steps(motion=False)
+    assert (source.tracer, source.simulated) == ("AV45", False)
+
+
+def test_settings_of_another_version_are_refused_by_name(args):
+    settings = settings_of(args)
+    del settings["scanner_psf_mm"]
+    with pytest.raises(InputError, match="another version, which knew no 'scanner_psf_mm'"):
+        source_of(args, settings)

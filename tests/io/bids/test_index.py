@@ -1,0 +1,215 @@
+"""Finding T1 and PET in BIDS datasets of many shapes."""
+
+import json
+
+import pytest
+
+from petsynth.errors import InputError
+from petsynth.io.bids.index import Choice, Scan, find_oracle, index_dataset, pet_tracer
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    def make(*names: str):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return tmp_path
+
+    return make
+
+
+def pairs(index):
+    return [(scan.participant, scan.t1.name, scan.pet.name) for scan in index.scans]
+
+
+def test_one_pair_per_participant(dataset):
+    root = dataset(
+        "sub-02/anat/sub-02_T1w.nii.gz",
+        "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz",
+        "sub-01/anat/sub-01_T1w.nii",
+        "sub-01/pet/sub-01_trc-18FFDG_pet.nii",
+        "derivatives/x/sub-01/pet/sub-01_trc-18FFDG_desc-oracle_pet.nii.gz",
+    )
+    index = index_dataset(root)
+    assert pairs(index) == [
+        ("sub-01", "sub-01_T1w.nii", "sub-01_trc-18FFDG_pet.nii"),
+        ("sub-02", "sub-02_T1w.nii.gz", "sub-02_trc-18FFDG_pet.nii.gz"),
+    ]
+    assert index.scans[0].tracer == "FDG"
+    assert index.excluded == {}
+    assert index.notes == {}
+
+
+def test_a_pair_comes_from_one_session_if_possible(dataset):
+    root = dataset(
+        "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
+        "sub-01/ses-b/anat/sub-01_ses-b_T1w.nii.gz",
+        "sub-01/ses-b/pet/sub-01_ses-b_trc-18FAV45_pet.nii.gz",
+    )
+    index = index_dataset(root)
+    assert index.scans[0].t1.name == "sub-01_ses-b_T1w.nii.gz"
+    assert [*index.notes] == ["sub-01"]
+    assert "2 T1w and 1 PET" in index.notes["sub-01"]
+
+
+def test_across_sessions_only_where_the_interval_is_known_or_any_will_do(dataset):
+    root = dataset(
+        "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
+        "sub-01/ses-b/pet/sub-01_ses-b_trc-18FAV45_pet.nii.gz",
+    )
+    with pytest.raises(InputError, match="days between them are unknown"):
+        index_dataset(root)
+    scan = index_dataset(root, Choice(max_interval=None)).scans[0]
+    assert (scan.session, scan.interval_days) == ("b", None)
+    (root / "sub-01/sub-01_sessions.tsv").write_text(
+        "session_id\tacq_time\nses-a\t2010-01-01\nses-b\t2010-03-02T08:00:00\n"
+    )
+    assert index_dataset(root).scans[0].interval_days == 60
+    with pytest.raises(InputError, match="the closest T1w is 60 days away"):
+        index_dataset(root, Choice(max_interval=59))
+    with pytest.raises(InputError, match="no PET image"):
+        index_dataset(root, Choice(session="a"))
+
+
+def test_a_session_can_be_chosen(dataset):
+    names = [
+        f"sub-01/ses-{s}/{kind}/sub-01_ses-{s}_{suffix}.nii.gz"
+        for s in "ab"
+        for kind, suffix in (("anat", "T1w"), ("pet", "trc-18FFDG_pet"))
+    ]
+    root = dataset(*names)
+    assert index_dataset(root, Choice(session="ses-b")).scans[0].pet.name.startswith("sub-01_ses-b")
+    assert index_dataset(root).scans[0].pet.name.startswith("sub-01_ses-a")
+
+
+def test_labels_may_be_spelt_in_many_ways(dataset):
+    root = dataset(
+        *(f"sub-00{n}/anat/sub-00{n}_T1w.nii.gz" for n in (1, 2, 3)),
+        *(f"sub-00{n}/pet/sub-00{n}_trc-18FFDG_pet.nii.gz" for n in (1, 2, 3)),
+    )
+    chosen = index_dataset(root, participants=["3", "sub-001"]).scans
+    assert [scan.participant for scan in chosen] == ["sub-001", "sub-003"]
+    with pytest.raises(InputError, match=r"no participant 9; there are sub-001, sub-002"):
+        index_dataset(root, participants=["1", "9"])
+
+
+def test_who_lacks_an_image_is_excluded_with_a_reason(dataset):
+    root = dataset(
+        "sub-01/anat/sub-01_T1w.nii.gz",
+        "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz",
+        "sub-02/anat/sub-02_T1w.nii.gz",
+        "sub-03/pet/sub-03_trc-18FFDG_pet.nii.gz",
+        "sub-04/func/sub-04_bold.nii.gz",
+    )
+    assert index_dataset(root).excluded == {
+        "sub-02": "no FDG PET",
+        "sub-03": "no T1w image",
+        "sub-04": "no T1w image and no FDG PET",
+    }
+
+
+def test_a_damaged_sidecar_costs_its_person_only(dataset):
+    root = dataset(
+        *(f"sub-0{n}/anat/sub-0{n}_T1w.nii.gz" for n in (1, 2)),
+        *(f"sub-0{n}/pet/sub-0{n}_trc-18FFDG_pet.nii.gz" for n in (1, 2)),
+    )
+    (root / "sub-01/anat/sub-01_T1w.json").write_text("{")
+    index = index_dataset(root)
+    assert [scan.participant for scan in index.scans] == ["sub-02"]
+    assert "not valid JSON" in index.excluded["sub-01"]
+
+
+def test_every_visit_has_a_name_of_its_own(dataset):
+    root = dataset(
+        *(f"sub-01/ses-{s}/anat/sub-01_ses-{s}_T1w.nii.gz" for s in ("m12", "bl")),
+        *(f"sub-01/ses-{s}/pet/sub-01_ses-{s}_trc-18FFDG_pet.nii.gz" for s in ("m12", "bl")),
+        "sub-02/anat/sub-02_T1w.nii.gz",
+        "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz",
+    )
+    scans = index_dataset(root, Choice(every_visit=True)).scans
+    assert [scan.name for scan in scans] == ["sub-01_ses-bl", "sub-01_ses-m12", "sub-02"]
+    assert [scan.participant for scan in scans] == ["sub-01", "sub-01", "sub-02"]
+    assert [scan.name for scan in index_dataset(root).scans] == ["sub-01", "sub-02"]
+
+
+def test_every_image_that_is_not_taken_has_a_reason(dataset):
+    root = dataset(
+        "sub-01/ses-m12/anat/sub-01_ses-m12_T1w.nii.gz",
+        "sub-01/ses-m6/anat/sub-01_ses-m6_T1w.nii.gz",
+        *(f"sub-01/ses-{s}/pet/sub-01_ses-{s}_trc-18FFDG_pet.nii.gz" for s in ("m12", "m6")),
+    )
+    index = index_dataset(root)
+    assert pairs(index)[0][1:] == (
+        "sub-01_ses-m6_T1w.nii.gz",
+        "sub-01_ses-m6_trc-18FFDG_pet.nii.gz",
+    )
+    assert sorted(each.image for each in index.unused) == [
+        "sub-01_ses-m12_T1w.nii.gz",
+        "sub-01_ses-m12_trc-18FFDG_pet.nii.gz",
+    ]
+    assert all(each.reason and each.participant == "sub-01" for each in index.unused)
+
+
+def test_two_folders_of_one_person_are_refused(dataset):
+    root = dataset("sub-0731/anat/sub-0731_T1w.nii", "sub-731/pet/sub-731_trc-18FFDG_pet.nii")
+    with pytest.raises(InputError, match="sub-0731 and sub-731 may be the same person"):
+        index_dataset(root)
+
+
+def test_a_symlinked_dataset_with_spaces_and_umlauts(dataset, tmp_path_factory):
+    root = dataset("sub-01/anat/sub-01_T1w.nii.gz", "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz")
+    link = tmp_path_factory.mktemp("links") / "Köpfe und mehr"
+    link.symlink_to(root, target_is_directory=True)
+    assert index_dataset(link).scans[0].t1 == link / "sub-01/anat/sub-01_T1w.nii.gz"
+
+
+def test_several_tracers_need_a_choice(dataset):
+    root = dataset(
+        "sub-01/anat/sub-01_T1w.nii.gz",
+        "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz",
+        "sub-01/pet/sub-01_trc-18FAV45_pet.nii.gz",
+    )
+    with pytest.raises(InputError, match="PET of AV45, FDG; choose with --tracer-label"):
+        index_dataset(root)
+    assert (
+        index_dataset(root, Choice(tracer="av45")).scans[0].pet.name
+        == "sub-01_trc-18FAV45_pet.nii.gz"
+    )
+    assert index_dataset(root, Choice(tracer="18FFDG")).scans[0].tracer == "FDG"
+    with pytest.raises(InputError, match="no PET of tracer AV1451; there is AV45, FDG"):
+        index_dataset(root, Choice(tracer="AV1451"))
+
+
+def test_tracer_from_legacy_name_or_sidecar(dataset):
+    root = dataset("a/sub-1_acq-18FAV45_pet.nii.gz", "a/sub-1_pet.nii.gz", "a/sub-2_pet.nii.gz")
+    assert pet_tracer(root / "a/sub-1_acq-18FAV45_pet.nii.gz") == "AV45"
+    (root / "a/sub-1_pet.json").write_text(json.dumps({"TracerName": "Flortaucipir"}))
+    assert pet_tracer(root / "a/sub-1_pet.nii.gz") == "AV1451"
+    assert pet_tracer(root / "a/sub-2_pet.nii.gz") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "holds no folder sub-"),
+        (["sub-01/anat/sub-01_T1w.nii.gz"], "no PET image"),
+    ],
+)
+def test_a_dataset_without_scans_is_refused(dataset, tmp_path, names, message):
+    with pytest.raises(InputError, match=message):
+        index_dataset(dataset(*names) if names else tmp_path)
+
+
+def test_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        index_dataset(tmp_path / "nowhere")
+
+
+def test_the_oracle_is_found_in_the_truth(dataset):
+    root = dataset("derivatives/truth/sub-01/pet/sub-01_trc-18FFDG_desc-oracle_pet.nii.gz")
+    scan = Scan("sub-01", root, root / "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz", "FDG")
+    assert find_oracle(root, scan).name == "sub-01_trc-18FFDG_desc-oracle_pet.nii.gz"
+    other = Scan("sub-02", root, root / "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz", "FDG")
+    assert find_oracle(root, other) is None

@@ -1,0 +1,73 @@
+"""Folders and names of a dataset, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from petsynth.errors import InputError
+from petsynth.io.bids.names import parse_entities
+from petsynth.io.bids.walk import Image, find_images, find_people
+
+
+def make(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def image(name: str) -> Image:
+    return Image(Path(name), parse_entities(name))
+
+
+def test_people_are_folders_in_order(tmp_path):
+    make(tmp_path, "sub-10/x", "sub-2/x", "sub-9.txt", "derivatives/sub-7/x")
+    assert [path.name for path in find_people(tmp_path)] == ["sub-10", "sub-2"]
+    assert [path.name for path in find_people(tmp_path, ["2", "sub-002"])] == ["sub-2"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(["2", "7"], "no participant 7; there are sub-1, sub-2"), (["sub-X"], "no participant sub-X")],
+)
+def test_who_is_not_there_is_named(tmp_path, labels, message):
+    make(tmp_path, "sub-1/x", "sub-2/x")
+    with pytest.raises(InputError, match=message):
+        find_people(tmp_path, labels)
+
+
+def test_images_of_all_sessions_whose_names_fit_their_place(tmp_path):
+    make(
+        tmp_path / "sub-1",
+        "anat/sub-1_T1w.nii.gz",
+        "anat/sub-1_T2w.nii.gz",
+        "anat/sub-1_T1w.json",
+        "anat/sub-2_T1w.nii.gz",
+        "anat/sub-1_ses-b_T1w.nii.gz",
+        "ses-b/anat/sub-1_ses-b_T1w.nii",
+        "ses-b/pet/sub-1_ses-b_trc-18FFDG_pet.nii.gz",
+        "ses-b/pet/sub-1_ses-b_trc-18FFDG_blood.tsv",
+        "ses-b/pet/deeper/sub-1_ses-b_pet.nii.gz",
+        "other/sub-1_T1w.nii.gz",
+    )
+    found = find_images(tmp_path / "sub-1")
+    assert [each.path.name for each in found.t1s] == ["sub-1_T1w.nii.gz", "sub-1_ses-b_T1w.nii"]
+    assert [each.path.name for each in found.pets] == ["sub-1_ses-b_trc-18FFDG_pet.nii.gz"]
+    only = find_images(tmp_path / "sub-1", "b", lambda each: each.entities["suffix"] == "T1w")
+    assert ([each.session for each in only.t1s], only.pets) == (["b"], [])
+
+
+def test_a_run_is_a_number_and_0_without():
+    runs = [image(f"sub-1_{part}T1w.nii").run for part in ("", "run-2_", "run-010_", "run-x_")]
+    assert runs == [0, 2, 10, 0]
+
+
+def test_an_image_is_its_path():
+    """Images are keys of tables: entities do not enter the hash."""
+    assert len({image("sub-1_T1w.nii"), image("sub-1_T1w.nii"), image("sub-1_T2w.nii")}) == 2
+
+
+def test_a_person_who_vanishes_has_no_images(tmp_path):
+    found = find_images(tmp_path / "sub-gone")
+    assert (found.t1s, found.pets) == ([], [])

@@ -1,0 +1,91 @@
+"""Pages of prepared subjects, from records that are written by hand."""
+
+import re
+
+import pytest
+
+from petsynth.io.atomic import write_json
+from petsynth.prepare.derivatives import Record, record_path
+from petsynth.prepare.failures import write_failure
+from petsynth.prepare.pages import outliers, write_all_pages, write_subject_page
+
+STEPS = {"voxel_mm": 1.5, "frames": "mean", "bias_field": True, "motion": True, "psf_mm": 8.0}
+PNG = b"\x89PNG not really"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder of six records; the last one's head moved far."""
+    for number in range(1, 7):
+        name = f"sub-{number:02}"
+        picture = f"{name}/figures/{name}_desc-alignment_pet.png"
+        (tmp_path / picture).parent.mkdir(parents=True)
+        (tmp_path / picture).write_bytes(PNG)
+        qc = {
+            "participant_id": name,
+            "session_id": None,
+            "mask_source": "given",
+            "motion_mm": 1.0 + 0.1 * number if number < 6 else 25.0,
+            "flags": "none" if number != 2 else "T1 <may> not be aligned",
+        }
+        inputs = {"t1": [f"/data/{name}_T1w.nii.gz", 10, 0]}
+        key = {"petsynth_version": "9.9", "steps": STEPS, "inputs": inputs}
+        record = Record(name, None, key, [picture], "SUVR", 1, qc, ["an assumption"])
+        write_json(record_path(tmp_path, name), vars(record))
+    write_failure(tmp_path, "sub-07", "PET is constant")
+    return tmp_path
+
+
+def test_a_subjects_page_holds_all_it_shows(folder):
+    page = write_subject_page(folder, "sub-02", simulated=True).read_text()
+    assert "data:image/png;base64,iVBORyBub3QgcmVhbGx5" in page
+    for text in (
+        "SIMULATED DATA",
+        "T1 &lt;may&gt; not be aligned",
+        "an assumption",
+        "smoothed to a resolution of 8 mm",
+        "petsynth 9.9",
+        "sub-02_T1w.nii.gz",
+    ):
+        assert text in page
+    assert not re.search(r'(src|href)="(?!data:|group_qc\.html)', page)
+
+
+def test_outliers_float_up_and_the_failed_are_named(folder):
+    assert write_all_pages(folder, simulated=False) == 6
+    page = (folder / "group_qc.html").read_text()
+    body = page[page.index("<tbody>") : page.index("</tbody>")]
+    assert re.findall(r'href="(sub-\d+)\.html"', body) == [
+        *("sub-02", "sub-06", "sub-01", "sub-03", "sub-04", "sub-05")
+    ]
+    assert re.findall(r'<td class="far">([^<]*)', body) == ["25"]
+    assert "sub-07: PET is constant" in page
+    assert "Prepared scans: 6 subjects</h1>" in page
+    assert "SIMULATED" not in page
+    assert "session_id" not in body
+    assert "averaged by duration" in (folder / "logs" / "CITATION.md").read_text()
+
+
+def test_whom_the_group_level_left_out_is_named(folder):
+    rows = [
+        ("sub-05", "n/a", "n/a", "PET unit is counts, of most others SUVR"),
+        ("sub-06", "ses-m12", "n/a", "no FDG PET"),
+        ("sub-06", "n/a", "sub-06_run-2_T1w.nii.gz", "another is taken"),
+    ]
+    lines = ["participant_id\tsession_id\timage\treason", *("\t".join(row) for row in rows)]
+    (folder / "exclusions.tsv").write_text("\n".join(lines) + "\n")
+    write_all_pages(folder, simulated=False)
+    page = (folder / "group_qc.html").read_text()
+    assert "Left out: 3</h2>" in page
+    for line in ("sub-05: PET unit is counts", "sub-06_ses-m12: no FDG", "sub-07: PET is constant"):
+        assert line in page
+    assert "another is taken" not in page
+
+
+def test_an_unfinished_subject_has_no_page(folder):
+    assert write_subject_page(folder, "sub-99", simulated=False) is None
+
+
+def test_equal_values_are_no_outliers():
+    assert outliers([2.0] * 6) == [False] * 6
+    assert outliers([1.0, 2.0, 300.0]) == [False] * 3

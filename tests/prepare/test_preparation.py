@@ -1,0 +1,142 @@
+"""One subject of a dataset: what it depends on, and what becomes of its mistakes."""
+
+import dataclasses
+import os
+import warnings
+
+import pytest
+
+from petsynth import __version__
+from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
+from petsynth.io.atomic import write_json
+from petsynth.io.bids.index import Scan
+from petsynth.io.bids.participants import People, Person
+from petsynth.prepare import preparation as module
+from petsynth.prepare.derivatives import Record, record_path
+from petsynth.prepare.failures import read_failures
+from petsynth.prepare.preparation import Preparation
+from petsynth.preprocessing.subject import Steps
+
+
+@pytest.fixture
+def scan(tmp_path) -> Scan:
+    folder = tmp_path / "bids" / "sub-1"
+    folder.mkdir(parents=True)
+    t1, pet = folder / "sub-1_T1w.nii.gz", folder / "sub-1_pet.nii.gz"
+    t1.write_text("twelve bytes")
+    pet.write_text("PET")
+    return Scan("sub-1", t1, pet, "FDG")
+
+
+@pytest.fixture
+def preparation(tmp_path) -> Preparation:
+    people = People({"1": Person("AD", weight_kg=70.0)})
+    return Preparation(tmp_path / "bids", tmp_path / "out", Steps(voxel_mm=3.0), people=people)
+
+
+def test_the_key_names_version_settings_and_inputs(scan, preparation):
+    key = preparation.key(preparation.files(scan))
+    assert key["petsynth_version"] == __version__
+    assert key["steps"]["voxel_mm"] == 3.0
+    assert key["weight_kg"] == 70.0
+    assert key["inputs"].keys() == {"t1", "pet"}
+    stat = scan.t1.stat()
+    assert key["inputs"]["t1"] == [str(scan.t1.resolve()), 12, stat.st_mtime_ns]
+
+
+def test_whatever_changes_the_result_changes_the_key(scan, preparation):
+    before = preparation.key(preparation.files(scan))
+    sidecar = scan.pet.with_name("sub-1_pet.json")
+    sidecar.write_text("{}")
+    with_sidecar = preparation.key(preparation.files(scan))
+    assert with_sidecar["inputs"].keys() == {"t1", "pet", "sidecar"}
+    os.utime(scan.t1, ns=(1, 1))
+    touched = preparation.key(preparation.files(scan))
+    other = dataclasses.replace(preparation, steps=Steps(voxel_mm=3.0, motion=False))
+    heavier = dataclasses.replace(preparation, people=People({"1": Person(weight_kg=71.0)}))
+    keys = [before, with_sidecar, touched, *(p.key(p.files(scan)) for p in (other, heavier))]
+    assert all(keys.count(key) == 1 for key in keys)
+
+
+def test_without_a_mask_of_the_subject_its_files_are_refused(scan, preparation, tmp_path):
+    masked = dataclasses.replace(preparation, masks=(tmp_path / "masks",))
+    with pytest.raises(InputError, match=r"sub-1_T1w.nii.gz: no sub-1_.*desc-brain_mask"):
+        masked.files(scan)
+    mask = tmp_path / "masks" / "sub-1" / "sub-1_desc-brain_mask.nii.gz"
+    mask.parent.mkdir(parents=True)
+    mask.touch()
+    assert masked.files(scan).mask == mask
+
+
+def record_of(preparation, scan) -> Record:
+    key = preparation.key(preparation.files(scan))
+    return Record(scan.participant, None, key, [], "SUVR", 1, {"flags": "none"}, [])
+
+
+def test_finished_is_what_was_made_from_the_same_and_is_all_there(scan, preparation, tmp_path):
+    assert not preparation.is_finished(scan)
+    record = dataclasses.replace(record_of(preparation, scan), files=["sub-1/picture.png"])
+    write_json(record_path(tmp_path / "out", "sub-1"), dataclasses.asdict(record))
+    assert not preparation.is_finished(scan)
+    (tmp_path / "out" / "sub-1").mkdir()
+    (tmp_path / "out" / "sub-1" / "picture.png").touch()
+    assert preparation.is_finished(scan)
+    assert preparation.run_one(scan).record == record
+    scan.t1.write_text("other bytes!")
+    assert not preparation.is_finished(scan)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InputError("T1 is truncated"), "T1 is truncated"),
+        (RegistrationError("no place found"), "no place found"),
+        (
+            FileNotFoundError(2, "No such file", "sub-1_pet.nii.gz"),
+            "sub-1_pet.nii.gz: has vanished since the dataset was indexed",
+        ),
+        (PermissionError(13, "denied", "x.nii"), "x.nii: cannot be read (denied)"),
+    ],
+)
+def test_a_mistake_becomes_a_reason_and_a_note(scan, preparation, monkeypatch, error, reason):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(module, "prepare_subject", fail)
+    outcome = preparation.run_one(scan)
+    assert (outcome.name, outcome.record, outcome.reason) == ("sub-1", None, reason)
+    assert read_failures(preparation.out) == {"sub-1": reason}
+    monkeypatch.setattr(module, "prepare_subject", lambda *_: None)
+    monkeypatch.setattr(module, "write_subject", lambda *_, **__: record_of(preparation, scan))
+    assert preparation.run_one(scan).record is not None
+    assert read_failures(preparation.out) == {}
+
+
+@pytest.mark.parametrize("error", [OutputError("disk full"), ZeroDivisionError()])
+def test_what_hits_everyone_and_what_is_a_bug_is_raised(scan, preparation, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(module, "prepare_subject", fail)
+    with pytest.raises(type(error)):
+        preparation.run_one(scan)
+    assert read_failures(preparation.out) == {}
+
+
+def test_own_warnings_become_notes_and_others_stay_warnings(scan, preparation, monkeypatch):
+    def warn(*_):
+        warnings.warn("LAS was assumed", PetsynthWarning, stacklevel=1)
+        warnings.warn("old function", FutureWarning, stacklevel=1)
+
+    noted = []
+
+    def write(*_, notes, **__):
+        noted.extend(notes)
+        return record_of(preparation, scan)
+
+    monkeypatch.setattr(module, "prepare_subject", warn)
+    monkeypatch.setattr(module, "write_subject", write)
+    with pytest.warns(FutureWarning, match="old function"):
+        outcome = preparation.run_one(scan)
+    assert outcome.notes == ("LAS was assumed",)
+    assert noted == ["LAS was assumed"]

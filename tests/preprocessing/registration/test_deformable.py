@@ -1,0 +1,38 @@
+"""From a subject's aligned space to MNI space."""
+
+import numpy as np
+import pytest
+
+from petsynth.errors import RegistrationError
+from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.pet.tracers import region
+from petsynth.preprocessing.registration.deformable import warp_to_mni
+from petsynth.preprocessing.t1.alignment import template_brain
+from petsynth.volume import Volume
+
+
+def test_a_stretched_template_gets_its_regions_back():
+    """The template made 12 % longer and 8 % narrower: its cerebellum is found where it went."""
+    template, _ = template_brain()
+    to_template = np.diag([1 / 0.92, 1 / 1.12, 1.0, 1.0])
+    stretched = resample(template, template.grid, to_template)
+    warp = warp_to_mni(stretched, np.eye(4))
+    grid = model_grid(3.0)
+    cerebellum = region("whole-cerebellum")
+    truth = resample(cerebellum, grid, to_template).data >= 0.5
+    straight = resample(cerebellum, grid).data >= 0.5
+    found = warp.bring(cerebellum, grid).data
+    assert dice(straight, truth) < 0.82
+    assert dice(found, truth) > 0.92
+    assert warp.agreement > warp.affine_agreement > 0.85
+
+
+def test_nothing_cannot_be_warped():
+    grid = model_grid(9.0)
+    nothing = Volume(np.zeros(grid.shape, np.float32), grid.affine)
+    with pytest.raises(RegistrationError, match="the brain is empty"):
+        warp_to_mni(nothing, np.eye(4))
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    return 2 * (first & second).sum() / (first.sum() + second.sum())

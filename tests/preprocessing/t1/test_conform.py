@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from petsynth.errors import InputError
+from petsynth.preprocessing.paper_b_grids import CENTRE_MM, conformed_grid
+from petsynth.preprocessing.t1.conform import conform, place_pet, prepare_conformed_t1, shift
+from petsynth.volume import Volume
+
+
+def test_the_percentile_becomes_255_and_zero_stays():
+    grid = conformed_grid(16.0)  # 32^3 voxels of 8 mm
+    ramp = np.linspace(-50.0, 400.0, 32**3).reshape(grid.shape)
+    conformed = conform(Volume(ramp, grid.affine), grid, np.eye(4))
+    expected = np.clip(ramp * 255 / np.percentile(ramp, 99.9), 0, 255)
+    np.testing.assert_allclose(conformed, expected, atol=1e-3)
+    assert conformed.dtype == np.float32
+
+
+def test_a_t1_that_lies_elsewhere_is_refused():
+    grid = conformed_grid(16.0)
+    with pytest.raises(InputError, match="no positive values inside its 256 mm cube"):
+        conform(Volume(np.ones((4, 4, 4)), grid.affine), grid, shift(np.zeros(3), np.full(3, 999)))
+
+
+def test_without_registration_the_middles_meet(people):
+    person = people[0]
+    to_pet = place_pet(person.t1, person.pet).fixed_to_moving
+    np.testing.assert_allclose(
+        (to_pet @ [*person.t1.grid.centre_mm, 1])[:3], person.pet.grid.centre_mm
+    )
+    prepared = prepare_conformed_t1(
+        person.t1, conformed_grid(16.0), person.mask, registration="none"
+    )
+    np.testing.assert_allclose(
+        (prepared.grid_to_t1 @ [*CENTRE_MM, 1])[:3], person.t1.grid.centre_mm
+    )
+    assert prepared.mri.shape == prepared.mask.shape == (32, 32, 32)
+    assert prepared.mri[prepared.mask].mean() > 2 * prepared.mri[~prepared.mask].mean()

@@ -1,0 +1,203 @@
+import copy
+import dataclasses
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from petsynth.config import GanbertConfig, parse_config
+from petsynth.data.volumes import Portion
+from petsynth.networks.losses import adversarial_loss
+from petsynth.systems.ganbert.losses import LossWeights, bert_loss, generator_loss, pool
+from petsynth.systems.ganbert.step import (
+    GanbertPlayers,
+    build_players,
+    gradients_of,
+    make_part,
+    terms_of,
+    train_step,
+)
+
+VOXEL_MM = 16.0  # PET 12 x 10 x 10, T1 32^3
+
+
+def small_config(system: str = "ganbert", **more) -> GanbertConfig:
+    content = {
+        "system": system,
+        "data": {"voxel_mm": VOXEL_MM, "frames": 2},
+        "generator": {"filters": 4, "levels": 2, "checkpointing": False},
+        "bert": {"layers": 1, "hidden": 16, "heads": 2, "inner": 32, "checkpointing": False},
+        "cnn": {"filters": 4, "layers": 2},
+        "training": {"batch_size": 2, "accumulate": 1},
+    }
+    for table, values in more.items():
+        content[table] = content.get(table, {}) | values
+    config = parse_config(content)
+    assert isinstance(config, GanbertConfig)
+    return config
+
+
+@pytest.fixture
+def fabric() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def make_batches(count: int, size: int = 2) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    draw = torch.Generator().manual_seed(0)
+    return [
+        (
+            torch.randn(size, 1, 32, 32, 32, generator=draw),
+            torch.randn(size, 2, 12, 10, 10, generator=draw) + 0.5,
+        )
+        for _ in range(count)
+    ]
+
+
+def run_steps(config, fabric, batches, steps: int) -> tuple[GanbertPlayers, list[dict]]:
+    players = build_players(config, fabric)
+    portion = Portion(len(batches[0][0]), len(batches))
+    history = []
+    for step in range(steps):
+        window = [
+            make_part(config, players, batch, portion, step, number)
+            for number, batch in enumerate(batches)
+        ]
+        history.append(train_step(players, fabric, config, window))
+    return players, [{name: term.item() for name, term in terms.items()} for terms in history]
+
+
+def test_losses_are_those_of_the_networks_at_hand(fabric):
+    """BERT's before its step; the generator's against BERT and CNN after theirs."""
+    config = small_config("ganbert-cnnd")
+    players = build_players(config, fabric)
+    (batch,) = make_batches(1)
+    part = make_part(config, players, batch, Portion(2), 0, 0)
+    with torch.no_grad():
+        synthetic_pet = players.generator(part.mri)
+        pooled = pool(part.mri, part.pet, synthetic_pet)
+        before = bert_loss(players.bert, pooled, part.is_real, part.masking)
+    terms = train_step(players, fabric, config, [part])
+    with torch.no_grad():
+        after = generator_loss(
+            players.bert, pooled, part.pet, synthetic_pet, part.generator_masking, LossWeights()
+        )
+        fooling = adversarial_loss(players.cnn(part.mri, synthetic_pet))
+    torch.testing.assert_close(terms["bert_nsp"], before["nsp"])
+    torch.testing.assert_close(terms["bert_mlm"], before["mlm"])
+    for name in ("nsp", "mlm", "l1"):
+        torch.testing.assert_close(terms[name], after[name])
+    torch.testing.assert_close(terms["adversarial"], fooling)
+    torch.testing.assert_close(terms["generator"], after["generator"] + fooling)
+    assert set(terms) == set(terms_of(config))
+
+
+def test_one_step_is_one_adam_step_of_each_network(fabric):
+    config = small_config("ganbert-cnnd")
+    players = build_players(config, fabric)
+    networks = (players.generator, players.bert, players.cnn)
+    before = [[weight.detach().clone() for weight in network.parameters()] for network in networks]
+    (batch,) = make_batches(1)
+    train_step(players, fabric, config, [make_part(config, players, batch, Portion(2), 0, 0)])
+    for network, old_weights in zip(networks, before, strict=True):
+        moved = [
+            (new - old).abs().max().item()
+            for old, new in zip(old_weights, network.parameters(), strict=True)
+        ]
+        assert max(moved) == pytest.approx(1e-4, rel=0.05)
+
+
+def test_two_accumulated_batches_are_one_of_twice_the_size(fabric):
+    halves = make_batches(2)
+    whole = [tuple(torch.cat(parts) for parts in zip(*halves, strict=True))]
+    for system in ("ganbert", "ganbert-cnnd"):
+        config = small_config(system)
+        accumulated, first = run_steps(config, fabric, halves, 2)
+        together, second = run_steps(config, fabric, whole, 2)
+        for name, value in first[-1].items():
+            assert value == pytest.approx(second[-1][name], rel=1e-4, abs=1e-6), name
+        for one, other in zip(accumulated.networks(), together.networks(), strict=True):
+            for a, b in zip(one.parameters(), other.parameters(), strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-5)
+
+
+def test_half_of_a_batch_is_shown_real_and_the_other_generated(fabric):
+    config = small_config()
+    players = build_players(config, fabric)
+    (batch,) = make_batches(1, size=2)
+    for step in range(5):
+        part = make_part(config, players, batch, Portion(2), step, 0)
+        assert int(part.is_real.sum()) == 1
+
+
+def test_draws_belong_to_the_samples_place_and_not_to_the_process(fabric):
+    config = small_config()
+    players = build_players(config, fabric)
+    (batch,) = make_batches(1, size=4)
+    alone = make_part(config, players, batch, Portion(4), 3, 0)
+    parts = [
+        make_part(config, players, tuple(each[2 * rank : 2 * rank + 2] for each in batch),
+                  Portion(2, 1, 2, rank), 3, 0)
+        for rank in (0, 1)
+    ]  # fmt: skip
+    assert torch.equal(alone.is_real, torch.cat([part.is_real for part in parts]))
+    for name in ("masking", "generator_masking"):
+        chosen = torch.cat([getattr(part, name).chosen_BM for part in parts])
+        assert torch.equal(getattr(alone, name).chosen_BM, chosen)
+    assert not torch.equal(alone.masking.chosen_BM, alone.generator_masking.chosen_BM)
+
+
+def test_gradient_norms_of_each_term_are_told_when_asked(fabric):
+    config = small_config("ganbert-cnnd")
+    players = build_players(config, fabric)
+    (batch,) = make_batches(1)
+    part = make_part(config, players, batch, Portion(2), 0, 0)
+    terms = train_step(players, fabric, config, [part], measure=True)
+    assert set(terms) == {*terms_of(config), *gradients_of(config)}
+    assert all(terms[name] > 0 for name in gradients_of(config))
+    l1 = torch.tensor(part.pet.numel()).float().rsqrt()  # each voxel pulls with 1 / N
+    torch.testing.assert_close(terms["gradient_l1"], l1)
+
+
+def test_same_seed_same_losses_other_seed_others(fabric):
+    batches = make_batches(1)
+    _, first = run_steps(small_config(), fabric, batches, 2)
+    torch.manual_seed(99)
+    _, again = run_steps(small_config(), fabric, batches, 2)
+    _, other = run_steps(dataclasses.replace(small_config(), seed=1), fabric, batches, 2)
+    assert first == again
+    assert first != other
+
+
+def test_one_pair_can_be_learnt_by_heart(fabric):
+    batches = make_batches(1, size=1)
+    mri, pet = batches[0]
+    smooth = torch.nn.functional.avg_pool3d(pet, 5, stride=1, padding=2) * 20
+    config = small_config(optimiser={"learning_rate": 5e-3}, loss={"nsp": 0.2})
+    _, history = run_steps(config, fabric, [(mri, smooth)], 120)
+    assert history[-1]["l1"] < 0.4 * history[0]["l1"]
+
+
+def test_state_comes_back(fabric):
+    config = small_config("ganbert-cnnd")
+    batches = make_batches(1)
+    players, _ = run_steps(config, fabric, batches, 2)
+    other = build_players(dataclasses.replace(config, seed=1), fabric)
+    other.load_state_dict(copy.deepcopy(players.state_dict()))
+    part = make_part(config, players, batches[0], Portion(2), 2, 0)
+    again = train_step(other, fabric, config, [part])
+    assert again == train_step(players, fabric, config, [part])
+
+
+def test_checkpointing_gives_the_same_gradients(fabric):
+    """To float32's rounding, since sums are taken in parts; tests/models compares in float64."""
+    batches = make_batches(1)
+    plain, _ = run_steps(small_config(), fabric, batches, 1)
+    on = {"checkpointing": True}
+    saving, _ = run_steps(small_config(generator=on, bert=on), fabric, batches, 1)
+    gradients, others = (
+        torch.cat([weight.grad.flatten() for weight in players.generator.parameters()])
+        for players in (plain, saving)
+    )
+    assert (gradients - others).norm() < 1e-4 * gradients.norm()
+    for one, other in zip(plain.bert.parameters(), saving.bert.parameters(), strict=True):
+        torch.testing.assert_close(one, other)

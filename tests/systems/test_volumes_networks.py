@@ -1,0 +1,67 @@
+"""Networks of paper B have the sizes that a configuration asks for."""
+
+import pytest
+import torch
+
+from petsynth.config import parse_config
+from petsynth.networks.layers import count_parameters
+from petsynth.systems.volumes_networks import build_cnn, build_generator3d
+
+T1, PET = (32, 32, 32), (12, 10, 10)
+"""Voxels of 8 mm of 256 mm a side; of 16 mm of 186, 152 and 152 mm, in the paper's order."""
+
+
+def configure(system="pix2pix3d-tanhshrink", frames=2, **more):
+    content = {
+        "system": system,
+        "data": {"voxel_mm": 16.0, "frames": frames},
+        "generator": {"filters": 4, "levels": 2, "checkpointing": False},
+        "cnn": {"filters": 4, "layers": 2},
+    }
+    for table, values in more.items():
+        content[table] = content[table] | values
+    return parse_config(content)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_t1_becomes_all_frames_of_a_pet_that_can_be_judged(frames):
+    config = configure(frames=frames)
+    t1 = torch.zeros(1, 1, *T1)
+    with torch.no_grad():
+        pet = build_generator3d(config)(t1)
+        logits = build_cnn(config)(t1, pet)
+
+    assert pet.shape == (1, frames, *PET)
+    assert logits.shape[:2] == (1, 1)
+
+
+def test_the_last_layer_is_the_configured_one():
+    torch.manual_seed(0)
+    t1 = torch.randn(1, 1, *T1)
+    pets = {}
+    for activation in ("tanh", "tanhshrink"):
+        config = configure(f"pix2pix3d-{activation}", generator={"activation": activation})
+        torch.manual_seed(1)
+        with torch.no_grad():
+            pets[activation] = build_generator3d(config)(t1)
+
+    before = torch.atanh(pets["tanh"].double())
+    expected = before - pets["tanh"].double()
+    torch.testing.assert_close(pets["tanhshrink"].double(), expected, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("changes", [{"filters": 8}, {"max_filters": 4}, {"levels": 3}])
+def test_the_generators_knobs_reach_it(changes):
+    sizes = [
+        count_parameters(build_generator3d(configure(generator=each))) for each in ({}, changes)
+    ]
+    assert sizes[0] != sizes[1]
+
+
+def test_the_cnns_knobs_are_its_own():
+    wide = configure(cnn={"filters": 8})
+
+    assert count_parameters(build_cnn(wide)) > 3 * count_parameters(build_cnn(configure()))
+    assert count_parameters(build_generator3d(wide)) == count_parameters(
+        build_generator3d(configure())
+    )

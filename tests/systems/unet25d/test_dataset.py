@@ -1,0 +1,59 @@
+"""Augmented heads: the key decides them, and which of their slices are taken."""
+
+import numpy as np
+import pytest
+
+from petsynth.data.prepared import PreparedData
+from petsynth.slicing import take_slices
+from petsynth.systems.unet25d.dataset import HeadDataset
+
+
+@pytest.fixture
+def data(tiny_prepared):
+    return PreparedData(tiny_prepared)
+
+
+def make(data, **options):
+    return HeadDataset(data, data.participants("train"), **({"slices_per_head": 4} | options))
+
+
+def test_unchanged_a_head_is_what_was_prepared(data):
+    head = make(data, augmented=False, target="pet")[(0, 1)]
+    name = data.participants("train")[1]
+    wanted = np.clip(2 * take_slices(data.static_pet(name), "axial") / data.pet_scale - 1, -1, 1)
+
+    np.testing.assert_allclose(head.pet_PNHW[0], wanted, atol=1e-6)
+    np.testing.assert_array_equal(head.pet_PNHW[0], head.pet_PNHW[1])
+    original = take_slices(data.mri(name), "axial")
+    assert np.corrcoef(head.mri_NHW.ravel(), original.ravel())[0, 1] > 0.99
+    assert len(head.middles) == 4
+
+
+def test_the_oracle_is_learnt_where_there_is_one(data):
+    name = data.participants("train")[0]
+    learnt, measured = make(data, augmented=False).read(0).pet
+
+    np.testing.assert_array_equal(learnt, data.oracle(name))
+    np.testing.assert_array_equal(measured, data.static_pet(name))
+
+
+def test_key_decides_the_head_whatever_came_before(data):
+    fresh, used = make(data), make(data)
+    used[(0, 0)], used[(2, 0)]
+
+    for one, other in zip(fresh[(2, 1)], used[(2, 1)], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(fresh[(2, 1)].mri_NHW, fresh[(3, 1)].mri_NHW)
+    assert not np.array_equal(fresh[(2, 1)].mri_NHW, make(data, seed=1)[(2, 1)].mri_NHW)
+
+
+def test_slices_of_air_are_not_taken(data):
+    head = make(data, augmented=False, slices_per_head=40)[(0, 0)]
+    shares = (head.mri_NHW > -0.9).mean(axis=(1, 2))
+
+    assert (shares[head.middles] > 0.02).all()
+
+
+def test_nobody_is_refused(data):
+    with pytest.raises(ValueError, match="at least one subject"):
+        HeadDataset(data, [])
