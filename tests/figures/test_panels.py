@@ -1,4 +1,4 @@
-"""Panels: what is drawn, and that synthetic and simulated pictures say so."""
+"""Panels: what is drawn, and that synthetic and simulated images say so."""
 
 import numpy as np
 import pytest
@@ -33,13 +33,13 @@ def test_synthetic_panels_are_labelled_in_the_picture_and_below():
     assert below == f"{SIMULATED_LABEL} · {SYNTHETIC_LABEL}"
 
 
-def test_real_panels_are_not_labelled():
+def test_reference_panels_are_not_labelled():
     assert texts(draw_panels([("", [mri_panel(PET), pet_panel(PET, 5, "SUVR")])])) == ([], "")
 
 
 def test_a_simulations_pet_is_called_simulated():
-    assert pet_panel(PET, 5, "SUVR").title == "Real PET"
-    assert pet_panel(PET, 5, "SUVR", simulated=True).title == "Real PET (simulated)"
+    assert pet_panel(PET, 5, "SUVR").title == "Reference PET"
+    assert pet_panel(PET, 5, "SUVR", simulated=True).title == "Reference PET (simulated)"
 
 
 def test_whatever_a_model_made_is_labelled():

@@ -20,7 +20,7 @@ def test_written_whole_with_missing_folders(tmp_path):
     assert [item.name for item in path.parent.iterdir()] == ["one.png"]
 
 
-def test_a_failure_leaves_the_old_picture(tmp_path, monkeypatch):
+def test_a_failure_leaves_the_old_figure(tmp_path, monkeypatch):
     path = tmp_path / "one.png"
     save_png(figure(), path)
     before = path.read_bytes()

@@ -1,1 +1,7 @@
-"""Arrays to pictures."""
+"""Figures from arrays; nothing here knows a model, a data set or an evaluation.
+
+Every function returns a matplotlib figure that was made without pyplot. Read `panels` first:
+it holds the labels that every figure of synthetic or simulated images carries, and rows of
+image panels. `distributions` draws box plots and histograms, `quality` the quality control of
+one prepared subject, and `save` writes a figure as a PNG file.
+"""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,16 +20,16 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 SYNTHETIC_LABEL = "SYNTHETIC PET – not for diagnosis"
-"""Written on every picture of a synthetic PET."""
+"""Written on every figure of a synthetic PET."""
 SIMULATED_LABEL = "simulated data"
-"""Written on every picture of a simulated cohort."""
+"""Written on every figure of a simulated cohort."""
 
 _PANEL_INCHES = 2.6
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture with its colour scale.
+    """One image with its colour scale.
 
     Parameters
     ----------
@@ -45,10 +46,10 @@ class Panel:
     voxel_mm : tuple of 2 float
         Height and width of a pixel, for the right proportions.
     label : str
-        Written into the picture.
+        Written into the image.
     """
 
-    image: NDArray
+    image: NDArray[Any]
     title: str
     colours: str
     limits: tuple[float, float]
@@ -57,20 +58,20 @@ class Panel:
     label: str = ""
 
 
-def mri_panel(mri: NDArray, **more) -> Panel:
+def mri_panel(mri: NDArray[Any], **more: Any) -> Panel:
     """Show a T1 slice in the network's units, from -1 (air) to 1; ``more`` as in `Panel`."""
     defaults = {"title": "MRI", "colours": "gray", "limits": (-1, 1)}
     return Panel(mri, **defaults | {"unit": "T1 intensity, scaled"} | more)
 
 
 def pet_panel(
-    pet: NDArray,
+    pet: NDArray[Any],
     highest: float,
     unit: str,
     *,
     synthetic: bool = False,
     simulated: bool = False,
-    **more,
+    **more: Any,
 ) -> Panel:
     """Show a PET slice.
 
@@ -85,27 +86,27 @@ def pet_panel(
     synthetic : bool
         Whether a model made it; it is then labelled so.
     simulated : bool
-        Whether a simulation made it, not a scanner; its title then says so.
+        Whether a simulation made it, not a scanner; the title of a reference PET then says so.
     **more
         As in `Panel`.
     """
-    real = "Real PET (simulated)" if simulated else "Real PET"
-    title = "Synthetic PET" if synthetic else real
+    reference = "Reference PET (simulated)" if simulated else "Reference PET"
+    title = "Synthetic PET" if synthetic else reference
     label = SYNTHETIC_LABEL if synthetic else ""
     defaults = {"title": title, "colours": "inferno", "limits": (0, highest), "label": label}
     return Panel(pet, **defaults | {"unit": unit} | more)
 
 
 def difference_panel(
-    pet: NDArray, synthetic_pet: NDArray, highest: float, unit: str, **more
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], highest: float, unit: str, **more
 ) -> Panel:
-    """Show the absolute difference of a real and a synthetic slice, in PET units."""
+    """Show the absolute difference of a reference and a synthetic slice, in PET units."""
     defaults = {"title": "Absolute difference", "colours": "viridis", "limits": (0, highest)}
     difference = np.abs(np.asarray(synthetic_pet, dtype=float) - pet)
     return Panel(difference, **defaults | {"unit": unit, "label": SYNTHETIC_LABEL} | more)
 
 
-def uncertainty_panel(deviation: NDArray, highest: float, unit: str, **more) -> Panel:
+def uncertainty_panel(deviation: NDArray[Any], highest: float, unit: str, **more: Any) -> Panel:
     """Show the standard deviation over dropout samples of a synthetic slice, in PET units."""
     defaults = {"title": "Standard deviation", "colours": "viridis", "limits": (0, highest)}
     return Panel(deviation, **defaults | {"unit": unit, "label": SYNTHETIC_LABEL} | more)
@@ -158,7 +159,7 @@ def draw_panels(
 
 def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
     low, high = panel.limits
-    picture = ax.imshow(
+    image = ax.imshow(
         panel.image,
         cmap=panel.colours,
         vmin=low,
@@ -180,7 +181,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
             color="white",
             bbox={"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5},
         )
-    bar = figure.colorbar(picture, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
+    bar = figure.colorbar(image, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
     bar.locator = MaxNLocator(4)
     bar.set_label(panel.unit, fontsize=8)
     bar.ax.tick_params(labelsize=7)
@@ -188,4 +189,4 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
 
 def _proportion(panel: Panel) -> float:
     height, width = panel.image.shape
-    return height * panel.voxel_mm[0] / (width * panel.voxel_mm[1])
+    return float(height * panel.voxel_mm[0] / (width * panel.voxel_mm[1]))

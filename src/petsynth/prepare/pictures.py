@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from petsynth.figures.overlay import draw_alignment
-from petsynth.figures.quality import draw_histograms, draw_regions
+from petsynth.figures.quality import draw_alignment, draw_intensities, draw_regions
 from petsynth.figures.save import save_png
 from petsynth.io.bids.index import Scan
 from petsynth.prepare.uptake_figures import flags_of
@@ -44,7 +43,7 @@ def write_pictures(
             warning="; ".join(flags_of(scan, subject)),
             simulated=simulated,
         ),
-        "histograms": draw_histograms(
+        "histograms": draw_intensities(
             subject.mri, subject.pet.data, subject.mask, unit=unit, simulated=simulated
         ),
     }

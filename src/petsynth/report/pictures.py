@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from petsynth.evaluation.cohort import Evaluation
 from petsynth.evaluation.measures import LOWER_IS_BETTER, REGIONS, TITLES
-from petsynth.figures.boxplots import BoxPanel, draw_boxplots
+from petsynth.figures.distributions import BoxPanel, draw_boxplots
 from petsynth.figures.panels import difference_panel, draw_panels, mri_panel, pet_panel
 from petsynth.slicing import AXIS, Plane, middle_slice
 

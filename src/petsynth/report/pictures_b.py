@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 
 from petsynth.evaluation.cohort import Evaluation
 from petsynth.evaluation.measures import REGIONS, TITLES
-from petsynth.figures.boxplots import BoxPanel, draw_boxplots
-from petsynth.figures.histograms import HistogramPanel, draw_histograms
+from petsynth.figures.distributions import BoxPanel, HistogramPanel, draw_boxplots, draw_histograms
 from petsynth.figures.panels import draw_panels, mri_panel, pet_panel
 from petsynth.report.pictures import KIND_TITLES, Picture
 from petsynth.slicing import middle_slice

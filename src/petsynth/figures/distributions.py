@@ -1,9 +1,13 @@
-"""Box plots of several groups, one panel per measure: paper A's figure 1."""
+"""Distributions of values: box plots with a panel per metric, histograms with one per image.
+
+Box plots are paper A's figure 1, histograms paper B's figures 2 and 7.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from petsynth.figures.panels import SIMULATED_LABEL
+from petsynth.figures.panels import SIMULATED_LABEL, SYNTHETIC_LABEL
 
 _COLOURS = ("#4477aa", "#bbbbbb", "#ee8866", "#88aa55")
 _MANY_POINTS = 40
+_BINS = 120
 
 
 @dataclass(frozen=True)
 class BoxPanel:
-    """One measure.
+    """The box plots of one metric.
 
     Parameters
     ----------
@@ -30,7 +35,7 @@ class BoxPanel:
     """
 
     title: str
-    values: Mapping[str, NDArray]
+    values: Mapping[str, NDArray[Any]]
 
 
 def draw_boxplots(
@@ -73,7 +78,7 @@ def draw_boxplots(
     figure = Figure(figsize=(width, 1.5 + 0.38 * len(names)), layout="constrained")
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
-        _draw_panel(ax, panel, [colours[kinds[name]] for name in names])
+        _draw_boxes(ax, panel, [colours[kinds[name]] for name in names])
     axes[0].set_yticks(range(1, len(names) + 1), names)
     axes[0].invert_yaxis()
     figure.legend(
@@ -89,7 +94,66 @@ def draw_boxplots(
     return figure
 
 
-def _draw_panel(ax: Axes, panel: BoxPanel, colours: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class HistogramPanel:
+    """One panel of distributions.
+
+    Parameters
+    ----------
+    title : str
+        What it shows.
+    values : mapping from str to array
+        Name of a curve -> its intensities, of any shape.
+    unit : str
+        Of the intensities.
+    synthetic : bool
+        Whether a curve is of a synthetic image; the figure then says so.
+    """
+
+    title: str
+    values: Mapping[str, NDArray[Any]]
+    unit: str
+    synthetic: bool = False
+
+
+def draw_histograms(
+    panels: Sequence[HistogramPanel], *, title: str = "", simulated: bool = False
+) -> Figure:
+    """Draw a row of panels; the numbers of voxels are on a logarithmic axis.
+
+    All curves of a panel share their bins, which span the smallest to the largest value.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel.
+    """
+    if not panels:
+        raise ValueError("no distributions to draw")
+    figure = Figure(figsize=(3.4 * len(panels) + 0.4, 3.6), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for ax, panel in zip(axes, panels, strict=True):
+        curves = {name: np.asarray(values).ravel() for name, values in panel.values.items()}
+        low = min(float(values.min()) for values in curves.values())
+        high = max(float(values.max()) for values in curves.values())
+        edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
+        for name, values in curves.items():
+            ax.stairs(np.histogram(values, edges)[0], edges, label=name, alpha=0.9)
+        ax.set_yscale("symlog", linthresh=1)
+        ax.set_title(panel.title, fontsize=9)
+        ax.set_xlabel(panel.unit, fontsize=8)
+        ax.tick_params(labelsize=7)
+        ax.legend(fontsize=7)
+    axes[0].set_ylabel("voxels", fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    notes = [SIMULATED_LABEL] if simulated else []
+    if any(panel.synthetic for panel in panels):
+        notes.append(SYNTHETIC_LABEL)
+    figure.supxlabel(" · ".join(notes), fontsize=9, color="firebrick")
+    return figure
+
+
+def _draw_boxes(ax: Axes, panel: BoxPanel, colours: Sequence[str]) -> None:
     finite = [values[np.isfinite(values)] for values in panel.values.values()]
     drawn = ax.boxplot(
         finite,
