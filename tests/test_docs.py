@@ -11,7 +11,20 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-RECORDS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+RECORDS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+CITING = [
+    *PAGES,
+    *(
+        path
+        for folder in ("src", "tests", "configs", "benchmarks", "tools", "experiments")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in (".py", ".toml", ".md", ".csv")
+    ),
+]
+CITATION = re.compile(
+    r"\brecords?\s+((?:\d+(?:,\s+|\s+and\s+|\s+to\s+)?)+)|docs/decisions/(\d{4}(?:, \d{4})*)",
+    flags=re.IGNORECASE,
+)
 
 
 def test_the_path_of_one_image_runs():
@@ -30,11 +43,51 @@ def test_links_lead_somewhere(page):
     assert missing == []
 
 
-def test_every_decision_is_listed_and_numbered_once():
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert [path.name for path in RECORDS if f"(decisions/{path.name})" not in index] == []
-    numbers = [path.name[:4] for path in RECORDS]
+def numbers_of_records() -> set[int]:
+    """Return the numbers of the decision records; none is used twice."""
+    numbers = [int(path.name[:4]) for path in RECORDS]
     assert len(set(numbers)) == len(numbers)
+    return set(numbers)
+
+
+def cited_records(text: str) -> list[int]:
+    """Return the numbers of the decision records that a text names.
+
+    Examples
+    --------
+    >>> cited_records("(decision record 0053), records 2, 20 and 31; docs/decisions/0020, 0023")
+    [53, 2, 20, 31, 20, 23]
+    """
+    prose = re.sub(r"\n[ #|*-]*", " ", text)
+    found = [first or second for first, second in CITATION.findall(prose)]
+    return [int(number) for numbers in found for number in re.findall(r"\d+", numbers)]
+
+
+def test_every_decision_is_listed_with_its_title():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    titles = {path: path.read_text(encoding="utf-8").split("\n")[0][2:] for path in RECORDS}
+    lines = [f"- [{title}](decisions/{path.name})" for path, title in titles.items()]
+    assert [line for line in lines if line not in index] == []
+
+
+def test_cited_decisions_exist():
+    known = numbers_of_records()
+    cited = {path: cited_records(path.read_text(encoding="utf-8")) for path in CITING}
+    missing = {
+        str(path.relative_to(ROOT)): sorted(set(numbers) - known)
+        for path, numbers in cited.items()
+        if set(numbers) - known
+    }
+    assert missing == {}
+    assert sum(map(len, cited.values())) > 50
+
+
+def test_every_decision_that_is_gone_is_accounted_for():
+    text = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    gone = {int(number) for number in re.findall(r"^- (\d{4}): ", text, flags=re.MULTILINE)}
+    successors = {int(number) for number in re.findall(r"now part of (\d{4})", text)}
+    assert successors <= numbers_of_records()
+    assert gone.isdisjoint(numbers_of_records())
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.name)

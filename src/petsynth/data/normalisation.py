@@ -7,7 +7,7 @@ Sources
 -------
 - Paper B (Shin et al., GANBERT), section 3.1, "Restoring original PET values with MRI
   statistics".
-- Decision record 0055: mean and standard deviation run over all voxels of the conformed T1,
+- Decision record 0053: mean and standard deviation run over all voxels of the conformed T1,
   air included, whose intensities lie on 0 to 255.
 """
 

@@ -1,7 +1,7 @@
 """Find the T1 and PET images of a BIDS dataset.
 
 Only ``sub-*/[ses-*/]anat`` and ``pet`` are looked at, in one pass of directory listings: names
-carry all that pairing needs (decision record 0061).
+carry all that pairing needs (decision record 0060).
 """
 
 from __future__ import annotations

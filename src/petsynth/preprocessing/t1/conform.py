@@ -4,7 +4,7 @@ Sources
 -------
 - Paper B (Shin et al., GANBERT), figure 1 (256 x 256 x 256) and section 6 ("mapping 0 to 255
   range MRI intensity values"). How its T1s came to that range is not said: ours is by the
-  99.9th percentile (decision record 0055).
+  99.9th percentile (decision record 0053).
 """
 
 from __future__ import annotations

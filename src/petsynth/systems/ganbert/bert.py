@@ -7,7 +7,7 @@ Sources
 - Ours: one BERT with both heads, trained from a random start (decision record 0075).
 - Devlin et al. 2019, BERT; the network is transformers' `BertForPreTraining`, fed through its
   embeddings.
-- Decision records 0050 (embeddings and their gradient) and 0059 (dropout 0 by default).
+- Decision records 0050 (embeddings and their gradient) and 0031 (dropout 0 by default).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Sources
   for a generated PET, BERT guesses the real PET's tokens) and section 4.3, equation 1: weights
   20, 1 and 20.
 - Mescheder et al. 2018, "Which training methods for GANs do actually converge?", for the
-  slope penalty, which the paper does not have (decision record 0058).
+  slope penalty, which the paper does not have (decision record 0050).
 - Ours: the generator's next-sentence term does not saturate, as in pix2pix (Isola et al. 2017,
   section 3.3); every term is a mean; BERT's two terms weigh the same, as in Devlin et al. 2019
   (decision record 0075).

@@ -6,7 +6,7 @@ Sources
 - Devlin et al. 2019, BERT, section 3.1: of the chosen tokens 80 % become [MASK], 10 % another
   token, 10 % stay. An option; the paper's text speaks of masking alone, hence the default.
 - Ours: a sample's own key decides its draw, whatever stands beside it in the batch and whatever
-  process computes it (decision record 0059).
+  process computes it (decision record 0031).
 """
 
 from __future__ import annotations

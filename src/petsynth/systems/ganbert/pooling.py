@@ -6,7 +6,7 @@ Sources
   "max-pooling is applied so images are summarized with the absolute maximum values in each
   sub-voxel"; 512 values for the T1 and 512 for the PET.
 - Ours: the value's sign is kept, since the paper's tokens tell negative values apart; one
-  pooling runs over the frames as well (decision record 0054).
+  pooling runs over the frames as well (decision record 0051).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Sources
 - Paper B (Shin et al., GANBERT), section 4.2, "Next sentence prediction": real and generated
   images are selected half of the time each.
 - Ours: exactly half of every two neighbours in the global batch, so that even the paper's small
-  batches show both; keyed by seed and step (decision record 0059).
+  batches show both; keyed by seed and step (decision record 0031).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Sources
   each having their own optimizer") and section A.3 (Adam, batch 2, accumulation over two
   batches).
 - Section 5.1: the CNN discriminator of "with CNN-D"; its term weighs 1 (ours).
-- Ours: every random draw is keyed by the sample's place in the step (decision record 0059).
+- Ours: every random draw is keyed by the sample's place in the step (decision record 0031).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Sources
   values times 10^3, rounded, integers of 1 to 10^4; negative ones "multiplied by -1 and get the
   remainder dividing by 500", those above 10^4 likewise "without flipping its sign and adding
   500"; the buckets stand for BERT's first ~1000 special ids.
-- Decision records 0051 (three readings of the ids) and 0052 (zero).
+- Decision record 0051 (three readings of the ids, and zero).
 """
 
 from __future__ import annotations
