@@ -35,12 +35,12 @@ from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume
+from petsynth.log import Progress, messages_on_stderr
 from petsynth.metrics.image import pearson_r, ssim
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 from petsynth.preprocessing.t1.alignment import template_brain
 from petsynth.preprocessing.t1.bias_field import flatten
-from petsynth.progress import Progress
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
 from petsynth.volume import Volume
 
@@ -249,6 +249,7 @@ def summarise(rows: dict[str, list[dict]]) -> dict:
     return {"mean": table, "ahead_of": ahead, "region_error_percent": regions}
 
 
+@messages_on_stderr()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)

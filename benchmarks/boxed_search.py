@@ -22,11 +22,12 @@ from boxed_model import ixi_people, measure
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
-from petsynth.progress import Progress
+from petsynth.log import Progress, messages_on_stderr
 
 FIGURES = ("r", "ssim", "regional_r", "regional_error_percent", "grey_to_white")
 
 
+@messages_on_stderr()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)

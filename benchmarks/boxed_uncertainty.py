@@ -24,7 +24,7 @@ from petsynth.figures.save import save_png
 from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
-from petsynth.progress import Progress
+from petsynth.log import Progress, messages_on_stderr
 from petsynth.slicing import Plane, middle_slice
 
 BINS = 10
@@ -99,6 +99,7 @@ def draw_person(data: PreparedData, run: Run, path: Path) -> None:
     save_png(figure, path, dots_per_inch=70)
 
 
+@messages_on_stderr()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)

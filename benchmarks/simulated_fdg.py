@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.io.nifti import read_volume
+from petsynth.log import Progress, messages_on_stderr
 from petsynth.preprocessing.grid import resample
-from petsynth.progress import Progress
 from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.labels import landmark_affine
 from petsynth.simulation.person import CohortPlan, make_anatomy
@@ -159,6 +159,7 @@ def compare(real: NDArray, simulated: NDArray, group: GroupMean, mask: NDArray) 
     }
 
 
+@messages_on_stderr()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labelled", type=Path, required=True)

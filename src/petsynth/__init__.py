@@ -8,11 +8,15 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 __version__ = version("petsynth")
+
+# Silent, unless the program that uses petsynth asks for its messages; see `petsynth.log`.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def predict(

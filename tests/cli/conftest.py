@@ -1,11 +1,20 @@
-"""A small simulated dataset that the verbs' tests share."""
+"""A small simulated dataset that the commands' tests share, and their messages on stderr."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from petsynth.log import messages_on_stderr
 from petsynth.simulation.cohort import simulate_cohort
+
+
+@pytest.fixture
+def messages() -> Iterator[None]:
+    """Show petsynth's messages on stderr, as the command line does around a command."""
+    with messages_on_stderr():
+        yield
 
 
 @pytest.fixture(scope="session")

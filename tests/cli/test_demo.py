@@ -64,6 +64,7 @@ def commands(told: str) -> list[list[str]]:
     return [shlex.split(line)[2:] for line in lines]
 
 
+@pytest.mark.usefixtures("messages")
 def test_every_command_that_is_shown_can_be_given_by_hand(tmp_path, verbs, capfd):
     out = tmp_path / "my demo"
     run(Args(out, seed=5, nprocs=3))

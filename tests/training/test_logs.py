@@ -1,4 +1,5 @@
 import importlib.util
+import logging
 
 import pytest
 
@@ -39,10 +40,11 @@ def test_curves_can_be_read_by_tensorboard(tmp_path):
     assert (point.step, point.value) == (7, 0.25)
 
 
-def test_missing_tensorboard_is_said_once_and_is_no_error(tmp_path, monkeypatch, capsys):
+def test_missing_tensorboard_is_said_once_and_is_no_error(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, logger="petsynth")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     board = TensorBoardLog(tmp_path, step=0)
     board.add("train", {"l1": 0.25}, step=7)
     board.close()
-    assert capsys.readouterr().err.count("TensorBoard") == 1
+    assert [message.count("TensorBoard") for message in caplog.messages] == [1]
     assert not list(tmp_path.iterdir())

@@ -7,6 +7,7 @@ that every step can be repeated by hand with other options.
 from __future__ import annotations
 
 import importlib
+import logging
 import shlex
 import time
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+
+logger = logging.getLogger(__name__)
 
 SYSTEMS = ("pix2pix-axial", "pix2pix-augmented")
 PARTS = ("bids", "prepared", "runs", "predictions", "evaluation")
@@ -51,7 +54,6 @@ def run(args: Args) -> None:
         If a training fails.
     """
     from petsynth.io.bids.names import read_table
-    from petsynth.progress import say
 
     start = time.monotonic()
     out = args.out
@@ -73,7 +75,7 @@ def run(args: Args) -> None:
     _verb("evaluate", *(runs / system for system in SYSTEMS), "--data", prepared,
           "--out", out / "evaluation", "--seed", seed, "--threads", nprocs)  # fmt: skip
 
-    say(
+    logger.info(
         f"demo done in {time.monotonic() - start:.0f} s. All data are simulated and all predicted "
         f"PET is synthetic. Open {out / 'evaluation' / 'report.html'}"
     )
@@ -88,7 +90,6 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
     import sys
 
     from petsynth.errors import TrainingError
-    from petsynth.progress import say
 
     trainings = []
     runs.mkdir(parents=True)
@@ -97,7 +98,9 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
             words = ["train", f"small/{system}.toml", "--data", prepared, "--out", runs / system,
                      "--seed", seed, "--threads", "1"]  # fmt: skip
             command = [str(word) for word in words]
-            say(f"$ petsynth {shlex.join(command)}" + (" &" if system != SYSTEMS[-1] else ""))
+            logger.info(
+                f"$ petsynth {shlex.join(command)}" + (" &" if system != SYSTEMS[-1] else "")
+            )
             log = runs / f"{system}.log"
             with open(log, "wb") as file:
                 stderr = None if system == SYSTEMS[0] else file
@@ -116,10 +119,8 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
 
 
 def _verb(verb: str, *arguments: str | Path) -> None:
-    from petsynth.progress import say
-
     words = [str(argument) for argument in arguments]
-    say(f"$ petsynth {verb} {shlex.join(words)}")
+    logger.info(f"$ petsynth {verb} {shlex.join(words)}")
     module = importlib.import_module(f"petsynth.cli.{verb}")
     module.run(module.parse(words))
 

@@ -7,11 +7,14 @@ and writes metrics.tsv, summary.json, comparisons.json, figures/*.png and report
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,6 @@ def run(args: Args) -> None:
     from petsynth.evaluation.measures import Ruler, choose_range
     from petsynth.evaluation.models import load_models
     from petsynth.inference.device import choose_device
-    from petsynth.progress import say
     from petsynth.report.folder import make_room, write_evaluation
     from petsynth.report.table1 import format_table1
     from petsynth.report.table_b import format_table_b
@@ -100,7 +102,7 @@ def run(args: Args) -> None:
     if data.t1_grid is not None:
         print(format_table_b(evaluation))
     print("\n".join(f"- {statement}" for statement in statements))
-    say(f"report: {args.out / 'report.html'}")
+    logger.info(f"report: {args.out / 'report.html'}")
 
 
 def _check_arguments(args: Args) -> None:

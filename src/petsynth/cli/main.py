@@ -75,10 +75,11 @@ def run(arguments: list[str]) -> int:
 
 def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
     from petsynth.errors import PetsynthError
+    from petsynth.log import messages_on_stderr
 
     module = importlib.import_module(f"petsynth.cli.{verb}")
     try:
-        with _warnings_as_lines(debug), _sigterm_interrupts():
+        with messages_on_stderr(), _warnings_as_lines(debug), _sigterm_interrupts():
             module.run(module.parse(rest))
     except SystemExit as stop:  # tyro has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else 2

@@ -7,6 +7,7 @@ and the others are finished.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +16,9 @@ import tyro
 
 if TYPE_CHECKING:
     from petsynth.inference import Run
-    from petsynth.progress import Progress
+    from petsynth.log import Progress
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,12 @@ def run(args: Args) -> None:
     from petsynth.errors import InputError, RegistrationError
     from petsynth.inference import load_model
     from petsynth.inference.device import choose_device
-    from petsynth.progress import Progress, say
+    from petsynth.log import Progress
 
     _check_arguments(args)
     model = load_model(args.model, choose_device(args.device, args.threads))
     if args.model is None:
-        say(_which_model(model))
+        logger.info(_which_model(model))
     _check_out(args, model)
     _check_samples(args, model)
     _warn_of_unseen_planes(args, model)
@@ -82,11 +85,11 @@ def run(args: Args) -> None:
     with Progress("predicting", total=len(args.t1) * args.samples) as progress:
         for number, t1 in enumerate(args.t1):
             try:
-                say(f"{t1} -> {_predict_one(args, model, number, progress)}")
+                logger.info(f"{t1} -> {_predict_one(args, model, number, progress)}")
             except (InputError, RegistrationError) as error:
                 if len(args.t1) == 1:
                     raise
-                say(f"petsynth predict: error: {error}")
+                logger.error(f"petsynth predict: error: {error}")
                 failed.append(str(t1))
                 progress.advance((number + 1) * args.samples - progress.done)
     if failed:

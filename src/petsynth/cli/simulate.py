@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,6 @@ def run(args: Args) -> None:
     OutputError
         If the folder holds something else or cannot be written.
     """
-    from petsynth.progress import say
     from petsynth.simulation.cohort import simulate_cohort
 
     simulate_cohort(
@@ -81,4 +83,4 @@ def run(args: Args) -> None:
         participants=list(args.participants) or None,
         overwrite=args.overwrite,
     )
-    say(f"simulated cohort: {args.out}")
+    logger.info(f"simulated cohort: {args.out}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +12,8 @@ import tyro
 
 from petsynth.cli.overrides import load_with_overrides, print_keys, split_overrides
 from petsynth.errors import ArgumentError
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = """Train a system on what `petsynth prepare` wrote. RUN receives the resolved
 configuration, weights, a model card, logs, checkpoints and sample pictures. A training that was
@@ -70,7 +73,6 @@ def run(args: Args) -> None:
         raise ArgumentError(f"--threads {args.threads}: must be 1 or more")
     config = load_with_overrides(args.config, list(args.overrides), args.seed)
     from petsynth.data.prepared import PreparedData
-    from petsynth.progress import say
     from petsynth.training.trainer import train
 
     try:
@@ -86,5 +88,5 @@ def run(args: Args) -> None:
             nodes=args.nodes,
         )
     except KeyboardInterrupt:
-        say(f"{args.out}: the same command with --resume goes on from the last checkpoint")
+        logger.info(f"{args.out}: the same command with --resume goes on from the last checkpoint")
         raise

@@ -30,7 +30,7 @@ from petsynth.evaluation.methods import (
 )
 from petsynth.evaluation.models import Model
 from petsynth.io.bids.names import person_of
-from petsynth.progress import Progress
+from petsynth.log import Progress
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from petsynth.evaluation.baselines import derangement, mean_training_pet, pairs_
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.tissue import TissueRegression
 from petsynth.inference.predict import synthesise
-from petsynth.progress import Progress
+from petsynth.log import Progress
 from petsynth.slicing import stack_slices, take_slices
 from petsynth.training.validation import validation_planes
 

@@ -7,6 +7,7 @@ subjects extends what is there.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index
 from petsynth.io.bids.names import person_of, write_table
 from petsynth.io.bids.participants import People, read_people
+from petsynth.log import Progress
 from petsynth.prepare.dataset_files import write_participants, write_qc
 from petsynth.prepare.derivatives import Record, read_record
 from petsynth.prepare.execution import run_side_by_side
@@ -34,7 +36,8 @@ from petsynth.prepare.failures import read_failures
 from petsynth.prepare.jpeg_export import export_slices
 from petsynth.prepare.output_folder import finished_subjects
 from petsynth.preprocessing.subject import Steps
-from petsynth.progress import Progress, say
+
+logger = logging.getLogger(__name__)
 
 EXCLUSIONS = "exclusions.tsv"
 """Who and which images are left out, and why."""
@@ -133,7 +136,7 @@ def build_cohort(
         if scan.name not in records and scan.name not in excluded:
             excluded[scan.name] = "not prepared yet: run the participant level for it"
     for name, reason in sorted(excluded.items()):
-        say(f"left out: {name}: {reason}")
+        logger.info(f"left out: {name}: {reason}")
     if not records:
         _write_exclusions(source.out, excluded, index.unused)
         reason = excluded[min(excluded)] if excluded else "nothing to do"

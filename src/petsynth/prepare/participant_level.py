@@ -6,15 +6,18 @@ is not done again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from petsynth.errors import InputError
 from petsynth.io.bids.index import Scan
+from petsynth.log import Progress
 from petsynth.prepare.dataset_files import write_dataset_files
 from petsynth.prepare.derivatives import Record
 from petsynth.prepare.execution import run_side_by_side
 from petsynth.prepare.preparation import Outcome, Preparation
-from petsynth.progress import Progress, say
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_participants(
@@ -74,9 +77,9 @@ def prepare_participants(
         for outcome in outcomes:
             progress.advance(note=outcome.name)
             for note in outcome.notes:
-                say(f"{outcome.name}: {note}")
+                logger.info(f"{outcome.name}: {note}")
             if verbose and outcome.record is not None:
-                say(_told(outcome.name, outcome.record, outcome.seconds))
+                logger.info(_told(outcome.name, outcome.record, outcome.seconds))
             if outcome.record is None and stop_on_failure:
                 raise InputError(
                     f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
@@ -84,7 +87,7 @@ def prepare_participants(
             if outcome.record is None:
                 failed.append(outcome)
             elif outcome.record.qc["flags"] != "none":
-                say(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
+                logger.info(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
             finished(outcome)
     return failed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 
 from petsynth.errors import InputError
-from petsynth.progress import Progress
+from petsynth.log import Progress
 from petsynth.simulation.dataset import prepare_folder, write_descriptions, write_participants
 from petsynth.simulation.participants import Tracer
 from petsynth.simulation.person import CohortPlan, simulate_person

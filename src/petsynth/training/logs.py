@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from petsynth.io.atomic import write_text
-from petsynth.progress import say
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
+logger = logging.getLogger(__name__)
 
 
 class CsvLog:
@@ -95,7 +97,7 @@ class TensorBoardLog:
     def __init__(self, folder: Path, step: int):
         self._writer: SummaryWriter | None = None
         if importlib.util.find_spec("tensorboard") is None:
-            say(
+            logger.info(
                 "no TensorBoard events; make install brings it, or in petsynth's folder "
                 "pip install -e '.[tensorboard]'; see train_log.csv"
             )

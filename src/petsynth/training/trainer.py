@@ -8,6 +8,7 @@ happened (decision record 0031).
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -20,7 +21,7 @@ from lightning_fabric import Fabric
 from petsynth.config import Config, GanbertConfig, Pix2pix3dConfig, StackConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import SplitError, TrainingError
-from petsynth.progress import Progress, say
+from petsynth.log import Progress
 from petsynth.systems.base import System
 from petsynth.systems.pix2pix.system import SliceSystem
 from petsynth.systems.unet25d.system import StackSystem
@@ -29,6 +30,8 @@ from petsynth.training.distributed import average_terms, launch_fabric, on_first
 from petsynth.training.recorder import Desk
 from petsynth.training.run_folder import open_run
 from petsynth.training.state import TrainingState, load_checkpoint
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -93,9 +96,9 @@ def train(
     if not fabric.is_global_zero:
         return _train(config, fabric, system, state, None)
     if resume:
-        say(f"{folder.root}: going on after step {state.step} of {system.steps}")
+        logger.info(f"{folder.root}: going on after step {state.step} of {system.steps}")
     _train(config, fabric, system, state, Desk(config, data, folder, system, state))
-    say(f"model in {folder.model}")
+    logger.info(f"model in {folder.model}")
 
 
 def build_system(config: Config, data: PreparedData, fabric: Fabric) -> System[Any]:

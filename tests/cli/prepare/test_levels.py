@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from petsynth.cli.prepare.command import Args, parse
 from petsynth.cli.prepare import levels as prepare_levels
+from petsynth.cli.prepare.command import Args, parse
 from petsynth.cli.prepare.levels import build_group, prepare_participants, show_plan
 from petsynth.cli.prepare.settings import settings_of
 from petsynth.errors import ArgumentError, InputError, OutputError, SplitError
@@ -18,6 +18,8 @@ from petsynth.io.bids.index import Index, Scan
 from petsynth.prepare import participant_level as participants
 from petsynth.prepare.output_folder import read_settings
 from petsynth.prepare.preparation import Outcome
+
+pytestmark = pytest.mark.usefixtures("messages")
 
 
 @pytest.fixture

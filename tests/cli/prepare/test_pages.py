@@ -14,6 +14,8 @@ from petsynth.io.atomic import write_json
 from petsynth.io.bids.names import write_dataset_description
 from petsynth.prepare.derivatives import Record, record_path
 
+pytestmark = pytest.mark.usefixtures("messages")
+
 
 @pytest.fixture
 def args(tmp_path) -> Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import tempfile
@@ -23,10 +24,11 @@ from petsynth.prepare.output_folder import claim_folder
 from petsynth.prepare.pages import write_group_page, write_subject_page
 from petsynth.prepare.plan import plan
 from petsynth.prepare.preparation import Preparation
-from petsynth.progress import say
 
 if TYPE_CHECKING:
     from petsynth.cli.prepare.command import Args
+
+logger = logging.getLogger(__name__)
 
 
 def show_plan(args: Args, index: Index) -> None:
@@ -76,7 +78,7 @@ def prepare_participants(
     chosen = scans[args.part_id :: args.num_parts]
     for name in dict.fromkeys(scan.participant for scan in chosen):
         if name in index.notes:
-            say(index.notes[name])
+            logger.info(index.notes[name])
     failed = participants.prepare_participants(
         preparation,
         chosen,
@@ -92,12 +94,12 @@ def prepare_participants(
     if not alone:
         return
     for outcome in failed:
-        say(f"left out: {outcome.name}: {outcome.reason}")
+        logger.info(f"left out: {outcome.name}: {outcome.reason}")
     if chosen and len(failed) == len(chosen):
         raise InputError(f"no subject could be prepared; the first: {failed[0].reason}")
     command = ["petsynth", "prepare", str(args.bids_dir), str(args.out_dir), "group"]
     later = shlex.join(command + _group_options(args))
-    say(
+    logger.info(
         f"prepared {len(chosen) - len(failed)} of {len(chosen)} subjects in {args.out_dir}; "
         f"when all are done: {later}"
     )
@@ -125,7 +127,7 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
     write_group_page(args.out_dir, simulated=data.simulated)
     counts = {part: len(data.people(part)) for part in ("train", "validation", "test")}
     pairs = f" people, {len(data.participants())} pairs" if settings.get("pairs") == "all" else ""
-    say(
+    logger.info(
         f"prepared: {args.out_dir} ("
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
         + f"{pairs}); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
@@ -175,13 +177,13 @@ def _validate(args: Args) -> None:
         return
     validator = find_validator()
     if validator is None:
-        say(f"BIDS validation skipped: {COMMAND} is not installed (pip install {COMMAND})")
+        logger.info(f"BIDS validation skipped: {COMMAND} is not installed (pip install {COMMAND})")
         return
     errors = validate(args.bids_dir, validator)
     if errors is None:
-        say("BIDS validation skipped: the validator did not run")
+        logger.info("BIDS validation skipped: the validator did not run")
     elif errors:
-        say(
+        logger.info(
             f"BIDS validator: {len(errors)} errors, the first: {errors[0]}; all of them: "
             f"{COMMAND} {args.bids_dir}"
         )

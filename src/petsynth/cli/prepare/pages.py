@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import TYPE_CHECKING
 
 from petsynth import __version__
@@ -12,10 +13,11 @@ from petsynth.prepare.derivatives import read_simulated
 from petsynth.prepare.methods_text import as_markdown, boilerplate
 from petsynth.prepare.output_folder import finished_subjects
 from petsynth.prepare.pages import describe_group, write_all_pages
-from petsynth.progress import say
 
 if TYPE_CHECKING:
     from petsynth.cli.prepare.command import Args
+
+logger = logging.getLogger(__name__)
 
 
 def make_pages(args: Args) -> None:
@@ -34,7 +36,7 @@ def make_pages(args: Args) -> None:
             f"{args.out_dir}: holds no prepared subjects; run the participant level first"
         )
     count = write_all_pages(args.out_dir, simulated=read_simulated(args.bids_dir))
-    say(f"pages of {count} subjects and of the group: {args.out_dir}")
+    logger.info(f"pages of {count} subjects and of the group: {args.out_dir}")
 
 
 def print_boilerplate(args: Args) -> None:
