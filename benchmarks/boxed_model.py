@@ -42,7 +42,7 @@ from petsynth.preprocessing.subject import Files, Steps, prepare_subject
 from petsynth.preprocessing.t1.alignment import template_brain
 from petsynth.preprocessing.t1.bias_field import flatten
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
-from petsynth.volume import Volume
+from petsynth.volume import FWHM_PER_SIGMA, Volume
 
 RESOLUTION_MM = 8.0
 PET_FWHM_MM = 6.5
@@ -52,7 +52,6 @@ RESAMPLES = 2000
 EXTRA_BLUR_MM = tuple(range(0, 15))
 """Blurs that are tried on a group's mean beside the real template."""
 METHODS = ("boxed model", "template", "regression", "grey matter")
-_FWHM_PER_SIGMA = 2.3548
 
 
 @dataclass
@@ -114,7 +113,7 @@ def move(image: NDArray, affine: NDArray, target_to_source: NDArray) -> NDArray:
 
 def smooth(image: NDArray, fwhm_mm: float, voxel_mm: float) -> NDArray:
     """Smooth by a Gaussian."""
-    return ndimage.gaussian_filter(image, fwhm_mm / _FWHM_PER_SIGMA / voxel_mm)
+    return ndimage.gaussian_filter(image, fwhm_mm / FWHM_PER_SIGMA / voxel_mm)
 
 
 def population_mean(data: PreparedData) -> NDArray:

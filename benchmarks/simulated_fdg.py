@@ -38,11 +38,10 @@ from petsynth.simulation.roster import Person, draw_people
 from petsynth.simulation.scanner import blur, draw_resolution
 from petsynth.simulation.template import load_template
 from petsynth.simulation.uptake import NORMATIVE_AGE, make_uptake
-from petsynth.volume import Grid, Volume
+from petsynth.volume import FWHM_PER_SIGMA, Grid, Volume
 
 EXTRA_BLUR_MM = tuple(range(0, 15))
 """Blurs that are tried on the simulated mean (full width at half maximum)."""
-_FWHM_PER_SIGMA = 2.3548
 
 
 @dataclass
@@ -123,7 +122,7 @@ def register_means(group: GroupMean, real: Volume) -> None:
 
 def smooth(image: NDArray, fwhm_mm: float, voxel_mm: float) -> NDArray:
     """Smooth by a Gaussian."""
-    return ndimage.gaussian_filter(image, fwhm_mm / _FWHM_PER_SIGMA / voxel_mm)
+    return ndimage.gaussian_filter(image, fwhm_mm / FWHM_PER_SIGMA / voxel_mm)
 
 
 def correlation(first: NDArray, second: NDArray, mask: NDArray) -> float:

@@ -1,9 +1,11 @@
 """The image type and the lattice."""
 
+import json
+
 import numpy as np
 import pytest
 
-from petsynth.volume import Grid, Volume
+from petsynth.volume import FWHM_PER_SIGMA, Grid, Volume
 
 OBLIQUE = np.array([[0, -2.0, 0, 10], [1.2, 0, 1.6, 20], [-1.6, 0, 1.2, 30], [0, 0, 0, 1]])
 
@@ -47,3 +49,20 @@ def test_other_data_in_the_same_place():
     assert other.data.all()
     assert not volume.data.any()
     assert volume.with_data(volume.data, unit="percent").unit == "percent"
+
+
+def test_a_grid_survives_json():
+    grid = Grid((3, 4, 5), OBLIQUE)
+    again = Grid.from_dict(json.loads(json.dumps(grid.to_dict())))
+    assert again.shape == (3, 4, 5)
+    np.testing.assert_array_equal(again.affine, OBLIQUE)
+
+
+def test_a_described_grid_has_three_axes():
+    with pytest.raises(ValueError, match="expected 3"):
+        Grid.from_dict({"shape": [3, 4], "affine": OBLIQUE.tolist()})
+
+
+def test_width_of_a_gaussian():
+    # exp(-x**2 / 2) falls to one half at half of the full width.
+    assert np.exp(-((FWHM_PER_SIGMA / 2) ** 2) / 2) == pytest.approx(0.5)

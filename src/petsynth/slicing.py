@@ -17,6 +17,9 @@ Plane = Literal["sagittal", "coronal", "axial"]
 AXIS: dict[str, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
 """The RAS+ axis that each plane cuts across."""
 
+AIR = -1.0
+"""What networks see where there is nothing: the lower end of [-1, 1], in T1 and PET."""
+
 
 def take_slices(volume_XYZ: NDArray, plane: Plane) -> NDArray:
     """Cut a volume into all its slices of one plane.

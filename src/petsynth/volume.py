@@ -15,13 +15,18 @@ grid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
+
+FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+"""Full width at half maximum of a Gaussian whose standard deviation is 1: 2.3548."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,35 @@ class Grid:
         """World coordinates of the middle of the lattice, shape (3,)."""
         middle = (np.array(self.shape) - 1) / 2
         return np.asarray(self.affine)[:3, :3] @ middle + np.asarray(self.affine)[:3, 3]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return shape and affine as plain values, ready for JSON; undone by `from_dict`.
+
+        Examples
+        --------
+        >>> Grid((2, 3, 4), np.eye(4)).to_dict()["shape"]
+        [2, 3, 4]
+        """
+        return {"shape": list(self.shape), "affine": np.asarray(self.affine, dtype=float).tolist()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Grid:
+        """Return the lattice that `to_dict` described.
+
+        Parameters
+        ----------
+        content : mapping
+            ``"shape"``, 3 integers, and ``"affine"``, 4 rows of 4 numbers.
+
+        Raises
+        ------
+        KeyError
+            If either is missing.
+        ValueError
+            If the shape has other than three sizes.
+        """
+        x, y, z = (int(size) for size in content["shape"])
+        return cls((x, y, z), np.array(content["affine"], dtype=float))
 
     def matches(self, other: Grid, tolerance_mm: float = 1e-3) -> bool:
         """Whether both lattices have the same shape and place voxels at the same points."""

@@ -83,9 +83,9 @@ class PreparedData:
         self.frames = int(self.description["frames"])
         self.pet_scale = float(self.description["pet_scale"])
         self.simulated = bool(self.description["simulated"])
-        self.grid = _read_grid(self.description["grid"])
+        self.grid = Grid.from_dict(self.description["grid"])
         cube = self.description.get("t1_grid")
-        self.t1_grid = None if cube is None else _read_grid(cube)
+        self.t1_grid = None if cube is None else Grid.from_dict(cube)
 
     @functools.cached_property
     def _table(self) -> dict[str, tuple[str, str]]:
@@ -264,17 +264,7 @@ def write_description(
     **content
         At least tracer, unit, frames, pet_scale and simulated.
     """
-    lattices = {"grid": describe_grid(grid)}
+    lattices = {"grid": grid.to_dict()}
     if t1_grid is not None:
-        lattices["t1_grid"] = describe_grid(t1_grid)
+        lattices["t1_grid"] = t1_grid.to_dict()
     write_json(Path(folder) / DESCRIPTION, {**content, **lattices})
-
-
-def describe_grid(grid: Grid) -> dict[str, Any]:
-    """Return a grid as plain values, ready for JSON."""
-    return {"shape": list(grid.shape), "affine": np.asarray(grid.affine, dtype=float).tolist()}
-
-
-def _read_grid(content: dict[str, Any]) -> Grid:
-    x, y, z = (int(size) for size in content["shape"])
-    return Grid((x, y, z), np.array(content["affine"], dtype=float))

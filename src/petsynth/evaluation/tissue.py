@@ -19,7 +19,7 @@ from sklearn.mixture import GaussianMixture
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
-from petsynth.volume import BoolArray, FloatArray
+from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray
 
 BLUR_MM = 6.0
 """Full width at half maximum of the blurred tissue maps, about that of a PET scanner."""
@@ -89,7 +89,7 @@ class TissueRegression:
 
     def _maps(self, mri: NDArray, mask: BoolArray) -> FloatArray:
         tissues = tissue_maps(mri, mask, self._seed)
-        sigma = BLUR_MM / np.sqrt(8 * np.log(2)) / np.array(self._data.grid.voxel_mm)
+        sigma = BLUR_MM / FWHM_PER_SIGMA / np.array(self._data.grid.voxel_mm)
         blurred = [gaussian_filter(tissue, sigma, mode="constant") for tissue in tissues]
         return np.stack([np.ones(mri.shape), mri, *tissues, *blurred]).reshape(8, -1)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -100,14 +99,14 @@ class Run:
     @property
     def grid(self) -> Grid:
         """The grid of the PET that it infers, and of paper A's T1."""
-        return _read_grid(self.metadata["grid"])
+        return Grid.from_dict(self.metadata["grid"])
 
     @property
     def t1_grid(self) -> Grid | None:
         """The grid of the conformed T1, of paper B's systems; slices are cut on the PET's grid."""
         if self.slices is not None or self.stacks is not None:
             return None
-        return _read_grid(self.metadata["t1_grid"]) if "t1_grid" in self.metadata else None
+        return Grid.from_dict(self.metadata["t1_grid"]) if "t1_grid" in self.metadata else None
 
     @property
     def slices(self) -> SliceConfig | None:
@@ -183,11 +182,6 @@ def _build(config: Config) -> nn.Module:
     if isinstance(config, SliceConfig):
         return build_generator(config.system, **vars(config.generator))
     return build_generator3d(config)
-
-
-def _read_grid(content: dict[str, Any]) -> Grid:
-    x, y, z = (int(size) for size in content["shape"])
-    return Grid((x, y, z), np.array(content["affine"], dtype=float))
 
 
 def _check_complete(folder: Path) -> None:

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from petsynth.volume import FloatArray, Grid, Volume
+from petsynth.volume import FWHM_PER_SIGMA, FloatArray, Grid, Volume
 
 BOX_MM = ((-90.0, 90.0), (-126.0, 90.0), (-72.0, 108.0))
 """World coordinates of the first and last voxel centres along x, y, z."""
-
-FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
 
 def model_grid(voxel_mm: float = 1.5) -> Grid:

@@ -9,7 +9,7 @@ from torch import nn
 
 import petsynth
 from petsynth.config import Config, SliceConfig, StackConfig, config_hash
-from petsynth.data.prepared import PreparedData, describe_grid
+from petsynth.data.prepared import PreparedData
 from petsynth.io.atomic import atomic_path, write_text
 from petsynth.io.bids.names import person_of
 from petsynth.networks.layers import count_parameters
@@ -58,8 +58,8 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
         "unit": data.unit,
         "pet_scale": data.pet_scale,
         "pet_scale_definition": data.description.get("pet_scale_definition", "not stated"),
-        "grid": describe_grid(data.grid),
-        **({} if data.t1_grid is None else {"t1_grid": describe_grid(data.t1_grid)}),
+        "grid": data.grid.to_dict(),
+        **({} if data.t1_grid is None else {"t1_grid": data.t1_grid.to_dict()}),
         "frames": data.frames,
         "simulated": data.simulated,
         "preparation": data.description.get("steps", {}),

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from petsynth.config import Config, config_to_toml, parse_config
-from petsynth.data.prepared import PreparedData, describe_grid
+from petsynth.data.prepared import PreparedData
 from petsynth.errors import OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
 
@@ -146,8 +146,8 @@ def identify_data(data: PreparedData) -> dict[str, Any]:
         "tracer": data.tracer,
         "unit": data.unit,
         "frames": data.frames,
-        "grid": describe_grid(data.grid),
-        **({} if data.t1_grid is None else {"t1_grid": describe_grid(data.t1_grid)}),
+        "grid": data.grid.to_dict(),
+        **({} if data.t1_grid is None else {"t1_grid": data.t1_grid.to_dict()}),
         "pet_scale": data.pet_scale,
         "simulated": data.simulated,
         "training_participants": data.participants("train"),

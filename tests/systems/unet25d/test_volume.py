@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from petsynth.systems.unet25d.volume import AIR, predict_stacks
+from petsynth.slicing import AIR
+from petsynth.systems.unet25d.volume import predict_stacks
 
 
 class Reach(torch.nn.Module):

@@ -17,12 +17,12 @@ from scipy import ndimage
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.grid import FWHM_PER_SIGMA, resample
+from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.pet.acquisition import Acquisition, read_acquisition
 from petsynth.preprocessing.pet.frames import Frames, frame_weights
 from petsynth.preprocessing.pet.motion import displacement_mm, estimate_motion, mean_of_frames
 from petsynth.preprocessing.pet.units import BQ_PER_ML, decay_factors, suv_factors
-from petsynth.volume import FloatArray, Grid, Volume
+from petsynth.volume import FWHM_PER_SIGMA, FloatArray, Grid, Volume
 
 Units = Literal["auto", "keep", "suv", "suvr"]
 """``"keep"``: as the sidecar says; ``"suv"``, ``"suvr"``: converted; ``"auto"``: activity and SUV

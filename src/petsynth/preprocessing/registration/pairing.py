@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.preprocessing.registration.similarity import correlation_ratio
+from petsynth.volume import FWHM_PER_SIGMA
 
 LOCAL_MM = 25.0
 """Full width at half maximum of the neighbourhood whose mean is subtracted."""
@@ -49,7 +50,7 @@ def compare_detail(mri: NDArray, pet: NDArray, mask: NDArray, voxel_mm: float) -
     voxel_mm : float
         Edge of a voxel in millimetres.
     """
-    sigma = LOCAL_MM / 2.3548 / voxel_mm
+    sigma = LOCAL_MM / FWHM_PER_SIGMA / voxel_mm
     mri_detail, pet_detail = _detail(mri, mask, sigma), _detail(pet, mask, sigma)
     both = mask & mask[::-1]
     return Pairing(

@@ -25,11 +25,8 @@ from torch.utils.data import Dataset, Sampler
 from petsynth.data.jpeg import round_trip
 from petsynth.data.scale import to_network
 from petsynth.errors import ConfigError
-from petsynth.slicing import AXIS, Plane, place_on_canvas, take_slices
+from petsynth.slicing import AIR, AXIS, Plane, place_on_canvas, take_slices
 from petsynth.volume import Grid
-
-AIR = -1.0
-"""The network's value of air, with which the canvas is filled around a slice."""
 
 SliceKey = tuple[int, int]
 """(epoch, index): which slice, and in which pass over the data; the pass decides the mirroring."""

@@ -16,10 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.slicing import Plane, crop_from_canvas, place_on_canvas, stack_slices, take_slices
-
-AIR = -1.0
-"""The network's value of air, with which the canvas is filled around a slice."""
+from petsynth.slicing import (
+    AIR,
+    Plane,
+    crop_from_canvas,
+    place_on_canvas,
+    stack_slices,
+    take_slices,
+)
 
 
 def predict_volume(

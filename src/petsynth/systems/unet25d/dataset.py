@@ -19,11 +19,8 @@ from petsynth.data.augmentation.pair import HeadPair
 from petsynth.data.augmentation.recipe import augment
 from petsynth.data.scale import to_network
 from petsynth.preprocessing.t1.intensity import scale_mri
-from petsynth.slicing import take_slices
+from petsynth.slicing import AIR, take_slices
 from petsynth.volume import Grid
-
-AIR = -1.0
-"""The network's value of air."""
 
 HeadKey = tuple[int, int]
 """Epoch, and place of the subject in the dataset."""

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
-from petsynth.slicing import place_on_canvas
+from petsynth.slicing import AIR, place_on_canvas
 from petsynth.systems.pix2pix.dataset import SliceKey, share, steps_per_epoch
-from petsynth.systems.unet25d.dataset import AIR, AugmentedHead, HeadDataset, HeadKey
+from petsynth.systems.unet25d.dataset import AugmentedHead, HeadDataset, HeadKey
 
 _ORDER_STREAM = 12
 _WAITING = 4

@@ -7,10 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.slicing import crop_from_canvas, place_on_canvas, stack_slices, take_slices
-
-AIR = -1.0
-"""The network's value of air."""
+from petsynth.slicing import AIR, crop_from_canvas, place_on_canvas, stack_slices, take_slices
 
 
 @torch.inference_mode()
