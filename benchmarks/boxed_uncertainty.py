@@ -109,7 +109,7 @@ def main() -> None:
     data, run = PreparedData(args.data), load_model(args.model)
     deviation, error = gather(data, run)
     points = reliability(deviation, error)
-    subjects, figure = len(data.participants("test")), f"boxed-{data.tracer.lower()}"
+    subjects, figure = len(data.participants("test")), f"pretrained-{data.tracer.lower()}"
     draw_curve(points, subjects, args.figures / f"{figure}-reliability.png")
     draw_person(data, run, args.figures / f"{figure}-panel.png")
     result = {

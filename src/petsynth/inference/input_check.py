@@ -5,7 +5,7 @@ lies and is bright where the template is bright: white matter above grey matter 
 score is the correlation of the two over the brain, each evened out and smoothed; a T2, another
 part of the body, an upside-down head, noise or a test object have none of it.
 
-Ours; the threshold and what it separates are in `docs/results/boxed-fdg.md`.
+Ours; the threshold and what it separates are in `docs/results/pretrained-fdg.md`.
 """
 
 from __future__ import annotations
