@@ -38,7 +38,7 @@ from petsynth.io.nifti import read_volume
 from petsynth.log import Progress, messages_on_stderr
 from petsynth.metrics.image import pearson_r, ssim
 from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.subject import Files, Steps, prepare_subject
+from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 from petsynth.preprocessing.t1.alignment import template_brain
 from petsynth.preprocessing.t1.bias_field import flatten
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
@@ -190,7 +190,7 @@ def ixi_people(data: PreparedData, part: Split = "test") -> list[Person]:
 def brainweb_person(folder: Path, data: PreparedData) -> Person:
     """Return BrainWeb 06, prepared as the training data were."""
     files = Files(folder / "brainweb06_T1w.nii.gz", folder / "brainweb06_pet.nii.gz")
-    subject = prepare_subject(files, Steps(voxel_mm=data.grid.voxel_mm[0]))
+    subject = prepare_subject(files, PreprocessingSettings(voxel_mm=data.grid.voxel_mm[0]))
     affine = np.asarray(data.grid.affine)
     to_template = register_to_template(subject.mri, subject.mask, affine)
     return Person("BrainWeb 06", subject.mri, subject.mask, subject.pet.data, to_template)

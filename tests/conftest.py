@@ -273,14 +273,14 @@ def _phantom(
     radii = random.uniform(0.9, 1.1, 3) * (65, 80, 60)
     white, mask, spot = _tissues(grid, radii)
     level = random.uniform(0.9, 1.1)
-    oracle = np.where(white, 0.6, np.where(mask, 1.4, 0.0)) + 0.3 * spot
-    pet = level * oracle[..., np.newaxis] * np.linspace(0.9, 1.1, frames + 2)[1:-1]
+    noise_free = np.where(white, 0.6, np.where(mask, 1.4, 0.0)) + 0.3 * spot
+    pet = level * noise_free[..., np.newaxis] * np.linspace(0.9, 1.1, frames + 2)[1:-1]
     pet = pet + random.normal(0, 0.02, pet.shape) * mask[..., np.newaxis]
     arrays = {
         "mri": _t1(white, mask, spot),
         "pet": pet.reshape(*grid.shape, *([frames] if frames > 1 else [])).astype(np.float32),
         "mask": mask,
-        "oracle": oracle.astype(np.float32),
+        "noisefree": noise_free.astype(np.float32),
     }
     if cube is not None:
         arrays["t1"] = 127.5 * (_t1(*_tissues(cube, radii)) + 1)

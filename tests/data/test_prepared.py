@@ -39,7 +39,7 @@ def folder(tmp_path):
         frames = np.stack([np.full((3, 4, 5), value * number) for value in (1.0, 3.0)], axis=3)
         write_array(tmp_path, name, "pet", frames.astype(np.float32))
         write_array(tmp_path, name, "mask", np.ones((3, 4, 5), dtype=bool))
-    write_array(tmp_path, "sub-01", "oracle", np.ones((3, 4, 5), np.float32))
+    write_array(tmp_path, "sub-01", "noisefree", np.ones((3, 4, 5), np.float32))
     return tmp_path
 
 
@@ -67,8 +67,8 @@ def test_arrays_are_mapped_not_read(folder):
     assert data.mask("sub-01").dtype == bool
     assert data.pet("sub-02").shape == (3, 4, 5, 2)
     assert data.static_pet("sub-02")[0, 0, 0] == 4
-    assert data.oracle("sub-01") is not None
-    assert data.oracle("sub-02") is None
+    assert data.noise_free("sub-01") is not None
+    assert data.noise_free("sub-02") is None
 
 
 def test_a_static_pet_is_not_copied():

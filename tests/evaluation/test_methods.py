@@ -38,9 +38,9 @@ def test_the_oracle_is_a_ceiling_where_everyone_has_one(data):
     names = data.participants("test")
     (oracle,) = ceilings(data, names, [])
     assert (oracle.name, oracle.kind) == (ORACLE, "ceiling")
-    np.testing.assert_array_equal(oracle.predict(names[1]), data.oracle(names[1]))
+    np.testing.assert_array_equal(oracle.predict(names[1]), data.noise_free(names[1]))
 
-    array_path(data.folder, names[1], "oracle").unlink()
+    array_path(data.folder, names[1], "noisefree").unlink()
     assert ceilings(data, names, []) == []
     assert len(ceilings(data, names[:1], [])) == 1
 

@@ -17,8 +17,8 @@ def test_the_paragraph_says_what_was_done():
 
 
 def test_nothing_is_said_or_cited_that_was_not_done():
-    steps = {"frames": "mean", "motion": False, "psf_mm": None, "bias_field": False}
-    text, references = boilerplate(steps, {"mask_source": "given"}, "1")
+    preprocessing = {"frames": "mean", "motion": False, "psf_mm": None, "bias_field": False}
+    text, references = boilerplate(preprocessing, {"mask_source": "given"}, "1")
     assert "a brain mask that was given" in text
     assert "averaged by duration. " in text
     for word in ("smoothed", "motion", "deformed", "N4", "deepbet"):
@@ -27,8 +27,14 @@ def test_nothing_is_said_or_cited_that_was_not_done():
 
 
 def test_options_that_add_a_step_add_a_sentence():
-    steps = {"frames": "keep", "motion": True, "psf_mm": 8.0, "bias_field": True, "voxel_mm": 2.0}
-    text, references = boilerplate(steps, {}, "1")
+    preprocessing = {
+        "frames": "keep",
+        "motion": True,
+        "psf_mm": 8.0,
+        "bias_field": True,
+        "voxel_mm": 2.0,
+    }
+    text, references = boilerplate(preprocessing, {}, "1")
     assert "corrected for intensity non-uniformity with N4" in text
     assert "Frames of dynamic PET were kept, after rigid correction of motion" in text
     assert "8 mm full width at half maximum" in text

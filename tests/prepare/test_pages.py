@@ -29,7 +29,7 @@ def folder(tmp_path):
             "flags": "none" if number != 2 else "T1 <may> not be aligned",
         }
         inputs = {"t1": [f"/data/{name}_T1w.nii.gz", 10, 0]}
-        key = {"petsynth_version": "9.9", "steps": STEPS, "inputs": inputs}
+        key = {"petsynth_version": "9.9", "preprocessing": STEPS, "inputs": inputs}
         record = Record(name, None, key, [picture], "SUVR", 1, qc, ["an assumption"])
         write_json(record_path(tmp_path, name), vars(record))
     write_failure(tmp_path, "sub-07", "PET is constant")

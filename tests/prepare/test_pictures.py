@@ -20,7 +20,7 @@ SIDE = 12
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
 SCAN = Scan("sub-1", Path("t1.nii.gz"), Path("pet.nii.gz"), "FDG")
 VISIT = Scan("sub-1", Path("t1.nii.gz"), Path("pet.nii.gz"), "FDG", session="m12")
-QUALITY = Quality(1.4, 0.9, 0.5, 0.4, 0.1, 12.34, 3.21, 1.0)
+QUALITY = Quality(1400, 0.9, 0.5, 0.4, 0.1, 12.34, 3.21, 1.0)
 
 
 def box(low: int, high: int) -> np.ndarray:
@@ -125,7 +125,7 @@ def test_a_region_is_drawn_on_the_pets_grid(tmp_path, figures):
 def test_the_title_tells_the_tracer_and_what_registration_did(tmp_path, figures):
     alignment, _ = write_pictures(tmp_path, VISIT, subject(), simulated=False)
     assert figures[alignment].get_suptitle() == (
-        "sub-1_ses-m12, FDG: moved 12.3 mm and 3.2°, detail agreement 0.40 (mirrored 0.10)"
+        "sub-1_ses-m12, FDG: moved 12.3 mm and 3.2°, local correlation ratio 0.40 (flipped 0.10)"
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from petsynth.io.bids.index import Exclusion, Index, Scan
 from petsynth.prepare.plan import plan
 from petsynth.prepare.preparation import Preparation
-from petsynth.preprocessing.subject import Steps
+from petsynth.preprocessing.subject import PreprocessingSettings
 
 
 def test_a_row_for_each_pair_each_person_and_each_image_left_out(tmp_path):
@@ -23,7 +23,7 @@ def test_a_row_for_each_pair_each_person_and_each_image_left_out(tmp_path):
         Exclusion("sub-1", "later", "sub-1_ses-m12_pet.nii.gz"),
     ]
     index = Index(scans, {"sub-2": "no FDG PET"}, unused)
-    table = plan(Preparation(tmp_path, tmp_path / "out", Steps()), index)
+    table = plan(Preparation(tmp_path, tmp_path / "out", PreprocessingSettings()), index)
     assert list(table["participant_id"]) == ["sub-1", "sub-1", "sub-1", "sub-2", "sub-3"]
     assert list(table["what"][:4]) == [
         "prepare",

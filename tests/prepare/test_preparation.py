@@ -15,7 +15,7 @@ from petsynth.prepare import preparation as module
 from petsynth.prepare.derivatives import Record, record_path
 from petsynth.prepare.failures import read_failures
 from petsynth.prepare.preparation import Preparation
-from petsynth.preprocessing.subject import Steps
+from petsynth.preprocessing.subject import PreprocessingSettings
 
 
 @pytest.fixture
@@ -31,13 +31,15 @@ def scan(tmp_path) -> Scan:
 @pytest.fixture
 def preparation(tmp_path) -> Preparation:
     people = People({"1": Person("AD", weight_kg=70.0)})
-    return Preparation(tmp_path / "bids", tmp_path / "out", Steps(voxel_mm=3.0), people=people)
+    return Preparation(
+        tmp_path / "bids", tmp_path / "out", PreprocessingSettings(voxel_mm=3.0), people=people
+    )
 
 
 def test_the_key_names_version_settings_and_inputs(scan, preparation):
     key = preparation.key(preparation.files(scan))
     assert key["petsynth_version"] == __version__
-    assert key["steps"]["voxel_mm"] == 3.0
+    assert key["preprocessing"]["voxel_mm"] == 3.0
     assert key["weight_kg"] == 70.0
     assert key["inputs"].keys() == {"t1", "pet"}
     stat = scan.t1.stat()
@@ -52,7 +54,9 @@ def test_whatever_changes_the_result_changes_the_key(scan, preparation):
     assert with_sidecar["inputs"].keys() == {"t1", "pet", "sidecar"}
     os.utime(scan.t1, ns=(1, 1))
     touched = preparation.key(preparation.files(scan))
-    other = dataclasses.replace(preparation, steps=Steps(voxel_mm=3.0, motion=False))
+    other = dataclasses.replace(
+        preparation, preprocessing=PreprocessingSettings(voxel_mm=3.0, motion=False)
+    )
     heavier = dataclasses.replace(preparation, people=People({"1": Person(weight_kg=71.0)}))
     keys = [before, with_sidecar, touched, *(p.key(p.files(scan)) for p in (other, heavier))]
     assert all(keys.count(key) == 1 for key in keys)

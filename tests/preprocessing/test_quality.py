@@ -6,20 +6,20 @@ import pytest
 
 from petsynth.preprocessing.quality import Quality, least_template_score
 
-GOOD = Quality(1.4, 0.45, 0.5, 0.30, 0.10, 3, 2, 1.0)
+GOOD = Quality(1400, 0.45, 0.5, 0.30, 0.10, 3, 2, 1.0)
 
 
 def test_a_small_brain_needs_a_lower_template_score():
     """0.475 nats per litre less 0.29: 0.2325 at 1.1 litres; never more than 0.36."""
-    assert least_template_score(1.1) == pytest.approx(0.2325)
-    assert least_template_score(1.8) == 0.36
-    small, large = (Quality(litres, 0.3, 0.5, 0.3, 0.1, 3, 2, 1.0) for litres in (1.1, 1.5))
+    assert least_template_score(1100) == pytest.approx(0.2325)
+    assert least_template_score(1800) == 0.36
+    small, large = (Quality(ml, 0.3, 0.5, 0.3, 0.1, 3, 2, 1.0) for ml in (1100, 1500))
     assert small.flags == []
     assert large.flags == ["T1 may not be aligned to MNI axes"]
 
 
 def test_flags_name_what_to_look_at():
-    bad = Quality(1.4, 0.1, 0.5, 0.30, 0.25, 3, 2, 0.9)
+    bad = Quality(1400, 0.1, 0.5, 0.30, 0.25, 3, 2, 0.9)
     assert bad.flags == [
         "T1 and PET may show different people or be misaligned",
         "T1 may not be aligned to MNI axes",
@@ -30,9 +30,9 @@ def test_flags_name_what_to_look_at():
 @pytest.mark.parametrize(
     ("changes", "flag"),
     [
-        ({"t1_confirmed": False}, "registration of the T1 found its position from one start"),
+        ({"t1_reproducible": False}, "registration of the T1 found its position from one start"),
         (
-            {"pet_confirmed": False},
+            {"pet_reproducible": False},
             "registration of the PET found its position from one start",
         ),
         ({"motion_mm": 12.3}, "head moved 12 mm between the PET's frames"),
@@ -47,10 +47,10 @@ def test_each_figure_has_its_flag(changes, flag):
 
 def test_a_failure_needs_two_witnesses():
     """Neither one start alone nor detail that does not match is enough to refuse a subject."""
-    lonely = dataclasses.replace(GOOD, pet_confirmed=False)
-    strange = dataclasses.replace(GOOD, mirrored_agreement=0.27)
+    lonely = dataclasses.replace(GOOD, pet_reproducible=False)
+    strange = dataclasses.replace(GOOD, local_correlation_ratio_flipped=0.27)
     assert (GOOD.failure, lonely.failure, strange.failure) == ("", "", "")
-    both = dataclasses.replace(lonely, mirrored_agreement=0.27)
+    both = dataclasses.replace(lonely, local_correlation_ratio_flipped=0.27)
     assert "no two starts agree, and their detail does not match (0.30, mirrored 0.27)" in (
         both.failure
     )
@@ -58,5 +58,5 @@ def test_a_failure_needs_two_witnesses():
 
 def test_detail_that_matches_no_better_than_chance_is_a_failure():
     for mirrored in (0.29, 0.35):
-        chance = dataclasses.replace(GOOD, mirrored_agreement=mirrored)
+        chance = dataclasses.replace(GOOD, local_correlation_ratio_flipped=mirrored)
         assert f"no better than with the PET mirrored (0.30, mirrored {mirrored})" in chance.failure

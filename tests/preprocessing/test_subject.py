@@ -10,7 +10,7 @@ from petsynth.errors import InputError, RegistrationError
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.registration.transforms import move
-from petsynth.preprocessing.subject import Files, Steps, prepare_subject
+from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 
 
 def files_of(person, pet_of=None) -> Files:
@@ -21,18 +21,18 @@ def files_of(person, pet_of=None) -> Files:
         person.folder / name / "anat" / f"{name}_T1w.nii.gz",
         other.folder / theirs / "pet" / f"{theirs}_trc-18FFDG_pet.nii.gz",
         truth / name / "anat" / f"{name}_desc-brain_mask.nii.gz",
-        truth / theirs / "pet" / f"{theirs}_trc-18FFDG_desc-oracle_pet.nii.gz",
+        truth / theirs / "pet" / f"{theirs}_trc-18FFDG_desc-noisefree_pet.nii.gz",
     )
 
 
 @pytest.fixture(scope="module")
 def prepared(people):
-    return prepare_subject(files_of(people[0]), Steps(voxel_mm=4))
+    return prepare_subject(files_of(people[0]), PreprocessingSettings(voxel_mm=4))
 
 
 def test_everything_lies_on_one_grid(prepared):
     grid = model_grid(4)
-    for volume in (prepared.t1, prepared.pet, prepared.oracle, prepared.unaligned_pet):
+    for volume in (prepared.t1, prepared.pet, prepared.noise_free, prepared.unaligned_pet):
         assert volume.grid.matches(grid)
     assert prepared.mri.shape == prepared.mask.shape == grid.shape
 
@@ -49,9 +49,9 @@ def test_images_are_resampled_once_through_the_composed_transform(prepared, peop
     np.testing.assert_array_equal(prepared.pet.data, expected.data)
 
 
-def test_the_oracle_follows_the_pet(prepared):
+def test_the_noise_free_pet_follows_the_pet(prepared):
     inside = prepared.mask
-    assert np.corrcoef(prepared.oracle.data[inside], prepared.pet.data[inside])[0, 1] > 0.9
+    assert np.corrcoef(prepared.noise_free.data[inside], prepared.pet.data[inside])[0, 1] > 0.9
 
 
 def test_a_right_pair_raises_no_flag(prepared):
@@ -62,7 +62,7 @@ def test_a_right_pair_raises_no_flag(prepared):
 
 def test_a_pet_of_someone_else_is_refused(people):
     with pytest.raises(RegistrationError, match=r"sub-002.*PET does not match the T1"):
-        prepare_subject(files_of(people[0], pet_of=people[1]), Steps(voxel_mm=4))
+        prepare_subject(files_of(people[0], pet_of=people[1]), PreprocessingSettings(voxel_mm=4))
 
 
 def test_a_cut_pet_is_flagged(people, tmp_path):
@@ -70,8 +70,8 @@ def test_a_cut_pet_is_flagged(people, tmp_path):
     cut = tmp_path / "cut_pet.nii.gz"
     write_volume(cut, pet.with_data(pet.data[:, :, : int(pet.data.shape[2] * 0.6)]))
     cut.with_name("cut_pet.json").write_text('{"Units": "SUVR"}')
-    files = dataclasses.replace(files_of(people[0]), pet=cut, oracle=None)
-    quality = prepare_subject(files, Steps(voxel_mm=4)).quality
+    files = dataclasses.replace(files_of(people[0]), pet=cut, noise_free=None)
+    quality = prepare_subject(files, PreprocessingSettings(voxel_mm=4)).quality
     assert quality.pet_coverage < 0.95
     assert any(flag.startswith("PET covers ") for flag in quality.flags)
 
@@ -83,8 +83,8 @@ def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
     write_volume(both, pet.with_data(np.stack([pet.data, 3 * pet.data], axis=3)))
     sidecar = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60], "Units": "counts"}
     both.with_name("sub-001_pet.json").write_text(json.dumps(sidecar))
-    files = dataclasses.replace(files_of(people[0]), pet=both, oracle=None)
-    subject = prepare_subject(files, Steps(voxel_mm=6, frames=frames, motion=False))
+    files = dataclasses.replace(files_of(people[0]), pet=both, noise_free=None)
+    subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6, frames=frames, motion=False))
     assert subject.pet.data.shape == (*model_grid(6).shape, *shape)
     first = subject.pet.data if frames == "mean" else subject.pet.data.mean(axis=3)
     alone = resample(pet, model_grid(6), subject.t1_to_pet @ subject.grid_to_t1).data
@@ -97,11 +97,13 @@ def test_an_even_pet_is_refused(people, tmp_path):
     even = tmp_path / "even_pet.nii.gz"
     write_volume(even, people[0].pet.with_data(np.full_like(people[0].pet.data, 2)))
     with pytest.raises(InputError, match="same value everywhere"):
-        prepare_subject(dataclasses.replace(files_of(people[0]), pet=even), Steps(voxel_mm=6))
+        prepare_subject(
+            dataclasses.replace(files_of(people[0]), pet=even), PreprocessingSettings(voxel_mm=6)
+        )
 
 
 def test_the_same_files_give_the_same_subject(prepared, people):
-    again = prepare_subject(files_of(people[0]), Steps(voxel_mm=4))
+    again = prepare_subject(files_of(people[0]), PreprocessingSettings(voxel_mm=4))
     np.testing.assert_array_equal(again.mri, prepared.mri)
     np.testing.assert_array_equal(again.pet.data, prepared.pet.data)
     assert again.quality == prepared.quality
@@ -123,7 +125,7 @@ def test_activity_becomes_suvr_by_the_tracers_reference_region(people, tmp_path)
     write_volume(path, pet.with_data(7 * pet.data))
     path.with_name("sub-001_trc-18FFDG_pet.json").write_text('{"Units": "kBq/mL"}')
     files = dataclasses.replace(files_of(people[0]), pet=path, tracer="FDG")
-    subject = prepare_subject(files, Steps(voxel_mm=6))
+    subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6))
     assert subject.pet.unit == "SUVR"
     reference = subject.uptake.reference
     assert reference.name == "pons"
@@ -132,4 +134,6 @@ def test_activity_becomes_suvr_by_the_tracers_reference_region(people, tmp_path)
     # The simulated PET is in SUVR by the true pons, which is cut in another way.
     assert reference.mean == pytest.approx(7, rel=0.15)
     with pytest.raises(InputError, match="no reference region is known for the tracer unknown"):
-        prepare_subject(dataclasses.replace(files, tracer="unknown"), Steps(voxel_mm=6))
+        prepare_subject(
+            dataclasses.replace(files, tracer="unknown"), PreprocessingSettings(voxel_mm=6)
+        )

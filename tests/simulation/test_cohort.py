@@ -20,7 +20,7 @@ from petsynth.simulation.roster import label_of
 
 COARSE = {"t1_voxel_mm": 6.0, "pet_voxel_mm": 6.0}
 PET = "{0}/pet/{0}_trc-18FFDG_pet.nii.gz"
-ORACLE = "derivatives/truth/{0}/pet/{0}_trc-18FFDG_desc-oracle_pet.nii.gz"
+ORACLE = "derivatives/truth/{0}/pet/{0}_trc-18FFDG_desc-noisefree_pet.nii.gz"
 MASK = "derivatives/truth/{0}/anat/{0}_desc-brain_mask.nii.gz"
 TRANSFORM = "derivatives/truth/{0}/pet/{0}_trc-18FFDG_from-pet_to-T1w_xfm.json"
 

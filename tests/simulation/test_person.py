@@ -148,7 +148,7 @@ def test_written_files_hold_what_was_made(plan, person, ball):
         f"{raw}/anat/sub-004_T1w",
         f"{raw}/pet/sub-004_trc-18FFDG_pet",
         f"{derived}/anat/sub-004_desc-brain_mask",
-        f"{derived}/pet/sub-004_trc-18FFDG_desc-oracle_pet",
+        f"{derived}/pet/sub-004_trc-18FFDG_desc-noisefree_pet",
     ]
     transform = f"{derived}/pet/sub-004_trc-18FFDG_from-pet_to-T1w_xfm.json"
     images = {f"{stem}.nii.gz" for stem in stems}

@@ -7,7 +7,7 @@
     PREPARED/arrays/sub-001_mri.npy     (X, Y, Z) float32 in [-1, 1]
     PREPARED/arrays/sub-001_pet.npy     (X, Y, Z[, T]) float32 in PET units
     PREPARED/arrays/sub-001_mask.npy    (X, Y, Z) bool, brain
-    PREPARED/arrays/sub-001_oracle.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
+    PREPARED/arrays/sub-001_noisefree.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
     PREPARED/arrays/sub-001_t1.npy      float32 on 0 to 255, on paper B's cube; its data only
 
 Where every visit of a person is prepared, ``split.tsv`` has a row per visit and names are
@@ -33,7 +33,7 @@ from petsynth.io.atomic import atomic_path, write_json
 from petsynth.io.bids.names import person_of, read_table
 from petsynth.volume import Grid
 
-Kind = Literal["mri", "pet", "mask", "oracle", "t1"]
+Kind = Literal["mri", "pet", "mask", "noisefree", "t1"]
 Split = Literal["train", "validation", "test"]
 
 DESCRIPTION = "prepared.json"
@@ -161,12 +161,12 @@ class PreparedData:
         """Return the brain mask, (X, Y, Z) bool, memory-mapped."""
         return self._array(participant, "mask")
 
-    def oracle(self, participant: str) -> NDArray[np.float32] | None:
+    def noise_free(self, participant: str) -> NDArray[np.float32] | None:
         """Return the noise-free part of a simulated PET that its T1 determines, or None."""
         self._row(participant)
-        if not array_path(self.folder, participant, "oracle").exists():
+        if not array_path(self.folder, participant, "noisefree").exists():
             return None
-        return self._array(participant, "oracle")
+        return self._array(participant, "noisefree")
 
     def _row(self, participant: str) -> tuple[str, str]:
         if participant not in self._table:

@@ -138,7 +138,9 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
 def ceilings(data: PreparedData, participants: list[str], models: list[Model]) -> list[Method]:
     """Return what no model can surpass: the simulation's oracle, and JPEG's loss."""
     methods = []
-    oracles = {name: oracle for name in participants if (oracle := data.oracle(name)) is not None}
+    oracles = {
+        name: oracle for name in participants if (oracle := data.noise_free(name)) is not None
+    }
     if len(oracles) == len(participants):
         methods.append(
             Method(

@@ -88,7 +88,7 @@ class Run:
 
     @property
     def preparation(self) -> dict[str, Any]:
-        """How the training T1s were prepared; see `petsynth.preprocessing.subject.Steps`."""
+        """How the training T1s were prepared: a `PreprocessingSettings` as plain values."""
         return dict(self.metadata.get("preparation", {}))
 
     @property

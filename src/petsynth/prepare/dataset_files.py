@@ -63,17 +63,21 @@ QC_COLUMNS = {
     "interval_days": "Days between T1 and PET, where both dates are known",
     "mask_source": "How the brain was found: given, segmentation (given labels), skull-stripped "
     "(nonzero voxels) or deepbet",
-    "brain_litres": "Volume of the brain mask in litres",
+    "brain_volume_ml": "Volume of the brain mask in mL",
     "template_score": "Mutual information of the T1's brain and the template, in nats",
-    "mutual_information": "Mutual information of flattened T1 and PET after registration, in nats",
-    "detail_agreement": "Share of the PET detail's variance that the T1 detail explains (0 to 1)",
-    "mirrored_agreement": "The same with the PET mirrored left to right: chance level",
+    "mutual_information": "Mutual information of the locally normalised T1 and PET after "
+    "registration, in nats",
+    "local_correlation_ratio": "Correlation ratio of the locally normalised T1 and PET: fraction "
+    "of the PET's variance that the T1 explains (0 to 1)",
+    "local_correlation_ratio_flipped": "The same with the PET flipped left to right: chance level",
     "pet_shift_mm": "How far registration moved the brain's centre, in mm",
-    "pet_turn_degrees": "By how much registration turned the PET, in degrees",
-    "pet_coverage": "Share of the brain inside the PET's field of view (0 to 1)",
+    "pet_rotation_deg": "By what angle registration rotated the PET, in degrees",
+    "pet_coverage": "Fraction of the brain inside the PET's field of view (0 to 1)",
     "motion_mm": "How far a point of the head moved between the PET's frames, in mm",
-    "t1_confirmed": "Whether two starts led to the same alignment of the T1",
-    "pet_confirmed": "Whether two starts led to the same registration of the PET",
+    "t1_reproducible": "Whether two independent initialisations led to the same alignment of the "
+    "T1",
+    "pet_reproducible": "Whether two independent initialisations led to the same registration of "
+    "the PET",
     "pet_mean": "Mean of the PET in the brain, in its unit",
     "unit": "Unit of the PET",
     "reference_region": "Region whose mean the PET was divided by; n/a if it came as it is",

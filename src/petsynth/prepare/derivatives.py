@@ -24,7 +24,7 @@ from petsynth.io.nifti import write_volume
 from petsynth.prepare.pictures import write_pictures
 from petsynth.prepare.uptake_figures import describe_uptake, flags_of
 from petsynth.preprocessing.pet.registration import static
-from petsynth.preprocessing.subject import PreparedSubject, Steps
+from petsynth.preprocessing.subject import PreparedSubject, PreprocessingSettings
 
 SPACES = {"rigid": "aligned", "none": "centred"}
 """What the spaces of prepared images are called, by the kind of registration."""
@@ -96,7 +96,7 @@ def write_subject(
     folder: str | Path,
     scan: Scan,
     subject: PreparedSubject,
-    steps: Steps,
+    settings: PreprocessingSettings,
     key: dict[str, Any],
     *,
     notes: Sequence[str] = (),
@@ -112,7 +112,7 @@ def write_subject(
         Where it comes from.
     subject : PreparedSubject
         What is written.
-    steps : Steps
+    settings : PreprocessingSettings
         How it was made; the sidecars tell.
     key : dict
         See `Record`.
@@ -129,8 +129,8 @@ def write_subject(
     root = Path(folder)
     written = [
         *_write_arrays(root, scan.name, subject),
-        *_write_anat(root, scan, subject, steps, simulated),
-        *_write_pet(root, scan, subject, steps, simulated),
+        *_write_anat(root, scan, subject, settings, simulated),
+        *_write_pet(root, scan, subject, settings, simulated),
         *write_pictures(root, scan, subject, simulated=simulated),
     ]
     qc = {
@@ -168,29 +168,33 @@ def _write_arrays(root: Path, name: str, subject: PreparedSubject) -> list[Path]
     if subject.conformed is not None:
         write_array(root, name, "t1", subject.conformed)
         paths.append(array_path(root, name, "t1"))
-    if subject.oracle is not None:
-        write_array(root, name, "oracle", static(subject.oracle).data)
-        paths.append(array_path(root, name, "oracle"))
+    if subject.noise_free is not None:
+        write_array(root, name, "noisefree", static(subject.noise_free).data)
+        paths.append(array_path(root, name, "noisefree"))
     return paths
 
 
 def _write_anat(
-    root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
+    root: Path,
+    scan: Scan,
+    subject: PreparedSubject,
+    settings: PreprocessingSettings,
+    simulated: bool,
 ) -> list[Path]:
-    space = SPACES[steps.registration]
+    space = SPACES[settings.registration]
     stem = root / scan.folder / "anat" / f"{scan.stem}_space-{space}"
     t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
     mask = Path(f"{stem}_desc-brain_mask.nii.gz")
-    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCES[steps.registration]}
+    common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCES[settings.registration]}
     common |= {"Sources": [_source(scan, scan.t1)]} | ({"Simulated": True} if simulated else {})
     write_volume(t1, subject.t1)
     write_json(
         sidecar_path(t1),
         common
         | {
-            "Description": f"T1-weighted MRI, {_T1_HOW[steps.registration]} and resampled once",
+            "Description": f"T1-weighted MRI, {_T1_HOW[settings.registration]} and resampled once",
             "SkullStripped": subject.mask_source == "skull-stripped",
-            "BiasFieldCorrected": steps.bias_field,
+            "BiasFieldCorrected": settings.bias_field,
         },
     )
     write_volume(mask, subject.t1.with_data(subject.mask), dtype=np.uint8)
@@ -204,20 +208,24 @@ def _write_anat(
 
 
 def _write_pet(
-    root: Path, scan: Scan, subject: PreparedSubject, steps: Steps, simulated: bool
+    root: Path,
+    scan: Scan,
+    subject: PreparedSubject,
+    settings: PreprocessingSettings,
+    simulated: bool,
 ) -> list[Path]:
     stem = pet_stem(f"{scan.stem}_T1w.nii.gz", scan.tracer)
     folder = root / scan.folder / "pet"
-    pet = folder / f"{stem}_space-{SPACES[steps.registration]}_desc-preproc_pet.nii.gz"
+    pet = folder / f"{stem}_space-{SPACES[settings.registration]}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
     sidecar = (
         read_metadata(scan.pet)
         | _frame_times(subject)
         | _reference(subject)
         | {
-            "Description": f"PET, {_PET_HOW[steps.registration]} and resampled once"
-            + (", mean over frames" if steps.frames == "mean" else ""),
-            "SpatialReference": SPATIAL_REFERENCES[steps.registration],
+            "Description": f"PET, {_PET_HOW[settings.registration]} and resampled once"
+            + (", mean over frames" if settings.frames == "mean" else ""),
+            "SpatialReference": SPATIAL_REFERENCES[settings.registration],
             "SkullStripped": False,
             "Units": subject.pet.unit,
             "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],

@@ -35,7 +35,7 @@ from petsynth.prepare.execution import run_side_by_side
 from petsynth.prepare.failures import read_failures
 from petsynth.prepare.jpeg_export import export_slices
 from petsynth.prepare.output_folder import finished_subjects
-from petsynth.preprocessing.subject import Steps
+from petsynth.preprocessing.subject import PreprocessingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Source:
     ----------
     bids, out : Path
         The dataset, and the folder of prepared data.
-    steps : Steps
+    preprocessing : PreprocessingSettings
         What was done to each subject.
     tracer : str
         Everyday name.
@@ -81,7 +81,7 @@ class Source:
 
     bids: Path
     out: Path
-    steps: Steps
+    preprocessing: PreprocessingSettings
     tracer: str
     simulated: bool = False
 
@@ -186,12 +186,12 @@ def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
 
     A subject that failed is out, also if an earlier run had finished it.
     """
-    steps = dataclasses.asdict(source.steps)
+    preprocessing = dataclasses.asdict(source.preprocessing)
     records = {}
     for name in finished_subjects(source.out):
         out = name in excluded or person_of(name) in excluded
         record = None if out else read_record(source.out, name)
-        if record is not None and record.key.get("steps") != steps:
+        if record is not None and record.key.get("preprocessing") != preprocessing:
             excluded[name] = "prepared with other settings: run the participant level for it"
         elif record is not None:
             records[name] = record
@@ -285,8 +285,8 @@ def _describe_cohort(
 ) -> PreparedData:
     write_description(
         source.out,
-        source.steps.pet_grid(),
-        t1_grid=source.steps.conformed_grid(),
+        source.preprocessing.pet_grid(),
+        t1_grid=source.preprocessing.conformed_grid(),
         petsynth_version=__version__,
         tracer=source.tracer,
         unit=first.unit,
@@ -294,7 +294,7 @@ def _describe_cohort(
         pet_scale=scale,
         pet_scale_definition=DEFINITION,
         simulated=source.simulated,
-        steps=dataclasses.asdict(source.steps),
+        preprocessing=dataclasses.asdict(source.preprocessing),
         split=_describe(request),
     )
     return PreparedData(source.out)

@@ -47,31 +47,31 @@ def versions() -> dict[str, str]:
 
 
 def boilerplate(
-    steps: Mapping[str, Any], qc: Mapping[str, Any], version: str
+    settings: Mapping[str, Any], qc: Mapping[str, Any], version: str
 ) -> tuple[str, list[str]]:
     """Return the paragraph on how subjects were prepared, and its references.
 
     Parameters
     ----------
-    steps : mapping
-        The fields of `petsynth.preprocessing.subject.Steps`.
+    settings : mapping
+        The fields of `petsynth.preprocessing.subject.PreprocessingSettings`.
     qc : mapping
         A row of ``qc.tsv``; ``mask_source`` may hold several sources, separated by commas.
     version : str
         Of petsynth, when the subjects were prepared.
     """
     sources = str(qc.get("mask_source") or "").split(", ")
-    used = [] if steps.get("registration") == "none" else ["itk", "mattes", "template"]
+    used = [] if settings.get("registration") == "none" else ["itk", "mattes", "template"]
     text = f"Scans were prepared with petsynth {version}. "
-    if steps.get("bias_field"):
+    if settings.get("bias_field"):
         text += "The T1-weighted image was corrected for intensity non-uniformity with N4. "
         used.append("n4")
     if "deepbet" in sources:
         used.append("deepbet")
     brain = " or ".join(_BRAINS.get(each, "a brain mask") for each in sources)
-    text += _alignment(steps, brain) + _frames(steps)
-    if steps.get("psf_mm"):
-        text += f"PET was smoothed to a resolution of {steps['psf_mm']:g} mm full width at half "
+    text += _alignment(settings, brain) + _frames(settings)
+    if settings.get("psf_mm"):
+        text += f"PET was smoothed to a resolution of {settings['psf_mm']:g} mm full width at half "
         text += "maximum. "
     if qc.get("reference_region"):
         used += ["demons", "centiloid"]
@@ -82,7 +82,7 @@ def boilerplate(
         )
     text += (
         "Transforms were composed, and each image was interpolated once (linear), onto voxels of "
-        f"{steps.get('voxel_mm', 1.5):g} mm."
+        f"{settings.get('voxel_mm', 1.5):g} mm."
     )
     return text, [_REFERENCES[name] for name in used]
 
@@ -93,8 +93,8 @@ def as_markdown(text: str, references: Sequence[str]) -> str:
     return f"# How the scans were prepared\n\n{text}\n\n{lines}\n"
 
 
-def _alignment(steps: Mapping[str, Any], brain: str) -> str:
-    if steps.get("registration") == "none":
+def _alignment(settings: Mapping[str, Any], brain: str) -> str:
+    if settings.get("registration") == "none":
         return (
             f"T1-weighted image and PET were centred on their grids and not aligned to each other; "
             f"the brain was found by {brain}. "
@@ -106,9 +106,9 @@ def _alignment(steps: Mapping[str, Any], brain: str) -> str:
     )
 
 
-def _frames(steps: Mapping[str, Any]) -> str:
-    frames = steps.get("frames", "mean")
-    moved = ", after rigid correction of motion between them" if steps.get("motion") else ""
+def _frames(settings: Mapping[str, Any]) -> str:
+    frames = settings.get("frames", "mean")
+    moved = ", after rigid correction of motion between them" if settings.get("motion") else ""
     if frames == "mean":
         return f"Frames of dynamic PET were averaged by duration{moved}. "
     if frames == "keep":

@@ -121,7 +121,7 @@ def describe_group(folder: str | Path) -> tuple[str, list[str]] | None:
         "mask_source": ", ".join(sorted(sources)),
         "reference_region": " or ".join(sorted(regions)),
     }
-    return boilerplate(records[0].key["steps"], qc, records[0].key["petsynth_version"])
+    return boilerplate(records[0].key["preprocessing"], qc, records[0].key["petsynth_version"])
 
 
 def write_all_pages(folder: str | Path, *, simulated: bool) -> int:
@@ -159,7 +159,7 @@ def _records(root: Path) -> dict[str, Record]:
 
 
 def _describe(record: Record) -> tuple[str, list[str]]:
-    return boilerplate(record.key["steps"], record.qc, record.key["petsynth_version"])
+    return boilerplate(record.key["preprocessing"], record.qc, record.key["petsynth_version"])
 
 
 def _columns(records: Sequence[Record]) -> list[str]:

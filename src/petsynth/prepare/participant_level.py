@@ -95,9 +95,11 @@ def prepare_participants(
 def _told(name: str, record: Record, seconds: float) -> str:
     """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
     qc = record.qc
+    ratio, flipped = qc["local_correlation_ratio"], qc["local_correlation_ratio_flipped"]
     return (
-        f"{name}: {seconds:.1f} s; brain {qc['brain_litres']:.2f} l ({qc['mask_source']}); "
-        f"template score {qc['template_score']:.2f}; detail {qc['detail_agreement']:.2f}, mirrored "
-        f"{qc['mirrored_agreement']:.2f}; PET moved {qc['pet_shift_mm']:.1f} mm and turned "
-        f"{qc['pet_turn_degrees']:.1f} degrees, mean {qc['pet_mean']:.3g} {record.unit}"
+        f"{name}: {seconds:.1f} s; brain {qc['brain_volume_ml']:.0f} mL ({qc['mask_source']}); "
+        f"template score {qc['template_score']:.2f}; local correlation ratio {ratio:.2f}, flipped "
+        f"{flipped:.2f}; "
+        f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
+        f"mean {qc['pet_mean']:.3g} {record.unit}"
     )

@@ -37,8 +37,9 @@ def write_pictures(
             subject.mask,
             title=(
                 f"{scan.stem}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
-                f"{quality.pet_turn_degrees:.1f}°, detail agreement "
-                f"{quality.detail_agreement:.2f} (mirrored {quality.mirrored_agreement:.2f})"
+                f"{quality.pet_rotation_deg:.1f}°, local "
+                f"correlation ratio {quality.local_correlation_ratio:.2f} "
+                f"(flipped {quality.local_correlation_ratio_flipped:.2f})"
             ),
             warning="; ".join(flags_of(scan, subject)),
             simulated=simulated,

@@ -11,12 +11,12 @@ from typing import Any
 from petsynth import __version__
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
 from petsynth.io.bids.brain_masks import first_brain_mask
-from petsynth.io.bids.index import Scan, find_oracle
+from petsynth.io.bids.index import Scan, find_noise_free_pet
 from petsynth.io.bids.names import sidecar_path
 from petsynth.io.bids.participants import People
 from petsynth.prepare.derivatives import Record, is_finished, read_record, write_subject
 from petsynth.prepare.failures import forget_failure, write_failure
-from petsynth.preprocessing.subject import Files, Steps, prepare_subject
+from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 from petsynth.preprocessing.t1.brain_mask import Device
 
 
@@ -42,7 +42,7 @@ class Preparation:
     ----------
     bids, out : Path
         The dataset, and the folder of prepared data.
-    steps : Steps
+    preprocessing : PreprocessingSettings
         What is done to each subject.
     masks : tuple of Path
         Derivatives datasets with brain masks; a T1's comes from the first that has one.
@@ -56,7 +56,7 @@ class Preparation:
 
     bids: Path
     out: Path
-    steps: Steps
+    preprocessing: PreprocessingSettings
     masks: tuple[Path, ...] = ()
     simulated: bool = False
     people: People = dataclasses.field(default_factory=lambda: People({}))
@@ -73,8 +73,8 @@ class Preparation:
         folders = [folder / scan.participant for folder in self.masks]
         mask = first_brain_mask(folders, scan.t1) if folders else None
         weight = self.people[scan.participant].weight_kg
-        oracle = find_oracle(self.bids, scan)
-        return Files(scan.t1, scan.pet, mask, oracle, scan.tracer, weight)
+        noise_free = find_noise_free_pet(self.bids, scan)
+        return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight)
 
     def key(self, files: Files) -> dict[str, Any]:
         """Return what a finished subject depends on: version, settings, input files."""
@@ -83,7 +83,7 @@ class Preparation:
         }
         return {
             "petsynth_version": __version__,
-            "steps": dataclasses.asdict(self.steps),
+            "preprocessing": dataclasses.asdict(self.preprocessing),
             "inputs": {
                 name: [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
                 for name, path in named.items()
@@ -138,14 +138,14 @@ class Preparation:
         if record is not None:
             return record
         with warnings.catch_warnings(record=True) as caught:
-            subject = prepare_subject(files, self.steps, self.device)
+            subject = prepare_subject(files, self.preprocessing, self.device)
         for item in caught:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
         return write_subject(
             self.out,
             scan,
             subject,
-            self.steps,
+            self.preprocessing,
             key,
             notes=_notes(caught),
             simulated=self.simulated,

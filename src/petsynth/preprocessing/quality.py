@@ -35,15 +35,16 @@ MOST_MOTION_MM = 10.0
 """Motion between frames beyond which a scan is flagged: it also moved within frames."""
 
 
-def least_template_score(brain_litres: float) -> float:
+def least_template_score(brain_volume_ml: float) -> float:
     """Return the mutual information with the template, in nats, below which a T1 is flagged.
 
     Examples
     --------
-    >>> round(least_template_score(1.1), 4), least_template_score(1.6)
+    >>> round(least_template_score(1100), 4), least_template_score(1600)
     (0.2325, 0.36)
     """
-    return min(TEMPLATE_SCORE_PER_LITRE * brain_litres + TEMPLATE_SCORE_OFFSET, MOST_NEEDED_SCORE)
+    expected = TEMPLATE_SCORE_PER_LITRE * brain_volume_ml / 1000 + TEMPLATE_SCORE_OFFSET
+    return min(expected, MOST_NEEDED_SCORE)
 
 
 @dataclass(frozen=True)
@@ -52,51 +53,52 @@ class Quality:
 
     Parameters
     ----------
-    brain_litres : float
-        Volume of the brain mask.
+    brain_volume_ml : float
+        Volume of the brain mask in mL.
     template_score : float
         Mutual information of the T1's brain and the template after alignment, in nats.
     mutual_information : float
         Of T1 and PET after registration, in and around the brain, in nats.
-    detail_agreement : float
-        Share of the PET detail's variance that the T1 detail explains.
-    mirrored_agreement : float
-        The same with the PET mirrored left to right.
+    local_correlation_ratio : float
+        Correlation ratio of the locally normalised T1 and PET: fraction of the PET's variance
+        that the T1 explains.
+    local_correlation_ratio_flipped : float
+        The same with the PET flipped left to right.
     pet_shift_mm : float
         How far registration moved the brain's centre in the PET.
-    pet_turn_degrees : float
-        By how much it turned the PET.
+    pet_rotation_deg : float
+        By what angle it rotated the PET.
     pet_coverage : float
         Share of the brain inside the PET's field of view.
     motion_mm : float
         How far a point of the head moved between the PET's frames.
-    t1_confirmed, pet_confirmed : bool
-        Whether the registration ended where it did from two different starts.
+    t1_reproducible, pet_reproducible : bool
+        Whether the registration reached the same pose from two independent initialisations.
     """
 
-    brain_litres: float
+    brain_volume_ml: float
     template_score: float
     mutual_information: float
-    detail_agreement: float
-    mirrored_agreement: float
+    local_correlation_ratio: float
+    local_correlation_ratio_flipped: float
     pet_shift_mm: float
-    pet_turn_degrees: float
+    pet_rotation_deg: float
     pet_coverage: float
     motion_mm: float = 0.0
-    t1_confirmed: bool = True
-    pet_confirmed: bool = True
+    t1_reproducible: bool = True
+    pet_reproducible: bool = True
 
     @property
     def flags(self) -> list[str]:
         """What a person should look at; empty if nothing."""
         found = []
-        if self.detail_agreement - self.mirrored_agreement < LEAST_PAIRING:
+        if self.local_correlation_ratio - self.local_correlation_ratio_flipped < LEAST_PAIRING:
             found.append("T1 and PET may show different people or be misaligned")
-        if self.template_score < least_template_score(self.brain_litres):
+        if self.template_score < least_template_score(self.brain_volume_ml):
             found.append("T1 may not be aligned to MNI axes")
         if self.pet_coverage < LEAST_COVERAGE:
             found.append(f"PET covers {self.pet_coverage:.0%} of the brain")
-        for scan, confirmed in (("T1", self.t1_confirmed), ("PET", self.pet_confirmed)):
+        for scan, confirmed in (("T1", self.t1_reproducible), ("PET", self.pet_reproducible)):
             if not confirmed:
                 found.append(f"registration of the {scan} found its position from one start only")
         if self.motion_mm > MOST_MOTION_MM:
@@ -106,16 +108,17 @@ class Quality:
     @property
     def failure(self) -> str:
         """Why the subject must not be used; empty if nothing is known against it."""
-        gain = self.detail_agreement - self.mirrored_agreement
-        if not self.pet_confirmed and gain < LEAST_PAIRING:
+        ratio, flipped = self.local_correlation_ratio, self.local_correlation_ratio_flipped
+        gain, ratios = ratio - flipped, f"{ratio:.2f}, mirrored {flipped:.2f}"
+        if not self.pet_reproducible and gain < LEAST_PAIRING:
             return (
                 "PET could not be registered to the T1: no two starts agree, and their detail does "
-                f"not match ({self.detail_agreement:.2f}, mirrored {self.mirrored_agreement:.2f})"
+                f"not match ({ratios})"
             )
         if gain < NO_PAIRING:
             return (
                 "PET does not match the T1: their detail agrees no better than with the PET "
-                f"mirrored ({self.detail_agreement:.2f}, mirrored {self.mirrored_agreement:.2f})"
+                f"mirrored ({ratios})"
             )
         return ""
 
@@ -130,7 +133,7 @@ def assess(
     template_score: float,
     *,
     motion_mm: float = 0.0,
-    t1_confirmed: bool = True,
+    t1_reproducible: bool = True,
 ) -> Quality:
     """Measure one subject.
 
@@ -148,7 +151,7 @@ def assess(
         From the T1's world to the PET's world.
     template_score, motion_mm : float
         See `Quality`.
-    t1_confirmed : bool
+    t1_reproducible : bool
         See `Quality`.
     """
     voxel_mm = t1.grid.voxel_mm[0]
@@ -159,15 +162,15 @@ def assess(
     everywhere = Volume(np.ones(pet_grid.shape, dtype=np.float32), pet_grid.affine)
     seen = resample(everywhere, t1.grid, rigid @ grid_to_t1, order=0)
     return Quality(
-        brain_litres=float(mask.sum() * voxel_mm**3 / 1e6),
+        brain_volume_ml=float(mask.sum() * voxel_mm**3 / 1e3),
         template_score=template_score,
         mutual_information=to_pet.mutual_information,
-        detail_agreement=pairing.agreement,
-        mirrored_agreement=pairing.mirrored,
+        local_correlation_ratio=pairing.agreement,
+        local_correlation_ratio_flipped=pairing.mirrored,
         pet_shift_mm=float(np.linalg.norm(move(rigid, centre) - centre)),
-        pet_turn_degrees=float(np.degrees(np.arccos(cosine))),
+        pet_rotation_deg=float(np.degrees(np.arccos(cosine))),
         pet_coverage=float((seen.data[mask] > 0.5).mean()),
         motion_mm=motion_mm,
-        t1_confirmed=t1_confirmed,
-        pet_confirmed=to_pet.confirmed,
+        t1_reproducible=t1_reproducible,
+        pet_reproducible=to_pet.confirmed,
     )

@@ -50,7 +50,7 @@ class Files:
         Images.
     mask : Path, optional
         Brain mask, or labels all of which are brain, in the T1's world; computed without.
-    oracle : Path, optional
+    noise_free : Path, optional
         The part of a simulated PET that its T1 determines, on the PET's grid.
     tracer : str
         Everyday name, for the reference region.
@@ -61,13 +61,13 @@ class Files:
     t1: Path
     pet: Path
     mask: Path | None = None
-    oracle: Path | None = None
+    noise_free: Path | None = None
     tracer: str = "unknown"
     weight_kg: float | None = None
 
 
 @dataclass(frozen=True)
-class Steps:
+class PreprocessingSettings:
     """How subjects are prepared.
 
     Parameters
@@ -129,7 +129,7 @@ class PreparedSubject:
         T1 in its own units.
     pet : Volume
         (X, Y, Z) or (X, Y, Z, T), in PET units.
-    oracle : Volume or None
+    noise_free : Volume or None
         What the T1 determines of a simulated PET, frames as in ``pet``.
     mask : (X, Y, Z) bool array
         Brain.
@@ -153,7 +153,7 @@ class PreparedSubject:
     mri: FloatArray
     t1: Volume
     pet: Volume
-    oracle: Volume | None
+    noise_free: Volume | None
     mask: BoolArray
     unaligned_pet: Volume
     grid_to_t1: FloatArray
@@ -165,14 +165,16 @@ class PreparedSubject:
     conformed: FloatArray | None = None
 
 
-def prepare_subject(files: Files, steps: Steps, device: Device = "cpu") -> PreparedSubject:
+def prepare_subject(
+    files: Files, settings: PreprocessingSettings, device: Device = "cpu"
+) -> PreparedSubject:
     """Bring one subject's scans onto the models' grid, each resampled once.
 
     Parameters
     ----------
     files : Files
         What it is made from.
-    steps : Steps
+    settings : PreprocessingSettings
         How.
     device : {"cpu", "auto", "cuda"}
         Where the brain is looked for; see `petsynth.preprocessing.t1.brain_mask.find_brain`.
@@ -184,23 +186,23 @@ def prepare_subject(files: Files, steps: Steps, device: Device = "cpu") -> Prepa
     RegistrationError
         If the scans cannot be brought into one space.
     """
-    grid, cube = steps.pet_grid(), steps.conformed_grid()
+    grid, cube = settings.pet_grid(), settings.conformed_grid()
     t1 = read_volume(files.t1)
-    series = _read_pet(files, steps)
+    series = _read_pet(files, settings)
     mean = series.mean()
-    aligned, to_pet = _align(files, steps, device, t1, mean)
+    aligned, to_pet = _align(files, settings, device, t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 
     t1_on_grid, mask = aligned.on(grid)
     pet = series.on(grid, grid_to_pet)
-    oracle = None
-    if files.oracle is not None:
-        oracle = series.on(grid, grid_to_pet, read_volume(files.oracle, frames=True))
+    noise_free = None
+    if files.noise_free is not None:
+        noise_free = series.on(grid, grid_to_pet, read_volume(files.noise_free, frames=True))
     unaligned = resample(mean, grid, aligned.grid_to_t1)
-    uptake = _measure_uptake(files, steps, aligned, mean, grid_to_pet)
+    uptake = _measure_uptake(files, settings, aligned, mean, grid_to_pet)
     if uptake is not None and uptake.reference is not None:
         pet, unaligned = (_in_suvr(each, uptake.reference.mean) for each in (pet, unaligned))
-        oracle = None if oracle is None else _in_suvr(oracle, uptake.reference.mean)
+        noise_free = None if noise_free is None else _in_suvr(noise_free, uptake.reference.mean)
     quality = assess(
         t1_on_grid,
         pet,
@@ -210,7 +212,7 @@ def prepare_subject(files: Files, steps: Steps, device: Device = "cpu") -> Prepa
         to_pet,
         aligned.template_score,
         motion_mm=series.motion_mm,
-        t1_confirmed=aligned.confirmed,
+        t1_reproducible=aligned.confirmed,
     )
     if quality.failure:
         raise RegistrationError(f"{files.pet.name}: {quality.failure}")
@@ -218,29 +220,29 @@ def prepare_subject(files: Files, steps: Steps, device: Device = "cpu") -> Prepa
         scale_mri(t1_on_grid.data, mask),
         t1_on_grid,
         pet,
-        oracle,
+        noise_free,
         mask,
         unaligned,
         aligned.grid_to_t1,
         to_pet.fixed_to_moving,
         "segmentation" if _from_segmentation(files) else aligned.brain.source,
         quality,
-        window_times(steps.frames, series.acquisition),
+        window_times(settings.frames, series.acquisition),
         uptake,
         None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
 
 
 def _align(
-    files: Files, steps: Steps, device: Device, t1: Volume, mean: Volume
+    files: Files, settings: PreprocessingSettings, device: Device, t1: Volume, mean: Volume
 ) -> tuple[AlignedT1, Alignment]:
     """Place the T1 on MNI axes and the PET on the T1, or both by their middles."""
     given = None if files.mask is None else read_volume(files.mask)
-    rigid = steps.registration == "rigid"
+    rigid = settings.registration == "rigid"
     with _naming(files.t1):
         place = align_t1 if rigid else place_t1
         aligned = place(
-            t1, given, method=steps.brain_mask, bias_field=steps.bias_field, device=device
+            t1, given, method=settings.brain_mask, bias_field=settings.bias_field, device=device
         )
     with _naming(files.pet):
         to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
@@ -251,29 +253,33 @@ def _from_segmentation(files: Files) -> bool:
     return files.mask is not None and is_segmentation(files.mask)
 
 
-def _read_pet(files: Files, steps: Steps) -> PetSeries:
+def _read_pet(files: Files, settings: PreprocessingSettings) -> PetSeries:
     return read_pet(
         files.pet,
         read_metadata(files.pet),
-        frames=steps.frames,
-        units=steps.units,
-        motion=steps.motion,
-        psf_mm=steps.psf_mm,
-        scanner_psf_mm=steps.scanner_psf_mm,
+        frames=settings.frames,
+        units=settings.units,
+        motion=settings.motion,
+        psf_mm=settings.psf_mm,
+        scanner_psf_mm=settings.scanner_psf_mm,
         weight_kg=files.weight_kg,
     )
 
 
 def _measure_uptake(
-    files: Files, steps: Steps, aligned: AlignedT1, mean: Volume, grid_to_pet: FloatArray
+    files: Files,
+    settings: PreprocessingSettings,
+    aligned: AlignedT1,
+    mean: Volume,
+    grid_to_pet: FloatArray,
 ) -> Uptake | None:
     """Measure the regions, where the unit or the tracer's target needs them."""
     reference = None
-    if wants_reference(mean.unit, steps.units):
-        reference = reference_of(files.tracer, steps.reference_region)
+    if wants_reference(mean.unit, settings.units):
+        reference = reference_of(files.tracer, settings.reference_region)
     profile = profile_of(files.tracer)
     has_target = profile is not None and bool(profile.target.region) and mean.unit == "SUVR"
-    if steps.registration == "none":
+    if settings.registration == "none":
         if reference is not None:
             raise InputError(
                 f"{files.pet.name}: is in {mean.unit}; SUVR needs the scans aligned: leave out "

@@ -26,7 +26,7 @@ No image here shows the metabolism of any person. Do not use for diagnosis, and 
 real scans without saying so.
 
 `derivatives/truth` holds what real data never tell: the brain mask, the noise-free part of each
-PET that its T1 determines (`desc-oracle`), and the rigid offset between PET and T1.
+PET that its T1 determines (`desc-noisefree`), and the rigid offset between PET and T1.
 """
 
 _COLUMNS = {
@@ -43,7 +43,7 @@ _COLUMNS = {
 
 
 _DESCRIPTIONS = [
-    {"desc_id": "desc-oracle", "description": "noise-free PET as far as the T1 determines it"},
+    {"desc_id": "desc-noisefree", "description": "noise-free PET as far as the T1 determines it"},
     {"desc_id": "desc-brain", "description": "true brain mask"},
 ]
 

@@ -176,7 +176,7 @@ def write_scan(plan: CohortPlan, person: Participant, scan: PetScan) -> None:
     stem = f"{person.label}/pet/{person.label}_trc-{TRACER_LABELS[plan.tracer]}"
     pet_name = f"{stem}_pet.nii.gz"
     pet = plan.out / pet_name
-    oracle = plan.out / TRUTH / f"{stem}_desc-oracle_pet.nii.gz"
+    oracle = plan.out / TRUTH / f"{stem}_desc-noisefree_pet.nii.gz"
     transform = plan.out / TRUTH / f"{stem}_from-pet_to-T1w_xfm.json"
     write_volume(pet, scan.pet)
     write_json(sidecar_path(pet), scan.sidecar)

@@ -62,7 +62,7 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
         **({} if data.t1_grid is None else {"t1_grid": data.t1_grid.to_dict()}),
         "frames": data.frames,
         "simulated": data.simulated,
-        "preparation": data.description.get("steps", {}),
+        "preparation": data.description.get("preprocessing", {}),
         "training_subjects": len(data.people("train")),
     }
 
@@ -125,7 +125,7 @@ def write_card(
 
 def _own_lines(config: Config, data: PreparedData) -> dict[str, str]:
     """Return what differs between the papers' systems."""
-    aligned = data.description.get("steps", {}).get("registration", "rigid") == "rigid"
+    aligned = data.description.get("preprocessing", {}).get("registration", "rigid") == "rigid"
     place = "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
     grid = f"{_shown(data.grid)}, {place}"
     if isinstance(config, SliceConfig):

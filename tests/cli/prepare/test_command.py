@@ -63,8 +63,8 @@ def test_verbose_tells_each_subjects_figures(bids, truth, tmp_path, capsys):
     assert prepare(bids, tmp_path / "out", "participant", *words, "-v") == 0
     told = capsys.readouterr().err
     qc = json.loads((tmp_path / "out" / "arrays" / "sub-001.json").read_text())["qc"]
-    litres, detail = f"{qc['brain_litres']:.2f}", f"{qc['detail_agreement']:.2f}"
-    assert re.search(rf"sub-001: \d+\.\d s; brain {litres} l \(given\); .*detail {detail}", told)
+    volume, ratio = f"{qc['brain_volume_ml']:.0f}", f"{qc['local_correlation_ratio']:.2f}"
+    assert re.search(rf"sub-001: \d+\.\d s; brain {volume} mL \(given\); .*ratio {ratio}", told)
     assert prepare(bids, tmp_path / "out", "participant", *words) == 0
     assert "brain" not in capsys.readouterr().err
 
@@ -83,7 +83,9 @@ def test_arrays_on_the_models_grid(prepared):
     assert data.grid.matches(model_grid(6))
     for name in ("sub-001", "sub-004"):
         mri, pet, mask = data.mri(name), data.pet(name), data.mask(name)
-        assert mri.shape == pet.shape == mask.shape == data.oracle(name).shape == data.grid.shape
+        assert (
+            mri.shape == pet.shape == mask.shape == data.noise_free(name).shape == data.grid.shape
+        )
         assert (mri.dtype, pet.dtype, mask.dtype) == (np.float32, np.float32, bool)
         assert (mri.min(), mri.max()) == (-1, 1)
         assert 0.5 < pet[mask].mean() < 2.5

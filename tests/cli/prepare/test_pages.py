@@ -8,7 +8,7 @@ import pytest
 from petsynth import __version__
 from petsynth.cli.prepare.command import Args
 from petsynth.cli.prepare.pages import make_pages, print_boilerplate
-from petsynth.cli.prepare.settings import settings_of, steps_of
+from petsynth.cli.prepare.settings import preprocessing_of, settings_of
 from petsynth.errors import InputError, OutputError
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.names import write_dataset_description
@@ -28,7 +28,10 @@ def finish(args: Args, *names: str, version: str = "9.9", **qc: str) -> None:
     write_json(args.out_dir / "arrays" / "settings.json", settings_of(args))
     for name in names:
         figures = {"participant_id": name, "flags": "none", "mask_source": "given"} | qc
-        key = {"petsynth_version": version, "steps": dataclasses.asdict(steps_of(args))}
+        key = {
+            "petsynth_version": version,
+            "preprocessing": dataclasses.asdict(preprocessing_of(args)),
+        }
         key["inputs"] = {"t1": [f"/data/{name}_T1w.nii.gz", 10, 0]}
         record = Record(name, None, key, [], "SUVR", 1, figures, [])
         write_json(record_path(args.out_dir, name), vars(record))

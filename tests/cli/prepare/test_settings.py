@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from petsynth.cli.prepare.command import Args
-from petsynth.cli.prepare.settings import settings_in, settings_of, source_of, steps_of
+from petsynth.cli.prepare.settings import preprocessing_of, settings_in, settings_of, source_of
 from petsynth.errors import InputError
-from petsynth.preprocessing.subject import Steps
+from petsynth.preprocessing.subject import PreprocessingSettings
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def args(tmp_path):
     [({}, 1.5), ({"grid": "paper-b"}, 2.0), ({"grid": "paper-b", "voxel_mm": 1.5}, 1.5)],
 )
 def test_voxels_are_the_papers_unless_they_are_given(args, options, voxel_mm):
-    assert steps_of(dataclasses.replace(args, **options)).voxel_mm == voxel_mm
+    assert preprocessing_of(dataclasses.replace(args, **options)).voxel_mm == voxel_mm
 
 
 def test_options_that_are_left_out_are_the_steps_defaults(args):
-    assert steps_of(args) == Steps()
+    assert preprocessing_of(args) == PreprocessingSettings()
 
 
 def test_every_step_comes_from_the_option_of_its_name(args):
@@ -35,8 +35,8 @@ def test_every_step_comes_from_the_option_of_its_name(args):
         "units": "suvr", "reference_region": "pons", "motion": False, "psf_mm": 8.0,
         "scanner_psf_mm": 5.0, "grid": "paper-b", "registration": "none",
     }  # fmt: skip
-    assert {field.name for field in dataclasses.fields(Steps)} == set(options)
-    assert dataclasses.asdict(steps_of(dataclasses.replace(args, **options))) == options
+    assert {field.name for field in dataclasses.fields(PreprocessingSettings)} == set(options)
+    assert dataclasses.asdict(preprocessing_of(dataclasses.replace(args, **options))) == options
 
 
 def test_settings_do_not_depend_on_where_a_command_is_given(args, tmp_path, monkeypatch):
@@ -80,7 +80,7 @@ def test_the_group_level_goes_by_the_settings_of_the_subjects(args):
     settings = settings_of(dataclasses.replace(args, motion=False)) | {"tracer": "AV45"}
     source = source_of(args, json.loads(json.dumps(settings)))  # as they stand in a file
 
-    assert source.steps == Steps(motion=False)
+    assert source.preprocessing == PreprocessingSettings(motion=False)
     assert (source.tracer, source.simulated) == ("AV45", False)
 
 

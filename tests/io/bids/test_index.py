@@ -5,7 +5,7 @@ import json
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.bids.index import Choice, Scan, find_oracle, index_dataset, pet_tracer
+from petsynth.io.bids.index import Choice, Scan, find_noise_free_pet, index_dataset, pet_tracer
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_one_pair_per_participant(dataset):
         "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz",
         "sub-01/anat/sub-01_T1w.nii",
         "sub-01/pet/sub-01_trc-18FFDG_pet.nii",
-        "derivatives/x/sub-01/pet/sub-01_trc-18FFDG_desc-oracle_pet.nii.gz",
+        "derivatives/x/sub-01/pet/sub-01_trc-18FFDG_desc-noisefree_pet.nii.gz",
     )
     index = index_dataset(root)
     assert pairs(index) == [
@@ -207,9 +207,9 @@ def test_a_missing_folder_is_refused(tmp_path):
         index_dataset(tmp_path / "nowhere")
 
 
-def test_the_oracle_is_found_in_the_truth(dataset):
-    root = dataset("derivatives/truth/sub-01/pet/sub-01_trc-18FFDG_desc-oracle_pet.nii.gz")
+def test_the_noise_free_pet_is_found_in_the_truth(dataset):
+    root = dataset("derivatives/truth/sub-01/pet/sub-01_trc-18FFDG_desc-noisefree_pet.nii.gz")
     scan = Scan("sub-01", root, root / "sub-01/pet/sub-01_trc-18FFDG_pet.nii.gz", "FDG")
-    assert find_oracle(root, scan).name == "sub-01_trc-18FFDG_desc-oracle_pet.nii.gz"
+    assert find_noise_free_pet(root, scan).name == "sub-01_trc-18FFDG_desc-noisefree_pet.nii.gz"
     other = Scan("sub-02", root, root / "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz", "FDG")
-    assert find_oracle(root, other) is None
+    assert find_noise_free_pet(root, other) is None

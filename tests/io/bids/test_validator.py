@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petsynth.io.bids.names import validator
+from petsynth.io.bids import validator
 from petsynth.io.bids.validator import find_validator, validate
 from petsynth.simulation.cohort import simulate_cohort
 

@@ -33,7 +33,7 @@ def test_the_oracle_is_learnt_where_there_is_one(data):
     name = data.participants("train")[0]
     learnt, measured = make(data, augmented=False).read(0).pet
 
-    np.testing.assert_array_equal(learnt, data.oracle(name))
+    np.testing.assert_array_equal(learnt, data.noise_free(name))
     np.testing.assert_array_equal(measured, data.static_pet(name))
 
 

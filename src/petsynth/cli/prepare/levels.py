@@ -9,7 +9,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from petsynth.cli.prepare.checks import mask_folders
-from petsynth.cli.prepare.settings import source_of, steps_of
+from petsynth.cli.prepare.settings import preprocessing_of, source_of
 from petsynth.data.split import draw_split
 from petsynth.errors import InputError, OutputError, SplitError
 from petsynth.io.bids.index import Index, Scan
@@ -150,7 +150,7 @@ def _preparation(args: Args) -> Preparation:
     return Preparation(
         args.bids_dir,
         args.out_dir,
-        steps_of(args),
+        preprocessing_of(args),
         mask_folders(args.masks),
         simulated,
         people,

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from petsynth import __version__
-from petsynth.cli.prepare.settings import settings_in, steps_of
+from petsynth.cli.prepare.settings import preprocessing_of, settings_in
 from petsynth.errors import InputError
 from petsynth.prepare.derivatives import read_simulated
 from petsynth.prepare.methods_text import as_markdown, boilerplate
@@ -48,5 +48,5 @@ def print_boilerplate(args: Args) -> None:
     told = describe_group(args.out_dir)
     if told is None:
         brain = {"mask_source": "given"} if args.masks else {}
-        told = boilerplate(dataclasses.asdict(steps_of(args)), brain, __version__)
+        told = boilerplate(dataclasses.asdict(preprocessing_of(args)), brain, __version__)
     print(as_markdown(*told), end="")

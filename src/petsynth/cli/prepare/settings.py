@@ -12,7 +12,7 @@ from petsynth.io.bids.index import Choice, Index, index_dataset
 from petsynth.prepare.derivatives import read_simulated
 from petsynth.prepare.group_level import Source
 from petsynth.prepare.output_folder import read_settings
-from petsynth.preprocessing.subject import Steps
+from petsynth.preprocessing.subject import PreprocessingSettings
 
 if TYPE_CHECKING:
     from petsynth.cli.prepare.command import Args
@@ -22,7 +22,7 @@ def settings_of(args: Args) -> dict[str, Any]:
     """Return the settings that options ask for."""
     filters = args.bids_filter_file
     return {
-        **dataclasses.asdict(steps_of(args)),
+        **dataclasses.asdict(preprocessing_of(args)),
         "tracer": args.tracer_label,
         "session": args.session_label,
         "pairs": args.pairs,
@@ -46,9 +46,9 @@ def settings_in(out_dir: Path) -> dict[str, Any]:
     return settings
 
 
-def steps_of(args: Args) -> Steps:
+def preprocessing_of(args: Args) -> PreprocessingSettings:
     """Return what options ask to be done to each subject."""
-    return Steps(
+    return PreprocessingSettings(
         voxel_mm=args.voxel_mm or (1.5 if args.grid == "paper-a" else 2.0),
         frames=args.frames,
         brain_mask=args.brain_mask,
@@ -97,11 +97,16 @@ def source_of(args: Args, settings: dict[str, Any]) -> Source:
         If the folder was prepared by a version with other settings.
     """
     try:
-        steps = Steps(**{field.name: settings[field.name] for field in dataclasses.fields(Steps)})
+        preprocessing = PreprocessingSettings(
+            **{
+                field.name: settings[field.name]
+                for field in dataclasses.fields(PreprocessingSettings)
+            }
+        )
     except KeyError as missing:
         raise InputError(
             f"{args.out_dir}: was prepared by another version, which knew no {missing}; "
             "prepare again with --overwrite"
         ) from None
     simulated = read_simulated(args.bids_dir)
-    return Source(args.bids_dir, args.out_dir, steps, settings["tracer"], simulated)
+    return Source(args.bids_dir, args.out_dir, preprocessing, settings["tracer"], simulated)

@@ -216,9 +216,9 @@ def everyday_tracer(name: str) -> str:
     return known.get(name.strip().lower(), tracer_of(name.strip()))
 
 
-def find_oracle(bids: str | Path, scan: Scan) -> Path | None:
+def find_noise_free_pet(bids: str | Path, scan: Scan) -> Path | None:
     """Return the noise-free PET that a simulated dataset holds for a scan, or None."""
-    name = scan.pet.name.replace("_pet.nii", "_desc-oracle_pet.nii")
+    name = scan.pet.name.replace("_pet.nii", "_desc-noisefree_pet.nii")
     path = Path(bids) / "derivatives" / "truth" / scan.pet.relative_to(bids).with_name(name)
     return path if path.exists() else None
 

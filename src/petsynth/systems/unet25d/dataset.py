@@ -44,7 +44,7 @@ class Heads(Protocol):
     def static_pet(self, participant: str) -> NDArray:
         """Return (X, Y, Z) in PET units."""
 
-    def oracle(self, participant: str) -> NDArray | None:
+    def noise_free(self, participant: str) -> NDArray | None:
         """Return what the T1 determines of the PET, or None."""
 
     def mask(self, participant: str) -> NDArray:
@@ -128,7 +128,7 @@ class HeadDataset(Dataset):
         """Return a subject's head as it was prepared; air is 0 and the brightest brain 1."""
         name = self.participants[number]
         pet = np.asarray(self.heads.static_pet(name), dtype=np.float32)
-        oracle = self.heads.oracle(name) if self.target == "oracle" else None
+        oracle = self.heads.noise_free(name) if self.target == "oracle" else None
         learnt = pet if oracle is None else np.asarray(oracle, dtype=np.float32)
         mri = (np.asarray(self.heads.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
         mask = np.asarray(self.heads.mask(name))
