@@ -129,7 +129,7 @@ TINY = {
 def readme_commands() -> list[str]:
     """Return the README's ``petsynth`` commands on one's own data, in order."""
     readme = (ROOT / "README.md").read_text()
-    section = readme.split("## With your own data")[1].split("\n## ")[0]
+    section = readme.split("## Train and evaluate on your own PET")[1].split("\n## ")[0]
     (block, *_) = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
     return [line.strip() for line in block.splitlines() if line.startswith("petsynth ")]
 
