@@ -1,6 +1,7 @@
 """The documentation is true: its code runs, its links lead somewhere, its lists are complete."""
 
 import doctest
+import pkgutil
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+ROOTS = (ROOT, ROOT / "src" / "petsynth")
 RECORDS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 CITING = [
     *PAGES,
@@ -41,6 +43,27 @@ def test_links_lead_somewhere(page):
     local = [target for target in targets if not re.match(r"[a-z]+:", target)]
     missing = [target for target in local if not (page.parent / target).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_named_files_and_modules_exist(page):
+    """A path in backticks may start at the repository or at the package."""
+    spans = re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+    words = [word for span in spans for word in span.split()]
+    paths = [word for word in words if re.fullmatch(r"[a-z_]+/[a-z0-9_./-]+\.(py|toml|sh)", word)]
+    modules = [word for word in words if re.fullmatch(r"petsynth(\.\w+)+", word)]
+    missing = [path for path in paths if not any((root / path).exists() for root in ROOTS)]
+    missing += [module for module in modules if not names_something(module)]
+    assert missing == []
+
+
+def names_something(dotted: str) -> bool:
+    """Tell whether a dotted name is a module or something in one."""
+    try:
+        pkgutil.resolve_name(dotted)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def numbers_of_records() -> set[int]:
