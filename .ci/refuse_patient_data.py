@@ -14,7 +14,7 @@ from pathlib import Path
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".dcm", ".ima", ".mgh", ".mgz", ".mnc", ".nrrd", ".par", ".v")
 NIFTI_MAGIC = {344: (b"n+1\0", b"ni1\0"), 4: (b"n+2\0", b"ni2\0")}
 LARGEST_BYTES = 1_000_000
-BOX = "src/petsynth/pretrained/"
+PRETRAINED = "src/petsynth/pretrained/"
 """Where weights of the models that come with the package may lie."""
 LARGEST_WEIGHTS_BYTES = 25_000_000
 
@@ -40,9 +40,9 @@ def reason_to_refuse(path: Path) -> str | None:
 
 
 def _largest_bytes(path: Path) -> int:
-    """Return how large a file may be: weights in the box more than others."""
-    is_boxed = path.suffix == ".safetensors" and BOX in path.as_posix()
-    return LARGEST_WEIGHTS_BYTES if is_boxed else LARGEST_BYTES
+    """Return how large a file may be: pretrained weights more than others."""
+    is_pretrained = path.suffix == ".safetensors" and PRETRAINED in path.as_posix()
+    return LARGEST_WEIGHTS_BYTES if is_pretrained else LARGEST_BYTES
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -1,9 +1,9 @@
 """How long does `petsynth predict` take for one T1, from file to file, and how much memory?
 
-Predicts a T1 with the boxed model in a process of its own, as a user would on the command line,
-and again inside this process to time the network alone. Prints one JSON object as its last line:
-seconds (whole command), network_seconds (both passes of all slices), peak_gib (largest resident
-memory of the command).
+Predicts a T1 with a pretrained model in a process of its own, as a user would on the command
+line, and again inside this process to time the network alone. Prints one JSON object as its last
+line: seconds (whole command), network_seconds (both passes of all slices), peak_gib (largest
+resident memory of the command).
 
     python benchmarks/predict.py [--t1 FILE] [--model MODEL] [--threads N]
 

@@ -31,8 +31,8 @@ def predict(
     t1 : str or Path
         NIfTI in any orientation and voxel size, with the skull or without.
     model : str or Path, optional
-        Name of a model in the box (``petsynth models`` lists them), run folder or weights file;
-        the boxed FDG model if left out.
+        Name of a pretrained model (``petsynth models`` lists them), run folder or weights file;
+        the pretrained FDG model if left out.
     mask : str or Path, optional
         NIfTI that is positive inside the brain; computed if left out.
 
@@ -40,7 +40,7 @@ def predict(
     -------
     nibabel.Nifti1Image
         float32 on the T1's own grid, in the model's unit: SUVR, relative to the pons, for the
-        boxed FDG model.
+        pretrained FDG model.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import pytest
 
 from petsynth.cli.main import run as petsynth
 from petsynth.inference import scan as scan_module
-from petsynth.inference.input_check import Likeness
+from petsynth.inference.input_check import InputCheck
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 
@@ -27,7 +27,7 @@ def known_alignment(monkeypatch):
         return PreparedT1(mri, mri > 0, np.eye(4), source, 1.0)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
-    monkeypatch.setattr(scan_module, "measure_likeness", lambda *_: Likeness(0.7))
+    monkeypatch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
 
 
 def save_t1(path, seed=0, finer=1):
@@ -148,7 +148,7 @@ def test_t1_without_place_in_space_warns_once(command, tmp_path, capsys):
     assert int(header["sform_code"]) == int(header["qform_code"]) == 0
 
 
-def test_without_model_the_boxed_one_is_used_and_named(t1, tmp_path, capsys):
+def test_without_model_the_pretrained_one_is_used_and_named(t1, tmp_path, capsys):
     assert petsynth(["predict", t1, "--out", str(tmp_path / "out"), "--threads", "1"]) == 0
     said = capsys.readouterr().err
     assert "model: petsynth-fdg, which comes with petsynth" in said
@@ -166,16 +166,16 @@ def test_an_unknown_model_is_answered_with_what_there_is(
     words = ["predict", t1, "--out", str(tmp_path / "out"), "--model", "petsynt-fgd"]
     assert petsynth(words) == 1
     said = capsys.readouterr().err
-    assert "in the box: petsynth-fdg" in said
+    assert "pretrained: petsynth-fdg" in said
     assert "trained runs nearby: axial" in said
 
 
 def test_a_t1_unlike_the_training_data_is_warned_of(command, t1, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(scan_module, "measure_likeness", lambda *_: Likeness(0.1))
+    monkeypatch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.1))
     assert command(t1) == 0
     assert "is unlike the T1s" in capsys.readouterr().err
     sidecar = json.loads((tmp_path / "out" / f"{MAIN}.json").read_text())
-    assert (sidecar["LikenessToTrainingT1s"], sidecar["UnlikeTrainingT1s"]) == (0.1, True)
+    assert (sidecar["InputCheckSimilarity"], sidecar["OutOfDistribution"]) == (0.1, True)
 
 
 @pytest.mark.parametrize(

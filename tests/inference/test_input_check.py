@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from petsynth.inference.input_check import UNLIKE_BELOW, measure_likeness
+from petsynth.inference.input_check import OUT_OF_DISTRIBUTION_BELOW, check_input
 from petsynth.preprocessing.grid import model_grid, resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.simulation.embedded import make_embedded_anatomy
@@ -23,11 +23,11 @@ def brain():
     return np.clip(2 * mri / top - 1, -1, 1).astype(np.float32), mask
 
 
-def likeness(mri, mask):
-    return measure_likeness(PreparedT1(mri, mask, np.eye(4), "given", 0.0), GRID)
+def check(mri, mask):
+    return check_input(PreparedT1(mri, mask, np.eye(4), "given", 0.0), GRID)
 
 
-def test_a_t1_is_like_a_t1(brain):
+def test_t1s_of_a_brain_are_similar(brain):
     mri, mask = brain
     random = np.random.default_rng(0)
     noisy = mri + 0.15 * random.standard_normal(mri.shape).astype(np.float32)
@@ -35,7 +35,7 @@ def test_a_t1_is_like_a_t1(brain):
     shaded = (mri + 1) * np.linspace(0.6, 1.4, mri.shape[1], dtype=np.float32)[:, None] - 1
 
     for image in (mri, noisy, thick, shaded):
-        assert not likeness(image, mask).is_unlike
+        assert not check(image, mask).is_out_of_distribution
 
 
 def sphere(shape):
@@ -45,7 +45,7 @@ def sphere(shape):
 
 
 @pytest.mark.parametrize("kind", ["T2", "upside down", "noise", "sphere", "body"])
-def test_what_is_no_t1_of_a_brain_is_unlike(brain, kind):
+def test_what_is_no_t1_of_a_brain_is_out_of_distribution(brain, kind):
     mri, mask = brain
     random = np.random.default_rng(1)
     noise = random.uniform(-1, 1, mri.shape).astype(np.float32)
@@ -62,17 +62,17 @@ def test_what_is_no_t1_of_a_brain_is_unlike(brain, kind):
         image = ndimage.gaussian_filter(noise, 5)
         image, inside = image / np.abs(image).max(), sphere(mri.shape)
 
-    found = likeness(image, inside)
+    found = check(image, inside)
 
-    assert found.is_unlike
-    assert found.score < UNLIKE_BELOW
+    assert found.is_out_of_distribution
+    assert found.similarity < OUT_OF_DISTRIBUTION_BELOW
     assert "is unlike the T1s" in found.describe()
 
 
-def test_too_little_brain_is_unlike(brain):
+def test_too_little_brain_is_not_similar(brain):
     mri, mask = brain
     little = np.zeros_like(mask)
     little[30:36, 30:36, 30:36] = True
 
-    assert likeness(mri, little).score == 0
-    assert likeness(mri, np.zeros_like(mask)).score == 0
+    assert check(mri, little).similarity == 0
+    assert check(mri, np.zeros_like(mask)).similarity == 0

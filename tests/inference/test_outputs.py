@@ -11,7 +11,7 @@ from PIL import Image
 
 from petsynth import __version__
 from petsynth.config import config_hash
-from petsynth.inference.input_check import Likeness
+from petsynth.inference.input_check import InputCheck
 from petsynth.inference.outputs import draw_prediction, result_paths, write_prediction
 from petsynth.inference.predict import Prediction
 from petsynth.inference.run import load_run
@@ -34,7 +34,7 @@ def scan(request, tiny_run, tmp_path):
     mean = np.random.default_rng(0).random(mri.shape, dtype=np.float32)
     prediction = Prediction(mean, 0.1 * mean if request.param > 1 else None)
     return ScanPrediction(
-        t1, read_grid(t1), run, prepared, prediction, ("axial",), request.param, 7, Likeness(0.7)
+        t1, read_grid(t1), run, prepared, prediction, ("axial",), request.param, 7, InputCheck(0.7)
     )
 
 

@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 from petsynth.errors import RunError
-from petsynth.inference import pretrained as box
-from petsynth.inference.pretrained import CARD, DEFAULT, boxed_models, load_model
+from petsynth.inference import pretrained
+from petsynth.inference.pretrained import CARD, DEFAULT, load_model, pretrained_models
 
 
-def test_every_boxed_model_loads_and_says_what_it_is():
-    for model in boxed_models():
+def test_every_pretrained_model_loads_and_says_what_it_is():
+    for model in pretrained_models():
         run = load_model(model.name)
         assert run.stacks is not None
         assert run.simulated
@@ -21,7 +21,7 @@ def test_every_boxed_model_loads_and_says_what_it_is():
 
 @pytest.mark.parametrize("name", ["petsynth-av45", "petsynth-av1451"])
 def test_amyloid_and_tau_cards_say_what_a_t1_cannot_tell(name):
-    (model,) = [each for each in boxed_models() if each.name == name]
+    (model,) = [each for each in pretrained_models() if each.name == name]
     card = " ".join(model.card.read_text().split())
     for words in ("Anatomy alone cannot tell", "the mean over people", "does not tell who is"):
         assert words in card
@@ -29,13 +29,13 @@ def test_amyloid_and_tau_cards_say_what_a_t1_cannot_tell(name):
 
 def test_weights_are_small_enough_to_ship():
     assert all(
-        (model.folder / "model.safetensors").stat().st_size < 25e6 for model in boxed_models()
+        (model.folder / "model.safetensors").stat().st_size < 25e6 for model in pretrained_models()
     )
 
 
 def test_a_name_a_folder_and_a_file_are_the_same_model(tmp_path):
-    (boxed,) = [model for model in boxed_models() if model.name == DEFAULT]
-    copy = shutil.copytree(boxed.folder, tmp_path / "copy")
+    (named,) = [model for model in pretrained_models() if model.name == DEFAULT]
+    copy = shutil.copytree(named.folder, tmp_path / "copy")
     named = [load_model(), load_model(DEFAULT), load_model(copy)]
     named.append(load_model(copy / "model.safetensors"))
 
@@ -43,14 +43,14 @@ def test_a_name_a_folder_and_a_file_are_the_same_model(tmp_path):
 
 
 def test_damaged_weights_are_noticed(tmp_path, monkeypatch):
-    (boxed,) = [model for model in boxed_models() if model.name == DEFAULT]
-    copy = shutil.copytree(boxed.folder, tmp_path / "copy")
+    (named,) = [model for model in pretrained_models() if model.name == DEFAULT]
+    copy = shutil.copytree(named.folder, tmp_path / "copy")
     weights = copy / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(bytes(content))
-    damaged = box.BoxedModel(DEFAULT, copy, boxed.checksum)
-    monkeypatch.setattr(box, "boxed_models", lambda: [damaged])
+    damaged = pretrained.PretrainedModel(DEFAULT, copy, named.checksum)
+    monkeypatch.setattr(pretrained, "pretrained_models", lambda: [damaged])
 
     with pytest.raises(RunError, match=r"damaged \(SHA-256"):
         load_model(DEFAULT)
@@ -63,5 +63,5 @@ def test_other_files_and_unknown_names_are_refused(tmp_path):
     (tmp_path / CARD).write_text("a card")
     with pytest.raises(RunError, match=r"is no model.safetensors; name a run folder"):
         load_model(tmp_path / CARD)
-    with pytest.raises(RunError, match="no such run folder, weights file or boxed model"):
+    with pytest.raises(RunError, match="no such run folder, weights file or pretrained model"):
         load_model("petsynth-fdgg")

@@ -10,7 +10,7 @@ import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from petsynth.inference import scan as scan_module
-from petsynth.inference.input_check import Likeness
+from petsynth.inference.input_check import InputCheck
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import predict_scan
 from petsynth.preprocessing.grid import resample
@@ -52,7 +52,7 @@ def known_alignment(monkeypatch):
         return PreparedT1(mri, mri > 0, ROTATION, "given", 1.0)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
-    monkeypatch.setattr(scan_module, "measure_likeness", lambda *_: Likeness(0.7))
+    monkeypatch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
 
 
 def smooth_head(points_mm: np.ndarray) -> np.ndarray:

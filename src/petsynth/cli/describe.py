@@ -24,7 +24,7 @@ class Args:
     """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
     data: Path | None = None
     """Prepared data, for the number of steps; default: the paper's subjects (A: 12; B: 3,108 with
-    FDG), those of the models in the box (87)."""
+    FDG), those of the pretrained models (87)."""
     json: bool = False
     """Print JSON on stdout instead of a table."""
     overrides: tyro.conf.Suppress[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""``petsynth models``: what is in the box."""
+"""``petsynth models``: the pretrained models."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def run(args: Args) -> None:
     RunError
         If one of them is damaged.
     """
-    content = _describe_box()
+    content = _describe_models()
     print(json.dumps(content, indent=2) if args.json else "\n\n".join(map(_show, content)))
 
 
-def _describe_box() -> list[dict[str, Any]]:
-    from petsynth.inference.pretrained import DEFAULT, boxed_models
+def _describe_models() -> list[dict[str, Any]]:
+    from petsynth.inference.pretrained import DEFAULT, pretrained_models
     from petsynth.inference.run import WEIGHTS
     from petsynth.networks.weights import read_metadata
 
     content = []
-    for model in boxed_models():
+    for model in pretrained_models():
         model.check()
         metadata = read_metadata(model.folder / WEIGHTS)
         content.append(

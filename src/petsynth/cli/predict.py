@@ -30,7 +30,7 @@ class Args:
     out: Path
     """Folder for the synthetic PET; made if missing."""
     model: str | None = None
-    """Name of a model in the box (see petsynth models), run folder or model.safetensors of a
+    """Name of a pretrained model (see petsynth models), run folder or model.safetensors of a
     trained model; default: petsynth-fdg, which comes with petsynth."""
     planes: Literal["axial", "all"] = "axial"
     """axial: a stack of axial slices (paper A); all: mean over predictions in three planes."""

@@ -9,21 +9,21 @@ In three lines::
 
 from petsynth.inference.outputs import write_prediction
 from petsynth.inference.predict import ALL_PLANES, Prediction, synthesise
-from petsynth.inference.pretrained import BoxedModel, boxed_models, load_model
+from petsynth.inference.pretrained import PretrainedModel, load_model, pretrained_models
 from petsynth.inference.run import Run, find_runs, load_run
 from petsynth.inference.scan import ScanPrediction, predict_scan
 
 __all__ = [
     "ALL_PLANES",
-    "BoxedModel",
     "Prediction",
+    "PretrainedModel",
     "Run",
     "ScanPrediction",
-    "boxed_models",
     "find_runs",
     "load_model",
     "load_run",
     "predict_scan",
+    "pretrained_models",
     "synthesise",
     "write_prediction",
 ]

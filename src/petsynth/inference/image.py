@@ -21,15 +21,15 @@ def predict_image(
     t1 : str or Path
         NIfTI in any orientation and voxel size, with the skull or without.
     model : str or Path, optional
-        Name of a boxed model, run folder or weights file; the boxed FDG model if left out.
+        Name of a pretrained model, run folder or weights file; the FDG model if left out.
     mask : str or Path, optional
         NIfTI that is positive inside the brain; computed if left out.
 
     Returns
     -------
     nibabel.Nifti1Image
-        float32 on the T1's own grid, in the model's unit (SUVR for the boxed models); the header
-        says that it is synthetic.
+        float32 on the T1's own grid, in the model's unit (SUVR for the pretrained models); the
+        header says that it is synthetic.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Does this look like a T1 of a brain at all? A score, and a warning below a threshold.
+"""Input check: is this a T1 of a brain at all? A similarity, and a warning below a threshold.
 
 A network answers whatever it is shown. After preparation a T1's brain lies where the template's
 lies and is bright where the template is bright: white matter above grey matter above fluid. The
-score is the correlation of the two over the brain, each evened out and smoothed; a T2, another
-part of the body, an upside-down head, noise or a test object have none of it.
+similarity is the correlation of the two over the brain, each locally normalised and smoothed; a
+T2, another part of the body, an upside-down head, noise or a test object have none of it.
 
 Ours; the threshold and what it separates are in `docs/results/pretrained-fdg.md`.
 """
@@ -22,39 +22,39 @@ from petsynth.volume import FloatArray, Grid, Volume
 
 SMOOTHING_MM = 2.5
 """Standard deviation of the Gaussian that both are smoothed with: noise and slices matter less."""
-UNLIKE_BELOW = 0.45
-"""Score below which a T1 is called unlike the training data."""
+OUT_OF_DISTRIBUTION_BELOW = 0.45
+"""Similarity below which a T1 is called unlike the training data."""
 _LEAST_ML = 100.0
 """Brain that must be there to be compared."""
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How much a prepared T1 is like the T1s that models are trained on.
+class InputCheck:
+    """How similar a prepared T1 is to the T1s that models are trained on.
 
     Parameters
     ----------
-    score : float
+    similarity : float
         Correlation with the template's brain, -1 to 1; 0 if there is nothing to compare.
     """
 
-    score: float
+    similarity: float
 
     @property
-    def is_unlike(self) -> bool:
+    def is_out_of_distribution(self) -> bool:
         """Whether a person should look before the synthetic PET is used."""
-        return self.score < UNLIKE_BELOW
+        return self.similarity < OUT_OF_DISTRIBUTION_BELOW
 
     def describe(self) -> str:
         """Return the warning."""
         return (
-            f"is unlike the T1s that the models are trained on (likeness {self.score:.2f}, usual "
-            "is 0.6 or more): is it T1-weighted, of a brain, the right way up? Look at the panel "
-            "before using the synthetic PET"
+            f"is unlike the T1s that the models are trained on (similarity {self.similarity:.2f}, "
+            "usual is 0.6 or more): is it T1-weighted, of a brain, the right way up? Look at the "
+            "panel before using the synthetic PET"
         )
 
 
-def measure_likeness(prepared: PreparedT1, grid: Grid) -> Likeness:
+def check_input(prepared: PreparedT1, grid: Grid) -> InputCheck:
     """Compare a prepared T1 with the template.
 
     Parameters
@@ -69,21 +69,21 @@ def measure_likeness(prepared: PreparedT1, grid: Grid) -> Likeness:
     mri = Volume(prepared.mri - prepared.mri.min(), grid.affine)
     mask = Volume(prepared.mask.astype(np.float32), grid.affine)
     if prepared.mask.sum() * np.prod(grid.voxel_mm) < _LEAST_ML * 1000:
-        return Likeness(0.0)
+        return InputCheck(0.0)
     fit = _same_extent(template.with_data(template.data > 0), mask)
     inside = resample(mask, common, fit).data > 0.5
     brain = flatten(resample(mri, common, fit), Volume(inside, common.affine))
     shared = inside & (template.data > 0)
     first, second = (_smooth_inside(image, shared) for image in (brain.data, template.data))
     if min(first.std(), second.std()) < 1e-6:
-        return Likeness(0.0)
-    return Likeness(round(float(np.corrcoef(first, second)[0, 1]), 3))
+        return InputCheck(0.0)
+    return InputCheck(round(float(np.corrcoef(first, second)[0, 1]), 3))
 
 
 def _same_extent(template: Volume, mask: Volume) -> FloatArray:
     """Return the shift and the size along each axis that bring a brain's extent to another's.
 
-    Preparation turns a brain to MNI axes and leaves its size; here only likeness counts.
+    Preparation rotates a brain to MNI axes and leaves its size; here only similarity counts.
     """
     (here, width), (there, size) = (_extent(volume) for volume in (template, mask))
     matrix = np.diag([*(size / width), 1.0])

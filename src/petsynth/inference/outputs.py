@@ -142,9 +142,9 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "Samples": scan.samples,
         "Seed": scan.seed,
         "BrainMask": scan.prepared.mask_source,
-        "TemplateScore": float(scan.prepared.template_score),
-        "LikenessToTrainingT1s": scan.likeness.score,
-        "UnlikeTrainingT1s": scan.likeness.is_unlike,
+        "TemplateMutualInformation": float(scan.prepared.template_score),
+        "InputCheckSimilarity": scan.input_check.similarity,
+        "OutOfDistribution": scan.input_check.is_out_of_distribution,
         "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
         "Sources": [scan.t1.resolve().as_uri()],
     }
@@ -157,7 +157,7 @@ def draw_prediction(scan: ScanPrediction) -> Figure:
         f"{pet_stem(scan.t1.name, scan.run.tracer)}: {scan.run.name}, {scan.samples} "
         f"sample{'s' if scan.samples > 1 else ''}"
     )
-    if scan.likeness.is_unlike:
+    if scan.input_check.is_out_of_distribution:
         title += "\nWARNING: this T1 is unlike the training data"
     if scan.run.simulated:
         title += "\nmodel trained on simulated PET"

@@ -29,7 +29,7 @@ class Prediction:
     mean : (X, Y, Z) or (X, Y, Z, T) float32 array
         In PET units: the mean over samples, or the only one; T frames if the model infers them.
     std : (X, Y, Z) float32 array or None
-        In PET units: standard deviation over samples (n - 1); None for a single sample. Boxed
+        In PET units: standard deviation over samples (n - 1); None for a single sample. Pretrained
         models have no dropout but always say how far off they expect to be: theirs is that.
     """
 
@@ -111,7 +111,7 @@ def synthesise(
 def _synthesise_stacks(
     run: Run, config: StackConfig, mri_XYZ: NDArray, on_sample: Callable[[], None]
 ) -> Prediction:
-    """Infer with a boxed model: the mean over the head and its mirror image."""
+    """Infer with a pretrained model: the mean over the head and its mirror image."""
     if mri_XYZ.shape != run.grid.shape:
         raise ValueError(f"MRI of shape {mri_XYZ.shape} is not on the grid {run.grid.shape}")
     data = config.data

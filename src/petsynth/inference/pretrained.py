@@ -1,8 +1,8 @@
 """The models that come with the package, and how a model is found by name, folder or file.
 
-A boxed model is a run folder inside the package (``petsynth/pretrained/NAME``): configuration, weights,
-model card. Its weights are checked against the checksum below whenever they are loaded, so that a
-damaged or exchanged file is noticed.
+A pretrained model is a run folder inside the package (``petsynth/pretrained/NAME``):
+configuration, weights, model card. Its weights are checked against the checksum below whenever
+they are loaded, so that a damaged or exchanged file is noticed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHECKSUMS: dict[str, str] = {
     "petsynth-av45": "6d4af2f684cf8005fb308c42f40e4d334ac6e54953cf03afea17df3933e8bba4",
     "petsynth-av1451": "0f2ddf7f4f070e554b74c32471cfbe0c4cfe9928656a37eaeccb244ccdf9a480",
 }
-"""Name of each boxed model -> SHA-256 of its weights file."""
+"""Name of each pretrained model -> SHA-256 of its weights file."""
 
 DEFAULT = "petsynth-fdg"
 """The model that is used where none is named."""
@@ -30,7 +30,7 @@ CARD = "model_card.md"
 
 
 @dataclass(frozen=True)
-class BoxedModel:
+class PretrainedModel:
     """A model that comes with the package.
 
     Parameters
@@ -65,19 +65,19 @@ class BoxedModel:
             )
 
 
-def boxed_models() -> list[BoxedModel]:
+def pretrained_models() -> list[PretrainedModel]:
     """Return the models that come with the package, by name."""
-    box = Path(__file__).parents[1] / "pretrained"
-    return [BoxedModel(name, box / name, checksum) for name, checksum in CHECKSUMS.items()]
+    root = Path(__file__).parents[1] / "pretrained"
+    return [PretrainedModel(name, root / name, checksum) for name, checksum in CHECKSUMS.items()]
 
 
 def load_model(model: str | Path | None = None, device: torch.device | str = "cpu") -> Run:
-    """Load a model by its name in the box, its run folder or its weights file.
+    """Load a model by its name, its run folder or its weights file.
 
     Parameters
     ----------
     model : str or Path, optional
-        A file or folder of that name comes before a boxed model; `DEFAULT` if left out.
+        A file or folder of that name comes before a pretrained model; `DEFAULT` if left out.
     device : torch.device or str
         Where to compute.
 
@@ -93,17 +93,17 @@ def load_model(model: str | Path | None = None, device: torch.device | str = "cp
         return load_run(_run_of(path), device)
     if model is not None and path.is_dir():
         return load_run(path, device)
-    boxed = {each.name: each for each in boxed_models()}.get(str(path))
-    if boxed is None:
+    named = {each.name: each for each in pretrained_models()}.get(str(path))
+    if named is None:
         raise RunError(_no_such_model(path))
-    boxed.check()
-    return load_run(boxed.folder, device)
+    named.check()
+    return load_run(named.folder, device)
 
 
 def _run_of(weights: Path) -> Path:
     if weights.name != WEIGHTS:
         raise RunError(
-            f"{weights}: is no {WEIGHTS}; name a run folder, its {WEIGHTS} or a model in the box"
+            f"{weights}: is no {WEIGHTS}; name a run folder, its {WEIGHTS} or a pretrained model"
         )
     return weights.parent
 
@@ -112,4 +112,6 @@ def _no_such_model(path: Path) -> str:
     names = ", ".join(CHECKSUMS)
     runs = ", ".join(map(str, find_runs()))
     nearby = f"; trained runs nearby: {runs}" if runs else ""
-    return f"{path}: no such run folder, weights file or boxed model; in the box: {names}{nearby}"
+    return (
+        f"{path}: no such run folder, weights file or pretrained model; pretrained: {names}{nearby}"
+    )

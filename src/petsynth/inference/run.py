@@ -63,7 +63,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name of the method, such as ``pix2pix-axial``, or of the boxed model."""
+        """Name of the method, such as ``pix2pix-axial``, or of the pretrained model."""
         return str(self.metadata.get("name", self.config.system))
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import PetsynthWarning
-from petsynth.inference.input_check import Likeness, measure_likeness
+from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.predict import Prediction, synthesise
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
@@ -42,7 +42,7 @@ class ScanPrediction:
         Planes that were averaged.
     samples, seed : int
         Number of dropout draws, and what chose them.
-    likeness : Likeness
+    input_check : InputCheck
         Whether the T1 looks like a T1 of a brain at all.
     """
 
@@ -54,7 +54,7 @@ class ScanPrediction:
     planes: tuple[Plane, ...]
     samples: int
     seed: int
-    likeness: Likeness
+    input_check: InputCheck
 
     def on_t1_grid(self, values_XYZ: NDArray) -> NDArray[np.float32]:
         """Interpolate an image of the model's grid linearly at the voxels of the T1 file.
@@ -100,9 +100,9 @@ def predict_scan(
         If the brain cannot be aligned to MNI axes.
     """
     prepared = _prepare(run, read_volume(t1), None if mask is None else read_volume(mask))
-    likeness = measure_likeness(prepared, run.t1_grid or run.grid)
-    if likeness.is_unlike:
-        warnings.warn(f"{t1}: {likeness.describe()}", PetsynthWarning, stacklevel=2)
+    input_check = check_input(prepared, run.t1_grid or run.grid)
+    if input_check.is_out_of_distribution:
+        warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)
     prediction = synthesise(
         run,
         prepared.mri,
@@ -114,7 +114,7 @@ def predict_scan(
     )
     seen = tuple(planes) if run.slices else ("axial",) if run.stacks else ()
     return ScanPrediction(
-        Path(t1), read_grid(t1), run, prepared, prediction, seen, samples, seed, likeness
+        Path(t1), read_grid(t1), run, prepared, prediction, seen, samples, seed, input_check
     )
 
 

@@ -1,4 +1,4 @@
-"""What a boxed model's training is said to take, by hand and next to the training itself."""
+"""What a pretrained model's training is said to take, by hand and next to the training itself."""
 
 import pytest
 from lightning_fabric import Fabric
@@ -49,7 +49,7 @@ def test_shapes_are_those_of_a_batch():
     assert told["generator"]["output_shape"] == [5, 1, 32, 32]
 
 
-def test_without_data_the_boxed_models_subjects_count():
+def test_without_data_the_pretrained_models_subjects_count():
     training = estimate_stacks(load_config("petsynth-fdg.toml"))["training"]
     assert training["subjects"] == 87
     assert training["slices_per_epoch"] == 87 * 16

@@ -1,4 +1,4 @@
-"""One step of a boxed model, by hand on a network of two numbers."""
+"""One step of a pretrained model, by hand on a network of two numbers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The boxed models' training: it learns, and goes on exactly where it was stopped."""
+"""The pretrained models' training: it learns, and goes on exactly where it was stopped."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The knobs of the boxed models, which work on stacks of neighbouring slices.
+"""The knobs of the pretrained models, which work on stacks of neighbouring slices.
 
 The defaults are those of `configs/petsynth-fdg.toml` (decision record 0071).
 """
@@ -92,7 +92,7 @@ class StackTrainingConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class StackConfig:
-    """A training run of a boxed model."""
+    """A training run of a pretrained model."""
 
     system: Literal["stack-unet"] = "stack-unet"
     """Name of the method; the report calls it by this name."""

@@ -1,4 +1,4 @@
-"""Augmented heads, from which the boxed models' training samples are cut.
+"""Augmented heads, from which the pretrained models' training samples are cut.
 
 A head is augmented as a whole volume, since thick slices, turns and partial heads are matters of
 space, and gives several samples. Nothing keeps a random state: the augmentation is keyed by

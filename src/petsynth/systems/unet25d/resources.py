@@ -1,4 +1,4 @@
-"""What a boxed model's configuration means before anything is trained."""
+"""What a pretrained model's configuration means before anything is trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from petsynth.systems.pix2pix.resources import add_up, run_and_measure
 from petsynth.systems.unet25d.system import build_stack_generator
 
 SUBJECTS = 87
-"""Training subjects of the boxed model."""
+"""Training subjects of the pretrained model."""
 
 MEMORY_DEFINITION = (
     "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
@@ -22,7 +22,7 @@ MEMORY_DEFINITION = (
 
 
 def estimate_stacks(config: StackConfig, *, subjects: int | None = None) -> dict[str, Any]:
-    """Describe a training; `subjects` are 87 by default, as many as the boxed model has."""
+    """Describe a training; `subjects` are 87 by default, as many as the pretrained model has."""
     heads, batch = subjects or SUBJECTS, config.training.batch_size
     side, slices = config.data.canvas, config.data.slices
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Training samples of the boxed models: stacks of neighbouring slices of augmented heads.
+"""Training samples of the pretrained models: stacks of neighbouring slices of augmented heads.
 
 Batches mix the slices of about a dozen heads, which are kept open meanwhile; processes of their own
 make the next ones. The order is keyed by (seed, epoch), so that any step's batch can be made at

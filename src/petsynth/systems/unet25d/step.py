@@ -1,4 +1,4 @@
-"""One training step of a boxed model: absolute error, edges, and how large the error will be.
+"""One training step of a pretrained model: absolute error, edges, and how large the error will be.
 
 Sources
 -------

@@ -1,4 +1,4 @@
-"""The boxed models as the training loop sees them: batches of stacks."""
+"""The pretrained models as the training loop sees them: batches of stacks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Does a boxed amyloid or tau model tell who carries the disease's protein, beyond the atrophy?
+"""Does a pretrained amyloid or tau model tell who is positive, beyond the atrophy?
 
-    python benchmarks/boxed_status.py --data PREPARED --model petsynth-av45
+    python benchmarks/pretrained_status.py --data PREPARED --model petsynth-av45
 
 The mean SUVR of the tracer's cortex, in the (simulated) PET and in the prediction, over the test
 subjects: their correlation over everyone, within controls and within patients, and how widely both
@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from boxed_model import Person, ixi_people
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.simulation.regions import REGIONS
+from pretrained_model import Person, ixi_people
 
 TARGETS = {
     "AV45": ("frontal", "parietal", "precuneus", "cingulate", "lateral_temporal"),

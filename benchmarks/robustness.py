@@ -1,12 +1,12 @@
-"""Does `predict` survive awkward T1s, and does its answer stay the same?
+"""Robustness: does `predict` give the same answer on corrupted T1s, or refuse them?
 
-A test subject's T1 is made oblique, thick-sliced, 8-bit, skull-stripped, defaced, shifted, turned,
-cut; and what is no T1 of a brain is shown as well (T2-like contrast, upside down, noise, a sphere,
-large blobs). For each: Pearson r of the synthetic PET with that of the untouched T1, inside the
-brain (of the T1s), the likeness score, and whether there was a warning or a refusal. Prints one
-JSON object as its last line.
+A test subject's T1 is made oblique, thick-sliced, 8-bit, skull-stripped, defaced, shifted,
+rotated, cut; and what is no T1 of a brain is shown as well (T2-like contrast, upside down, noise, a
+sphere, large blobs). For each: Pearson r of the synthetic PET with that of the unchanged T1, inside
+the brain (of the T1s), the similarity of the input check, and whether there was a warning or a
+refusal. Prints one JSON object as its last line.
 
-    python benchmarks/awkward_t1s.py --t1 ../shared/data/ixi/t1/IXI015-HH-1258_T1w.nii.gz
+    python benchmarks/robustness.py --t1 ../shared/data/ixi/t1/IXI015-HH-1258_T1w.nii.gz
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from petsynth.volume import Volume
 Change = Callable[[Volume, NDArray], Volume]
 
 
-def turned(degrees: tuple[float, float, float], shift_mm: tuple[float, float, float]) -> Change:
+def rotated(degrees: tuple[float, float, float], shift_mm: tuple[float, float, float]) -> Change:
     """Return a change of the header alone."""
 
     def change(t1: Volume, mask: NDArray) -> Volume:
@@ -83,7 +83,7 @@ def cut(t1: Volume, mask: NDArray) -> Volume:
 
 
 def t2_like(t1: Volume, mask: NDArray) -> Volume:
-    """Turn the brain's contrast around: fluid brightest."""
+    """Invert the brain's contrast: fluid brightest."""
     top = np.percentile(t1.data[mask], 99)
     return t1.with_data(np.where(mask, np.clip(1.1 * top - t1.data, 0, None), 0.4 * t1.data))
 
@@ -109,11 +109,11 @@ def body(t1: Volume, mask: NDArray) -> Volume:
 
 
 CHANGES: dict[str, Change] = {
-    "untouched": lambda t1, mask: t1,
-    "oblique 15 degrees": turned((15, -10, 12), (0, 0, 0)),
-    "turned 45 degrees": turned((0, 0, 45), (0, 0, 0)),
-    "nodding 45 degrees": turned((45, 0, 0), (0, 0, 0)),
-    "shifted 50 mm": turned((0, 0, 0), (50, -50, 50)),
+    "unchanged": lambda t1, mask: t1,
+    "oblique 15 degrees": rotated((15, -10, 12), (0, 0, 0)),
+    "rotated 45 degrees": rotated((0, 0, 45), (0, 0, 0)),
+    "nodding 45 degrees": rotated((45, 0, 0), (0, 0, 0)),
+    "shifted 50 mm": rotated((0, 0, 0), (50, -50, 50)),
     "axial slices of 6 mm": thick(2, 3),
     "sagittal slices of 6 mm": thick(0, 3),
     "8 bits": eight_bit,
@@ -129,7 +129,7 @@ CHANGES: dict[str, Change] = {
 
 
 def predict(run: Run, t1: Volume, folder: Path) -> dict:
-    """Predict, and note likeness, warnings and refusals."""
+    """Predict, and note similarity, warnings and refusals."""
     nib.save(nib.Nifti1Image(t1.data.astype(np.float32), t1.affine), folder / "t1.nii.gz")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -140,7 +140,7 @@ def predict(run: Run, t1: Volume, folder: Path) -> dict:
     ours = [str(each.message) for each in caught if issubclass(each.category, PetsynthWarning)]
     pet = scan.on_t1_grid(scan.prediction.mean)
     unlike = any("is unlike" in message for message in ours)
-    return {"likeness": scan.likeness.score, "warned": unlike, "pet": pet}
+    return {"similarity": scan.input_check.similarity, "warned": unlike, "pet": pet}
 
 
 def main() -> None:
@@ -169,7 +169,7 @@ def main() -> None:
 def _agreement(
     reference: NDArray, original: Volume, changed: Volume, pet: NDArray, mask: NDArray
 ) -> float:
-    """Return the correlation with the untouched T1's PET on voxels that both have."""
+    """Return the correlation with the unchanged T1's PET on voxels that both have."""
     if changed.data.shape == original.data.shape:
         return float(np.corrcoef(reference[mask], pet[mask])[0, 1])
     onto = resample(Volume(pet, changed.affine), original.grid).data

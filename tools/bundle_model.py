@@ -1,10 +1,11 @@
-"""Put a trained run into the box: weights in half precision, with licence and calibration.
+"""Bundle a trained run with the package: half precision, with licence and calibration.
 
-    python tools/box_model.py NAME RUN PREPARED
+    python tools/bundle_model.py NAME RUN PREPARED
 
 The expected error becomes a standard deviation by one factor, measured on the validation subjects
 of the prepared data: the root mean square of the error over what was expected, inside the brain.
-Prints the checksum that belongs into `petsynth.inference.pretrained`. The model card is written by hand.
+Prints the checksum that belongs into `petsynth.inference.pretrained`. The model card is written by
+hand.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
 from petsynth.networks.weights import save_weights
 
 LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
-BOX = Path(__file__).parents[1] / "src/petsynth/pretrained"
+PRETRAINED = Path(__file__).parents[1] / "src/petsynth/pretrained"
 
 
 def main(name: str, run_folder: str, prepared: str) -> None:
-    """Write the folder of the boxed model."""
+    """Write the folder of the pretrained model."""
     run, data = load_run(run_folder), PreparedData(prepared)
     calibration = {"error_to_std": error_to_std(run, data)}
     metadata = run.metadata | {"name": name, "licence": LICENCE} | calibration
-    target = BOX / name
+    target = PRETRAINED / name
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run.folder / CONFIG, target / CONFIG)
     save_weights(target / WEIGHTS, run.generator.half(), metadata)

@@ -1,4 +1,4 @@
-"""Is the boxed FDG model better than what a sceptic would use instead?
+"""Is a pretrained model better than simple baselines?
 
 Baselines, all fitted on the training subjects: the population mean PET brought to each subject by
 an affine registration of the T1s (template), a linear regression on tissue classes found in the T1
@@ -12,7 +12,7 @@ correlation and error of regional means.
 space, beside a template made of real scans: Pearson r over the brain's voxels at the blur (of the
 mean) where it is highest. Prints one JSON object as its last line.
 
-    python benchmarks/boxed_model.py --data PREPARED --brainweb ../shared/data/brainweb06 \\
+    python benchmarks/pretrained_model.py --data PREPARED --brainweb ../shared/data/brainweb06 \\
         --fdg-template ../shared/data/fdg-template/tpl-DellaRosa_trc-FDG_pet.nii.gz
 """
 
@@ -51,7 +51,7 @@ GREY_FWHM_MM = 6.5
 RESAMPLES = 2000
 EXTRA_BLUR_MM = tuple(range(0, 15))
 """Blurs that are tried on a group's mean beside the real template."""
-METHODS = ("boxed model", "template", "regression", "grey matter")
+METHODS = ("pretrained model", "template", "regression", "grey matter")
 
 
 @dataclass
@@ -142,7 +142,7 @@ def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[Person], NDA
         return smooth(tissue_maps(person.mri, person.mask)[1], GREY_FWHM_MM, voxel_mm)
 
     return {
-        "boxed model": lambda person: synthesise(run, np.asarray(person.mri)).mean,
+        "pretrained model": lambda person: synthesise(run, np.asarray(person.mri)).mean,
         "template": lambda person: move(mean, affine, person.to_template),
         "regression": by_regression,
         "grey matter": grey_matter,
@@ -224,8 +224,8 @@ def interval(differences: NDArray) -> list[float]:
 
 
 def summarise(rows: dict[str, list[dict]]) -> dict:
-    """Return means over subjects, and how far the boxed model is ahead of each baseline."""
-    names = [name for name in rows["boxed model"][0] if name != "regions"]
+    """Return means over subjects, and how far the pretrained model is ahead of each baseline."""
+    names = [name for name in rows["pretrained model"][0] if name != "regions"]
     table = {
         method: {name: round(float(np.mean([row[name] for row in of])), 4) for name in names}
         for method, of in rows.items()
@@ -234,16 +234,18 @@ def summarise(rows: dict[str, list[dict]]) -> dict:
     for method in METHODS[1:]:
         ahead[method] = {}
         for name in ("r", "ssim", "regional_r", "regional_error_percent"):
-            pairs = zip(rows["boxed model"], rows[method], strict=True)
+            pairs = zip(rows["pretrained model"], rows[method], strict=True)
             differences = np.array([first[name] - second[name] for first, second in pairs])
             ahead[method][name] = [round(float(differences.mean()), 4), *interval(differences)]
     regions = {
         region: round(
             100
-            * float(np.mean([row["regions"].get(region, np.nan) for row in rows["boxed model"]])),
+            * float(
+                np.mean([row["regions"].get(region, np.nan) for row in rows["pretrained model"]])
+            ),
             1,
         )
-        for region in rows["boxed model"][0]["regions"]
+        for region in rows["pretrained model"][0]["regions"]
     }
     return {"mean": table, "ahead_of": ahead, "region_error_percent": regions}
 

@@ -1,4 +1,4 @@
-"""Is a boxed model's standard deviation as large as its error? And a picture.
+"""Is a pretrained model's standard deviation as large as its error? And a picture.
 
 On the test subjects of prepared data: the voxels of all brains are sorted by the predicted
 standard deviation into ten bins; in each, the root mean square of the error is set against the
@@ -6,7 +6,7 @@ predicted standard deviation (the reliability curve), with the share of voxels w
 one and two of them. Writes the curve and a picture of one subject; prints one JSON object as its
 last line.
 
-    python benchmarks/boxed_uncertainty.py --data PREPARED --figures docs/images [--model NAME]
+    python benchmarks/pretrained_uncertainty.py --data PREPARED --figures docs/images [--model NAME]
 """
 
 from __future__ import annotations

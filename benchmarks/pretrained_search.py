@@ -1,11 +1,11 @@
-"""Which size and loss is best for the boxed model: candidate runs on the validation subjects.
+"""Which size and loss is best for the pretrained model: candidate runs on the validation subjects.
 
-Measures each run as `boxed_model.py` measures the boxed model (everything smoothed to 8 mm, scaled
-to the same mean, inside the brain), but on the validation subjects of the prepared data, so that
-the test subjects are kept for the final comparison. The error before smoothing is that of the
-training's own validation. Prints one JSON object.
+Measures each run as `pretrained_model.py` measures the pretrained model (everything smoothed to
+8 mm, scaled to the same mean, inside the brain), but on the validation subjects of the prepared
+data, so that the test subjects are kept for the final comparison. The error before smoothing is
+that of the training's own validation. Prints one JSON object.
 
-    python benchmarks/boxed_search.py --data PREPARED --runs RUN [RUN ...]
+    python benchmarks/pretrained_search.py --data PREPARED --runs RUN [RUN ...]
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from boxed_model import ixi_people, measure
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.log import Progress, messages_on_stderr
+from pretrained_model import ixi_people, measure
 
 FIGURES = ("r", "ssim", "regional_r", "regional_error_percent", "grey_to_white")
 
