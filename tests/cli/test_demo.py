@@ -10,7 +10,7 @@ import pytest
 
 from petsynth.cli.demo import PARTS, SYSTEMS, Args, parse, run
 from petsynth.errors import OutputError, TrainingError
-from petsynth.io.bids.names import write_dataset_description, write_table
+from petsynth.io.bids.metadata import write_dataset_description, write_table
 
 TRAINING = """
 import os, sys, time

@@ -123,8 +123,8 @@ def test_an_unknown_subject_and_a_missing_folder_are_named(folder, tmp_path):
 def test_visits_have_names_of_their_own_and_people_are_counted_once(visits):
     data = PreparedData(visits)
     assert data.participants("test") == ["sub-4_ses-a", "sub-4_ses-b", "sub-5"]
-    assert data.people("test") == ["sub-4", "sub-5"]
-    assert data.people() == [f"sub-{number}" for number in range(1, 6)]
+    assert data.subjects("test") == ["sub-4", "sub-5"]
+    assert data.subjects() == [f"sub-{number}" for number in range(1, 6)]
     assert data.split("sub-1_ses-b") == "train"
     assert data.mri("sub-1_ses-b").shape == data.grid.shape
 

@@ -6,7 +6,7 @@ import json
 import pandas as pd
 import pytest
 
-from petsynth.io.bids.names import read_table
+from petsynth.io.bids.metadata import read_table
 from petsynth.prepare.dataset_files import (
     DATASET_FILES,
     QC_COLUMNS,

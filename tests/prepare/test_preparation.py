@@ -10,7 +10,7 @@ from petsynth import __version__
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.index import Scan
-from petsynth.io.bids.participants import People, Person
+from petsynth.io.bids.participants import Participant, Participants
 from petsynth.prepare import preparation as module
 from petsynth.prepare.derivatives import Record, record_path
 from petsynth.prepare.failures import read_failures
@@ -30,9 +30,9 @@ def scan(tmp_path) -> Scan:
 
 @pytest.fixture
 def preparation(tmp_path) -> Preparation:
-    people = People({"1": Person("AD", weight_kg=70.0)})
+    table = Participants({"1": Participant("AD", weight_kg=70.0)})
     return Preparation(
-        tmp_path / "bids", tmp_path / "out", PreprocessingSettings(voxel_mm=3.0), people=people
+        tmp_path / "bids", tmp_path / "out", PreprocessingSettings(voxel_mm=3.0), participants=table
     )
 
 
@@ -57,7 +57,9 @@ def test_whatever_changes_the_result_changes_the_key(scan, preparation):
     other = dataclasses.replace(
         preparation, preprocessing=PreprocessingSettings(voxel_mm=3.0, motion=False)
     )
-    heavier = dataclasses.replace(preparation, people=People({"1": Person(weight_kg=71.0)}))
+    heavier = dataclasses.replace(
+        preparation, participants=Participants({"1": Participant(weight_kg=71.0)})
+    )
     keys = [before, with_sidecar, touched, *(p.key(p.files(scan)) for p in (other, heavier))]
     assert all(keys.count(key) == 1 for key in keys)
 

@@ -11,7 +11,7 @@ import pytest
 from scipy import ndimage
 
 from petsynth.errors import InputError, OutputError
-from petsynth.io.bids.names import write_dataset_description
+from petsynth.io.bids.metadata import write_dataset_description
 from petsynth.io.nifti import read_volume
 from petsynth.simulation.cohort import simulate_cohort
 from petsynth.simulation.participants import draw_participant

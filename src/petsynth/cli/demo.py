@@ -53,7 +53,7 @@ def run(args: Args) -> None:
     TrainingError
         If a training fails.
     """
-    from petsynth.io.bids.names import read_table
+    from petsynth.io.bids.metadata import read_table
 
     start = time.monotonic()
     out = args.out

@@ -10,8 +10,8 @@
     PREPARED/arrays/sub-001_noisefree.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
     PREPARED/arrays/sub-001_t1.npy      float32 on 0 to 255, on paper B's cube; its data only
 
-Where every visit of a person is prepared, ``split.tsv`` has a row per visit and names are
-``sub-001_ses-m12``. A part of the split always holds whole people.
+Where every visit of a subject is prepared, ``split.tsv`` has a row per visit and names are
+``sub-001_ses-m12``. A part of the split always holds whole subjects.
 
 Arrays are memory-mapped: a slice costs the reading of a slice, and memory does not grow with
 the number of subjects.
@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from petsynth.data.split import check_split
 from petsynth.errors import InputError
 from petsynth.io.atomic import atomic_path, write_json
-from petsynth.io.bids.names import person_of, read_table
+from petsynth.io.bids.metadata import read_table
+from petsynth.io.bids.names import participant_of
 from petsynth.volume import Grid
 
 Kind = Literal["mri", "pet", "mask", "noisefree", "t1"]
@@ -107,20 +108,20 @@ class PreparedData:
     def participants(self, split: Split | None = None) -> list[str]:
         """Return the names of one part of the split, or all, in the order of ``split.tsv``.
 
-        One per person; one per visit where every visit is prepared. See `people`.
+        One per subject; one per visit where every visit is prepared. See `subjects`.
 
         Raises
         ------
         InputError
             If the table is missing or incomplete.
         SplitError
-            If a person stands in two parts.
+            If a subject stands in two parts.
         """
         return [name for name, (part, _) in self._table.items() if split in (None, part)]
 
-    def people(self, split: Split | None = None) -> list[str]:
-        """Return whose scans they are, each person once, in the order of ``split.tsv``."""
-        return list(dict.fromkeys(map(person_of, self.participants(split))))
+    def subjects(self, split: Split | None = None) -> list[str]:
+        """Return whose scans they are, each subject once, in the order of ``split.tsv``."""
+        return list(dict.fromkeys(map(participant_of, self.participants(split))))
 
     def split(self, participant: str) -> str:
         """Return ``"train"``, ``"validation"`` or ``"test"``."""

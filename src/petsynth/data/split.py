@@ -1,22 +1,22 @@
-"""Training, validation and test subjects: always whole people, never single slices.
+"""Training, validation and test subjects: always whole subjects, never single slices.
 
 References
 ----------
-Paper A, section 2.2: 12 of 16 people for training, 4 for test. The paper does not say how they
+Paper A, section 2.2: 12 of 16 subjects for training, 4 for test. The paper does not say how they
 were drawn; ours: stratified by diagnosis, seeded. Splitting by slice would let a network see
 neighbouring slices of a test subject (Yagis et al., Scientific Reports 11, 2021).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from petsynth.errors import SplitError
-from petsynth.io.bids.names import participant_key, read_table
+from petsynth.io.bids.metadata import read_table
+from petsynth.io.bids.names import participant_key
 
 PARTS = ("train", "validation", "test")
 
@@ -54,9 +54,9 @@ def draw_split(
 
     Examples
     --------
-    >>> people = {f"sub-{n:02}": "AD" if n % 2 else "CN" for n in range(16)}
-    >>> split = draw_split(people)
-    >>> sorted(people[name] for name, part in split.items() if part == "test")
+    >>> diagnoses = {f"sub-{n:02}": "AD" if n % 2 else "CN" for n in range(16)}
+    >>> split = draw_split(diagnoses)
+    >>> sorted(diagnoses[name] for name, part in split.items() if part == "test")
     ['AD', 'AD', 'CN', 'CN']
     """
     names = sorted(diagnoses)
@@ -99,7 +99,7 @@ def read_split(path: str | Path, aliases: Mapping[str, Iterable[str]]) -> dict[s
     Raises
     ------
     SplitError
-        If columns are missing, a part has another name, or someone stands in two parts.
+        If columns are missing, a part has another name, or a subject stands in two parts.
     InputError
         If the file is missing or no table.
     """
@@ -115,9 +115,9 @@ def read_split(path: str | Path, aliases: Mapping[str, Iterable[str]]) -> dict[s
         raise SplitError(f"{path}: unknown part '{unknown[0]}'; known are {', '.join(PARTS)}")
     rows = list(zip(table["participant_id"], table["split"], strict=True))
     check_split(rows, source=f"{path}: ")
-    parts = {person_key(name): part for name, part in rows}
+    parts = {participant_key(name): part for name, part in rows}
     keys = {
-        name: {person_key(name), *(person_key(alias) for alias in others)}
+        name: {participant_key(name), *(participant_key(alias) for alias in others)}
         for name, others in aliases.items()
     }
     found = {name: {parts[key] for key in known & parts.keys()} for name, known in keys.items()}
@@ -128,7 +128,7 @@ def read_split(path: str | Path, aliases: Mapping[str, Iterable[str]]) -> dict[s
 
 
 def check_distinct(names: Iterable[str]) -> None:
-    """Refuse two spellings of one person among the subjects of a dataset.
+    """Refuse two spellings of one subject among the participants of a dataset.
 
     Raises
     ------
@@ -140,21 +140,21 @@ def check_distinct(names: Iterable[str]) -> None:
     >>> check_distinct(["sub-0731", "sub-731"])
     Traceback (most recent call last):
     ...
-    petsynth.errors.SplitError: sub-0731 and sub-731 may be the same person, who could end up in \
-training and test: rename one or leave it out with --participant-label
+    petsynth.errors.SplitError: sub-0731 and sub-731 may be the same subject, which could end up \
+in training and test: rename one or leave it out with --participant-label
     """
     seen: dict[str, str] = {}
     for name in names:
-        earlier = seen.setdefault(person_key(name), name)
+        earlier = seen.setdefault(participant_key(name), name)
         if earlier != name:
             raise SplitError(
-                f"{earlier} and {name} may be the same person, who could end up in training and "
+                f"{earlier} and {name} may be the same subject, which could end up in training and "
                 "test: rename one or leave it out with --participant-label"
             )
 
 
 def check_split(rows: Iterable[tuple[str, str]], source: str = "") -> None:
-    """Refuse a person in two parts, also when spelt ``0731`` and ``731``.
+    """Refuse a subject in two parts, also when spelt ``0731`` and ``731``.
 
     Parameters
     ----------
@@ -166,38 +166,24 @@ def check_split(rows: Iterable[tuple[str, str]], source: str = "") -> None:
     Raises
     ------
     SplitError
-        If a person stands in two parts.
+        If a subject stands in two parts.
 
     Examples
     --------
     >>> check_split([("sub-0731", "train"), ("731", "test")])
     Traceback (most recent call last):
     ...
-    petsynth.errors.SplitError: 731 (test) and sub-0731 (train) are the same person: a person must \
-be in one part only
+    petsynth.errors.SplitError: 731 (test) and sub-0731 (train) are the same subject: a subject \
+must be in one part only
     """
     seen: dict[str, tuple[str, str]] = {}
     for name, part in rows:
-        earlier, earlier_part = seen.setdefault(person_key(name), (name, part))
+        earlier, earlier_part = seen.setdefault(participant_key(name), (name, part))
         if earlier_part != part:
             raise SplitError(
-                f"{source}{name} ({part}) and {earlier} ({earlier_part}) are the same person: "
-                "a person must be in one part only"
+                f"{source}{name} ({part}) and {earlier} ({earlier_part}) are the same subject: "
+                "a subject must be in one part only"
             )
-
-
-def person_key(name: str) -> str:
-    """Return one spelling per person: no ``sub-``, case, punctuation or leading zeros.
-
-    Examples
-    --------
-    >>> person_key("sub-IXI012HH1211") == person_key("IXI012-HH-1211")
-    True
-    >>> person_key("sub-0731") == person_key("731")
-    True
-    """
-    bare = re.sub(r"[^0-9a-z]", "", name.strip().lower().removeprefix("sub-"))
-    return participant_key(bare)
 
 
 def _count(wanted: float, total: int) -> int:

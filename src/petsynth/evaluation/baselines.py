@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
 from petsynth.evaluation.measures import Ruler, Scores, measure_slice, measure_volume
-from petsynth.io.bids.names import person_of
+from petsynth.io.bids.names import participant_of
 from petsynth.slicing import middle_slice
 
 
@@ -58,7 +58,7 @@ def between_subjects(data: PreparedData, ruler: Ruler) -> Iterator[tuple[str, st
     levels = [ruler.grey_levels(middle_slice(data.static_pet(name))) for name in participants]
     for first, second in combinations(range(len(participants)), 2):
         pair = (participants[first], participants[second])
-        if person_of(pair[0]) == person_of(pair[1]):
+        if participant_of(pair[0]) == participant_of(pair[1]):
             continue
         scores = measure_slice(levels[first], levels[second])
         for one, other in (pair, pair[::-1]):
@@ -76,7 +76,7 @@ def pairs_of(participants: list[str]) -> int:
     >>> pairs_of(["sub-1_ses-a", "sub-1_ses-b", "sub-2_ses-a"])
     4
     """
-    visits = Counter(map(person_of, participants)).values()
+    visits = Counter(map(participant_of, participants)).values()
     return len(participants) ** 2 - sum(count**2 for count in visits)
 
 
@@ -99,7 +99,7 @@ def derangement(participants: list[str]) -> dict[str, str]:
     """
     visits: dict[str, list[str]] = {}
     for name in participants:
-        visits.setdefault(person_of(name), []).append(name)
+        visits.setdefault(participant_of(name), []).append(name)
     people = list(visits)
     if len(people) < 2:
         raise InputError(f"{len(people)} person: nobody else's scan to compare with")

@@ -29,7 +29,7 @@ from petsynth.evaluation.methods import (
     predict_all,
 )
 from petsynth.evaluation.models import Model
-from petsynth.io.bids.names import person_of
+from petsynth.io.bids.names import participant_of
 from petsynth.log import Progress
 
 
@@ -103,7 +103,7 @@ class Evaluation:
         """
         rows = self.table[self.table["method"] == method]
         values = rows[f"{region}_{name}"].astype(float)
-        who = [rows[column].map(person_of) for column in ("participant_id", "compared_with")]
+        who = [rows[column].map(participant_of) for column in ("participant_id", "compared_with")]
         if len(values) == len(set(zip(*who, strict=True))):
             return np.asarray(values, dtype=np.float64)
         return np.asarray(values.groupby(who, sort=False).mean(), dtype=np.float64)
@@ -111,7 +111,7 @@ class Evaluation:
     @property
     def people(self) -> list[str]:
         """Whose scans were measured, each person once."""
-        return list(dict.fromkeys(map(person_of, self.participants)))
+        return list(dict.fromkeys(map(participant_of, self.participants)))
 
     def of_kind(self, *kinds: str) -> list[Method]:
         """Return the methods of some kinds, in order."""
@@ -158,11 +158,11 @@ def evaluate(
     participants = data.participants(split)
     if not participants:
         raise InputError(f"{data.folder}: its split has no {split} subjects to evaluate on")
-    if len(data.people("train")) < 2:
+    if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     predicted = predict_all(models, data, participants, scratch, seed=seed, batch_size=batch_size)
     methods = predicted + baselines(data, seed)
-    if len(data.people(split)) > 1:
+    if len(data.subjects(split)) > 1:
         methods += [other_subjects_t1(method, participants) for method in predicted]
     methods += ceilings(data, participants, models)
     rows = [*_measure_subjects(methods, data, participants, ruler, threads)]

@@ -101,7 +101,7 @@ def other_subjects_t1(method: Method, participants: list[str]) -> Method:
 def baselines(data: PreparedData, seed: int) -> list[Method]:
     """Fit the baselines on the training subjects."""
     scans = data.participants("train")
-    subjects = len(data.people("train"))
+    subjects = len(data.subjects("train"))
     with Progress("fitting baselines", total=2 * len(scans)) as progress:
         mean_pet = mean_training_pet(data, progress.advance)
         regression = TissueRegression(data, seed, progress.advance)

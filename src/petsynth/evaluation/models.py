@@ -15,7 +15,7 @@ from petsynth.config import config_hash
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import ArgumentError, RunError, SplitError
 from petsynth.inference.run import Run, load_run
-from petsynth.io.bids.names import participant_key, person_of
+from petsynth.io.bids.names import participant_key, participant_of
 from petsynth.volume import Grid
 
 _TRAINED_ON = "data.json"
@@ -139,14 +139,14 @@ def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
         trained = json.loads(path.read_text(encoding="utf-8"))["training_participants"]
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path}: damaged ({error}); copy the run again") from None
-    seen = {participant_key(person_of(name)) for name in trained}
-    leaked = [name for name in data.people(split) if participant_key(name) in seen]
+    seen = {participant_key(participant_of(name)) for name in trained}
+    leaked = [name for name in data.subjects(split) if participant_key(name) in seen]
     if leaked:
         raise SplitError(
             f"{run.folder}: was trained on {', '.join(leaked[:3])}, which {data.folder} holds as "
             f"{split} subjects; evaluate it on the split that it was trained with"
         )
-    if seen != {participant_key(name) for name in data.people("train")}:
+    if seen != {participant_key(name) for name in data.subjects("train")}:
         raise RunError(
             f"{run.folder}: was trained on other subjects than the training subjects of "
             f"{data.folder}, so its baselines would be others; name the data it was trained on"

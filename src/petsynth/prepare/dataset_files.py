@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from petsynth.io.atomic import write_json, write_text
-from petsynth.io.bids.names import write_dataset_description, write_table
+from petsynth.io.bids.metadata import write_dataset_description, write_table
 
 README = """# Prepared data for petsynth
 
@@ -116,17 +116,17 @@ def write_dataset_files(folder: str | Path, bids: str | Path, *, simulated: bool
     write_table(root / "descriptions.tsv", table)
 
 
-def write_participants(folder: str | Path, people: pd.DataFrame) -> None:
+def write_participants(folder: str | Path, participants: pd.DataFrame) -> None:
     """Write ``participants.tsv``, and what its columns mean.
 
     Parameters
     ----------
     folder : str or Path
         Of the prepared data.
-    people : DataFrame
+    participants : DataFrame
         With ``participant_id``, ``diagnosis`` and ``original_id``.
     """
-    write_table(Path(folder) / "participants.tsv", people)
+    write_table(Path(folder) / "participants.tsv", participants)
     write_json(
         Path(folder) / "participants.json",
         {

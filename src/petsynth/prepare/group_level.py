@@ -26,8 +26,9 @@ from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index
-from petsynth.io.bids.names import person_of, write_table
-from petsynth.io.bids.participants import People, read_people
+from petsynth.io.bids.metadata import write_table
+from petsynth.io.bids.names import participant_of
+from petsynth.io.bids.participants import Participants, read_participants
 from petsynth.log import Progress
 from petsynth.prepare.dataset_files import write_participants, write_qc
 from petsynth.prepare.derivatives import Record, read_record
@@ -121,15 +122,15 @@ def build_cohort(
     OutputError
         If the results cannot be written.
     """
-    people = read_people(source.bids)
+    participants = read_participants(source.bids)
     names = sorted({*(scan.name for scan in index.scans), *finished_subjects(source.out)})
-    everyone = sorted(set(map(person_of, names)))
+    everyone = sorted(set(map(participant_of, names)))
     check_distinct(everyone)
-    settled = settle(source.out, everyone, request, people)
+    settled = settle(source.out, everyone, request, participants)
     excluded = index.excluded | read_failures(source.out)
     if request.table is not None:
         decided = {*settled, *excluded}
-        outside = [name for name in names if not decided & {name, person_of(name)}]
+        outside = [name for name in names if not decided & {name, participant_of(name)}]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
     records = _all_records(source, excluded)
     for scan in index.scans:
@@ -141,13 +142,13 @@ def build_cohort(
         _write_exclusions(source.out, excluded, index.unused)
         reason = excluded[min(excluded)] if excluded else "nothing to do"
         raise InputError(f"no subject could be prepared; the first: {reason}")
-    diagnoses = {person: people[person].diagnosis for person in map(person_of, records)}
+    diagnoses = {person: participants[person].diagnosis for person in map(participant_of, records)}
     parts = _divide(diagnoses, request, settled)
-    split = {name: parts[person_of(name)] for name in records}
+    split = {name: parts[participant_of(name)] for name in records}
     scale = _scale(source.out, split)
     _write_exclusions(source.out, excluded, index.unused)
     write_qc(source.out, [record.qc for record in records.values()])
-    _write_tables(source.out, split, people)
+    _write_tables(source.out, split, participants)
     data = _describe_cohort(source, next(iter(records.values())), request, scale)
     if jpeg:
         with Progress("writing JPEG slices", total=len(records)) as progress:
@@ -157,8 +158,10 @@ def build_cohort(
     return data
 
 
-def settle(out: Path, names: list[str], request: SplitRequest, people: People) -> dict[str, str]:
-    """Return the parts of people that are decided already: by the given table or an earlier run.
+def settle(
+    out: Path, names: list[str], request: SplitRequest, participants: Participants
+) -> dict[str, str]:
+    """Return the parts of subjects that are decided already: by the given table or an earlier run.
 
     Raises
     ------
@@ -166,10 +169,10 @@ def settle(out: Path, names: list[str], request: SplitRequest, people: People) -
         If the table is not usable.
     """
     if request.table is not None:
-        return read_split(request.table, {name: [people[name].original_id] for name in names})
+        return read_split(request.table, {name: [participants[name].original_id] for name in names})
     try:
         before = PreparedData(out)
-        parts = {person_of(name): before.split(name) for name in before.participants()}
+        parts = {participant_of(name): before.split(name) for name in before.participants()}
     except InputError:  # none yet, or the table was removed so that it be drawn again
         return {}
     return parts if before.description.get("split") == _describe(request) else {}
@@ -189,7 +192,7 @@ def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
     preprocessing = dataclasses.asdict(source.preprocessing)
     records = {}
     for name in finished_subjects(source.out):
-        out = name in excluded or person_of(name) in excluded
+        out = name in excluded or participant_of(name) in excluded
         record = None if out else read_record(source.out, name)
         if record is not None and record.key.get("preprocessing") != preprocessing:
             excluded[name] = "prepared with other settings: run the participant level for it"
@@ -208,17 +211,17 @@ def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
 
 
 def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusion]) -> None:
-    people = [Exclusion(name, reason) for name, reason in sorted(excluded.items())]
+    left_out = [Exclusion(name, reason) for name, reason in sorted(excluded.items())]
     rows = [
-        (person_of(each.participant), _session(each.participant), each.image, each.reason)
-        for each in [*people, *unused]
+        (participant_of(each.participant), _session(each.participant), each.image, each.reason)
+        for each in [*left_out, *unused]
     ]
     columns = ["participant_id", "session_id", "image", "reason"]
     write_table(out / EXCLUSIONS, pd.DataFrame(rows, columns=columns))
 
 
 def read_left_out(folder: str | Path) -> dict[str, str]:
-    """Return which people (or visits) the group level left out, and why; by name.
+    """Return which subjects (or visits) the group level left out, and why; by name.
 
     Empty before the group level has run.
     """
@@ -257,19 +260,21 @@ def _scale(out: Path, split: dict[str, str]) -> float:
     )
 
 
-def _write_tables(out: Path, split: dict[str, str], people: People) -> None:
-    everyone = list(dict.fromkeys(map(person_of, split)))
+def _write_tables(out: Path, split: dict[str, str], participants: Participants) -> None:
+    everyone = list(dict.fromkeys(map(participant_of, split)))
     table = pd.DataFrame(
         {
-            "participant_id": [person_of(name) for name in split],
+            "participant_id": [participant_of(name) for name in split],
             "split": list(split.values()),
-            "diagnosis": [people[person_of(name)].diagnosis for name in split],
+            "diagnosis": [participants[participant_of(name)].diagnosis for name in split],
         }
     )
-    if any(name != person_of(name) for name in split):
+    if any(name != participant_of(name) for name in split):
         table.insert(1, "session_id", [_session(name) for name in split])
     write_table(out / SPLIT_TABLE, table)
-    rows = [(each, people[each].diagnosis, people[each].original_id) for each in everyone]
+    rows = [
+        (each, participants[each].diagnosis, participants[each].original_id) for each in everyone
+    ]
     write_participants(
         out, pd.DataFrame(rows, columns=["participant_id", "diagnosis", "original_id"])
     )
@@ -277,7 +282,7 @@ def _write_tables(out: Path, split: dict[str, str], people: People) -> None:
 
 def _session(name: str) -> str:
     """Return ``ses-m12`` for ``sub-01_ses-m12``; ``n/a`` for a person."""
-    return name.removeprefix(person_of(name)).removeprefix("_") or "n/a"
+    return name.removeprefix(participant_of(name)).removeprefix("_") or "n/a"
 
 
 def _describe_cohort(

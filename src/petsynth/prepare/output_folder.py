@@ -9,7 +9,7 @@ from typing import Any
 
 from petsynth.errors import OutputError
 from petsynth.io.atomic import write_json
-from petsynth.io.bids.names import person_of
+from petsynth.io.bids.names import participant_of
 from petsynth.prepare.dataset_files import DATASET_FILES
 from petsynth.prepare.derivatives import read_record
 
@@ -100,9 +100,9 @@ def _remove_prepared(out: Path) -> None:
         for file in record.files if record is not None else []:
             (out / file).unlink(missing_ok=True)
         (out / f"{name}.html").unlink(missing_ok=True)
-        for folder in sorted((out / person_of(name)).rglob("*"), reverse=True):
+        for folder in sorted((out / participant_of(name)).rglob("*"), reverse=True):
             _remove_if_empty(folder)
-        _remove_if_empty(out / person_of(name))
+        _remove_if_empty(out / participant_of(name))
     for name in DATASET_FILES:
         (out / name).unlink(missing_ok=True)
     for name in ("arrays", "slices"):

@@ -12,8 +12,8 @@ from petsynth import __version__
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
 from petsynth.io.bids.brain_masks import first_brain_mask
 from petsynth.io.bids.index import Scan, find_noise_free_pet
-from petsynth.io.bids.names import sidecar_path
-from petsynth.io.bids.participants import People
+from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.bids.participants import Participants
 from petsynth.prepare.derivatives import Record, is_finished, read_record, write_subject
 from petsynth.prepare.failures import forget_failure, write_failure
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
@@ -48,7 +48,7 @@ class Preparation:
         Derivatives datasets with brain masks; a T1's comes from the first that has one.
     simulated : bool
         Whether the dataset is a simulation.
-    people : People
+    participants : Participants
         What ``participants.tsv`` says.
     device : {"cpu", "auto", "cuda"}
         Where brains without a given mask are looked for.
@@ -59,7 +59,7 @@ class Preparation:
     preprocessing: PreprocessingSettings
     masks: tuple[Path, ...] = ()
     simulated: bool = False
-    people: People = dataclasses.field(default_factory=lambda: People({}))
+    participants: Participants = dataclasses.field(default_factory=lambda: Participants({}))
     device: Device = "cpu"
 
     def files(self, scan: Scan) -> Files:
@@ -72,7 +72,7 @@ class Preparation:
         """
         folders = [folder / scan.participant for folder in self.masks]
         mask = first_brain_mask(folders, scan.t1) if folders else None
-        weight = self.people[scan.participant].weight_kg
+        weight = self.participants[scan.participant].weight_kg
         noise_free = find_noise_free_pet(self.bids, scan)
         return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight)
 

@@ -13,7 +13,7 @@ from petsynth.evaluation.statements import state
 from petsynth.evaluation.summary import report_comparisons, summarise
 from petsynth.figures.save import png_bytes
 from petsynth.io.atomic import atomic_path, write_json, write_text
-from petsynth.io.bids.names import write_table
+from petsynth.io.bids.metadata import write_table
 from petsynth.report.html import render
 from petsynth.report.pictures import draw_pictures
 from petsynth.report.pictures_b import draw_pictures_b

@@ -11,7 +11,7 @@ import pandas as pd
 
 from petsynth.errors import OutputError
 from petsynth.io.atomic import write_json, write_text
-from petsynth.io.bids.names import write_dataset_description, write_table
+from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.simulation.participants import Participant
 
 TRUTH = Path("derivatives/truth")

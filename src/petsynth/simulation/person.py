@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from petsynth.io.atomic import write_json
-from petsynth.io.bids.names import TRACER_LABELS, sidecar_path
+from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.bids.names import TRACER_LABELS
 from petsynth.io.nifti import write_volume
 from petsynth.simulation import sidecars
 from petsynth.simulation.anatomy import Anatomy

@@ -11,7 +11,7 @@ import petsynth
 from petsynth.config import Config, SliceConfig, StackConfig, config_hash
 from petsynth.data.prepared import PreparedData
 from petsynth.io.atomic import atomic_path, write_text
-from petsynth.io.bids.names import person_of
+from petsynth.io.bids.names import participant_of
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.weights import save_weights
 from petsynth.volume import Grid
@@ -63,7 +63,7 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
         "frames": data.frames,
         "simulated": data.simulated,
         "preparation": data.description.get("preprocessing", {}),
-        "training_subjects": len(data.people("train")),
+        "training_subjects": len(data.subjects("train")),
     }
 
 
@@ -100,8 +100,8 @@ def write_card(
     validation : dict of float
         The last validation's measures; empty if there was none yet.
     """
-    train = data.people("train")
-    known = {person_of(name): data.diagnosis(name) for name in data.participants("train")}
+    train = data.subjects("train")
+    known = {participant_of(name): data.diagnosis(name) for name in data.participants("train")}
     diagnoses = list(known.values())
     counts = [f"{diagnoses.count(each)} {each}" for each in sorted(set(diagnoses))]
     scans = len(data.participants("train"))
@@ -118,7 +118,7 @@ def write_card(
         subjects=len(train),
         diagnoses=", ".join(counts),
         origin="**simulated scans**" if data.simulated else "scans of people",
-        validation=_validation_text(validation, len(data.people("validation")), data.unit),
+        validation=_validation_text(validation, len(data.subjects("validation")), data.unit),
     )
     write_text(path, content)
 

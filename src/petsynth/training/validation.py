@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from petsynth.config import SliceConfig
 from petsynth.data.prepared import PreparedData, static_mean
-from petsynth.io.bids.names import person_of
+from petsynth.io.bids.names import participant_of
 from petsynth.metrics.image import mae, mse, psnr, ssim
 from petsynth.slicing import Plane
 
@@ -41,7 +41,7 @@ def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[st
     for participant in data.participants("validation"):
         pet = np.asarray(data.static_pet(participant))
         synthetic_pet = static_mean(infer_pet(participant))
-        rows.setdefault(person_of(participant), []).append(
+        rows.setdefault(participant_of(participant), []).append(
             (
                 mae(pet, synthetic_pet, data.mask(participant)),
                 mae(pet, synthetic_pet),

@@ -17,7 +17,7 @@ import pytest
 from petsynth.cli.main import run
 from petsynth.cli.prepare import levels as prepare_levels
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.names import read_table
+from petsynth.io.bids.metadata import read_table
 from petsynth.io.bids.validator import find_validator, validate
 
 SMALL = ("--voxel-mm", "6", "--skip-bids-validation", "--test", "0")
@@ -329,7 +329,7 @@ def test_0731_and_731_in_train_and_test_are_one_person(bids, tmp_path, capfd, tr
     table.write_text(f"participant_id\tsplit\n{train}\ttrain\n{test}\ttest\n")
     assert prepare(tmp_path / "bids", tmp_path / "out", "--split", table) == 1
     (line,) = capfd.readouterr().err.strip().splitlines()
-    assert "are the same person" in line
+    assert "are the same subject" in line
     assert not (tmp_path / "out").exists()
 
 
@@ -338,7 +338,7 @@ def test_a_folder_0731_beside_731_is_refused(bids, tmp_path, capfd):
         add_person(tmp_path / "bids", label, bids)
     assert prepare(tmp_path / "bids", tmp_path / "out") == 1
     (line,) = capfd.readouterr().err.strip().splitlines()
-    assert "sub-0731 and sub-731 may be the same person" in line
+    assert "sub-0731 and sub-731 may be the same subject" in line
 
 
 def test_a_scheduler_that_does_not_answer_leaves_nothing_behind(bids, tmp_path, capfd, monkeypatch):

@@ -17,7 +17,7 @@ from petsynth.cli.main import run
 from petsynth.cli.prepare.command import parse
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.names import read_table
+from petsynth.io.bids.metadata import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.prepare import participant_level as participants_module
 from petsynth.prepare import preparation as preparation_module
@@ -446,7 +446,7 @@ def test_a_subject_in_train_and_test_is_refused(bids, tmp_path, capfd):
     table = tmp_path / "split.tsv"
     table.write_text("participant_id\tsplit\n0001\ttrain\nsub-1\ttest\n")
     line = refused(capfd, bids, tmp_path / "out", "--split", table)
-    assert "sub-1 (test) and 0001 (train) are the same person" in line
+    assert "sub-1 (test) and 0001 (train) are the same subject" in line
 
 
 def test_a_person_twice_in_the_dataset_is_refused(own_bids, tmp_path, capfd):
@@ -456,7 +456,7 @@ def test_a_person_twice_in_the_dataset_is_refused(own_bids, tmp_path, capfd):
             new.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(old, new)
     line = refused(capfd, own_bids, tmp_path / "out")
-    assert "sub-001 and sub-1 may be the same person" in line
+    assert "sub-001 and sub-1 may be the same subject" in line
 
 
 def test_an_output_folder_that_holds_something_else_is_refused(bids, truth, tmp_path, capfd):

@@ -11,7 +11,7 @@ from petsynth.cli.prepare.pages import make_pages, print_boilerplate
 from petsynth.cli.prepare.settings import preprocessing_of, settings_of
 from petsynth.errors import InputError, OutputError
 from petsynth.io.atomic import write_json
-from petsynth.io.bids.names import write_dataset_description
+from petsynth.io.bids.metadata import write_dataset_description
 from petsynth.prepare.derivatives import Record, record_path
 
 pytestmark = pytest.mark.usefixtures("messages")

@@ -7,7 +7,7 @@ import pytest
 
 from petsynth.cli.main import run
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.names import read_table
+from petsynth.io.bids.metadata import read_table
 from petsynth.io.bids.validator import find_validator, validate
 
 SMALL = ("--voxel-mm", "6", "--skip-bids-validation")
@@ -64,7 +64,7 @@ def prepared(followed, tmp_path_factory) -> Path:
 def test_every_visit_has_arrays_derivatives_and_a_page(prepared):
     data = PreparedData(prepared)
     assert data.participants() == ["sub-1_ses-bl", "sub-1_ses-m12", "sub-2_ses-bl"]
-    assert data.people() == ["sub-1", "sub-2"]
+    assert data.subjects() == ["sub-1", "sub-2"]
     assert abs(data.mri("sub-1_ses-bl") - data.mri("sub-1_ses-m12")).max() > 0.1
     for name in data.participants():
         person, _, session = name.partition("_")
@@ -86,8 +86,8 @@ def test_the_split_is_by_person(prepared):
     of_person = table.groupby("participant_id")["split"].nunique()
     assert of_person.tolist() == [1, 1]
     data = PreparedData(prepared)
-    assert (len(data.people("test")), len(data.people("train"))) == (1, 1)
-    assert list(read_table(prepared / "participants.tsv")["participant_id"]) == data.people()
+    assert (len(data.subjects("test")), len(data.subjects("train"))) == (1, 1)
+    assert list(read_table(prepared / "participants.tsv")["participant_id"]) == data.subjects()
 
 
 def test_quality_and_exclusions_name_the_visit(prepared):

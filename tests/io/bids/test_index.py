@@ -154,7 +154,7 @@ def test_every_image_that_is_not_taken_has_a_reason(dataset):
 
 def test_two_folders_of_one_person_are_refused(dataset):
     root = dataset("sub-0731/anat/sub-0731_T1w.nii", "sub-731/pet/sub-731_trc-18FFDG_pet.nii")
-    with pytest.raises(InputError, match="sub-0731 and sub-731 may be the same person"):
+    with pytest.raises(InputError, match="sub-0731 and sub-731 may be the same subject"):
         index_dataset(root)
 
 

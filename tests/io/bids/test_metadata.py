@@ -1,9 +1,67 @@
-"""Fields by the inheritance principle."""
+"""Sidecars, the inheritance principle, tables and the description of a dataset."""
 
+import json
+
+import pandas as pd
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.bids.metadata import read_metadata
+from petsynth.io.bids.metadata import (
+    read_metadata,
+    read_sidecar,
+    read_table,
+    sidecar_path,
+    write_dataset_description,
+    write_table,
+)
+
+
+def test_what_json_has_not_becomes_null(tmp_path):
+    (tmp_path / "x.json").write_text('{"InjectedMass": NaN, "Units": "SUVR", "Low": -Infinity}')
+    fields = read_sidecar(tmp_path / "x.nii.gz")
+    assert fields == {"InjectedMass": None, "Units": "SUVR", "Low": None}
+
+
+def test_sidecar_beside_an_image(tmp_path):
+    image = tmp_path / "sub-01_pet.nii.gz"
+    assert sidecar_path(image).name == "sub-01_pet.json"
+    assert read_sidecar(image) == {}
+    sidecar_path(image).write_text('{"Units": "Bq/mL"}')
+    assert read_sidecar(image) == {"Units": "Bq/mL"}
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "not valid JSON"), ("[1]", "JSON object")])
+def test_damaged_sidecar(tmp_path, text, message):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_sidecar(tmp_path / "x.nii.gz")
+
+
+def test_tables_keep_text_and_leading_zeros(tmp_path):
+    table = pd.DataFrame({"participant_id": ["sub-007", "sub-01"], "age": ["070", None]})
+    write_table(tmp_path / "participants.tsv", table)
+    again = read_table(tmp_path / "participants.tsv")
+    assert again["participant_id"].tolist() == ["sub-007", "sub-01"]
+    assert again["age"].tolist() == ["070", "n/a"]
+
+
+def test_missing_and_empty_table(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_table(tmp_path / "x.tsv")
+    (tmp_path / "x.tsv").touch()
+    with pytest.raises(InputError, match="not a tab-separated table"):
+        read_table(tmp_path / "x.tsv")
+
+
+def test_dataset_description(tmp_path):
+    write_dataset_description(
+        tmp_path, "mine", derivative=True, sources=[str(tmp_path)], Simulated=True
+    )
+    content = json.loads((tmp_path / "dataset_description.json").read_text())
+    assert content["DatasetType"] == "derivative"
+    assert content["GeneratedBy"][0]["Name"] == "petsynth"
+    assert content["SourceDatasets"] == [{"URL": tmp_path.resolve().as_uri()}]
+    assert content["Simulated"] is True
 
 
 def test_what_stands_closer_wins(tmp_path):

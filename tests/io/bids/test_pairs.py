@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from petsynth.io.bids.images import Image
 from petsynth.io.bids.names import parse_entities
 from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, choose_pairs, session_key
-from petsynth.io.bids.walk import Image
 
 START = datetime.date(2010, 1, 1)
 
@@ -65,7 +65,7 @@ def test_the_earliest_pet_with_a_t1_in_time():
     pair, reasons = chosen({"sub-1_ses-a_T1w": 600}, pets)
     assert pair == ("sub-1_ses-a_T1w", "sub-1_ses-b_pet", 100)
     assert reasons["sub-1_ses-z_pet"].startswith("the closest T1w is 600 days away")
-    assert reasons["sub-1_ses-a_pet"].startswith("sub-1_ses-b_pet.nii.gz of the same person")
+    assert reasons["sub-1_ses-a_pet"].startswith("sub-1_ses-b_pet.nii.gz of the same subject")
 
 
 def test_without_dates_a_session_is_a_visit_and_baseline_comes_first():

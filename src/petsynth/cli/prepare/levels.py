@@ -13,7 +13,7 @@ from petsynth.cli.prepare.settings import preprocessing_of, source_of
 from petsynth.data.split import draw_split
 from petsynth.errors import InputError, OutputError, SplitError
 from petsynth.io.bids.index import Index, Scan
-from petsynth.io.bids.participants import read_people
+from petsynth.io.bids.participants import read_participants
 from petsynth.io.bids.validator import COMMAND, find_validator, validate
 from petsynth.prepare import participant_level as participants
 from petsynth.prepare.derivatives import read_simulated
@@ -125,8 +125,8 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
         nprocs=args.nprocs,
     )
     write_group_page(args.out_dir, simulated=data.simulated)
-    counts = {part: len(data.people(part)) for part in ("train", "validation", "test")}
-    pairs = f" people, {len(data.participants())} pairs" if settings.get("pairs") == "all" else ""
+    counts = {part: len(data.subjects(part)) for part in ("train", "validation", "test")}
+    pairs = f" subjects, {len(data.participants())} pairs" if settings.get("pairs") == "all" else ""
     logger.info(
         f"prepared: {args.out_dir} ("
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
@@ -146,14 +146,14 @@ def _group_options(args: Args) -> list[str]:
 
 def _preparation(args: Args) -> Preparation:
     simulated = read_simulated(args.bids_dir)
-    people = read_people(args.bids_dir)
+    participants = read_participants(args.bids_dir)
     return Preparation(
         args.bids_dir,
         args.out_dir,
         preprocessing_of(args),
         mask_folders(args.masks),
         simulated,
-        people,
+        participants,
         args.device,
     )
 
@@ -193,7 +193,9 @@ def _who(args: Args, index: Index, preparation: Preparation, *, alone: bool) -> 
     """Return the scans that the split has a use for; refuse an impossible one before the work."""
     if args.split is not None:
         names = [scan.participant for scan in index.scans]
-        inside = settle(args.out_dir, names, SplitRequest(table=args.split), preparation.people)
+        inside = settle(
+            args.out_dir, names, SplitRequest(table=args.split), preparation.participants
+        )
         scans = [scan for scan in index.scans if scan.participant in inside]
         if not scans:
             raise SplitError(f"{args.split}: names no participant of {args.bids_dir}")

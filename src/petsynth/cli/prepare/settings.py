@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from petsynth.errors import InputError
-from petsynth.io.bids.filters import read_filter
+from petsynth.io.bids.images import read_filter
 from petsynth.io.bids.index import Choice, Index, index_dataset
 from petsynth.prepare.derivatives import read_simulated
 from petsynth.prepare.group_level import Source

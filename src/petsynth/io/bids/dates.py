@@ -2,7 +2,7 @@
 
 Asked in this order: ``acq_time`` of the image in ``*_scans.tsv``; ``acq_time`` of its session in
 ``*_sessions.tsv``; the date in its sidecar. Dates moved for anonymity are as good as true ones,
-as long as all of a person's were moved by the same number of days.
+as long as all dates of a subject were moved by the same number of days.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import datetime
 from pathlib import Path
 
 from petsynth.errors import InputError
-from petsynth.io.bids.names import read_sidecar
+from petsynth.io.bids.metadata import read_sidecar
 
 _SIDECAR_FIELDS = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate")
 _UNKNOWN = ("", "n/a", "nan")
 
 
-def read_days(person: Path) -> dict[str, datetime.date]:
+def read_days(participant: Path) -> dict[str, datetime.date]:
     """Return the days that a participant's tables tell.
 
     Parameters
     ----------
-    person : Path
+    participant : Path
         Folder ``sub-X``.
 
     Returns
     -------
     dict of str to date
-        By path of an image below ``person`` (``"ses-a/pet/x_pet.nii.gz"``), and by session
+        By path of an image below ``participant`` (``"ses-a/pet/x_pet.nii.gz"``), and by session
         folder (``"ses-a"``).
 
     Raises
@@ -37,29 +37,29 @@ def read_days(person: Path) -> dict[str, datetime.date]:
         If a table cannot be read or a time is none.
     """
     days: dict[str, datetime.date] = {}
-    for path in sorted(person.glob("*_sessions.tsv")):
+    for path in sorted(participant.glob("*_sessions.tsv")):
         days |= _column(path, "session_id", "acq_time", "")
-    for path in sorted([*person.glob("*_scans.tsv"), *person.glob("ses-*/*_scans.tsv")]):
-        place = path.parent.relative_to(person).as_posix()
+    for path in sorted([*participant.glob("*_scans.tsv"), *participant.glob("ses-*/*_scans.tsv")]):
+        place = path.parent.relative_to(participant).as_posix()
         days |= _column(path, "filename", "acq_time", "" if place == "." else f"{place}/")
     return days
 
 
 def day_of(
-    image: Path, person: Path, session: str | None, days: dict[str, datetime.date]
+    image: Path, participant: Path, session: str | None, days: dict[str, datetime.date]
 ) -> datetime.date | None:
     """Return the day of an image, or None if the dataset does not tell.
 
     Parameters
     ----------
-    image, person : Path
+    image, participant : Path
         The image, and the participant's folder.
     session : str, optional
         Label without ``ses-``.
     days : dict
         From `read_days`.
     """
-    known = days.get(image.relative_to(person).as_posix())
+    known = days.get(image.relative_to(participant).as_posix())
     if known is None and session is not None:
         known = days.get(f"ses-{session}")
     if known is not None:

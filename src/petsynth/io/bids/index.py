@@ -8,15 +8,10 @@ from pathlib import Path
 
 from petsynth.errors import InputError
 from petsynth.io.bids.dates import day_of, read_days
-from petsynth.io.bids.names import (
-    TRACER_LABELS,
-    TRACER_NAMES,
-    parse_entities,
-    read_sidecar,
-    tracer_of,
-)
+from petsynth.io.bids.images import Image, ParticipantImages, find_images, find_participants
+from petsynth.io.bids.metadata import read_sidecar
+from petsynth.io.bids.names import parse_entities, tracer_of
 from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, choose_pairs
-from petsynth.io.bids.walk import Image, PersonImages, find_images, find_people
 
 ONE_YEAR = 365.0
 """Days that T1 and PET may be apart by default (paper A, section 2.1)."""
@@ -25,7 +20,7 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Scan:
-    """One T1 and one PET of one person.
+    """One T1 and one PET of one subject.
 
     Parameters
     ----------
@@ -40,7 +35,7 @@ class Scan:
     interval_days : int, optional
         Between T1 and PET, where both dates are known.
     one_of_many : bool
-        Whether every visit of a person is wanted, so that its name must tell the session.
+        Whether a subject may have several pairs, so that the name must tell the session.
     """
 
     participant: str
@@ -79,7 +74,7 @@ class Exclusion:
     reason : str
         In one line.
     image : str
-        File name; ``"n/a"`` if it is the person, or a whole visit, that is left out.
+        File name; ``"n/a"`` if the participant, or a whole visit, is left out.
     """
 
     participant: str
@@ -99,9 +94,9 @@ class Index:
     excluded : dict of str to str
         Participant -> why not.
     unused : list of Exclusion
-        Images that are not taken, of people who are and who are not.
+        Images that are not taken, of participants that are and that are not.
     notes : dict of str to str
-        Participant -> the choice that was made where someone has several images.
+        Participant -> the choice that was made where a participant has several images.
     """
 
     scans: list[Scan]
@@ -117,7 +112,7 @@ class Choice:
     Parameters
     ----------
     tracer : str, optional
-        Everyday name or ``trc-`` label; needed if the dataset has several.
+        Short name or ``trc-`` label; needed if the dataset has several.
     session : str, optional
         Label with or without ``ses-``; any if left out.
     max_interval : float, optional
@@ -147,40 +142,40 @@ def index_dataset(
     Parameters
     ----------
     folder : str or Path
-        Root of a BIDS dataset; its derivatives are not looked at.
+        Root of a BIDS dataset; its derivatives are not considered.
     choice : Choice, optional
         What is wanted; by default the only tracer, any session, T1 within a year.
     participants : iterable of str
         Labels with or without ``sub-``; all if empty.
     keep : function from Image to bool, optional
-        Which images are looked at; see `petsynth.io.bids.filters`.
+        Which images are considered; see `petsynth.io.bids.images.read_filter`.
 
     Raises
     ------
     InputError
-        If the folder is missing or no dataset, two of its participants may be one person, a
-        named participant is not in it, there is no PET (of this tracer), several tracers
-        without a choice, or nobody has both images.
+        If the folder is missing or no dataset, two of its participants may be the same
+        subject, a named participant is not in it, there is no PET (of this tracer), several tracers
+        without a choice, or no participant has both images.
     """
     root, choice = Path(folder), choice or Choice()
     session = None if choice.session is None else choice.session.removeprefix("ses-")
     index = Index([])
-    people: list[PersonImages] = []
+    found: list[ParticipantImages] = []
     tracers: dict[Image, str] = {}
-    for folder_of_person in find_people(root, participants):
-        person = find_images(folder_of_person, session, keep)
+    for participant_folder in find_participants(root, participants):
+        images = find_images(participant_folder, session, keep)
         try:
-            tracers |= {pet: pet_tracer(pet.path) for pet in person.pets}
-            people.append(person)
+            tracers |= {pet: pet_tracer(pet.path) for pet in images.pets}
+            found.append(images)
         except InputError as error:
-            index.excluded[folder_of_person.name] = str(error)
+            index.excluded[participant_folder.name] = str(error)
     tracer = _choose_tracer(root, sorted(set(tracers.values())), choice.tracer)
-    for person in people:
-        pets = [pet for pet in person.pets if tracers[pet] == tracer]
+    for images in found:
+        pets = [pet for pet in images.pets if tracers[pet] == tracer]
         try:
-            _add_person(index, person, pets, tracer, choice)
+            _add_participant(index, images, pets, tracer, choice)
         except InputError as error:
-            index.excluded[person.folder.name] = str(error)
+            index.excluded[images.folder.name] = str(error)
     if not index.scans:
         reasons = sorted(set(index.excluded.values()))
         raise InputError(
@@ -199,21 +194,7 @@ def pet_tracer(pet: Path) -> str:
     label = entities.get("trc") or entities.get("acq")
     if label is None:
         label = str(read_sidecar(pet).get("TracerName", _UNKNOWN))
-    return everyday_tracer(label)
-
-
-def everyday_tracer(name: str) -> str:
-    """Return ``"FDG"`` for ``"fdg"``, ``"18FFDG"`` and the like; other names stay.
-
-    Examples
-    --------
-    >>> everyday_tracer("18FFDG"), everyday_tracer("fdg"), everyday_tracer("18FXYZ")
-    ('FDG', 'FDG', '18FXYZ')
-    """
-    known = {key.lower(): key for key in TRACER_LABELS}
-    known |= {label.lower(): key for key, label in TRACER_LABELS.items()}
-    known |= {spoken: key for key, spoken in TRACER_NAMES.items()}
-    return known.get(name.strip().lower(), tracer_of(name.strip()))
+    return tracer_of(label)
 
 
 def find_noise_free_pet(bids: str | Path, scan: Scan) -> Path | None:
@@ -223,20 +204,20 @@ def find_noise_free_pet(bids: str | Path, scan: Scan) -> Path | None:
     return path if path.exists() else None
 
 
-def _add_person(
-    index: Index, person: PersonImages, pets: list[Image], tracer: str, choice: Choice
+def _add_participant(
+    index: Index, images: ParticipantImages, pets: list[Image], tracer: str, choice: Choice
 ) -> None:
-    name = person.folder.name
-    wanted = (("T1w image", person.t1s), (f"{tracer} PET", pets))
+    name = images.folder.name
+    wanted = (("T1w image", images.t1s), (f"{tracer} PET", pets))
     missing = " and no ".join(what for what, there in wanted if not there)
     if missing:
         index.excluded[name] = f"no {missing}"
         return
-    days = _days(person, pets)
+    days = _days(images, pets)
     order = DYNAMIC_FIRST if choice.dynamic else STATIC_FIRST
     every = choice.every_visit
     pairs, unused = choose_pairs(
-        person.t1s, pets, days, choice.max_interval, order, every_visit=every
+        images.t1s, pets, days, choice.max_interval, order, every_visit=every
     )
     index.unused.extend(Exclusion(name, each.reason, each.image.path.name) for each in unused)
     if not pairs:
@@ -245,7 +226,7 @@ def _add_person(
     if unused:
         taken = ", ".join(f"{each.t1.path.name} and {each.pet.path.name}" for each in pairs)
         index.notes[name] = (
-            f"{name} has {len(person.t1s)} T1w and {len(pets)} PET images: {taken} are taken"
+            f"{name} has {len(images.t1s)} T1w and {len(pets)} PET images: {taken} are taken"
         )
     index.scans.extend(
         Scan(name, each.t1.path, each.pet.path, tracer, each.pet.session, each.interval_days, every)
@@ -253,10 +234,9 @@ def _add_person(
     )
 
 
-def _days(person: PersonImages, pets: list[Image]) -> Days:
-    tables = read_days(person.folder)
-    images = [*person.t1s, *pets]
-    return {each: day_of(each.path, person.folder, each.session, tables) for each in images}
+def _days(images: ParticipantImages, pets: list[Image]) -> Days:
+    folder, tables = images.folder, read_days(images.folder)
+    return {each: day_of(each.path, folder, each.session, tables) for each in [*images.t1s, *pets]}
 
 
 def _choose_tracer(root: Path, there: list[str], tracer: str | None) -> str:
@@ -266,7 +246,7 @@ def _choose_tracer(root: Path, there: list[str], tracer: str | None) -> str:
         if len(there) > 1:
             raise InputError(f"{root}: PET of {', '.join(there)}; choose with --tracer-label")
         return there[0]
-    wanted = everyday_tracer(tracer)
+    wanted = tracer_of(tracer)
     if wanted not in there:
         raise InputError(f"{root}: no PET of tracer {wanted}; there is {', '.join(there)}")
     return wanted

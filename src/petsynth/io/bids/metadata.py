@@ -1,21 +1,61 @@
-"""What a dataset says of an image, by the inheritance principle of BIDS.
-
-Every JSON file between the dataset's root and the image applies that has the image's suffix and
-no entity that the image lacks; what stands closer to the image wins.
+"""Metadata files of BIDS: JSON beside images and at the root, and tab-separated tables.
 
 References
 ----------
-BIDS 1.10, "Common principles", section "The Inheritance Principle".
+BIDS 1.10, "Common principles": "Tabular files", "Key-value files", "The Inheritance Principle".
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 from pathlib import Path
 from typing import Any
 
-from petsynth.io.bids.names import parse_entities, read_fields, read_sidecar
+import pandas as pd
+
+from petsynth.errors import InputError
+from petsynth.io.atomic import write_json, write_text
+from petsynth.io.bids.names import parse_entities
+
+BIDS_VERSION = "1.10.0"
 
 _NOT_ENTITIES = ("suffix", "extension")
+
+
+def sidecar_path(image: str | Path) -> Path:
+    """Return where an image's JSON stands."""
+    path = Path(image)
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def read_sidecar(image: str | Path) -> dict[str, Any]:
+    """Read the JSON beside an image; empty if there is none.
+
+    Raises
+    ------
+    InputError
+        If the file is there but is no JSON object.
+    """
+    path = sidecar_path(image)
+    return read_fields(path) if path.exists() else {}
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """Read a JSON file of fields; NaN and infinity, which JSON has not, become null.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: a sidecar must be a JSON object")
+    return content
 
 
 def read_metadata(image: str | Path) -> dict[str, Any]:
@@ -52,3 +92,59 @@ def _applies(sidecar: Path, image: Path) -> bool:
     if theirs["suffix"] != ours["suffix"]:
         return False
     return all(ours.get(k) == label for k, label in theirs.items() if k not in _NOT_ENTITIES)
+
+
+def write_dataset_description(
+    folder: str | Path,
+    name: str,
+    *,
+    derivative: bool,
+    sources: list[str] | None = None,
+    **more: Any,
+) -> None:
+    """Write ``dataset_description.json``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The dataset's root.
+    name : str
+        The dataset's name.
+    derivative : bool
+        Whether it was made from another dataset; ``GeneratedBy`` then names this package.
+    sources : list of str, optional
+        Paths or URLs of the datasets it was made from.
+    **more
+        Further fields, such as ``Simulated=True``.
+    """
+    content: dict[str, Any] = {
+        "Name": name,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative" if derivative else "raw",
+        "GeneratedBy": [{"Name": "petsynth", "Version": importlib.metadata.version("petsynth")}],
+    }
+    if sources:
+        content["SourceDatasets"] = [{"URL": Path(source).resolve().as_uri()} for source in sources]
+    write_json(Path(folder) / "dataset_description.json", content | more)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a BIDS TSV with every value as text, ``n/a`` included.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or no table.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a tab-separated table in UTF-8 ({error})") from None
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a BIDS TSV atomically; missing values become ``n/a``."""
+    write_text(path, table.to_csv(sep="\t", index=False, na_rep="n/a"))

@@ -1,4 +1,4 @@
-"""Which T1 and which PET of a person are taken: rules, and a reason for each image that is not.
+"""Which T1 and which PET of a subject are taken: rules, and a reason for each image that is not.
 
 1. A PET needs a T1 within the longest allowed interval. The interval is the number of days
    between them; images of one session count as one visit where a date is unknown. An unknown
@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from petsynth.io.bids.walk import Image
+from petsynth.io.bids.images import Image
 
 Days = dict[Image, datetime.date | None]
 
@@ -35,7 +35,7 @@ _BASELINE = ("bl", "baseline")
 
 @dataclass(frozen=True)
 class Pair:
-    """A T1 and a PET of one person.
+    """A T1 and a PET of one subject.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def choose_pairs(
     *,
     every_visit: bool = False,
 ) -> tuple[list[Pair], list[Unused]]:
-    """Choose a person's pair, or one per visit, by the rules above.
+    """Choose a subject's pair, or one per visit, by the rules above.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def choose_pairs(
             which = (
                 "visit is taken (by rule)"
                 if every_visit
-                else ("person is taken (the earliest, then by rule)")
+                else ("subject is taken (the earliest, then by rule)")
             )
             unused.append(Unused(pet, f"{taken[visit].pet.path.name} of the same {which}"))
         else:

@@ -1,4 +1,4 @@
-"""What ``participants.tsv`` says of each person, whatever the spelling of their label."""
+"""What ``participants.tsv`` says of each participant, however their label is written."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petsynth.errors import InputError
-from petsynth.io.bids.names import participant_key, read_table
+from petsynth.io.bids.metadata import read_table
+from petsynth.io.bids.names import participant_key
 
 _DIAGNOSIS_COLUMNS = ("diagnosis", "dx", "group", "diagnosis_group")
 _WEIGHT_COLUMNS = ("weight", "weight_kg", "body_weight")
 
 
 @dataclass(frozen=True)
-class Person:
+class Participant:
     """A row of ``participants.tsv`` as far as it is needed.
 
     Parameters
@@ -29,43 +30,43 @@ class Person:
     weight_kg: float | None = None
 
 
-class People:
-    """The rows of ``participants.tsv``, found by any spelling of a participant's label.
+class Participants:
+    """The rows of ``participants.tsv``, found by any spelling of a label.
 
     Parameters
     ----------
-    rows : dict of str to Person
+    rows : dict of str to Participant
         By `petsynth.io.bids.names.participant_key`.
 
     Examples
     --------
-    >>> people = People({"731": Person("AD")})
-    >>> people["sub-0731"].diagnosis, people["sub-7310"].diagnosis
+    >>> participants = Participants({"731": Participant("AD")})
+    >>> participants["sub-0731"].diagnosis, participants["sub-7310"].diagnosis
     ('AD', 'n/a')
     """
 
-    def __init__(self, rows: dict[str, Person]):
+    def __init__(self, rows: dict[str, Participant]):
         self._rows = rows
 
-    def __getitem__(self, participant: str) -> Person:
-        return self._rows.get(participant_key(participant), Person())
+    def __getitem__(self, participant: str) -> Participant:
+        return self._rows.get(participant_key(participant), Participant())
 
     def __len__(self) -> int:
         return len(self._rows)
 
 
-def read_people(bids: str | Path) -> People:
-    """Read ``participants.tsv``; nobody without that file.
+def read_participants(bids: str | Path) -> Participants:
+    """Read ``participants.tsv``; empty without that file.
 
     Raises
     ------
     InputError
-        If the table has no column ``participant_id``, names someone twice (``0731`` and ``731``
-        are one person), or a weight is no number.
+        If the table has no column ``participant_id``, names a participant twice (``0731``
+        and ``731`` are the same), or a weight is no number.
     """
     path = Path(bids) / "participants.tsv"
     if not path.exists():
-        return People({})
+        return Participants({})
     table = read_table(path)
     if "participant_id" not in table:
         raise InputError(f"{path}: has no column participant_id")
@@ -73,7 +74,7 @@ def read_people(bids: str | Path) -> People:
     dx = next((columns[name] for name in _DIAGNOSIS_COLUMNS if name in columns), None)
     weight = next((columns[name] for name in _WEIGHT_COLUMNS if name in columns), None)
     original = columns.get("original_id")
-    rows: dict[str, Person] = {}
+    rows: dict[str, Participant] = {}
     spelt: dict[str, str] = {}
     for _, row in table.iterrows():
         label = row["participant_id"]
@@ -82,12 +83,12 @@ def read_people(bids: str | Path) -> People:
             also = "" if spelt[key] == label else f" (as {spelt[key]} too)"
             raise InputError(f"{path}: {label} stands in it twice{also}")
         spelt[key] = label
-        rows[key] = Person(
+        rows[key] = Participant(
             row[dx] if dx else "n/a",
             row[original] if original else "n/a",
             _kilograms(path, label, row[weight]) if weight else None,
         )
-    return People(rows)
+    return Participants(rows)
 
 
 def _kilograms(path: Path, label: str, text: str) -> float | None:

@@ -1,12 +1,12 @@
-"""Folders and names of a dataset, and nothing else."""
+"""Images by folders and names alone, and the filter of those to consider."""
 
 from pathlib import Path
 
 import pytest
 
 from petsynth.errors import InputError
+from petsynth.io.bids.images import Image, find_images, find_participants, read_filter
 from petsynth.io.bids.names import parse_entities
-from petsynth.io.bids.walk import Image, find_images, find_people
 
 
 def make(root: Path, *names: str) -> Path:
@@ -21,10 +21,10 @@ def image(name: str) -> Image:
     return Image(Path(name), parse_entities(name))
 
 
-def test_people_are_folders_in_order(tmp_path):
+def test_participants_are_folders_in_order(tmp_path):
     make(tmp_path, "sub-10/x", "sub-2/x", "sub-9.txt", "derivatives/sub-7/x")
-    assert [path.name for path in find_people(tmp_path)] == ["sub-10", "sub-2"]
-    assert [path.name for path in find_people(tmp_path, ["2", "sub-002"])] == ["sub-2"]
+    assert [path.name for path in find_participants(tmp_path)] == ["sub-10", "sub-2"]
+    assert [path.name for path in find_participants(tmp_path, ["2", "sub-002"])] == ["sub-2"]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_people_are_folders_in_order(tmp_path):
 def test_who_is_not_there_is_named(tmp_path, labels, message):
     make(tmp_path, "sub-1/x", "sub-2/x")
     with pytest.raises(InputError, match=message):
-        find_people(tmp_path, labels)
+        find_participants(tmp_path, labels)
 
 
 def test_images_of_all_sessions_whose_names_fit_their_place(tmp_path):
@@ -68,6 +68,35 @@ def test_an_image_is_its_path():
     assert len({image("sub-1_T1w.nii"), image("sub-1_T1w.nii"), image("sub-1_T2w.nii")}) == 2
 
 
-def test_a_person_who_vanishes_has_no_images(tmp_path):
+def test_a_participant_that_vanishes_has_no_images(tmp_path):
     found = find_images(tmp_path / "sub-gone")
     assert (found.t1s, found.pets) == ([], [])
+
+
+def test_entities_by_long_or_short_name(tmp_path):
+    path = tmp_path / "filter.json"
+    path.write_text('{"t1w": {"acquisition": "mprage", "ce": null}, "pet": {"rec": ["a", "b"]}}')
+    keep = read_filter(path)
+    assert keep(image("sub-1_acq-mprage_T1w.nii"))
+    assert not keep(image("sub-1_acq-mprage_ce-gd_T1w.nii"))
+    assert not keep(image("sub-1_T1w.nii"))
+    assert keep(image("sub-1_rec-b_pet.nii"))
+    assert not keep(image("sub-1_rec-c_pet.nii"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "needed is"),
+        ('{"bold": {}}', "kind of image 'bold'"),
+        ('{"pet": {"colour": "red"}}', "entity 'colour'"),
+    ],
+)
+def test_mistakes_in_a_filter_are_named(tmp_path, content, message):
+    path = tmp_path / "filter.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_filter(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_filter(tmp_path / "none.json")
