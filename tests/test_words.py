@@ -62,7 +62,7 @@ def coined(prose: str) -> list[str]:
 
     Examples
     --------
-    >>> coined("The pretrained model's desk mends what the amended deskew broke; DESKS too.")
+    >>> coined("The boxed model's desk mends what the amended deskew broke; DESKS too.")
     ['boxed', 'desk', 'desks', 'mends']
     """
     return sorted({" ".join(found[0].lower().split()) for found in WORDS.finditer(prose)})
