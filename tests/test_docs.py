@@ -1,5 +1,6 @@
 """The documentation is true: its code runs, its links lead somewhere, its lists are complete."""
 
+import ast
 import doctest
 import pkgutil
 import re
@@ -64,6 +65,27 @@ def names_something(dotted: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
+
+
+def test_messages_are_those_of_the_program():
+    """What stands for a name or a number is written as ``...`` in the page's tables."""
+    page = (ROOT / "docs" / "preparing.md").read_text(encoding="utf-8")
+    tables = page[page.index("| flag |") :]
+    messages = re.findall(r"^\| `([^`]+)`", tables, flags=re.MULTILINE)
+    said = messages_of_modules()
+    parts = [part.strip() for message in messages for part in message.split("...")]
+    assert [part for part in parts if part not in said] == []
+    assert len(messages) > 12
+
+
+def messages_of_modules() -> str:
+    """Return all string literals of the package."""
+    return "\n".join(
+        node.value
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
 
 
 def numbers_of_records() -> set[int]:
