@@ -1,4 +1,4 @@
-"""Volumes to slices and back, and slices on the network's square canvas.
+"""Volumes to slices and back, and slices padded to the network's square.
 
 A slice is laid out as a reader expects it: axial and coronal slices have the subject's left on
 the left of the image (neurological convention) and front or top at the top; sagittal slices
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = Literal["sagittal", "coronal", "axial"]
+
+ALL_PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 AXIS: dict[str, int] = {"sagittal": 0, "coronal": 1, "axial": 2}
 """The RAS+ axis that each plane cuts across."""
@@ -60,15 +62,15 @@ def middle_slice(volume_XYZ: NDArray, plane: Plane = "axial") -> NDArray:
     return slices[len(slices) // 2]
 
 
-def place_on_canvas(slices_NHW: NDArray, side: int, fill: float) -> NDArray:
+def pad_slices(slices_NHW: NDArray, side: int, fill: float) -> NDArray:
     """Put slices in the middle of square images without changing their scale.
 
     Parameters
     ----------
     slices_NHW : (N, H, W) array
-        Slices no larger than the canvas.
+        Slices no larger than the padded size.
     side : int
-        Side of the canvas in pixels.
+        Padded size: side of the square in pixels.
     fill : float
         Value around the slice; air, which is -1 in the network's units.
 
@@ -79,24 +81,24 @@ def place_on_canvas(slices_NHW: NDArray, side: int, fill: float) -> NDArray:
     Raises
     ------
     ValueError
-        If a slice is larger than the canvas.
+        If a slice is larger than the padded size.
     """
-    top, left = canvas_offset(slices_NHW.shape[1:], side)
+    top, left = padding_offset(slices_NHW.shape[1:], side)
     height, width = slices_NHW.shape[1:]
-    canvas = np.full((len(slices_NHW), side, side), fill, dtype=slices_NHW.dtype)
-    canvas[:, top : top + height, left : left + width] = slices_NHW
-    return canvas
+    padded = np.full((len(slices_NHW), side, side), fill, dtype=slices_NHW.dtype)
+    padded[:, top : top + height, left : left + width] = slices_NHW
+    return padded
 
 
-def crop_from_canvas(canvas_NSS: NDArray, shape: tuple[int, int]) -> NDArray:
-    """Take slices of ``shape`` (H, W) out of the middle again; undoes `place_on_canvas`."""
-    top, left = canvas_offset(shape, canvas_NSS.shape[-1])
-    return canvas_NSS[..., top : top + shape[0], left : left + shape[1]]
+def crop_padding(padded_NSS: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Take slices of ``shape`` (H, W) out of the middle again; undoes `pad_slices`."""
+    top, left = padding_offset(shape, padded_NSS.shape[-1])
+    return padded_NSS[..., top : top + shape[0], left : left + shape[1]]
 
 
-def canvas_offset(shape: tuple[int, ...], side: int) -> tuple[int, int]:
-    """Return the row and column at which a slice of ``shape`` starts on the canvas."""
+def padding_offset(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Return the row and column at which a slice of ``shape`` starts in the square."""
     height, width = shape
     if height > side or width > side:
-        raise ValueError(f"a slice of {height} x {width} pixels does not fit a canvas of {side}")
+        raise ValueError(f"a slice of {height} x {width} pixels does not fit a padded size of {side}")
     return (side - height) // 2, (side - width) // 2

@@ -79,7 +79,7 @@ def run(args: Args) -> None:
     if args.model is None:
         logger.info(_which_model(model))
     _check_out(args, model)
-    _check_samples(args, model)
+    model.system.check_samples(args.samples)
     _warn_of_unseen_planes(args, model)
     failed = []
     with Progress("predicting", total=len(args.t1) * args.samples) as progress:
@@ -100,18 +100,17 @@ def run(args: Args) -> None:
 
 
 def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> Path:
-    from petsynth.inference import ALL_PLANES, predict_scan, write_prediction
+    from petsynth.inference import PredictionSettings, predict_scan, write_prediction
+    from petsynth.slicing import ALL_PLANES
 
-    scan = predict_scan(
-        model,
-        args.t1[number],
-        mask=_mask(args, number),
+    settings = PredictionSettings(
         planes=ALL_PLANES if args.planes == "all" else ("axial",),
         samples=args.samples,
         seed=args.seed,
         batch_size=args.batch_size,
         on_sample=progress.advance,
     )
+    scan = predict_scan(model, args.t1[number], mask=_mask(args, number), settings=settings)
     return write_prediction(scan, args.out)[0]
 
 
@@ -149,7 +148,7 @@ def _check_out(args: Args, model: Run) -> None:
 
     t1_of: dict[Path, Path] = {}
     for t1 in args.t1:
-        for path in result_paths(args.out, t1, model, has_std=model.has_std(args.samples)):
+        for path in result_paths(args.out, t1, model, has_std=model.system.std_kind(args.samples) is not None):
             if path in t1_of:
                 raise OutputError(
                     f"{t1_of[path]} and {t1} would both be written to {path}; rename one, or "
@@ -171,26 +170,13 @@ def _check_out(args: Args, model: Run) -> None:
         )
 
 
-def _check_samples(args: Args, model: Run) -> None:
-    from petsynth.errors import ArgumentError
-
-    if args.samples > 1 and model.slices is None:
-        raise ArgumentError(
-            f"--samples {args.samples}: {model.name} has no dropout, so all samples would be the "
-            "same; leave it out"
-        )
-
-
 def _warn_of_unseen_planes(args: Args, model: Run) -> None:
     import warnings
 
     from petsynth.errors import PetsynthWarning
-    from petsynth.inference import ALL_PLANES
+    from petsynth.slicing import ALL_PLANES
 
-    if model.slices is None:
-        return
-    wanted = ALL_PLANES if args.planes == "all" else ("axial",)
-    unseen = [plane for plane in wanted if plane not in model.slices.data.planes]
+    unseen = model.system.unseen_planes(ALL_PLANES if args.planes == "all" else ("axial",))
     if unseen:
         warnings.warn(
             f"{model.folder} was not trained on {' and '.join(unseen)} slices: what it makes of "

@@ -7,30 +7,17 @@ import difflib
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from petsynth.errors import ConfigError, InputError
-from petsynth.systems.pix2pix.config import SliceConfig
-from petsynth.systems.unet25d.config import StackConfig
-from petsynth.systems.volumes_config import GanbertConfig, Pix2pix3dConfig
-
-Config = SliceConfig | StackConfig | Pix2pix3dConfig | GanbertConfig
-"""A training run of any system."""
-
-_KINDS: tuple[type[Config], ...] = (SliceConfig, StackConfig, Pix2pix3dConfig, GanbertConfig)
-
-SYSTEMS: dict[str, type[Config]] = {
-    name: kind for kind in _KINDS for name in get_args(get_type_hints(kind)["system"])
-}
-"""Which class holds the knobs of a system."""
-
-DEFAULT_SYSTEM = "pix2pix-axial"
+from petsynth.systems.fields import SystemConfig
+from petsynth.systems.registry import DEFAULT, config_class, system_names
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path) -> SystemConfig:
     """Read and validate a TOML file.
 
     Parameters
@@ -84,8 +71,8 @@ def shipped_configs() -> dict[str, Path]:
     return {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*.toml"))}
 
 
-def parse_config(content: dict[str, Any], source: str = "configuration") -> Config:
-    """Validate nested tables into a `Config`; ``source`` is named in messages.
+def parse_config(content: dict[str, Any], source: str = "configuration") -> SystemConfig:
+    """Validate nested tables into a configuration; ``source`` is named in messages.
 
     Examples
     --------
@@ -107,8 +94,8 @@ def parse_config(content: dict[str, Any], source: str = "configuration") -> Conf
     return config
 
 
-def kind_of(content: dict[str, Any], source: str = "configuration") -> type[Config]:
-    """Return the class that holds the knobs of the system that nested tables name.
+def kind_of(content: dict[str, Any], source: str = "configuration") -> type[SystemConfig]:
+    """Return the class of the configuration of the system that nested tables name.
 
     Raises
     ------
@@ -118,23 +105,23 @@ def kind_of(content: dict[str, Any], source: str = "configuration") -> type[Conf
     Examples
     --------
     >>> kind_of({"system": "ganbert"}).__name__, kind_of({}).__name__
-    ('GanbertConfig', 'SliceConfig')
+    ('GanbertConfig', 'Pix2pixConfig')
     """
-    system = content.get("system", DEFAULT_SYSTEM)
-    if isinstance(system, str) and system in SYSTEMS:
-        return SYSTEMS[system]
-    known = [f"'{name}'" for name in SYSTEMS]
+    system = content.get("system", DEFAULT)
+    if isinstance(system, str) and system in system_names():
+        return config_class(system)
+    known = [f"'{name}'" for name in system_names()]
     raise ConfigError(
         f"{source}: system: input should be {', '.join(known[:-1])} or {known[-1]}, got {system!r}"
     )
 
 
-def config_to_toml(config: Config) -> str:
+def config_to_toml(config: SystemConfig) -> str:
     """Return the fully resolved configuration as TOML."""
     return tomli_w.dumps(dataclasses.asdict(config))
 
 
-def config_hash(config: Config) -> str:
+def config_hash(config: SystemConfig) -> str:
     """Return 12 hexadecimal digits that differ whenever any value differs."""
     return toml_hash(dataclasses.asdict(config))
 
@@ -147,18 +134,19 @@ def toml_hash(content: dict[str, Any]) -> str:
 
     Examples
     --------
-    >>> toml_hash(dataclasses.asdict(StackConfig())) == config_hash(StackConfig())
+    >>> config = parse_config({})
+    >>> toml_hash(dataclasses.asdict(config)) == config_hash(config)
     True
     """
     return hashlib.sha256(tomli_w.dumps(content).encode()).hexdigest()[:12]
 
 
-def describe_unknown_key(key: str, kind: type[Config] = SliceConfig) -> str:
+def describe_unknown_key(key: str, kind: type[SystemConfig]) -> str:
     """Say that a system has no such key, and name the closest one.
 
     Examples
     --------
-    >>> describe_unknown_key("training.epoch")
+    >>> describe_unknown_key("training.epoch", kind_of({}))
     "unknown key 'training.epoch' (did you mean 'training.epochs'?)"
     """
     known = known_keys(kind)
@@ -167,7 +155,7 @@ def describe_unknown_key(key: str, kind: type[Config] = SliceConfig) -> str:
     return f"unknown key '{key}'{hint}"
 
 
-def known_keys(kind: Any = SliceConfig, prefix: str = "") -> list[str]:
+def known_keys(kind: Any, prefix: str = "") -> list[str]:
     """Return every key as it is written on the command line, such as ``training.epochs``."""
     keys = []
     defaults = kind()
@@ -179,7 +167,7 @@ def known_keys(kind: Any = SliceConfig, prefix: str = "") -> list[str]:
     return keys
 
 
-def _describe(item: Any, kind: type[Config]) -> str:
+def _describe(item: Any, kind: type[SystemConfig]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "unexpected_keyword_argument":
         return f"{where}: {item['msg'].lower()}, got {item['input']!r}"

@@ -66,7 +66,7 @@ class VolumeDataset(Dataset):
 
 
 @dataclass(frozen=True)
-class Portion:
+class BatchPartition:
     """How a step's samples are divided.
 
     Parameters
@@ -94,7 +94,7 @@ class Portion:
 
         Examples
         --------
-        >>> [Portion(2, 2, processes=2, process=1).first(1, batch) for batch in (0, 1)]
+        >>> [BatchPartition(2, 2, processes=2, process=1).first(1, batch) for batch in (0, 1)]
         [10, 14]
         """
         batches_before = (step * self.batches + batch) * self.processes + self.process
@@ -112,7 +112,7 @@ class VolumeBatches(Sampler[list[int]]):
     ----------
     subjects : int
         How many there are.
-    portion : Portion
+    partition : BatchPartition
         What one step takes.
     seed : int
         Decides the order.
@@ -121,29 +121,29 @@ class VolumeBatches(Sampler[list[int]]):
 
     Examples
     --------
-    >>> one = list(VolumeBatches(5, Portion(4), seed=0, start=0, stop=3))
+    >>> one = list(VolumeBatches(5, BatchPartition(4), seed=0, start=0, stop=3))
     >>> sorted(one[0] + one[1][:1]), [len(batch) for batch in one]
     ([0, 1, 2, 3, 4], [4, 4, 4])
-    >>> two = [VolumeBatches(5, Portion(2, 1, 2, rank), seed=0, start=0, stop=3) for rank in (0, 1)]
+    >>> two = [VolumeBatches(5, BatchPartition(2, 1, 2, rank), seed=0, start=0, stop=3) for rank in (0, 1)]
     >>> [left + right for left, right in zip(*two)] == one
     True
     """
 
-    def __init__(self, subjects: int, portion: Portion, *, seed: int, start: int, stop: int):
+    def __init__(self, subjects: int, partition: BatchPartition, *, seed: int, start: int, stop: int):
         self.subjects = subjects
-        self.portion = portion
+        self.partition = partition
         self.seed = seed
         self.start = start
         self.stop = stop
 
     def __len__(self) -> int:
-        return max(self.stop - self.start, 0) * self.portion.batches
+        return max(self.stop - self.start, 0) * self.partition.batches
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in range(self.start, self.stop):
-            for batch in range(self.portion.batches):
-                first = self.portion.first(step, batch)
-                yield [self._index(first + place) for place in range(self.portion.batch_size)]
+            for batch in range(self.partition.batches):
+                first = self.partition.first(step, batch)
+                yield [self._index(first + place) for place in range(self.partition.batch_size)]
 
     def _index(self, place: int) -> int:
         epoch, within = divmod(place, self.subjects)

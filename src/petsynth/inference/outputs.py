@@ -35,18 +35,22 @@ from petsynth.io.nifti import write_on_grid_of, write_volume
 from petsynth.prepare.derivatives import SPACES, SPATIAL_REFERENCES
 from petsynth.preprocessing.t1.conform import HIGHEST
 from petsynth.slicing import Plane, middle_slice
+from petsynth.systems.base import StdKind
 from petsynth.volume import Volume
 
-_MEANING = {
-    "synth": "Synthetic PET, inferred from a T1-weighted MRI by a neural network: a guess from "
-    "anatomy, no measurement, not for diagnosis",
-    "synthstd": "Standard deviation (n - 1) of a synthetic PET over draws of the generator's "
-    "dropout: the model's spread, not its error",
-}
-_EXPECTED_ERROR = (
-    "Standard deviation of what a measured PET would differ by from the synthetic one, as the "
-    "model expects it; calibrated on held-out people like its training data, not for others"
+_SYNTHETIC = (
+    "Synthetic PET, inferred from a T1-weighted MRI by a neural network: a guess from anatomy, no "
+    "measurement, not for diagnosis"
 )
+_STD: dict[StdKind, str] = {
+    "dropout": "Standard deviation (n - 1) of a synthetic PET over draws of the generator's "
+    "dropout: the model's spread, not its error",
+    "expected-error": "Standard deviation of what a measured PET would differ by from the synthetic "
+    "one, as the model expects it; calibrated on held-out people like its training data, not for "
+    "others",
+    "samples": "Standard deviation (n - 1) of a synthetic PET over samples of a stochastic "
+    "generator: the model's spread, not its error",
+}
 _ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 
@@ -126,9 +130,8 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         The image itself, or its spread over samples.
     """
     run = scan.run
-    is_expected_error = kind == "synthstd" and run.stacks is not None
     return {
-        "Description": _EXPECTED_ERROR if is_expected_error else _MEANING[kind],
+        "Description": _meaning(scan, kind),
         "Synthetic": True,
         "SimulatedTraining": run.simulated,
         "SyntheticTracer": run.tracer,
@@ -149,6 +152,11 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
         "Sources": [scan.t1.resolve().as_uri()],
     }
+
+
+def _meaning(scan: ScanPrediction, kind: str) -> str:
+    std_kind = scan.run.system.std_kind(scan.samples)
+    return _SYNTHETIC if kind == "synth" or std_kind is None else _STD[std_kind]
 
 
 def draw_prediction(scan: ScanPrediction) -> Figure:

@@ -11,29 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.config import (
-    Config,
-    SliceConfig,
-    StackConfig,
-    config_hash,
-    parse_config,
-    read_toml,
-    toml_hash,
-)
+from petsynth.config import config_hash, parse_config, read_toml, toml_hash
 from petsynth.errors import RunError
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.weights import load_weights, read_metadata
-from petsynth.systems.pix2pix.networks import build_generator
-from petsynth.systems.unet25d.system import build_stack_generator
-from petsynth.systems.volumes_networks import build_generator3d
+from petsynth.systems.base import Prediction, PredictionSettings, System, TrainedGenerator
+from petsynth.systems.fields import SystemConfig
+from petsynth.systems.registry import build_system
 from petsynth.volume import Grid
 
 CONFIG = "config.toml"
 WEIGHTS = "model.safetensors"
-NORMAL_ERROR_TO_STD = 1.4826
-"""Standard deviation over median absolute deviation of a normal distribution."""
 _NEEDED = ("config_hash", "petsynth_version", "tracer", "unit", "pet_scale", "grid", "simulated")
 
 
@@ -47,8 +38,8 @@ class Run:
         Where it was loaded from.
     generator : torch.nn.Module
         On ``device``, in evaluation mode; its dropout is active all the same (paper A).
-    config : Config
-        What it was trained with.
+    system : System
+        What it was trained as, with its configuration.
     metadata : dict
         What the weights file says about itself.
     device : torch.device
@@ -57,13 +48,18 @@ class Run:
 
     folder: Path
     generator: nn.Module
-    config: Config
+    system: System[Any]
     metadata: dict[str, Any]
     device: torch.device
 
     @property
+    def config(self) -> SystemConfig:
+        """What it was trained with."""
+        return self.system.config
+
+    @property
     def name(self) -> str:
-        """Name of the method, such as ``pix2pix-axial``, or of the pretrained model."""
+        """Name of the method, such as ``pix2pix-axial``, or of the bundled model."""
         return str(self.metadata.get("name", self.config.system))
 
     @property
@@ -104,28 +100,33 @@ class Run:
     @property
     def t1_grid(self) -> Grid | None:
         """The grid of the conformed T1, of paper B's systems; slices are cut on the PET's grid."""
-        if self.slices is not None or self.stacks is not None:
+        if not self.system.conformed_t1 or "t1_grid" not in self.metadata:
             return None
-        return Grid.from_dict(self.metadata["t1_grid"]) if "t1_grid" in self.metadata else None
+        return _read_grid(self.metadata["t1_grid"])
 
-    @property
-    def slices(self) -> SliceConfig | None:
-        """The configuration, if the system predicts slice by slice."""
-        return self.config if isinstance(self.config, SliceConfig) else None
+    def predict(self, t1_XYZ: NDArray[Any], settings: PredictionSettings) -> Prediction:
+        """Infer the PET of a T1 that was prepared as the training T1s were.
 
-    @property
-    def stacks(self) -> StackConfig | None:
-        """The configuration, if the system predicts from stacks of slices."""
-        return self.config if isinstance(self.config, StackConfig) else None
+        Parameters
+        ----------
+        t1_XYZ : (X, Y, Z) array
+            On ``t1_grid`` where the model has one, 0 to 255 (`petsynth.preprocessing.t1.conform`);
+            else on ``grid``, in [-1, 1] (`petsynth.preprocessing.t1.alignment`).
+        settings : PredictionSettings
+            Planes, samples, seed, batch size.
 
-    def has_std(self, samples: int) -> bool:
-        """Whether a prediction of so many samples comes with a standard deviation."""
-        return self.stacks is not None or samples > 1
-
-    @property
-    def error_to_std(self) -> float:
-        """What makes a standard deviation of an expected error; measured on held-out people."""
-        return float(self.metadata.get("error_to_std", NORMAL_ERROR_TO_STD))
+        Raises
+        ------
+        ValueError
+            If ``samples`` is not positive, or the T1 is not on that grid.
+        """
+        if settings.samples < 1:
+            raise ValueError(f"{settings.samples} samples: at least one is needed")
+        shape = (self.t1_grid or self.grid).shape
+        if t1_XYZ.shape != shape:
+            raise ValueError(f"T1 of shape {t1_XYZ.shape} is not on the grid {shape}")
+        model = TrainedGenerator(self.generator, self.device, self.pet_scale, self.metadata)
+        return self.system.predict(model, t1_XYZ, settings)
 
 
 def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
@@ -162,11 +163,12 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
             f"{folder}: {CONFIG} (hash {config_hash(config)}) is not the configuration that "
             f"{WEIGHTS} was trained with (hash {metadata['config_hash']}); put the original back"
         )
-    generator = _build(config)
+    system = build_system(config)
+    generator = system.build_generator()
     load_weights(folder / WEIGHTS, generator)
     lay_channels_last(generator)
     place = torch.device(device)
-    return Run(folder, generator.to(place).eval(), config, metadata, place)
+    return Run(folder, generator.to(place).eval(), system, metadata, place)
 
 
 def find_runs(folder: str | Path = ".") -> list[Path]:
@@ -176,12 +178,9 @@ def find_runs(folder: str | Path = ".") -> list[Path]:
     return sorted(path for path in found if (path / CONFIG).is_file())
 
 
-def _build(config: Config) -> nn.Module:
-    if isinstance(config, StackConfig):
-        return build_stack_generator(config)
-    if isinstance(config, SliceConfig):
-        return build_generator(config.system, **vars(config.generator))
-    return build_generator3d(config)
+def _read_grid(content: dict[str, Any]) -> Grid:
+    x, y, z = (int(size) for size in content["shape"])
+    return Grid((x, y, z), np.array(content["affine"], dtype=float))
 
 
 def _check_complete(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import PetsynthWarning
-from petsynth.inference.input_check import InputCheck, check_input
-from petsynth.inference.predict import Prediction, synthesise
+from petsynth.inference.input_check import Likeness, measure_likeness
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
 from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1, prepare_t1
 from petsynth.preprocessing.t1.conform import prepare_conformed_t1
 from petsynth.slicing import Plane
+from petsynth.systems.base import Prediction, PredictionSettings
 from petsynth.volume import Grid, Volume
 
 
@@ -72,11 +71,7 @@ def predict_scan(
     t1: str | Path,
     *,
     mask: str | Path | None = None,
-    planes: Sequence[Plane] = ("axial",),
-    samples: int = 1,
-    seed: int = 0,
-    batch_size: int = 8,
-    on_sample: Callable[[], None] = lambda: None,
+    settings: PredictionSettings | None = None,
 ) -> ScanPrediction:
     """Infer the synthetic PET of one T1 file, prepared as the model's training T1s were.
 
@@ -89,8 +84,8 @@ def predict_scan(
     mask : str or Path, optional
         NIfTI that is positive inside the brain, in the T1's world, on any grid; computed if
         left out.
-    planes, samples, seed, batch_size, on_sample
-        As in `petsynth.inference.predict.synthesise`.
+    settings : PredictionSettings, optional
+        Planes, samples, seed, batch size; axial slices, one sample, seed 0 if left out.
 
     Raises
     ------
@@ -100,21 +95,20 @@ def predict_scan(
         If the brain cannot be aligned to MNI axes.
     """
     prepared = _prepare(run, read_volume(t1), None if mask is None else read_volume(mask))
-    input_check = check_input(prepared, run.t1_grid or run.grid)
-    if input_check.is_out_of_distribution:
-        warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)
-    prediction = synthesise(
-        run,
-        prepared.mri,
-        planes=planes,
-        samples=samples,
-        seed=seed,
-        batch_size=batch_size,
-        on_sample=on_sample,
-    )
-    seen = tuple(planes) if run.slices else ("axial",) if run.stacks else ()
+    likeness = measure_likeness(prepared, run.t1_grid or run.grid)
+    if likeness.is_unlike:
+        warnings.warn(f"{t1}: {likeness.describe()}", PetsynthWarning, stacklevel=2)
+    settings = settings or PredictionSettings(planes=("axial",))
     return ScanPrediction(
-        Path(t1), read_grid(t1), run, prepared, prediction, seen, samples, seed, input_check
+        Path(t1),
+        read_grid(t1),
+        run,
+        prepared,
+        run.predict(prepared.mri, settings),
+        run.system.planes_used(settings.planes),
+        settings.samples,
+        settings.seed,
+        likeness,
     )
 
 

@@ -1,10 +1,10 @@
-"""Dropout that is always on and whose draw is chosen by an integer.
+"""Dropout that is always on and whose mask is chosen by an integer.
 
 Sources
 -------
 - Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
   section 3.1: dropout in training and in prediction is the generator's only noise.
-- Ours: the draw belongs to an image, not to a batch. An image's key decides its mask whatever
+- Ours: the mask belongs to an image, not to a batch. An image's key decides its mask whatever
   stands beside it in the batch and whatever device computes, so that batches agree with single
   images and a resumed training with an undisturbed one.
 """
@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 
 class KeyedDropout(nn.Module):
-    """Zero a share of the values of each image, and scale up the others.
+    """Zero a fraction of the values of each image, and scale up the others.
 
     Parameters
     ----------
-    share : float
+    rate : float
         Probability of being zeroed, in [0, 1).
     layer : int
-        Number of this layer; layers of one network draw independently.
+        Number of this layer; layers of one network have independent masks.
 
     Examples
     --------
@@ -37,16 +37,16 @@ class KeyedDropout(nn.Module):
     True
     """
 
-    def __init__(self, share: float, layer: int):
+    def __init__(self, rate: float, layer: int):
         super().__init__()
-        self.share = share
+        self.rate = share
         self.layer = layer
 
-    def forward(self, features_BCHW: Tensor, draws_B: Tensor) -> Tensor:
-        """Drop values; ``draws_B`` holds one key, a non-negative integer, per image."""
-        if self.share == 0:
+    def forward(self, features_BCHW: Tensor, keys_B: Tensor) -> Tensor:
+        """Drop values; ``keys_B`` holds one key, a non-negative integer, per image."""
+        if self.rate == 0:
             return features_BCHW
-        keys = draws_B.tolist()
+        keys = keys_B.tolist()
         shape = tuple(features_BCHW.shape[1:])
         distinct = {key: self._mask(key, shape) for key in keys}
         # One mask serves all slices of a volume; broadcasting spares the copies.
@@ -55,21 +55,21 @@ class KeyedDropout(nn.Module):
         return features_BCHW * mask_BCHW
 
     def _mask(self, key: int, shape: tuple[int, ...]) -> np.ndarray:
-        return _draw_mask(key, self.layer, shape, self.share)
+        return _sample_mask(key, self.layer, shape, self.rate)
 
     def extra_repr(self) -> str:
-        """Show the share in the printed network."""
-        return f"share={self.share}, layer={self.layer}"
+        """Show the rate in the printed network."""
+        return f"rate={self.rate}, layer={self.layer}"
 
 
 @functools.lru_cache(maxsize=64)
-def _draw_mask(key: int, layer: int, shape: tuple[int, ...], share: float) -> np.ndarray:
+def _sample_mask(key: int, layer: int, shape: tuple[int, ...], rate: float) -> np.ndarray:
     # The same few masks serve all batches of a volume, hence the small cache.
-    kept = np.random.default_rng((key, layer)).random(shape, dtype=np.float32) >= share
-    return kept.astype(np.float32) / np.float32(1 - share)
+    kept = np.random.default_rng((key, layer)).random(shape, dtype=np.float32) >= rate
+    return kept.astype(np.float32) / np.float32(1 - rate)
 
 
-def draw_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
+def sample_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
     """Derive the dropout keys of one training step.
 
     Parameters
@@ -90,7 +90,7 @@ def draw_keys(seed: int, step: int, count: int, first: int = 0) -> Tensor:
 
     Examples
     --------
-    >>> torch.equal(draw_keys(0, step=5, count=4)[:2], draw_keys(0, step=5, count=2))
+    >>> torch.equal(sample_keys(0, step=5, count=4)[:2], sample_keys(0, step=5, count=2))
     True
     """
     keys = [

@@ -7,23 +7,33 @@ order and the same weights should give the same file.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from petsynth.errors import RunError
+
+FORMAT = 2
+"""Version of the metadata and of the configuration beside the weights; others are refused."""
 
 _KEY = "petsynth"
 
 
 def save_weights(path: str | Path, network: nn.Module, metadata: dict[str, Any]) -> None:
-    """Write a network's weights and metadata to ``path`` (not atomically: see `io.atomic`)."""
+    """Write a network's weights and metadata to ``path`` (not atomically: see `io.atomic`).
+
+    The format's version and a checksum of the weights are added to the metadata.
+    """
     tensors = {name: weight.contiguous().cpu() for name, weight in network.state_dict().items()}
-    text = {_KEY: json.dumps(metadata)}
+    described = {**metadata, "format": FORMAT, "weights_sha256": weights_checksum(tensors)}
+    text = {_KEY: json.dumps(described)}
     Path(path).write_bytes(safetensors.torch.save(tensors, text))
 
 
@@ -35,9 +45,16 @@ def load_weights(path: str | Path, network: nn.Module) -> None:
     RunError
         If the file is missing, damaged, or of a network of another shape.
     """
-    _check_readable(path)
+    expected = read_metadata(path)["weights_sha256"]
+    tensors = safetensors.torch.load_file(path)
+    found = weights_checksum(tensors)
+    if found != expected:
+        raise RunError(
+            f"{path}: damaged weights (SHA-256 {found[:12]}..., written were {expected[:12]}...); "
+            "copy the file again"
+        )
     try:
-        network.load_state_dict(safetensors.torch.load_file(path))
+        network.load_state_dict(tensors)
     except RuntimeError:
         raise RunError(
             f"{path}: these weights belong to a network of another size than the configuration's"
@@ -50,11 +67,42 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     RunError
-        If the file is missing or damaged.
+        If the file is missing or damaged, or was written by a petsynth with another format.
     """
     _check_readable(path)
     with safetensors.safe_open(path, framework="numpy") as file:
-        return json.loads((file.metadata() or {}).get(_KEY, "{}"))
+        text = (file.metadata() or {}).get(_KEY, "{}")
+    try:
+        metadata = json.loads(text)
+    except ValueError as error:
+        raise RunError(f"{path}: damaged metadata ({error}); copy the file again") from None
+    if not isinstance(metadata, dict):
+        raise RunError(f"{path}: damaged metadata; copy the file again")
+    if metadata.get("format") != FORMAT or "weights_sha256" not in metadata:
+        raise RunError(
+            f"{path}: was not written by this version of petsynth, whose files have format "
+            f"{FORMAT}; train the model again"
+        )
+    return metadata
+
+
+def weights_checksum(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of named tensors: names, types, shapes and bytes, whatever their order.
+
+    Examples
+    --------
+    >>> one, two = torch.zeros(2), torch.ones(2)
+    >>> weights_checksum({"a": one, "b": two}) == weights_checksum({"b": two, "a": one})
+    True
+    >>> weights_checksum({"a": one}) == weights_checksum({"a": two})
+    False
+    """
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _check_readable(path: str | Path) -> None:

@@ -1,8 +1,8 @@
-"""Kinds of values that the knobs of all systems share."""
+"""Kinds of values that the configurations of all systems share."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -13,5 +13,58 @@ Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
+
+Precision = Literal["auto", "32-true", "bf16-mixed"]
+"""Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
+
+
+class TrainingSettings(Protocol):
+    """What the trainer reads of the table ``[training]`` of any configuration."""
+
+    @property
+    def batch_size(self) -> int:
+        """Samples at once, in each process."""
+
+    @property
+    def precision(self) -> Precision:
+        """Arithmetic."""
+
+    @property
+    def log_every(self) -> int:
+        """Steps between rows of ``train_log.csv``."""
+
+    @property
+    def checkpoint_minutes(self) -> float:
+        """Longest time between checkpoints."""
+
+    @property
+    def validate_every(self) -> int:
+        """Epochs between validations."""
+
+    @property
+    def samples_every(self) -> int:
+        """Epochs between sample pictures."""
+
+
+class SystemConfig(Protocol):
+    """What every configuration has: a frozen dataclass of pydantic, read from TOML.
+
+    It imports no torch, so that the command line can read it at once.
+    """
+
+    @property
+    def system(self) -> str:
+        """Name of the system; a ``Literal`` of the names that the class serves."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random number: weights, order, augmentation, dropout."""
+
+    @property
+    def training(self) -> TrainingSettings:
+        """How long, in which batches, and what is written on the way."""
+
+    def mistakes(self) -> list[str]:
+        """Return what does not fit together, in words; empty if all does."""

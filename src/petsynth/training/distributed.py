@@ -1,7 +1,7 @@
 """Several processes that train one model, each on its own part of every batch.
 
-Every process holds all networks and takes the same steps: gradients are averaged before each
-step of an optimiser. lightning-fabric starts the processes, or joins those that torchrun or
+Every process holds all networks and takes the same steps (`petsynth.systems.optimisation`).
+lightning-fabric starts the processes, or joins those that torchrun or
 Slurm started (decision record 0057).
 """
 
@@ -13,8 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from petsynth.errors import PetsynthError, TrainingError
 
@@ -105,34 +104,6 @@ def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
     if error is not None:
         raise error
     return result
-
-
-def run_network(fabric: Fabric, network: nn.Module, *inputs: Tensor) -> Tensor:
-    """Return a network's result in float32, computed in the training's arithmetic."""
-    with fabric.autocast():
-        return network(*inputs).float()
-
-
-def learn(fabric: Fabric, network: nn.Module, optimiser: Optimizer) -> None:
-    """Take one step along the gradients that were gathered."""
-    average_gradients(fabric, network)
-    optimiser.step()
-
-
-def average_gradients(fabric: Fabric, network: nn.Module) -> None:
-    """Replace a network's gradients by their means over all processes, in place."""
-    if fabric.world_size == 1:
-        return
-    gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
-    if not gradients:
-        return
-    together = fabric.all_reduce(
-        torch.cat([each.flatten() for each in gradients]), reduce_op="mean"
-    )
-    assert isinstance(together, Tensor)
-    parts = together.split([each.numel() for each in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
 
 
 def average_terms(fabric: Fabric, terms: dict[str, Tensor]) -> dict[str, float]:

@@ -8,12 +8,13 @@ from typing import Any
 from torch import nn
 
 import petsynth
-from petsynth.config import Config, SliceConfig, StackConfig, config_hash
-from petsynth.data.prepared import PreparedData
+from petsynth.config import config_hash
+from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.io.atomic import atomic_path, write_text
 from petsynth.io.bids.names import participant_of
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.weights import save_weights
+from petsynth.systems.base import System
 from petsynth.volume import Grid
 
 CARD = """# {system}
@@ -27,7 +28,7 @@ diagnosis, and never show them without saying so.**
 | method | {method} |
 | trained with | petsynth {version}, seed {seed} |
 | configuration | {config_hash}: config.toml beside this file |
-| steps | {steps} of batch {batch_size}{accumulated} ({epochs:.1f} epochs) |
+| steps | {steps} of batch {batch} ({epochs:.1f} epochs) |
 | generator | {parameters:,} parameters |
 | training data | {subjects} subjects, {diagnoses}; {origin} |
 | tracer, unit | {tracer}, {unit} |
@@ -42,13 +43,10 @@ diagnosis, and never show them without saying so.**
 - It holds for scans like those of the training data: tracer, scanner, age, diagnoses.
 {limit}"""
 
-DROPOUT_LIMIT = """- Dropout stays on in prediction (as in the paper); the spread over samples is no
-  confidence interval.
-"""
 
-
-def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, Any]:
+def model_metadata(system: System[Any], data: PreparedData, steps: int) -> dict[str, Any]:
     """Return what a weights file says about itself; plain values."""
+    config = system.config
     return {
         "petsynth_version": petsynth.__version__,
         "system": config.system,
@@ -68,17 +66,17 @@ def model_metadata(config: Config, data: PreparedData, steps: int) -> dict[str, 
 
 
 def write_model(
-    path: Path, generator: nn.Module, config: Config, data: PreparedData, steps: int
+    path: Path, generator: nn.Module, system: System[Any], data: PreparedData, steps: int
 ) -> None:
     """Write the weights with their metadata, atomically."""
     with atomic_path(path) as temporary:
-        save_weights(temporary, generator, model_metadata(config, data, steps))
+        save_weights(temporary, generator, model_metadata(system, data, steps))
 
 
 def write_card(
     path: Path,
     generator: nn.Module,
-    config: Config,
+    system: System[Any],
     data: PreparedData,
     *,
     steps: int,
@@ -93,12 +91,12 @@ def write_card(
         Of the Markdown file.
     generator : torch.nn.Module
         Its parameters are counted.
-    config, data
+    system, data
         What was trained, on what.
     steps, epochs : int, float
         How long.
     validation : dict of float
-        The last validation's measures; empty if there was none yet.
+        The last validation's metrics; empty if there was none yet.
     """
     train = data.subjects("train")
     known = {participant_of(name): data.diagnosis(name) for name in data.participants("train")}
@@ -106,13 +104,17 @@ def write_card(
     counts = [f"{diagnoses.count(each)} {each}" for each in sorted(set(diagnoses))]
     scans = len(data.participants("train"))
     counts += [f"{scans} pairs of scans"] if scans != len(train) else []
-    metadata = model_metadata(config, data, steps)
+    metadata = model_metadata(system, data, steps)
+    lines = system.card_lines(data)
     content = CARD.format(
         **{key: metadata[key] for key in ("system", "tracer", "unit", "config_hash", "steps")},
-        **_own_lines(config, data),
+        method=lines.method,
+        intensities=lines.intensities,
+        grid=f"{_shown(data.grid)}, {_place(data)}{lines.grid}",
+        limit=lines.limits,
         version=metadata["petsynth_version"],
-        seed=config.seed,
-        batch_size=config.training.batch_size,
+        seed=system.config.seed,
+        batch=system.batch_text,
         epochs=epochs,
         parameters=count_parameters(generator),
         subjects=len(train),
@@ -123,41 +125,9 @@ def write_card(
     write_text(path, content)
 
 
-def _own_lines(config: Config, data: PreparedData) -> dict[str, str]:
-    """Return what differs between the papers' systems."""
-    aligned = data.description.get("preprocessing", {}).get("registration", "rigid") == "rigid"
-    place = "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
-    grid = f"{_shown(data.grid)}, {place}"
-    if isinstance(config, SliceConfig):
-        definition = data.description.get("pet_scale_definition", "not stated")
-        return {
-            "method": 'pix2pix after Jung et al., "Inferring PET from MRI with pix2pix"; '
-            f"{' + '.join(config.data.planes)} slices",
-            "intensities": f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
-            "grid": grid,
-            "accumulated": "",
-            "limit": DROPOUT_LIMIT,
-        }
-    if isinstance(config, StackConfig):
-        return {
-            "method": f"2.5D U-Net: {config.data.slices} neighbouring axial slices in, the middle "
-            "one's PET and its expected error out; "
-            + ("augmented heads" if config.data.augment else "heads as they are"),
-            "intensities": f"the network's 1 is {data.pet_scale:.6g} {data.unit}: "
-            + data.description.get("pet_scale_definition", "not stated"),
-            "grid": grid,
-            "accumulated": "",
-            "limit": "",
-        }
-    cube = "" if data.t1_grid is None else f"; T1 {_shown(data.t1_grid)}"
-    return {
-        "method": f'{config.system} after Shin et al., "GANBERT"; {config.data.frames} frame(s)',
-        "intensities": "normalised by mean and standard deviation of the T1, the PET by a tenth "
-        "of each; so restored",
-        "grid": f"PET {grid}{cube}",
-        "accumulated": f" x {config.training.accumulate}",
-        "limit": "",
-    }
+def _place(data: PreparedData) -> str:
+    aligned = data.description.get("steps", {}).get("registration", "rigid") == "rigid"
+    return "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
 
 
 def _shown(grid: Grid) -> str:

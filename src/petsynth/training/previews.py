@@ -9,7 +9,7 @@ import numpy as np
 
 from petsynth.data.prepared import PreparedData, static_mean
 from petsynth.slicing import AXIS, Plane, middle_slice
-from petsynth.systems.base import System
+from petsynth.systems.base import Training
 
 SUBJECTS = 2
 """How many subjects a picture shows."""
@@ -20,14 +20,14 @@ def sample_subjects(data: PreparedData) -> list[str]:
     return (data.participants("validation") or data.participants("train"))[:SUBJECTS]
 
 
-def write_samples(path: Path, system: System[Any], data: PreparedData, *, title: str) -> None:
+def write_samples(path: Path, training: Training[Any], data: PreparedData, *, title: str) -> None:
     """Write a picture of the middle slices of a few subjects.
 
     Parameters
     ----------
     path : Path
         Of the PNG.
-    system : System
+    training : Training
         What is trained; its planes are the rows. Of several frames the mean is shown.
     data : PreparedData
         Whose subjects are shown.
@@ -43,9 +43,9 @@ def write_samples(path: Path, system: System[Any], data: PreparedData, *, title:
         volumes = (
             data.mri(participant),
             data.static_pet(participant),
-            static_mean(system.infer_pet(participant)),
+            static_mean(training.infer_pet(participant)),
         )
-        for plane in system.planes:
+        for plane in training.planes:
             mri, pet, synthetic_pet = (np.asarray(middle_slice(each, plane)) for each in volumes)
             edge, highest, unit = _pixel_mm(data, plane), data.pet_scale, data.unit
             panels = (

@@ -5,64 +5,63 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from petsynth.config import Config
 from petsynth.data.prepared import PreparedData
-from petsynth.systems.base import System
+from petsynth.systems.base import System, Training
 from petsynth.training.logs import CsvLog, TensorBoardLog
 from petsynth.training.model_card import write_card, write_model
 from petsynth.training.previews import write_samples
 from petsynth.training.run_folder import RunFolder
 from petsynth.training.state import TrainingState, save_checkpoint
-from petsynth.training.validation import MEASURES, validate
+from petsynth.training.validation import METRICS, validate
 
 
-class Desk:
+class Recorder:
     """Writes into a run folder; only the first of several processes has one.
 
     Parameters
     ----------
-    config : Config
-        How often to write what.
+    system : System
+        What is trained; its configuration says how often to write what.
+    training : Training
+        Its training.
     data : PreparedData
         Whose validation subjects are measured.
     folder : RunFolder
         Where to write.
-    system : System
-        What is trained.
     state : TrainingState
         Where the training stands.
     """
 
     def __init__(
         self,
-        config: Config,
+        system: System[Any],
+        training: Training[Any],
         data: PreparedData,
         folder: RunFolder,
-        system: System[Any],
         state: TrainingState,
     ):
-        self.config, self.data, self.folder = config, data, folder
-        self.system, self.state = system, state
-        columns = ("step", "epoch", *system.terms, *system.extras, "seconds")
+        self.system, self.training, self.data = system, training, data
+        self.folder, self.state = folder, state
+        columns = ("step", "epoch", *training.terms, *training.extras, "seconds")
         self.train_log = CsvLog(folder.train_log, columns, state.step)
         self.board = TensorBoardLog(folder.root, state.step)
         self.validation: dict[str, float] = {}
         self.validation_log: CsvLog | None = None
         if data.participants("validation"):
-            columns = ("step", "epoch", *MEASURES)
+            columns = ("step", "epoch", *METRICS)
             self.validation_log = CsvLog(folder.validation_log, columns, state.step)
 
     @property
     def epoch(self) -> int:
         """The epoch of the step that was done last, from 1."""
-        return math.ceil(self.state.step / self.system.epoch_steps)
+        return math.ceil(self.state.step / self.training.epoch_steps)
 
     def log(self, figures: dict[str, float], *, is_logged: bool) -> None:
         """Take in the figures of a step; ``is_logged`` closes a row of the log."""
-        self.state.means.add({name: figures[name] for name in self.system.terms})
+        self.state.means.add({name: figures[name] for name in self.training.terms})
         if not is_logged:
             return
-        extras = {name: figures[name] for name in self.system.extras}
+        extras = {name: figures[name] for name in self.training.extras}
         row = self.state.means.take() | extras
         seconds = round(self.state.seconds, 1)
         self.train_log.append(
@@ -72,17 +71,17 @@ class Desk:
 
     def finish_epoch(self) -> bool:
         """Validate, write model, card, checkpoint and pictures if it is time; tell if it was."""
-        training, last = self.config.training, self.state.step == self.system.steps
-        if self.validation_log and (last or self.epoch % training.validate_every == 0):
+        settings, last = self.system.config.training, self.state.step == self.training.steps
+        if self.validation_log and (last or self.epoch % settings.validate_every == 0):
             self._validate(self.validation_log)
-        is_time = last or self.epoch % self.system.write_every == 0
+        is_time = last or self.epoch % self.training.write_every == 0
         if is_time:
             self._write_model()
             self.save_checkpoint()
-        if last or self.epoch % training.samples_every == 0:
+        if last or self.epoch % settings.samples_every == 0:
             picture = self.folder.samples / f"epoch-{self.epoch:04}.png"
-            title = f"{self.config.system}, epoch {self.epoch}, step {self.state.step}"
-            write_samples(picture, self.system, self.data, title=title)
+            title = f"{self.system.config.system}, epoch {self.epoch}, step {self.state.step}"
+            write_samples(picture, self.training, self.data, title=title)
         return is_time
 
     def save_checkpoint(self) -> None:
@@ -99,25 +98,25 @@ class Desk:
         self.board.close()
 
     def _write_model(self) -> None:
-        generator, step = self.state.players.generator, self.state.step
-        write_model(self.folder.model, generator, self.config, self.data, step)
+        generator, step = self.state.networks.generator, self.state.step
+        write_model(self.folder.model, generator, self.system, self.data, step)
         write_card(
             self.folder.card,
             generator,
-            self.config,
+            self.system,
             self.data,
             steps=step,
-            epochs=step / self.system.epoch_steps,
+            epochs=step / self.training.epoch_steps,
             validation=self.validation,
         )
 
     def _validate(self, log: CsvLog) -> None:
         state = self.state
-        self.validation = validate(self.system.infer_pet, self.data)
+        self.validation = validate(self.training.infer_pet, self.data)
         log.append({"step": state.step, "epoch": self.epoch, **self.validation})
         self.board.add("validation", self.validation, state.step)
         if self.validation["brain_mae"] < state.best_mae:
             state.best_mae = self.validation["brain_mae"]
             write_model(
-                self.folder.best, state.players.generator, self.config, self.data, state.step
+                self.folder.best, state.networks.generator, self.system, self.data, state.step
             )

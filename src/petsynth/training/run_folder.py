@@ -26,10 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from petsynth.config import Config, config_to_toml, parse_config
-from petsynth.data.prepared import PreparedData
+from petsynth.config import config_to_toml, parse_config
+from petsynth.data.prepared import PreparedData, describe_grid
 from petsynth.errors import OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
+from petsynth.systems.fields import SystemConfig
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class RunFolder:
 
 
 def open_run(
-    root: str | Path, config: Config, data: PreparedData, *, resume: bool, overwrite: bool
+    root: str | Path, config: SystemConfig, data: PreparedData, *, resume: bool, overwrite: bool
 ) -> RunFolder:
     """Make a run folder, or check that an earlier training may go on in it.
 
@@ -99,7 +100,7 @@ def open_run(
     ----------
     root : str or Path
         The folder.
-    config : Config
+    config : SystemConfig
         What is about to be trained.
     data : PreparedData
         What it is trained on.
@@ -167,7 +168,7 @@ def _clear(folder: RunFolder, held: set[Path]) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _check_same(folder: RunFolder, config: Config, data: PreparedData) -> None:
+def _check_same(folder: RunFolder, config: SystemConfig, data: PreparedData) -> None:
     pairs: list[tuple[str, Path, Callable[[str], Any], Any]] = [
         ("configuration", folder.config, _read_config, _read_config(config_to_toml(config))),
         ("prepared data", folder.data, json.loads, identify_data(data)),

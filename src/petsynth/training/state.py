@@ -16,10 +16,10 @@ from torch import nn
 
 from petsynth.errors import RunError, TrainingError
 from petsynth.io.atomic import atomic_path
-from petsynth.systems.optimisation import Players
+from petsynth.systems.optimisation import Networks
 from petsynth.training.logs import RunningMeans
 
-FORMAT = 1
+FORMAT = 2
 """Version of the checkpoint's layout."""
 
 
@@ -29,7 +29,7 @@ class TrainingState:
 
     Parameters
     ----------
-    players : Players
+    networks : Networks
         Networks and optimisers.
     step : int
         How many steps are done.
@@ -41,7 +41,7 @@ class TrainingState:
         Losses since the last row of the log.
     """
 
-    players: Players
+    networks: Networks
     step: int = 0
     seconds: float = 0.0
     best_mae: float = math.inf
@@ -58,11 +58,11 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
     OutputError
         If the disk is full; the earlier checkpoint stays.
     """
-    for network in state.players.networks():
+    for network in state.networks.modules():
         _check_finite(network, state.step)
     content = {
         "format": FORMAT,
-        "players": state.players.state_dict(),
+        "networks": state.networks.state_dict(),
         "step": state.step,
         "seconds": state.seconds,
         "best_mae": state.best_mae,
@@ -91,10 +91,10 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     if not isinstance(content, dict) or "format" not in content:
         raise damaged
     if content["format"] != FORMAT:
-        raise RunError(f"{path}: checkpoint of another petsynth version; train with that version")
-    if not {"players", "step", "seconds", "best_mae", "sums", "count"} <= content.keys():
+        raise RunError(f"{path}: checkpoint of another petsynth version; train with that version, or anew with --overwrite")
+    if not {"networks", "step", "seconds", "best_mae", "sums", "count"} <= content.keys():
         raise damaged
-    state.players.load_state_dict(content["players"])
+    state.networks.load_state_dict(content["networks"])
     state.step = content["step"]
     state.seconds = content["seconds"]
     state.best_mae = content["best_mae"]

@@ -18,16 +18,14 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from petsynth.config import Config, GanbertConfig, Pix2pix3dConfig, StackConfig
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import SplitError, TrainingError
-from petsynth.log import Progress
-from petsynth.systems.base import System
-from petsynth.systems.pix2pix.system import SliceSystem
-from petsynth.systems.unet25d.system import StackSystem
-from petsynth.systems.volumes import Pix2pix3dSystem
+from petsynth.progress import Progress, say
+from petsynth.systems.base import Training
+from petsynth.systems.fields import SystemConfig
+from petsynth.systems.registry import build_system
 from petsynth.training.distributed import average_terms, launch_fabric, on_first
-from petsynth.training.recorder import Desk
+from petsynth.training.recorder import Recorder
 from petsynth.training.run_folder import open_run
 from petsynth.training.state import TrainingState, load_checkpoint
 
@@ -35,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 def train(
-    config: Config,
+    config: SystemConfig,
     data: PreparedData,
     run: str | Path,
     *,
@@ -50,7 +48,7 @@ def train(
 
     Parameters
     ----------
-    config : Config
+    config : SystemConfig
         What to train, how long.
     data : PreparedData
         With training subjects, and validation subjects if there is to be a validation.
@@ -86,69 +84,60 @@ def train(
     fabric = launch_fabric(device, devices, nodes, config.training.precision)
     cores = os.cpu_count() or 1
     torch.set_num_threads(min(threads or max(cores // devices, 1), cores))
-    system = build_system(config, data, fabric)
+    system = build_system(config)
+    training = system.start_training(data, fabric)
     folder = on_first(
         fabric, lambda: open_run(run, config, data, resume=resume, overwrite=overwrite)
     )
-    state = TrainingState(system.players)
+    state = TrainingState(training.networks)
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, state)
     if not fabric.is_global_zero:
-        return _train(config, fabric, system, state, None)
+        return _train(config, fabric, training, state, None)
     if resume:
-        logger.info(f"{folder.root}: going on after step {state.step} of {system.steps}")
-    _train(config, fabric, system, state, Desk(config, data, folder, system, state))
-    logger.info(f"model in {folder.model}")
-
-
-def build_system(config: Config, data: PreparedData, fabric: Fabric) -> System[Any]:
-    """Return the system that a configuration names, with its networks and data."""
-    if isinstance(config, Pix2pix3dConfig):
-        return Pix2pix3dSystem(config, data, fabric)
-    if isinstance(config, StackConfig):
-        return StackSystem(config, data, fabric)
-    if isinstance(config, GanbertConfig):
-        # transformers takes seconds to import, which the other systems need not pay.
-        from petsynth.systems.ganbert.system import GanbertSystem
-
-        return GanbertSystem(config, data, fabric)
-    return SliceSystem(config, data, fabric)
+        say(f"{folder.root}: going on after step {state.step} of {training.steps}")
+    _train(config, fabric, training, state, Recorder(system, training, data, folder, state))
+    say(f"model in {folder.model}")
 
 
 def _train(
-    config: Config, fabric: Fabric, system: System[Any], state: TrainingState, desk: Desk | None
+    config: SystemConfig,
+    fabric: Fabric,
+    training: Training[Any],
+    state: TrainingState,
+    recorder: Recorder | None,
 ) -> None:
-    """Train until the last step; only the first process has a desk and writes anything."""
-    training = config.training
+    """Train until the last step; only the first process has a recorder and writes anything."""
+    settings = config.training
     clock = saved = time.monotonic()
-    with Progress("training", system.steps, done=state.step, shown=desk is not None) as progress:
-        for batch in system.batches(state.step):
+    with Progress("training", training.steps, done=state.step, shown=recorder is not None) as progress:
+        for batch in training.batches(state.step):
             done = state.step + 1
-            is_logged = done % training.log_every == 0 or done == system.steps
-            figures = average_terms(fabric, system.train_step(batch, state.step, measure=is_logged))
-            _check_finite(figures, done, desk)
+            is_logged = done % settings.log_every == 0 or done == training.steps
+            figures = average_terms(fabric, training.train_step(batch, state.step, measure=is_logged))
+            _check_finite(figures, done, recorder)
             state.step = done
             now = time.monotonic()
             state.seconds, clock = state.seconds + now - clock, now
-            progress.advance(note=_note(figures, system.terms))
-            if desk is None:
+            progress.advance(note=_note(figures, training.terms))
+            if recorder is None:
                 continue
-            desk.log(figures, is_logged=is_logged)
-            if done % system.epoch_steps == 0 or done == system.steps:
-                if desk.finish_epoch():
+            recorder.log(figures, is_logged=is_logged)
+            if done % training.epoch_steps == 0 or done == training.steps:
+                if recorder.finish_epoch():
                     saved = time.monotonic()
                 clock = time.monotonic()
-            elif now - saved > 60 * training.checkpoint_minutes:
-                desk.save_checkpoint()
+            elif now - saved > 60 * settings.checkpoint_minutes:
+                recorder.save_checkpoint()
                 saved = now
-    if desk is not None:
-        desk.close()
+    if recorder is not None:
+        recorder.close()
 
 
-def _check_finite(figures: dict[str, float], step: int, desk: Desk | None) -> None:
+def _check_finite(figures: dict[str, float], step: int, recorder: Recorder | None) -> None:
     for name, figure in figures.items():
         if not math.isfinite(figure):
-            kept = "" if desk is None else desk.kept()
+            kept = "" if recorder is None else recorder.kept()
             raise TrainingError(
                 f"step {step}: loss '{name}' is {figure}; lower optimiser.learning_rate or look "
                 f"for extreme values in the prepared data{kept}"

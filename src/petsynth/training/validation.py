@@ -1,4 +1,4 @@
-"""How good the generator is on the validation subjects, with evaluation's own measures."""
+"""How good the generator is on the validation subjects, with evaluation's own metrics."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.config import SliceConfig
 from petsynth.data.prepared import PreparedData, static_mean
 from petsynth.io.bids.names import participant_of
 from petsynth.metrics.image import mae, mse, psnr, ssim
-from petsynth.slicing import Plane
 
-MEASURES = ("brain_mae", "mae", "mse", "psnr", "ssim")
+METRICS = ("brain_mae", "mae", "mse", "psnr", "ssim")
 """Columns of the validation log: mean over subjects, in PET units; whole volume if not brain."""
-
-
-def validation_planes(config: SliceConfig) -> tuple[Plane, ...]:
-    """Return the planes to predict along: axial as paper A does (section 2.4), if trained so."""
-    return ("axial",) if "axial" in config.data.planes else config.data.planes
 
 
 def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[str, float]:
@@ -35,7 +28,7 @@ def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[st
     Returns
     -------
     dict of float
-        `MEASURES`; the data range of PSNR and SSIM is the training set's PET scale.
+        `METRICS`; the data range of PSNR and SSIM is the training set's PET scale.
     """
     rows: dict[str, list[tuple[float, ...]]] = {}
     for participant in data.participants("validation"):
@@ -51,4 +44,4 @@ def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[st
             )
         )
     people = [np.mean(visits, axis=0) for visits in rows.values()]
-    return dict(zip(MEASURES, np.mean(people, axis=0).tolist(), strict=True))
+    return dict(zip(METRICS, np.mean(people, axis=0).tolist(), strict=True))

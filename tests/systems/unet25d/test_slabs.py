@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from petsynth.data.prepared import PreparedData
-from petsynth.slicing import crop_from_canvas
+from petsynth.slicing import crop_padding
 from petsynth.systems.unet25d.dataset import AugmentedHead, HeadDataset
 from petsynth.systems.unet25d.slabs import StackBatches, cut_stack, load_stacks
 
@@ -35,8 +35,8 @@ def test_a_stack_is_three_neighbours_and_the_middle_ones_pets():
 
     stack, pet = cut_stack(head, 1, 3, 8)
     assert (stack.shape, pet.shape) == ((3, 8, 8), (2, 8, 8))
-    np.testing.assert_array_equal(crop_from_canvas(stack.numpy(), (4, 6)), mri[2:5])
-    np.testing.assert_array_equal(crop_from_canvas(pet.numpy(), (4, 6)), head.pet_PNHW[:, 3])
+    np.testing.assert_array_equal(crop_padding(stack.numpy(), (4, 6)), mri[2:5])
+    np.testing.assert_array_equal(crop_padding(pet.numpy(), (4, 6)), head.pet_PNHW[:, 3])
     assert stack[0, 0, 0] == pet[0, 0, 0] == -1
 
 

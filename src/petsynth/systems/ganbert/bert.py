@@ -4,7 +4,7 @@ Sources
 -------
 - Paper B (Shin et al., GANBERT), section 4.2: BERT-base (12 layers, hidden size 768, 12 heads);
   next-sentence prediction acts as the discriminator.
-- Ours: one BERT with both heads, trained from a random start (decision record 0075).
+- Ours: one BERT with both heads, trained from random weights (decision record 0075).
 - Devlin et al. 2019, BERT; the network is transformers' `BertForPreTraining`, fed through its
   embeddings.
 - Decision records 0050 (embeddings and their gradient) and 0031 (dropout 0 by default).
@@ -49,8 +49,8 @@ class BertSize:
     inner: int
 
     @property
-    def start_std(self) -> float:
-        """Standard deviation of the starting weights.
+    def initial_std(self) -> float:
+        """Standard deviation of the initial weights.
 
         BERT's 0.02 belongs to a width of 768; a narrower network with it would hardly pass
         anything on. Scaled so that a sum over the width varies as much as in BERT-base.
@@ -62,8 +62,8 @@ SIZES = {"base": BertSize(12, 768, 12, 3072), "small": BertSize(4, 128, 4, 512)}
 """BERT-base, the paper's, and one for processors without an accelerator."""
 
 
-class Judgement(NamedTuple):
-    """What BERT says of a batch.
+class DiscriminatorOutput(NamedTuple):
+    """Logits of a batch.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class BertDiscriminator(nn.Module):
     embedding : {"continuous", "table"}
         How values enter; special tokens always have a vector each.
     dropout : float
-        Share of hidden values and attention weights dropped in training.
+        Fraction of hidden values and attention weights dropped in training.
     checkpointing : bool
         Whether activations inside a layer are computed again for the gradient in training
         mode: less memory, more time, the same values.
@@ -120,7 +120,7 @@ class BertDiscriminator(nn.Module):
                 num_hidden_layers=size.layers,
                 num_attention_heads=size.heads,
                 intermediate_size=size.inner,
-                initializer_range=size.start_std,
+                initializer_range=size.initial_std,
                 hidden_dropout_prob=dropout,
                 attention_probs_dropout_prob=dropout,
                 max_position_embeddings=layout.length,
@@ -131,15 +131,15 @@ class BertDiscriminator(nn.Module):
         if checkpointing:
             self.bert.activation_checkpointing_enable({"use_reentrant": False})
         self.continuous = (
-            ContinuousEmbedding(tokens, size.hidden, start_std=size.start_std)
+            ContinuousEmbedding(tokens, size.hidden, initial_std=size.initial_std)
             if embedding == "continuous"
             else None
         )
         self.register_buffer("special_ids_L", layout.special_ids(tokens), persistent=False)
         self.register_buffer("token_types_L", layout.token_types(), persistent=False)
 
-    def forward(self, mri_BN: Tensor, pet_BN: Tensor, masking: Masking) -> Judgement:
-        """Judge pairs of pooled images.
+    def forward(self, mri_BN: Tensor, pet_BN: Tensor, masking: Masking) -> DiscriminatorOutput:
+        """Tell real from generated PETs and guess masked tokens, for pairs of pooled images.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class BertDiscriminator(nn.Module):
 
         Returns
         -------
-        Judgement
+        DiscriminatorOutput
             Logits of the next-sentence head, and of the masked-language head where tokens were
             chosen.
         """
@@ -162,7 +162,7 @@ class BertDiscriminator(nn.Module):
         # The vocabulary is large: its logits are computed only where they are asked for.
         index_BMH = masking.chosen_BM[..., None].expand(-1, -1, hidden_BLH.shape[-1])
         mlm_BMV, nsp_B2 = self.bert.cls(hidden_BLH.gather(1, index_BMH), pooled_BH)
-        return Judgement(nsp_B2, mlm_BMV)
+        return DiscriminatorOutput(nsp_B2, mlm_BMV)
 
     def embed(self, values_BL: Tensor, masking: Masking) -> Tensor:
         """Return the (B, L, H) vectors of a sequence: values, special tokens, masks."""

@@ -52,7 +52,7 @@ class ContinuousEmbedding(nn.Module):
         The lattice that values are rounded to.
     hidden : int
         Length of the vectors.
-    start_std : float
+    initial_std : float
         Standard deviation of the vectors' coordinates at the start.
     shortest, longest : float
         Wavelengths, in the units of `compress`; the others lie between in equal ratios.
@@ -67,7 +67,7 @@ class ContinuousEmbedding(nn.Module):
         tokens: Tokens,
         hidden: int,
         *,
-        start_std: float = 0.02,
+        initial_std: float = 0.02,
         shortest: float = 8.0,
         longest: float = 64.0,
         count: int = 8,
@@ -77,7 +77,7 @@ class ContinuousEmbedding(nn.Module):
         wavelengths_F = torch.logspace(math.log10(shortest), math.log10(longest), count)
         self.register_buffer("frequencies_F", 2 * math.pi / wavelengths_F, persistent=False)
         self.linear = nn.Linear(2 * count, hidden)
-        nn.init.normal_(self.linear.weight, 0.0, start_std / math.sqrt(count))
+        nn.init.normal_(self.linear.weight, 0.0, initial_std / math.sqrt(count))
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, values_BN: Tensor) -> Tensor:

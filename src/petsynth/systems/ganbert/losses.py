@@ -6,7 +6,7 @@ Sources
   for a generated PET, BERT guesses the real PET's tokens) and section 4.3, equation 1: weights
   20, 1 and 20.
 - Mescheder et al. 2018, "Which training methods for GANs do actually converge?", for the
-  slope penalty, which the paper does not have (decision record 0050).
+  gradient penalty, which the paper does not have (decision record 0058).
 - Ours: the generator's next-sentence term does not saturate, as in pix2pix (Isola et al. 2017,
   section 3.3); every term is a mean; BERT's two terms weigh the same, as in Devlin et al. 2019
   (decision record 0075).
@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from petsynth.networks.losses import l1_loss
 from petsynth.systems.ganbert.bert import GENERATED, REAL, BertDiscriminator
 from petsynth.systems.ganbert.masking import Masking
-from petsynth.systems.ganbert.pooling import SIDE, summarise
+from petsynth.systems.ganbert.pooling import SIDE, pool_image
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Pooled:
     Parameters
     ----------
     mri_BN, pet_BN, synthetic_pet_BN : (B, N) float tensors
-        Summarised T1, real and synthetic PET, normalised.
+        Pooled T1, real and synthetic PET, normalised.
     """
 
     mri_BN: Tensor
@@ -62,12 +62,12 @@ class Pooled:
     synthetic_pet_BN: Tensor
 
 
-def pool(
+def pool_batch(
     mri_BCXYZ: Tensor, pet_BTYXZ: Tensor, synthetic_pet_BTYXZ: Tensor, side: int = SIDE
 ) -> Pooled:
-    """Summarise a batch to ``side**3`` values per image."""
+    """Pool a batch to ``side**3`` values per image."""
     return Pooled(
-        summarise(mri_BCXYZ, side), summarise(pet_BTYXZ, side), summarise(synthetic_pet_BTYXZ, side)
+        pool_image(mri_BCXYZ, side), pool_image(pet_BTYXZ, side), pool_image(synthetic_pet_BTYXZ, side)
     )
 
 
@@ -76,7 +76,7 @@ def bert_loss(
     pooled: Pooled,
     is_real_B: Tensor,
     masking: Masking,
-    slope_penalty: float = 0.0,
+    gradient_penalty: float = 0.0,
 ) -> dict[str, Tensor]:
     """Return the terms that BERT learns by; no gradient reaches the generator.
 
@@ -90,32 +90,32 @@ def bert_loss(
         Which samples are shown with their real PET.
     masking : Masking
         What is hidden.
-    slope_penalty : float
-        Weight of the `slope` of its judgement; the paper has none.
+    gradient_penalty : float
+        Weight of the `squared_gradient`; the paper has none.
 
     Returns
     -------
     dict of scalar tensors
-        ``nsp``, ``mlm``, ``slope`` (zero if its weight is) and their weighted sum ``bert``.
+        ``nsp``, ``mlm``, ``gradient_penalty`` (zero if its weight is) and their weighted sum ``bert``.
     """
     shown_BN = torch.where(is_real_B[:, None], pooled.pet_BN, pooled.synthetic_pet_BN).detach()
-    if slope_penalty:
+    if gradient_penalty:
         shown_BN.requires_grad_(True)
-    with attention_of(slope_penalty):
-        judgement = bert(pooled.mri_BN, shown_BN, masking)
-        flatness = slope(judgement.nsp_B2, shown_BN) if slope_penalty else shown_BN.new_zeros(())
-    nsp = nsp_loss(judgement.nsp_B2, is_real_B)
-    mlm = mlm_loss(judgement.mlm_BMV, real_labels(bert, pooled, masking))
-    total = nsp + mlm + slope_penalty * flatness
-    return {"nsp": nsp, "mlm": mlm, "slope": flatness, "bert": total}
+    with attention_of(gradient_penalty):
+        output = bert(pooled.mri_BN, shown_BN, masking)
+        penalty = squared_gradient(output.nsp_B2, shown_BN) if gradient_penalty else shown_BN.new_zeros(())
+    nsp = nsp_loss(output.nsp_B2, is_real_B)
+    mlm = mlm_loss(output.mlm_BMV, real_labels(bert, pooled, masking))
+    total = nsp + mlm + gradient_penalty * penalty
+    return {"nsp": nsp, "mlm": mlm, "gradient_penalty": penalty, "bert": total}
 
 
-def attention_of(slope_penalty: float) -> AbstractContextManager[None]:
-    """Return where BERT's attention can be differentiated twice, if the slope's weight asks for it.
+def attention_of(gradient_penalty: float) -> AbstractContextManager[None]:
+    """Return where BERT's attention can be differentiated twice, if the gradient penalty needs it.
 
     With checkpointing the gradient computes activations again, and so belongs within it as well.
     """
-    return sdpa_kernel(SDPBackend.MATH) if slope_penalty else nullcontext()
+    return sdpa_kernel(SDPBackend.MATH) if gradient_penalty else nullcontext()
 
 
 def generator_loss(
@@ -131,7 +131,7 @@ def generator_loss(
     Parameters
     ----------
     bert : BertDiscriminator
-        The judge, which should not require gradients meanwhile.
+        The discriminator, which should not require gradients meanwhile.
     pooled : Pooled
         The batch; gradients flow through its synthetic PET.
     pet_BTYXZ, synthetic_pet_BTYXZ : (B, T, Y, X, Z) float tensors
@@ -146,10 +146,10 @@ def generator_loss(
     dict of scalar tensors
         ``nsp``, ``mlm``, ``l1``, each as it is, and their weighted sum ``generator``.
     """
-    judgement = bert(pooled.mri_BN, pooled.synthetic_pet_BN, masking)
-    to_fool_B = torch.ones_like(judgement.nsp_B2[:, 0], dtype=torch.bool)
-    nsp = nsp_loss(judgement.nsp_B2, to_fool_B)
-    mlm = mlm_loss(judgement.mlm_BMV, real_labels(bert, pooled, masking))
+    output = bert(pooled.mri_BN, pooled.synthetic_pet_BN, masking)
+    to_fool_B = torch.ones_like(output.nsp_B2[:, 0], dtype=torch.bool)
+    nsp = nsp_loss(output.nsp_B2, to_fool_B)
+    mlm = mlm_loss(output.mlm_BMV, real_labels(bert, pooled, masking))
     l1 = l1_loss(synthetic_pet_BTYXZ, pet_BTYXZ)
     total = weights.nsp * nsp + weights.mlm * mlm + weights.l1 * l1
     return {"nsp": nsp, "mlm": mlm, "l1": l1, "generator": total}
@@ -169,8 +169,8 @@ def nsp_loss(nsp_B2: Tensor, is_real_B: Tensor) -> Tensor:
     return functional.cross_entropy(nsp_B2.float(), labels_B)
 
 
-def slope(nsp_B2: Tensor, shown_BN: Tensor) -> Tensor:
-    """Return how steeply the judgement changes with the values: a mean squared gradient norm.
+def squared_gradient(nsp_B2: Tensor, shown_BN: Tensor) -> Tensor:
+    """Return the mean squared norm of the gradient of BERT's output with respect to the values.
 
     A discriminator that is sure of itself has gradients that no longer point to the real PET;
     this penalty (R1 and R2 of Mescheder et al. 2018) keeps it from becoming so.
@@ -186,7 +186,7 @@ def slope(nsp_B2: Tensor, shown_BN: Tensor) -> Tensor:
     -------
     scalar tensor
         Mean over samples of the squared norm of the gradient of the log-odds of being real,
-        with respect to the compressed values (`token_embedding.compress`), so that one weight
+        with respect to the compressed values (`embedding.compress`), so that one weight
         serves all units.
     """
     odds_B = nsp_B2[:, REAL] - nsp_B2[:, GENERATED]
@@ -207,7 +207,7 @@ def real_labels(bert: BertDiscriminator, pooled: Pooled, masking: Masking) -> Te
 
 
 def gradient_norms(terms: dict[str, Tensor], synthetic_pet_BTYXZ: Tensor) -> dict[str, Tensor]:
-    """Return how strongly each term pulls at the generator's last layer.
+    """Return how strong each term's gradient is at the generator's output.
 
     Parameters
     ----------

@@ -52,12 +52,12 @@ class Masking:
         return Masking(*(part.to(device) for part in parts))
 
 
-def draw_masking(
+def sample_masking(
     keys_B: Tensor,
     layout: Layout,
     *,
-    mri_share: float = 0.05,
-    pet_share: float = 0.25,
+    mri_fraction: float = 0.05,
+    pet_fraction: float = 0.25,
     replacement: Replacement = "mask",
 ) -> Masking:
     """Choose tokens at random, a fixed number of each image's.
@@ -68,7 +68,7 @@ def draw_masking(
         One non-negative integer per sample; the same key gives the same draw.
     layout : Layout
         Of the sequence.
-    mri_share, pet_share : float
+    mri_fraction, pet_fraction : float
         Share of the T1's and of the PET's values, rounded to whole tokens.
     replacement : {"mask", "80-10-10"}
         What stands in the place of a chosen token.
@@ -76,18 +76,18 @@ def draw_masking(
     Raises
     ------
     ValueError
-        If a share is not within 0 and 1, or nothing would be masked.
+        If a fraction is not within 0 and 1, or nothing would be masked.
 
     Examples
     --------
-    >>> masking = draw_masking(torch.tensor([7]), Layout())
+    >>> masking = sample_masking(torch.tensor([7]), Layout())
     >>> masking.chosen_BM.shape, int((masking.chosen_BM > 513).sum())
     (torch.Size([1, 154]), 128)
     """
-    if not (0 <= mri_share <= 1 and 0 <= pet_share <= 1):
-        raise ValueError(f"masked shares {mri_share} and {pet_share} must lie within 0 and 1")
-    images = (layout.mri, mri_share), (layout.pet, pet_share)
-    if not any(round(share * layout.count) for _, share in images):
+    if not (0 <= mri_fraction <= 1 and 0 <= pet_fraction <= 1):
+        raise ValueError(f"masked shares {mri_fraction} and {pet_fraction} must lie within 0 and 1")
+    images = (layout.mri, mri_fraction), (layout.pet, pet_fraction)
+    if not any(round(fraction * layout.count) for _, fraction in images):
         raise ValueError("no token would be masked; raise the masked shares")
     draws = [_draw(key, layout, images, replacement) for key in keys_B.tolist()]
     chosen, masked, source = (torch.from_numpy(np.stack(part)) for part in zip(*draws, strict=True))
@@ -104,9 +104,9 @@ def _draw(
     masked = np.zeros(layout.length, dtype=bool)
     source = np.arange(layout.length)
     chosen = []
-    for where, share in images:
+    for where, fraction in images:
         positions = np.arange(where.start, where.stop)
-        picked = random.choice(positions, round(share * layout.count), replace=False)
+        picked = random.choice(positions, round(fraction * layout.count), replace=False)
         fate = random.random(len(picked))
         others = random.choice(positions, len(picked))
         if replacement == "mask":

@@ -18,7 +18,7 @@ SIDE = 8
 """Sub-volumes along each axis: 8 x 8 x 8 = 512 values per image."""
 
 
-def summarise(image_BTDEF: Tensor, side: int = SIDE) -> Tensor:
+def pool_image(image_BTDEF: Tensor, side: int = SIDE) -> Tensor:
     """Return the value farthest from zero in each sub-volume, over all frames.
 
     Where a side is not divisible, sub-volumes overlap by one voxel (torch's adaptive pooling),
@@ -47,7 +47,7 @@ def summarise(image_BTDEF: Tensor, side: int = SIDE) -> Tensor:
     >>> import torch
     >>> frames = torch.zeros(1, 2, 2, 2, 2)
     >>> frames[0, 0, 0, 1, 0], frames[0, 1, 0, 1, 0] = 2.0, -5.0
-    >>> summarise(frames, side=1).tolist(), summarise(frames, side=2).tolist()
+    >>> pool_image(frames, side=1).tolist(), pool_image(frames, side=2).tolist()
     ([[-5.0]], [[0.0, 0.0, -5.0, 0.0, 0.0, 0.0, 0.0, 0.0]])
     """
     if min(image_BTDEF.shape[2:]) < side:

@@ -1,42 +1,93 @@
-"""GANBERT as the training loop sees it; apart, since transformers takes seconds to import."""
+"""GANBERT behind the interface of a system.
+
+BERT is imported when it is trained or measured: transformers takes seconds, and prediction needs
+the generator alone.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
 import torch
-from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
-from petsynth.config import GanbertConfig
 from petsynth.data.prepared import PreparedData
-from petsynth.networks.dropout import draw_keys
-from petsynth.systems.ganbert import step as ganbert
-from petsynth.systems.volumes import VolumeSystem, Window
+from petsynth.systems.ganbert.config import GanbertConfig
+from petsynth.systems.resources import Resources
+from petsynth.systems.volumes.resources import (
+    NetworkSize,
+    cnn_size,
+    generator_size,
+    volume_resources,
+)
+from petsynth.systems.volumes.system import VolumeSystem
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from petsynth.systems.ganbert.training import GanbertTraining
 
 
-class GanbertSystem(VolumeSystem):
-    """GANBERT, without or with a CNN discriminator."""
+class GanbertSystem(VolumeSystem[GanbertConfig]):
+    """GANBERT, without or with a CNN discriminator beside BERT (paper B, table 1, rows 3 and 4)."""
 
-    players: ganbert.GanbertPlayers
+    def start_training(self, data: PreparedData, fabric: Fabric) -> GanbertTraining:
+        """Make networks, optimisers and accumulation windows."""
+        from petsynth.systems.ganbert.training import GanbertTraining
 
-    def __init__(self, config: GanbertConfig, data: PreparedData, fabric: Fabric):
-        super().__init__(config, data, fabric)
-        self.config = config
-        self.players = ganbert.build_players(config, fabric)
-        self.terms = ganbert.terms_of(config)
-        self.extras = ganbert.gradients_of(config)
+        return GanbertTraining(self.config, data, fabric)
 
-    def set_learning_rate(self, share: float) -> None:
-        """Set the step sizes; BERT may have one of its own."""
-        super().set_learning_rate(share)
-        if self.config.bert.learning_rate:
-            for group in self.players.bert_optimiser.param_groups:
-                group["lr"] = self.config.bert.learning_rate * share
+    def resources(
+        self, *, grid_shape: tuple[int, int, int] | None = None, subjects: int | None = None
+    ) -> Resources:
+        """Return the size of a training; by default of the paper's 3,108 pairs with FDG."""
+        config = self.config
+        sizes = {
+            "generator": generator_size(config, self._with_checkpointing),
+            "bert": self._bert_size(),
+        }
+        if config.has_cnn:
+            sizes["cnn"] = cnn_size(config)
+        return volume_resources(config, sizes, subjects=subjects)
 
-    def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]:
-        parts = [
-            ganbert.make_part(self.config, self.players, batch, self.portion, step, number)
-            for number, batch in enumerate(window)
-        ]
-        if self.config.bert.dropout:  # BERT's dropout draws from torch's own generator
-            torch.manual_seed(int(draw_keys(self.seed, step, 1, self.portion.process)))
-        return ganbert.train_step(self.players, self.fabric, self.config, parts, measure=measure)
+    def _with_checkpointing(self, is_on: bool) -> GanbertConfig:
+        generator = dataclasses.replace(self.config.generator, checkpointing=is_on)
+        bert = dataclasses.replace(self.config.bert, checkpointing=is_on)
+        return dataclasses.replace(self.config, generator=generator, bert=bert)
+
+    def _bert_size(self) -> NetworkSize:
+        from petsynth.systems.ganbert.masking import sample_masking
+        from petsynth.systems.ganbert.sequence import Layout
+        from petsynth.systems.ganbert.training import build_bert
+
+        def inputs(mri: Tensor, pet: Tensor) -> tuple[Any, ...]:
+            layout = Layout()
+            masking = sample_masking(torch.arange(len(mri), device="cpu"), layout).to("meta")
+            values = torch.empty(len(mri), layout.count, device="meta")
+            return values, values, masking
+
+        def describe(network: Any, mri: Tensor, pet: Tensor, result: Any) -> dict[str, Any]:
+            return {
+                "sequence_length": network.layout.length,
+                "vocabulary": network.tokens.size,
+                "layers": len(network.bert.bert.encoder.layer),
+            }
+
+        def parts(network: Any) -> list[nn.Module]:
+            return list(network.bert.bert.encoder.layer)
+
+        return NetworkSize(
+            build=lambda is_on: build_bert(self._with_checkpointing(is_on)),
+            inputs=inputs,
+            parts=parts,
+            is_checkpointed=self.config.bert.checkpointing,
+            describe=describe,
+            rows=lambda content: [
+                ("BERT", f"{content['parameters']:,} parameters"),
+                (
+                    "  sequence",
+                    f"{content['sequence_length']} tokens of {content['vocabulary']:,} ids",
+                ),
+            ],
+        )

@@ -1,4 +1,4 @@
-"""The knobs of paper A's systems, which work on slices.
+"""The configuration of paper A's systems, which work on slices.
 
 The defaults are paper A's axial configuration (section 2.3 of Jung et al., and the public
 Keras notebook that it names).
@@ -7,12 +7,19 @@ Keras notebook that it names).
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from petsynth.systems.fields import STRICT, NotNegative, Positive
+from petsynth.systems.fields import (
+    STRICT,
+    FractionBelowOne,
+    NotNegative,
+    Positive,
+    PositiveFloat,
+    Precision,
+    Weight,
+)
 
 Plane = Literal["sagittal", "coronal", "axial"]
 
@@ -25,10 +32,10 @@ class DataConfig:
     """Slicing directions used for training; paper A: axial, or all three."""
     intensity: Literal["uint8-jpeg", "float"] = "uint8-jpeg"
     """uint8-jpeg: slices pass through 8-bit JPEG of quality 100 (paper A); float: unquantised."""
-    canvas: Positive = 256
-    """Side of the square image, in pixels, on whose middle a slice is placed."""
+    padded_size: Positive = 256
+    """Side of the square image, in pixels, to which a slice is padded on all sides."""
     flip: bool = True
-    """Mirror left and right with probability 1/2 (never sagittal slices: theirs is front-back)."""
+    """Flip left and right with probability 1/2 (never sagittal slices: theirs is front-back)."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -40,9 +47,9 @@ class GeneratorConfig:
     max_filters: Positive = 512
     """Upper limit of that doubling."""
     levels: Positive = 8
-    """Number of halvings; the canvas must be divisible by 2 to this power."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """Share of channels' values dropped, in training and in prediction."""
+    """Number of halvings; data.padded_size must be divisible by 2 to this power."""
+    dropout: FractionBelowOne = 0.5
+    """Fraction of channels' values dropped, in training and in prediction."""
     dropout_levels: NotNegative = 3
     """Number of innermost up-blocks that have dropout."""
 
@@ -61,9 +68,9 @@ class DiscriminatorConfig:
 class LossConfig:
     """Weights of the generator's loss terms."""
 
-    adversarial: Annotated[float, Field(ge=0)] = 1.0
+    adversarial: Weight = 1.0
     """Weight of the cross-entropy of fooling the discriminator; 0 trains on L1 alone."""
-    l1: Annotated[float, Field(ge=0)] = 100.0
+    l1: Weight = 100.0
     """Weight of the mean absolute error, in the network's units of [-1, 1]."""
 
 
@@ -71,31 +78,31 @@ class LossConfig:
 class OptimiserConfig:
     """Adam, the same for both networks."""
 
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    """Step size."""
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    learning_rate: PositiveFloat = 2e-4
+    """Learning rate."""
+    beta1: FractionBelowOne = 0.5
     """Decay of the first moment."""
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    beta2: FractionBelowOne = 0.999
     """Decay of the second moment."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class TrainingConfig:
-    """How long, in what portions, and what is written on the way."""
+    """How long, in which batches, and what is written on the way."""
 
     epochs: Positive = 100
-    """Passes over the training slices."""
+    """Epochs: how often all training slices are seen."""
     max_steps: NotNegative = 0
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
     batch_size: Positive = 1
     """Slices per step."""
     workers: NotNegative = 0
     """Processes that load data beside the training process."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Arithmetic, in lightning-fabric's words; bf16-mixed is faster where the processor has it."""
+    precision: Precision = "32-true"
+    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
     log_every: Positive = 50
     """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
-    checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+    checkpoint_minutes: PositiveFloat = 10.0
     """A checkpoint is written after every epoch, and within one after this many minutes."""
     validate_every: Positive = 1
     """Epochs between validations on the validation subjects (none without such subjects)."""
@@ -104,13 +111,13 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class SliceConfig:
+class Pix2pixConfig:
     """A training run of paper A."""
 
     system: Literal["pix2pix-axial", "pix2pix-augmented"] = "pix2pix-axial"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Starts every random draw: weights, shuffling, flips, dropout."""
+    """Seed of every random number: weights, shuffling, flips, dropout."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     generator: GeneratorConfig = dataclasses.field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = dataclasses.field(default_factory=DiscriminatorConfig)
@@ -120,19 +127,24 @@ class SliceConfig:
 
     def mistakes(self) -> list[str]:
         """Return what does not fit together, in words; empty if all does."""
-        canvas, levels = self.data.canvas, self.generator.levels
+        size, levels = self.data.padded_size, self.generator.levels
         mistakes = []
-        if canvas % 2**levels:
+        if size % 2**levels:
             mistakes.append(
-                f"data.canvas is {canvas}, not divisible by 2**generator.levels = {2**levels}"
+                f"data.padded_size is {size}, not divisible by 2**generator.levels = {2**levels}"
             )
-        if canvas // 2**self.discriminator.layers < 3:
+        if size // 2**self.discriminator.layers < 3:
             mistakes.append(
-                f"data.canvas {canvas} is too small for discriminator.layers "
-                f"{self.discriminator.layers}: no patch would be left to judge"
+                f"data.padded_size {size} is too small for discriminator.layers "
+                f"{self.discriminator.layers}: no patch would be left"
             )
         if not self.data.planes or len(set(self.data.planes)) < len(self.data.planes):
             mistakes.append("data.planes must name at least one plane, each once")
         if self.generator.dropout_levels >= levels:
             mistakes.append("generator.dropout_levels must be smaller than generator.levels")
         return mistakes
+
+    @property
+    def prediction_planes(self) -> tuple[Plane, ...]:
+        """The planes to predict along: axial as paper A does (section 2.4), if trained so."""
+        return ("axial",) if "axial" in self.data.planes else self.data.planes

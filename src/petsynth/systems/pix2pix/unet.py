@@ -38,7 +38,7 @@ class UNet2d(nn.Module):
     levels : int
         Number of halvings; image sides must be divisible by ``2**levels``.
     dropout : float
-        Share of values dropped after the norm, in training and in prediction.
+        Fraction of values dropped after the norm, in training and in prediction.
     dropout_levels : int
         Number of innermost up-blocks with dropout.
 
@@ -71,20 +71,20 @@ class UNet2d(nn.Module):
             self.downs.append(_down(outer, width[level], norm=0 < level < innermost))
             inner = width[level] if level == innermost else 2 * width[level]
             outer = out_channels if level == 0 else width[level - 1]
-            share = dropout if level > innermost - dropout_levels else 0.0
-            self.ups.append(_Up(inner, outer, norm=level > 0, dropout=share, level=level))
+            rate = dropout if level > innermost - dropout_levels else 0.0
+            self.ups.append(_Up(inner, outer, norm=level > 0, dropout=rate, level=level))
         initialise_weights(self)
 
-    def forward(self, mri_BCHW: Tensor, draws_B: Tensor | None = None) -> Tensor:
+    def forward(self, mri_BCHW: Tensor, keys_B: Tensor | None = None) -> Tensor:
         """Infer PET slices.
 
         Parameters
         ----------
         mri_BCHW : (B, in_channels, H, W) float tensor
             In [-1, 1].
-        draws_B : (B,) int64 tensor, optional
+        keys_B : (B,) int64 tensor, optional
             One non-negative key per image: which dropout masks it gets. Without them each
-            image gets a fresh draw from torch's global generator.
+            image gets a new one from torch's global generator.
 
         Returns
         -------
@@ -97,8 +97,8 @@ class UNet2d(nn.Module):
             If a side is not divisible by ``2**levels``.
         """
         self._check_sides(mri_BCHW)
-        if draws_B is None:
-            draws_B = torch.randint(2**62, (len(mri_BCHW),))
+        if keys_B is None:
+            keys_B = torch.randint(2**62, (len(mri_BCHW),))
         skips = []
         features = mri_BCHW
         for level, down in enumerate(self.downs):
@@ -109,7 +109,7 @@ class UNet2d(nn.Module):
         for level in reversed(range(self.levels)):
             if level < self.levels - 1:
                 features = torch.cat([skips[level], features], dim=1)
-            features = self.ups[level](functional.relu(features), draws_B)
+            features = self.ups[level](functional.relu(features), keys_B)
         return torch.tanh(features)
 
     def _check_sides(self, mri_BCHW: Tensor) -> None:
@@ -137,5 +137,5 @@ class _Up(nn.Module):
         self.norm = instance_norm(outer) if norm else nn.Identity()
         self.dropout = KeyedDropout(dropout, layer=level)
 
-    def forward(self, features_BCHW: Tensor, draws_B: Tensor) -> Tensor:
-        return self.dropout(self.norm(self.convolution(features_BCHW)), draws_B)
+    def forward(self, features_BCHW: Tensor, keys_B: Tensor) -> Tensor:
+        return self.dropout(self.norm(self.convolution(features_BCHW)), keys_B)

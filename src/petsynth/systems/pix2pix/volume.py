@@ -16,14 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.slicing import (
-    AIR,
-    Plane,
-    crop_from_canvas,
-    place_on_canvas,
-    stack_slices,
-    take_slices,
-)
+from petsynth.slicing import Plane, crop_padding, pad_slices, stack_slices, take_slices
+
+AIR = -1.0
+"""The network's value of air, with which a slice is padded."""
 
 
 def predict_volume(
@@ -31,8 +27,8 @@ def predict_volume(
     mri_XYZ: NDArray,
     *,
     planes: Sequence[Plane] = ("axial",),
-    canvas: int = 256,
-    draw: int = 0,
+    padded_size: int = 256,
+    dropout_key: int = 0,
     batch_size: int = 8,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
@@ -41,14 +37,14 @@ def predict_volume(
     Parameters
     ----------
     generator : torch.nn.Module
-        Called as ``generator(mri_BCHW, draws_B)``, on ``device`` already.
+        Called as ``generator(mri_BCHW, keys_B)``, on ``device`` already.
     mri_XYZ : (X, Y, Z) array
         RAS+, in [-1, 1].
     planes : sequence of {"sagittal", "coronal", "axial"}
         Planes to slice along; the results are averaged.
-    canvas : int
+    padded_size : int
         Side of the square image, in pixels.
-    draw : int
+    dropout_key : int
         Key of the dropout draw, shared by all slices.
     batch_size : int
         Slices at once; changes speed and memory, not the result.
@@ -63,12 +59,12 @@ def predict_volume(
     Raises
     ------
     ValueError
-        If no plane is given, or a slice is larger than the canvas.
+        If no plane is given, or a slice is larger than the padded size.
     """
     if not planes:
         raise ValueError("no plane to predict along: name axial, coronal or sagittal")
     volumes = [
-        _predict_plane(generator, mri_XYZ, plane, canvas, draw, batch_size, device)
+        _predict_plane(generator, mri_XYZ, plane, padded_size, dropout_key, batch_size, device)
         for plane in planes
     ]
     return np.mean(volumes, axis=0, dtype=np.float32)
@@ -79,17 +75,29 @@ def _predict_plane(
     generator: nn.Module,
     mri_XYZ: NDArray,
     plane: Plane,
-    canvas: int,
-    draw: int,
+    padded_size: int,
+    dropout_key: int,
     batch_size: int,
     device: torch.device | str,
 ) -> NDArray[np.float32]:
     slices_NHW = np.asarray(take_slices(mri_XYZ, plane), dtype=np.float32)
-    canvas_NSS = torch.from_numpy(place_on_canvas(slices_NHW, canvas, AIR))
+    padded_NSS = torch.from_numpy(pad_slices(slices_NHW, padded_size, AIR))
     predicted = []
-    for mri_BSS in canvas_NSS.split(batch_size):
-        draws_B = torch.full((len(mri_BSS),), draw)
-        pet_BCSS = generator(mri_BSS[:, None].to(device), draws_B)
+    for mri_BSS in padded_NSS.split(batch_size):
+        keys_B = torch.full((len(mri_BSS),), dropout_key)
+        pet_BCSS = generator(mri_BSS[:, None].to(device), keys_B)
         predicted.append(pet_BCSS[:, 0].float().cpu().numpy())
     height, width = slices_NHW.shape[1:]
-    return stack_slices(crop_from_canvas(np.concatenate(predicted), (height, width)), plane)
+    return stack_slices(crop_padding(np.concatenate(predicted), (height, width)), plane)
+
+
+def sample_key(seed: int, sample: int) -> int:
+    """Return the dropout key of one sample, the same on every machine.
+
+    Examples
+    --------
+    >>> sample_key(0, 0) == sample_key(0, 0), sample_key(0, 1) == sample_key(1, 0)
+    (True, False)
+    """
+    state = np.random.SeedSequence((seed, sample)).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))

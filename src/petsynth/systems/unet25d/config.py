@@ -1,4 +1,4 @@
-"""The knobs of the pretrained models, which work on stacks of neighbouring slices.
+"""The configuration of the bundled models, which work on slabs of neighbouring slices.
 
 The defaults are those of `configs/petsynth-fdg.toml` (decision record 0071).
 """
@@ -11,29 +11,37 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from petsynth.systems.fields import STRICT, NotNegative, Positive, PositiveFloat, Share, Weight
+from petsynth.systems.fields import (
+    STRICT,
+    Fraction,
+    NotNegative,
+    Positive,
+    PositiveFloat,
+    Precision,
+    Weight,
+)
 
 
 @dataclass(frozen=True, config=STRICT)
-class StackDataConfig:
+class DataConfig:
     """What the network sees."""
 
     slices: Annotated[int, Field(ge=1, le=15)] = 5
-    """Neighbouring axial MRI slices of a stack, an odd number; the PET belongs to the middle."""
-    canvas: Positive = 112
-    """Side of the square image, in pixels, on whose middle a slice is placed."""
-    slices_per_head: Positive = 16
-    """Stacks taken from an augmented head before the next one is made."""
-    window: Positive = 12
-    """Heads over which stacks are shuffled."""
+    """Neighbouring axial MRI slices of a slab, an odd number; the PET belongs to the middle."""
+    padded_size: Positive = 112
+    """Side of the square image, in pixels, to which a slice is padded on all sides."""
+    slabs_per_volume: Positive = 16
+    """Slabs taken from an augmented volume before the next one is made."""
+    shuffled_volumes: Positive = 12
+    """Volumes over which slabs are shuffled."""
     augment: bool = True
-    """Change contrast, resolution, pose and field of view of the training heads at random."""
-    target: Literal["oracle", "pet"] = "oracle"
-    """oracle: learn the part of a simulated PET that its T1 determines; pet: the PET itself."""
+    """Change contrast, resolution, pose and field of view of the training subjects at random."""
+    target: Literal["noise-free", "pet"] = "noise-free"
+    """noise-free: learn the part of a simulated PET that its T1 determines; pet: the PET itself."""
 
 
 @dataclass(frozen=True, config=STRICT)
-class StackGeneratorConfig:
+class GeneratorConfig:
     """The U-Net."""
 
     filters: Positive = 48
@@ -41,45 +49,45 @@ class StackGeneratorConfig:
     max_filters: Positive = 288
     """Upper limit of that doubling, a multiple of 8."""
     levels: Positive = 4
-    """Number of halvings; the canvas must be divisible by 2 to this power."""
+    """Number of halvings; data.padded_size must be divisible by 2 to this power."""
 
 
 @dataclass(frozen=True, config=STRICT)
-class StackLossConfig:
+class LossConfig:
     """Weights of the loss terms."""
 
     l1: Weight = 1.0
     """Weight of the mean absolute error, in the network's units of [-1, 1]."""
-    edges: Weight = 0.0
+    gradient: Weight = 0.0
     """Weight of the mean absolute error of differences between neighbouring pixels."""
     error: Weight = 0.2
     """Weight of the mean absolute error of the expected error."""
 
 
 @dataclass(frozen=True, config=STRICT)
-class StackOptimiserConfig:
-    """Adam with a step size that rises, then falls to zero as a cosine."""
+class OptimiserConfig:
+    """Adam with a linear warm-up and a cosine decay to zero."""
 
     learning_rate: PositiveFloat = 1e-3
-    """Largest step size."""
-    warm_up: Share = 0.03
-    """Share of all steps over which it grows linearly from zero."""
+    """Largest learning rate."""
+    warm_up: Fraction = 0.03
+    """Fraction of all steps over which it grows linearly from zero."""
 
 
 @dataclass(frozen=True, config=STRICT)
-class StackTrainingConfig:
-    """How long, in what portions, and what is written on the way."""
+class TrainingConfig:
+    """How long, in which batches, and what is written on the way."""
 
     epochs: Positive = 40
-    """Passes over the training subjects, each augmented anew."""
+    """Epochs: how often all training subjects are seen, each time augmented anew."""
     max_steps: NotNegative = 0
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
     batch_size: Positive = 16
-    """Stacks per step."""
+    """Slabs per step."""
     workers: NotNegative = 1
-    """Processes that augment heads beside the training process; on a GPU several are wanted."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Arithmetic, in lightning-fabric's words."""
+    """Processes that augment volumes beside the training process; on a GPU several are wanted."""
+    precision: Precision = "32-true"
+    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
     log_every: Positive = 50
     """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
     checkpoint_minutes: PositiveFloat = 5.0
@@ -91,27 +99,27 @@ class StackTrainingConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class StackConfig:
-    """A training run of a pretrained model."""
+class Unet25dConfig:
+    """A training run of the 2.5D U-Net."""
 
-    system: Literal["stack-unet"] = "stack-unet"
+    system: Literal["unet25d"] = "unet25d"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Starts every random draw: weights, shuffling, augmentation."""
-    data: StackDataConfig = dataclasses.field(default_factory=StackDataConfig)
-    generator: StackGeneratorConfig = dataclasses.field(default_factory=StackGeneratorConfig)
-    loss: StackLossConfig = dataclasses.field(default_factory=StackLossConfig)
-    optimiser: StackOptimiserConfig = dataclasses.field(default_factory=StackOptimiserConfig)
-    training: StackTrainingConfig = dataclasses.field(default_factory=StackTrainingConfig)
+    """Seed of every random number: weights, shuffling, augmentation."""
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    generator: GeneratorConfig = dataclasses.field(default_factory=GeneratorConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optimiser: OptimiserConfig = dataclasses.field(default_factory=OptimiserConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
     def mistakes(self) -> list[str]:
         """Return what does not fit together, in words; empty if all does."""
         mistakes = []
         if self.data.slices % 2 == 0:
-            mistakes.append(f"data.slices is {self.data.slices}; a stack needs a middle slice")
-        if self.data.canvas % 2**self.generator.levels:
+            mistakes.append(f"data.slices is {self.data.slices}; a slab needs a middle slice")
+        if self.data.padded_size % 2**self.generator.levels:
             mistakes.append(
-                f"data.canvas is {self.data.canvas}, not divisible by "
+                f"data.padded_size is {self.data.padded_size}, not divisible by "
                 f"2**generator.levels = {2**self.generator.levels}"
             )
         for name in ("filters", "max_filters"):

@@ -1,8 +1,8 @@
-"""Augmented heads, from which the pretrained models' training samples are cut.
+"""Augmented volumes, from which the training samples are cut.
 
-A head is augmented as a whole volume, since thick slices, turns and partial heads are matters of
-space, and gives several samples. Nothing keeps a random state: the augmentation is keyed by
-(seed, epoch, subject), so that any process can make any head at any time, and a resumed training
+A subject is augmented as a whole volume, since thick slices, rotations and a cut field of view are
+matters of space, and gives several samples. Nothing keeps a random state: the augmentation is keyed by
+(seed, epoch, subject), so that any process can make any volume at any time, and a resumed training
 goes on exactly (decision record 0031).
 """
 
@@ -15,25 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.recipe import augment
 from petsynth.data.scale import to_network
 from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.slicing import AIR, take_slices
 from petsynth.volume import Grid
 
-HeadKey = tuple[int, int]
+AIR = -1.0
+"""The network's value of air."""
+
+VolumeKey = tuple[int, int]
 """Epoch, and place of the subject in the dataset."""
 
-Target = Literal["oracle", "pet"]
+Target = Literal["noise-free", "pet"]
 
 _AUGMENTATION_STREAM = 11
-_HEAD_SHARE = 0.02
-"""A slice is worth training on if at least this share of it is not air."""
+_LEAST_FILLED = 0.02
+"""A slice is worth training on if at least this fraction of it is not air."""
 
 
-class Heads(Protocol):
-    """What stacks are cut from; `petsynth.data.prepared.PreparedData` is one."""
+class Volumes(Protocol):
+    """What slabs are cut from; `petsynth.data.prepared.PreparedData` is one."""
 
     grid: Grid
     pet_scale: float
@@ -51,8 +54,8 @@ class Heads(Protocol):
         """Return the brain, (X, Y, Z) bool."""
 
 
-class AugmentedHead(NamedTuple):
-    """Axial slices of one head, in the network's units."""
+class AugmentedVolume(NamedTuple):
+    """Axial slices of one subject, in the network's units."""
 
     mri_NHW: NDArray[np.float32]
     pet_PNHW: NDArray[np.float32]
@@ -61,24 +64,24 @@ class AugmentedHead(NamedTuple):
     """Which slices are taken for training."""
 
 
-class HeadDataset(Dataset):
-    """Heads, changed anew in each epoch.
+class AugmentedVolumes(Dataset):
+    """Subjects, augmented anew in each epoch.
 
     Parameters
     ----------
-    heads : Heads
+    volumes : Volumes
         Prepared data on a grid of cubic voxels.
     participants : sequence of str
-        Whose heads.
-    slices_per_head : int
+        Whose volumes.
+    slabs_per_volume : int
         Slices taken from each.
-    target : {"oracle", "pet"}
+    target : {"noise-free", "pet"}
         Whether the noise-free part that the T1 determines is learnt, where a simulation tells it,
         or the PET itself.
     augmented : bool
-        Whether heads are changed at all.
+        Whether volumes are augmented at all.
     seed : int
-        Decides the changes.
+        Decides the augmentation.
 
     Raises
     ------
@@ -88,19 +91,19 @@ class HeadDataset(Dataset):
 
     def __init__(
         self,
-        heads: Heads,
+        volumes: Volumes,
         participants: Sequence[str],
         *,
-        slices_per_head: int = 16,
-        target: Target = "oracle",
+        slabs_per_volume: int = 16,
+        target: Target = "noise-free",
         augmented: bool = True,
         seed: int = 0,
     ):
         if not participants:
-            raise ValueError("a dataset of heads needs at least one subject")
-        self.heads = heads
+            raise ValueError("a dataset of volumes needs at least one subject")
+        self.volumes = volumes
         self.participants = tuple(participants)
-        self.slices_per_head = slices_per_head
+        self.slabs_per_volume = slabs_per_volume
         self.target = target
         self.augmented = augmented
         self.seed = seed
@@ -108,31 +111,31 @@ class HeadDataset(Dataset):
     def __len__(self) -> int:
         return len(self.participants)
 
-    def __getitem__(self, key: HeadKey) -> AugmentedHead:
-        """Return a head as it is in an epoch."""
+    def __getitem__(self, key: VolumeKey) -> AugmentedVolume:
+        """Return a subject as it is in an epoch."""
         epoch, number = key
         random = np.random.default_rng((self.seed, epoch, number, _AUGMENTATION_STREAM))
-        head = self.read(number)
+        pair = self.read(number)
         if self.augmented:
-            head = augment(random, head)
-        mri = scale_mri(head.mri, head.mask)
+            pair = augment(random, pair)
+        mri = scale_mri(pair.mri, pair.mask)
         mri_NHW = np.ascontiguousarray(take_slices(mri, "axial"), dtype=np.float32)
         pet_PNHW = np.stack(
-            [take_slices(to_network(pet, self.heads.pet_scale), "axial") for pet in head.pet]
+            [take_slices(to_network(pet, self.volumes.pet_scale), "axial") for pet in pair.pet]
         )
-        filled = (mri_NHW > AIR + 0.1).mean(axis=(1, 2)) > _HEAD_SHARE
+        filled = (mri_NHW > AIR + 0.1).mean(axis=(1, 2)) > _LEAST_FILLED
         worth = np.flatnonzero(filled) if filled.any() else np.arange(len(mri_NHW))
-        return AugmentedHead(mri_NHW, pet_PNHW, spread(random, worth, self.slices_per_head))
+        return AugmentedVolume(mri_NHW, pet_PNHW, spread(random, worth, self.slabs_per_volume))
 
-    def read(self, number: int) -> HeadPair:
-        """Return a subject's head as it was prepared; air is 0 and the brightest brain 1."""
+    def read(self, number: int) -> VolumePair:
+        """Return a subject as it was prepared; air is 0 and the brightest brain 1."""
         name = self.participants[number]
-        pet = np.asarray(self.heads.static_pet(name), dtype=np.float32)
-        oracle = self.heads.noise_free(name) if self.target == "oracle" else None
+        pet = np.asarray(self.volumes.static_pet(name), dtype=np.float32)
+        oracle = self.volumes.oracle(name) if self.target == "noise-free" else None
         learnt = pet if oracle is None else np.asarray(oracle, dtype=np.float32)
-        mri = (np.asarray(self.heads.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
-        mask = np.asarray(self.heads.mask(name))
-        return HeadPair(mri, mask, np.stack([learnt, pet]), self.heads.grid.voxel_mm[0])
+        mri = (np.asarray(self.volumes.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
+        mask = np.asarray(self.volumes.mask(name))
+        return VolumePair(mri, mask, np.stack([learnt, pet]), self.volumes.grid.voxel_mm[0])
 
 
 def spread(random: np.random.Generator, candidates: NDArray, count: int) -> NDArray:

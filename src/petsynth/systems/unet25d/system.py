@@ -1,131 +1,169 @@
-"""The pretrained models as the training loop sees them: batches of stacks."""
+"""The 2.5D U-Net behind the interface of a system."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
 
-from petsynth.config import StackConfig
+from petsynth.data.batching import steps_per_epoch
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
-from petsynth.networks.layers import lay_channels_last
-from petsynth.systems.base import System
-from petsynth.systems.optimisation import Players, place
-from petsynth.systems.pix2pix.dataset import check_canvas, share_weight, steps_per_epoch
-from petsynth.systems.unet25d.dataset import HeadDataset
-from petsynth.systems.unet25d.slabs import StackBatches, load_stacks
-from petsynth.systems.unet25d.step import TERMS, step_size, train_step
-from petsynth.systems.unet25d.unet import StackUNet
-from petsynth.systems.unet25d.volume import predict_stacks
+from petsynth.networks.layers import count_parameters
+from petsynth.slicing import Plane
+from petsynth.systems.base import (
+    CardLines,
+    Prediction,
+    PredictionSettings,
+    StdKind,
+    System,
+    TrainedGenerator,
+)
+from petsynth.systems.resources import (
+    Resources,
+    memory_rows,
+    run_and_measure,
+    shape_text,
+    training_memory,
+)
+from petsynth.systems.unet25d.config import Unet25dConfig
+from petsynth.systems.unet25d.training import Unet25dTraining, build_generator
+from petsynth.systems.unet25d.unet import SlabUNet
+from petsynth.systems.unet25d.volume import predict_slabs
 
-Batch = tuple[Tensor, Tensor]
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+SUBJECTS = 87
+"""Training subjects of the bundled models."""
+
+NORMAL_ERROR_TO_STD = 1.4826
+"""Standard deviation over median absolute deviation of a normal distribution."""
+
+MEMORY_DEFINITION = (
+    "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
+    "activations: what autograd keeps of one batch's pass. Not counted: libraries, work space of "
+    "convolutions, data."
+)
 
 
-class StackSystem(System[Batch]):
-    """A 2.5D U-Net on augmented heads.
+class Unet25dSystem(System[Unet25dConfig]):
+    """A 2.5D U-Net that tells how far off it expects to be."""
 
-    Parameters
-    ----------
-    config : StackConfig
-        What to train, how long.
-    data : PreparedData
-        With training subjects.
-    fabric : Fabric
-        Device, arithmetic and processes.
+    def build_generator(self) -> SlabUNet:
+        """Make the U-Net."""
+        return build_generator(self.config)
 
-    Raises
-    ------
-    ConfigError
-        If a slice is larger than the canvas.
-    """
+    def start_training(self, data: PreparedData, fabric: Fabric) -> Unet25dTraining:
+        """Make the network, its optimiser and batches of slabs."""
+        return Unet25dTraining(self.config, data, fabric)
 
-    terms = TERMS
-    planes = ("axial",)
+    def predict(
+        self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
+    ) -> Prediction:
+        """Infer the mean over the T1 and its left-right-flipped image, and its expected error.
 
-    def __init__(self, config: StackConfig, data: PreparedData, fabric: Fabric):
-        self.config, self.data, self.fabric = config, data, fabric
-        check_canvas(data.grid.shape, ("axial",), config.data.canvas)
-        participants = data.participants("train")
-        self.dataset = HeadDataset(
-            data,
-            participants,
-            slices_per_head=config.data.slices_per_head,
-            target=config.data.target,
-            augmented=config.data.augment,
-            seed=config.seed,
+        The weights' metadata may hold ``error_to_std``, the factor from the expected error to a
+        standard deviation that was measured on held-out subjects; else a normal distribution's.
+        """
+        data = self.config.data
+        one, flipped = (
+            predict_slabs(
+                model.network,
+                mri,
+                slices=data.slices,
+                padded_size=data.padded_size,
+                device=model.device,
+            )
+            for mri in (t1_XYZ, t1_XYZ[::-1])
         )
-        self.players = build_players(config, fabric)
-        self.batch_size = config.training.batch_size * fabric.world_size
-        self.stacks = len(participants) * config.data.slices_per_head
-        self.epoch_steps = steps_per_epoch(self.stacks, self.batch_size)
-        steps = config.training.epochs * self.epoch_steps
-        self.steps = int(min(steps, config.training.max_steps or math.inf))
-
-    def batches(self, start: int) -> Iterator[Batch]:
-        """Yield the stacks of each step, from a step on."""
-        order = StackBatches(
-            len(self.dataset),
-            self.config.data.slices_per_head,
-            self.batch_size,
-            window=self.config.data.window,
-            seed=self.config.seed,
-            start=start,
-            stop=self.steps,
-            processes=self.fabric.world_size,
-            process=self.fabric.global_rank,
+        settings.on_sample()
+        pet, error = (
+            (first + second[::-1]) / 2 for first, second in zip(one, flipped, strict=True)
         )
-        for batch in load_stacks(
-            self.dataset,
-            order,
-            slices=self.config.data.slices,
-            canvas=self.config.data.canvas,
-            workers=self.config.training.workers,
-        ):
-            yield self.fabric.to_device(batch)
+        factor = float(model.metadata.get("error_to_std", NORMAL_ERROR_TO_STD))
+        std = error / 2 * model.pet_scale * factor
+        return Prediction(from_network(pet, model.pet_scale), std.astype(np.float32))
 
-    def train_step(self, batch: Batch, step: int, *, measure: bool) -> dict[str, Tensor]:
-        """Improve the network."""
-        optimiser, loss = self.config.optimiser, self.config.loss
-        rise = step_size(step, self.steps, optimiser.warm_up)
-        self.players.set_learning_rate(optimiser.learning_rate * rise)
-        within = step % self.epoch_steps * self.batch_size
-        weight = share_weight(
-            min(self.batch_size, self.stacks - within),
-            self.fabric.world_size,
-            self.fabric.global_rank,
+    def std_kind(self, samples: int) -> StdKind | None:
+        """Return ``"expected-error"``; see `System.std_kind`."""
+        return "expected-error"
+
+    def planes_used(self, planes: Sequence[Plane] | None) -> tuple[Plane, ...]:
+        """Return the axial plane, whichever was asked for."""
+        return ("axial",)
+
+    def resources(
+        self, *, grid_shape: tuple[int, int, int] | None = None, subjects: int | None = None
+    ) -> Resources:
+        """Return the size of a training; by default of the bundled models' 87 subjects."""
+        config = self.config
+        volumes, batch = subjects or SUBJECTS, config.training.batch_size
+        side, slices = config.data.padded_size, config.data.slices
+        with torch.device("meta"):
+            generator = self.build_generator()
+            (pet, _), activations_bytes = run_and_measure(
+                generator, torch.empty(batch, slices, side, side)
+            )
+        slabs = volumes * config.data.slabs_per_volume
+        epoch = steps_per_epoch(slabs, batch)
+        steps = config.training.epochs * epoch
+        content = {
+            "generator": {
+                "parameters": count_parameters(generator),
+                "input_shape": [batch, slices, side, side],
+                "output_shape": list(pet.shape),
+            },
+            "training": {
+                "subjects": volumes,
+                "slabs_per_epoch": slabs,
+                "batch_size": batch,
+                "steps_per_epoch": epoch,
+                "steps": min(steps, config.training.max_steps or steps),
+            },
+            "memory": training_memory(
+                count_parameters(generator), activations_bytes, MEMORY_DEFINITION
+            ),
+        }
+        return Resources(content, _rows(content))
+
+    def card_lines(self, data: PreparedData) -> CardLines:
+        """Return what the model card says of the network."""
+        definition = data.description.get("pet_scale_definition", "not stated")
+        return CardLines(
+            method=f"2.5D U-Net: {self.config.data.slices} neighbouring axial slices in, the "
+            "middle one's PET and its expected error out; "
+            + ("augmented subjects" if self.config.data.augment else "subjects as they are"),
+            intensities=f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
         )
-        weights = (loss.l1, loss.edges, loss.error)
-        return train_step(self.players, self.fabric, batch, weights=weights, weight=weight)
 
-    def infer_pet(self, participant: str) -> NDArray[np.float32]:
-        """Return the synthetic PET of a prepared subject, (X, Y, Z) in PET units."""
-        pet, _ = predict_stacks(
-            self.players.generator,
-            self.data.mri(participant),
-            slices=self.config.data.slices,
-            canvas=self.config.data.canvas,
-            device=self.fabric.device,
+    def describe_run(self, steps: Any) -> str:
+        """Return one phrase on what was trained."""
+        config = self.config
+        return (
+            f"{config.system}: 2.5D U-Net on slabs of {config.data.slices} axial slices, {steps} "
+            f"steps of batch {self.batch_text}, seed {config.seed}"
         )
-        return from_network(pet, self.data.pet_scale)
 
 
-def build_stack_generator(config: StackConfig) -> StackUNet:
-    """Make the network of a configuration, with starting weights from torch's generator."""
-    return StackUNet(slices=config.data.slices, **dataclasses.asdict(config.generator))
-
-
-def build_players(config: StackConfig, fabric: Fabric) -> Players:
-    """Make the network from the configuration's seed, with its optimiser, on the device."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        generator = build_stack_generator(config)
-    lay_channels_last(generator)
-    rate = config.optimiser.learning_rate
-    return Players(*place(fabric, generator, rate, (0.9, 0.999)))
+def _rows(content: dict[str, Any]) -> list[tuple[str, str]]:
+    generator, training = content["generator"], content["training"]
+    return [
+        ("generator", f"{generator['parameters']:,} parameters"),
+        (
+            "  slabs in, PET out",
+            f"{shape_text(generator['input_shape'])} -> {shape_text(generator['output_shape'])}, "
+            "and expected errors",
+        ),
+        ("training", f"{training['subjects']} subjects"),
+        (
+            "  per epoch",
+            f"{training['slabs_per_epoch']:,} slabs, {training['steps_per_epoch']:,} steps of "
+            f"batch {training['batch_size']}",
+        ),
+        ("  in all", f"{training['steps']:,} steps"),
+        *memory_rows(content["memory"]),
+    ]

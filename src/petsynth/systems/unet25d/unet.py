@@ -1,4 +1,4 @@
-"""A U-Net from a stack of neighbouring MRI slices to the middle PET slice and its likely error.
+"""A U-Net from a slab of neighbouring MRI slices to the middle PET slice and its likely error.
 
 Sources
 -------
@@ -22,13 +22,13 @@ _FOLD = 2
 """Pixels along each side that become channels at the entrance."""
 
 
-class StackUNet(nn.Module):
+class SlabUNet(nn.Module):
     """A U-Net of ``levels`` resolutions below that of the slices.
 
     Parameters
     ----------
     slices : int
-        MRI slices of a stack; the PET belongs to the middle one.
+        MRI slices of a slab; the PET belongs to the middle one.
     filters : int
         Channels at the finest resolution, which is half that of the slices; they double inwards.
     max_filters : int
@@ -39,13 +39,13 @@ class StackUNet(nn.Module):
     Raises
     ------
     ValueError
-        If the stack has no middle slice, or filters do not fit the groups of the norm.
+        If the slab has no middle slice, or filters do not fit the groups of the norm.
     """
 
     def __init__(self, slices: int = 5, filters: int = 32, max_filters: int = 192, levels: int = 4):
         super().__init__()
         if slices % 2 == 0:
-            raise ValueError(f"a stack of {slices} slices has no middle one")
+            raise ValueError(f"a slab of {slices} slices has no middle one")
         if filters % _GROUPS or max_filters % _GROUPS:
             raise ValueError(f"filters must be multiples of {_GROUPS}")
         self.levels = levels
@@ -59,7 +59,7 @@ class StackUNet(nn.Module):
         nn.init.normal_(self.head.weight, 0.0, 0.01)
 
     def forward(self, mri_BSHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Infer the middle PET slice of each stack.
+        """Infer the middle PET slice of each slab.
 
         Parameters
         ----------

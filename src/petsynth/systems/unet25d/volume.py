@@ -1,4 +1,4 @@
-"""From a whole MRI to a whole synthetic PET, stack by stack."""
+"""From a whole MRI to a whole synthetic PET, slab by slab."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.slicing import AIR, crop_from_canvas, place_on_canvas, stack_slices, take_slices
+from petsynth.slicing import crop_padding, pad_slices, stack_slices, take_slices
+
+AIR = -1.0
+"""The network's value of air."""
 
 
 @torch.inference_mode()
-def predict_stacks(
+def predict_slabs(
     generator: nn.Module,
     mri_XYZ: NDArray,
     *,
     slices: int,
-    canvas: int,
+    padded_size: int,
     batch_size: int = 16,
     device: torch.device | str = "cpu",
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -25,15 +28,15 @@ def predict_stacks(
     Parameters
     ----------
     generator : torch.nn.Module
-        A `petsynth.systems.unet25d.unet.StackUNet`, on ``device`` already.
+        A `petsynth.systems.unet25d.unet.SlabUNet`, on ``device`` already.
     mri_XYZ : (X, Y, Z) array
         RAS+, in [-1, 1].
     slices : int
-        Slices of a stack.
-    canvas : int
+        Slices of a slab.
+    padded_size : int
         Side of the square image, in pixels.
     batch_size : int
-        Stacks at once; changes speed and memory, not the result.
+        Slabs at once; changes speed and memory, not the result.
     device : torch.device or str
         Where the generator is.
 
@@ -45,22 +48,22 @@ def predict_stacks(
     Raises
     ------
     ValueError
-        If a slice is larger than the canvas.
+        If a slice is larger than the padded size.
     """
     mri_NHW = np.asarray(take_slices(mri_XYZ, "axial"), dtype=np.float32)
     count, height, width = mri_NHW.shape
     reach = slices // 2
     air = np.full((reach, height, width), AIR, dtype=np.float32)
     padded = np.concatenate([air, mri_NHW, air])
-    canvas_NSS = torch.from_numpy(place_on_canvas(padded, canvas, AIR))
+    padded_NSS = torch.from_numpy(pad_slices(padded, padded_size, AIR))
     parts: tuple[list[NDArray], list[NDArray]] = ([], [])
     for first in range(0, count, batch_size):
         last = min(first + batch_size, count)
-        stacks = torch.stack([canvas_NSS[place : place + slices] for place in range(first, last)])
-        for part, image in zip(parts, generator(stacks.to(device)), strict=True):
+        slabs = torch.stack([padded_NSS[place : place + slices] for place in range(first, last)])
+        for part, image in zip(parts, generator(slabs.to(device)), strict=True):
             part.append(image[:, 0].float().cpu().numpy())
     pet, error = (
-        stack_slices(crop_from_canvas(np.concatenate(part), (height, width)), "axial")
+        stack_slices(crop_padding(np.concatenate(part), (height, width)), "axial")
         for part in parts
     )
     return np.maximum(pet, AIR), np.ascontiguousarray(error)

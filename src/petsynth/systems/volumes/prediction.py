@@ -17,7 +17,7 @@ from petsynth.preprocessing.paper_b_grids import from_paper_order
 
 
 @torch.inference_mode()
-def infer_volume(
+def predict_volume(
     generator: nn.Module, t1_XYZ: NDArray, device: torch.device | str = "cpu"
 ) -> NDArray[np.float32]:
     """Infer all frames of a PET.

@@ -1,32 +1,37 @@
-"""Paper B's systems as the training loop sees them: accumulation windows of whole volumes."""
+"""A training of a 3D system: accumulation windows of whole volumes, in several processes."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from petsynth.config import Pix2pix3dConfig, VolumeConfig
 from petsynth.data.prepared import PreparedData
-from petsynth.data.volumes import Portion, VolumeBatches, VolumeDataset
+from petsynth.data.volumes import BatchPartition, VolumeBatches, VolumeDataset
 from petsynth.errors import ConfigError, InputError
 from petsynth.preprocessing.paper_b_grids import pet_grid
-from petsynth.systems.base import System
-from petsynth.systems.optimisation import rate_share
-from petsynth.systems.pix2pix3d import step as pix2pix3d
-from petsynth.systems.volumes_prediction import infer_volume
+from petsynth.systems.base import Training
+from petsynth.systems.optimisation import LearningRateSchedule
+from petsynth.systems.volumes.config import VolumeConfig
+from petsynth.systems.volumes.prediction import predict_volume
 
-Window = list[tuple[Tensor, Tensor]]
-"""T1s and PETs of the batches of one step."""
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+Pair = tuple[Tensor, Tensor]
+"""Normalised T1, (B, 1, X, Y, Z), and PET, (B, T, Y, X, Z)."""
+
+AccumulationWindow = list[Pair]
+"""The micro-batches of one step, whose gradients are accumulated."""
 
 
-class VolumeSystem(System[Window]):
-    """What the systems of paper B have in common.
+class VolumeTraining(Training[AccumulationWindow]):
+    """What the trainings of paper B's systems have in common.
 
     Parameters
     ----------
@@ -45,72 +50,68 @@ class VolumeSystem(System[Window]):
         If they have another voxel size or number of frames than the configuration.
     """
 
-    planes = ("axial", "coronal", "sagittal")
-
     def __init__(self, config: VolumeConfig, data: PreparedData, fabric: Fabric):
         check_volumes(config, data)
-        training = config.training
+        training, optimiser = config.training, config.optimiser
         self.data, self.fabric = data, fabric
         self.seed, self.workers = config.seed, training.workers
         self.write_every = training.validate_every
         self.dataset = VolumeDataset(data, data.participants("train"))
-        self.portion = Portion(
+        self.partition = BatchPartition(
             training.batch_size, training.accumulate, fabric.world_size, fabric.global_rank
         )
-        self.epoch_steps, self.steps = count_steps(config, self.portion, len(self.dataset))
-        self.optimiser = config.optimiser
+        self.epoch_steps, self.steps = count_steps(config, self.partition, len(self.dataset))
+        self.learning_rate = optimiser.learning_rate
+        self.schedule = LearningRateSchedule(
+            self.steps,
+            warm_up=round(optimiser.warm_up * self.steps),
+            decay=round(optimiser.decay * self.steps),
+        )
 
-    def batches(self, start: int) -> Iterator[Window]:
+    def batches(self, start: int) -> Iterator[AccumulationWindow]:
         """Yield the volumes of each step, from a step on."""
         order = VolumeBatches(
-            len(self.dataset), self.portion, seed=self.seed, start=start, stop=self.steps
+            len(self.dataset), self.partition, seed=self.seed, start=start, stop=self.steps
         )
-        loader: DataLoader = DataLoader(self.dataset, batch_sampler=order, num_workers=self.workers)
-        window: Window = []
+        loader: DataLoader[Pair] = DataLoader(
+            self.dataset, batch_sampler=order, num_workers=self.workers
+        )
+        window: AccumulationWindow = []
         for batch in loader:
             window.append(self.fabric.to_device(tuple(batch)))
-            if len(window) == self.portion.batches:
+            if len(window) == self.partition.batches:
                 yield window
                 window = []
 
-    def train_step(self, batch: Window, step: int, *, measure: bool) -> dict[str, Tensor]:
-        """Improve all networks at the step size of this step."""
-        optimiser = self.optimiser
-        self.set_learning_rate(
-            rate_share(step, self.steps, warm_up=optimiser.warm_up, decay=optimiser.decay)
-        )
-        return self._train_step(batch, step, measure)
+    def train_step(
+        self, batch: AccumulationWindow, step: int, *, measure: bool
+    ) -> dict[str, Tensor]:
+        """Improve all networks at the learning rate of this step."""
+        self.set_learning_rate(self.schedule(step))
+        return self.improve(batch, step, measure=measure)
 
-    def set_learning_rate(self, share: float) -> None:
-        """Set the step sizes of all optimisers to a share of the configuration's."""
-        self.players.set_learning_rate(self.optimiser.learning_rate * share)
+    def set_learning_rate(self, fraction: float) -> None:
+        """Set the learning rates of all optimisers to a fraction of the configuration's."""
+        self.networks.set_learning_rate(self.learning_rate * fraction)
 
     @abstractmethod
-    def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]: ...
+    def improve(
+        self, window: AccumulationWindow, step: int, *, measure: bool
+    ) -> dict[str, Tensor]:
+        """Improve all networks once; as `Training.train_step`, the learning rates are set."""
 
     def infer_pet(self, participant: str) -> NDArray[np.float32]:
         """Return the synthetic PET of a prepared subject, (X, Y, Z[, T]) in PET units."""
-        return infer_volume(self.players.generator, self.data.t1(participant), self.fabric.device)
+        return predict_volume(
+            self.networks.generator, self.data.t1(participant), self.fabric.device
+        )
 
 
-class Pix2pix3dSystem(VolumeSystem):
-    """The 3D pix2pix baselines."""
-
-    terms = pix2pix3d.TERMS
-    players: pix2pix3d.Pix2pix3dPlayers
-
-    def __init__(self, config: Pix2pix3dConfig, data: PreparedData, fabric: Fabric):
-        super().__init__(config, data, fabric)
-        self.config = config
-        self.players = pix2pix3d.build_players(config, fabric)
-
-    def _train_step(self, window: Window, step: int, measure: bool) -> dict[str, Tensor]:
-        return pix2pix3d.train_step(self.players, self.fabric, self.config, window)
-
-
-def count_steps(config: VolumeConfig, portion: Portion, subjects: int) -> tuple[int, int]:
+def count_steps(
+    config: VolumeConfig, partition: BatchPartition, subjects: int
+) -> tuple[int, int]:
     """Return the steps of an epoch, rounded up to whole ones, and of the whole training."""
-    epoch = portion.steps_per_epoch(subjects)
+    epoch = partition.steps_per_epoch(subjects)
     steps = config.training.epochs * epoch
     return epoch, min(steps, config.training.max_steps or steps)
 

@@ -1,0 +1,113 @@
+"""Which systems there are: one line each.
+
+Classes are named as ``module:name`` and imported when they are asked for, since networks need
+torch, which takes seconds to import, and most commands need one system at most.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from petsynth.systems.fields import SystemConfig
+
+if TYPE_CHECKING:
+    from petsynth.systems.base import System
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the registry.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What ``system = "..."`` may say in a configuration.
+    config : str or type
+        The class of the configuration, or ``module:name`` of it.
+    system : str or type
+        The `petsynth.systems.base.System`, likewise.
+    """
+
+    names: tuple[str, ...]
+    config: str | type[Any]
+    system: str | type[Any]
+
+
+def _package(folder: str, title: str, *names: str) -> Entry:
+    place = f"petsynth.systems.{folder}"
+    return Entry(names, f"{place}.config:{title}Config", f"{place}.system:{title}System")
+
+
+_ENTRIES = [
+    _package("pix2pix", "Pix2pix", "pix2pix-axial", "pix2pix-augmented"),
+    _package("unet25d", "Unet25d", "unet25d"),
+    _package("pix2pix3d", "Pix2pix3d", "pix2pix3d-tanh", "pix2pix3d-tanhshrink"),
+    _package("ganbert", "Ganbert", "ganbert", "ganbert-cnnd"),
+]
+
+DEFAULT = "pix2pix-axial"
+"""The system of a configuration that names none."""
+
+
+def system_names() -> list[str]:
+    """Return the names of all systems.
+
+    Examples
+    --------
+    >>> system_names()[:3]
+    ['pix2pix-axial', 'pix2pix-augmented', 'unet25d']
+    """
+    return [name for entry in _ENTRIES for name in entry.names]
+
+
+def config_class(name: str) -> type[SystemConfig]:
+    """Return the class of a system's configuration; torch is not imported for it.
+
+    Raises
+    ------
+    KeyError
+        If there is no such system.
+    """
+    return _found(_entry(name).config)
+
+
+def build_system(config: SystemConfig) -> System[Any]:
+    """Return the system of a configuration."""
+    return _found(_entry(config.system).system)(config)
+
+
+@contextmanager
+def registered(entry: Entry) -> Iterator[None]:
+    """Add a system for a while, for instance one that a test defines.
+
+    Raises
+    ------
+    ValueError
+        If a system of that name is there already.
+    """
+    taken = set(entry.names) & set(system_names())
+    if taken:
+        raise ValueError(f"there is a system {min(taken)} already")
+    _ENTRIES.append(entry)
+    try:
+        yield
+    finally:
+        _ENTRIES.remove(entry)
+
+
+def _entry(name: str) -> Entry:
+    for entry in _ENTRIES:
+        if name in entry.names:
+            return entry
+    raise KeyError(name)
+
+
+def _found(place: str | type[Any]) -> Any:
+    if not isinstance(place, str):
+        return place
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
