@@ -13,22 +13,21 @@ from pydantic.dataclasses import dataclass
 
 from petsynth.systems.fields import (
     STRICT,
-    FractionBelowOne,
     Fraction,
+    FractionBelowOne,
     NotNegative,
     Positive,
     Weight,
 )
 from petsynth.systems.volumes.config import (
-    VolumeDataConfig,
-    Generator3dConfig,
     CnnConfig,
+    Generator3dConfig,
+    VolumeDataConfig,
     VolumeOptimiserConfig,
     VolumeTrainingConfig,
     cnn_mistakes,
     grid_mistakes,
 )
-
 
 _TOKENS = 8**3
 """Of each image, of which the masked fractions are taken."""

@@ -9,9 +9,9 @@ from pydantic.dataclasses import dataclass
 
 from petsynth.systems.fields import STRICT, NotNegative, Weight
 from petsynth.systems.volumes.config import (
-    VolumeDataConfig,
-    Generator3dConfig,
     CnnConfig,
+    Generator3dConfig,
+    VolumeDataConfig,
     VolumeOptimiserConfig,
     VolumeTrainingConfig,
     cnn_mistakes,

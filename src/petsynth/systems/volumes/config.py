@@ -14,13 +14,12 @@ from pydantic.dataclasses import dataclass
 
 from petsynth.systems.fields import (
     STRICT,
+    Fraction,
+    FractionBelowOne,
     NotNegative,
     Positive,
     PositiveFloat,
-    Fraction,
-    FractionBelowOne,
     Precision,
-    Weight,
 )
 
 MRI_BOX_MM, PET_BOX_MM = 256, (152, 186, 152)
