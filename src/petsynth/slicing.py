@@ -100,5 +100,7 @@ def padding_offset(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     """Return the row and column at which a slice of ``shape`` starts in the square."""
     height, width = shape
     if height > side or width > side:
-        raise ValueError(f"a slice of {height} x {width} pixels does not fit a padded size of {side}")
+        raise ValueError(
+            f"a slice of {height} x {width} pixels does not fit a padded size of {side}"
+        )
     return (side - height) // 2, (side - width) // 2

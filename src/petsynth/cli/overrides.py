@@ -7,8 +7,6 @@ from typing import Any
 import tyro
 
 from petsynth.config import (
-    SYSTEMS,
-    Config,
     describe_unknown_key,
     kind_of,
     known_keys,
@@ -16,6 +14,8 @@ from petsynth.config import (
     read_toml,
 )
 from petsynth.errors import ConfigError
+from petsynth.systems.fields import SystemConfig
+from petsynth.systems.registry import config_class, system_names
 
 
 def split_overrides(argv: list[str], own: set[str]) -> tuple[list[str], list[str]]:
@@ -59,7 +59,7 @@ def split_overrides(argv: list[str], own: set[str]) -> tuple[list[str], list[str
     return rest, overrides
 
 
-def load_with_overrides(path: str, overrides: list[str], seed: int | None = None) -> Config:
+def load_with_overrides(path: str, overrides: list[str], seed: int | None = None) -> SystemConfig:
     """Read a configuration and put the command line's values over it.
 
     Parameters
@@ -97,15 +97,15 @@ def load_with_overrides(path: str, overrides: list[str], seed: int | None = None
 
 def print_keys(verb: str) -> None:
     """Print every configuration key with its type, default and meaning."""
-    for kind in dict.fromkeys(SYSTEMS.values()):
-        systems = ", ".join(name for name, of in SYSTEMS.items() if of is kind)
+    for kind in dict.fromkeys(map(config_class, system_names())):
+        systems = ", ".join(name for name in system_names() if config_class(name) is kind)
         print(f"\nEvery key of a configuration can be given as an option, too; {systems}:\n")
         parser = tyro.extras.get_parser(kind, prog=f"petsynth {verb}", config=_PLAIN)
         print(parser.format_help())
 
 
 _SEVERAL = ("data.planes",)
-_KEYS = frozenset(key for kind in SYSTEMS.values() for key in known_keys(kind))
+_KEYS = frozenset(key for name in system_names() for key in known_keys(config_class(name)))
 _PLAIN = (tyro.conf.FlagConversionOff,)
 
 

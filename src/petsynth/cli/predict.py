@@ -148,7 +148,9 @@ def _check_out(args: Args, model: Run) -> None:
 
     t1_of: dict[Path, Path] = {}
     for t1 in args.t1:
-        for path in result_paths(args.out, t1, model, has_std=model.system.std_kind(args.samples) is not None):
+        for path in result_paths(
+            args.out, t1, model, has_std=model.system.std_kind(args.samples) is not None
+        ):
             if path in t1_of:
                 raise OutputError(
                     f"{t1_of[path]} and {t1} would both be written to {path}; rename one, or "

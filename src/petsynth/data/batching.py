@@ -11,7 +11,9 @@ SliceKey = tuple[int, int]
 """(epoch, index): which slice, and in which epoch; the epoch decides how it is augmented."""
 
 
-def check_padded_size(shape: tuple[int, int, int], planes: Sequence[Plane], padded_size: int) -> None:
+def check_padded_size(
+    shape: tuple[int, int, int], planes: Sequence[Plane], padded_size: int
+) -> None:
     """Raise ConfigError if slices of an (X, Y, Z) grid do not fit the padded size."""
     for plane in planes:
         largest = max(size for axis, size in enumerate(shape) if axis != AXIS[plane])

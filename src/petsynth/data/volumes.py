@@ -129,7 +129,9 @@ class VolumeBatches(Sampler[list[int]]):
     True
     """
 
-    def __init__(self, subjects: int, partition: BatchPartition, *, seed: int, start: int, stop: int):
+    def __init__(
+        self, subjects: int, partition: BatchPartition, *, seed: int, start: int, stop: int
+    ):
         self.subjects = subjects
         self.partition = partition
         self.seed = seed

@@ -10,17 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.config import SliceConfig, StackConfig
-from petsynth.data.jpeg import round_trip
 from petsynth.data.prepared import PreparedData
-from petsynth.data.scale import from_network, to_network
 from petsynth.evaluation.baselines import derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.tissue import TissueRegression
-from petsynth.inference.predict import synthesise
 from petsynth.log import Progress
-from petsynth.slicing import stack_slices, take_slices
-from petsynth.training.validation import validation_planes
+from petsynth.systems.base import PredictionSettings, TrainingFormat
 
 Kind = Literal["model", "baseline", "control", "ceiling"]
 
@@ -28,7 +23,7 @@ BETWEEN_SUBJECTS = "baseline-between-subjects"
 MEAN_PET = "baseline-mean-pet"
 TISSUE_REGRESSION = "baseline-tissue-regression"
 ORACLE = "oracle-ceiling"
-JPEG = "jpeg-round-trip"
+FORMAT_BOUND = "{}-round-trip"
 OTHER_T1 = "{} (other subject's T1)"
 
 
@@ -72,12 +67,12 @@ def predict_all(
     Volumes are kept in ``scratch`` and memory-mapped, so that memory does not grow with the
     number of subjects.
     """
+    settings = PredictionSettings(seed=seed, batch_size=batch_size)
     with Progress("predicting", total=len(models) * len(participants)) as progress:
         for number, model in enumerate(models):
             for participant in participants:
-                read = data.mri if model.run.t1_grid is None else data.t1
-                mri = np.asarray(read(participant))
-                mean = synthesise(model.run, mri, seed=seed, batch_size=batch_size).mean
+                t1 = np.asarray(model.run.system.read_t1(data, participant))
+                mean = model.run.predict(t1, settings).mean
                 np.save(_stored(scratch, number, participant), mean)
                 progress.advance(note=model.name)
     return [
@@ -152,48 +147,30 @@ def ceilings(data: PreparedData, participants: list[str], models: list[Model]) -
                 oracles.__getitem__,
             )
         )
-    slices = [model.run.slices for model in models if model.run.slices is not None]
-    if any(config.data.intensity == "uint8-jpeg" for config in slices):
-        methods.append(
-            Method(
-                JPEG,
-                "ceiling",
-                "the real PET after the 8-bit JPEG of the training slices (axial, quality 100, "
-                "clipped at the PET scale): what the paper's image format alone costs",
-                JPEG,
-                lambda participant: jpeg_round_trip(data.static_pet(participant), data.pet_scale),
-            )
-        )
+    formats = {each.name: each for each in (_format(model) for model in models) if each}
+    for name, image_format in formats.items():
+        methods.append(_format_bound(data, name, image_format))
     return methods
 
 
-def jpeg_round_trip(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
-    """Return a PET volume, in PET units, after 8-bit JPEG of its axial slices."""
-    slices = take_slices(to_network(pet, pet_scale), "axial")
-    return from_network(
-        stack_slices(np.stack([round_trip(each) for each in slices]), "axial"), pet_scale
+def _format(model: Model) -> TrainingFormat | None:
+    return model.run.system.training_format()
+
+
+def _format_bound(data: PreparedData, name: str, image_format: TrainingFormat) -> Method:
+    bound = FORMAT_BOUND.format(name)
+    return Method(
+        bound,
+        "ceiling",
+        image_format.description,
+        bound,
+        lambda participant: image_format.apply(data.static_pet(participant), data.pet_scale),
     )
 
 
 def _describe(model: Model) -> str:
-    config = model.run.config
     steps = model.run.metadata.get("steps", "an unknown number of")
-    if isinstance(config, StackConfig):
-        return (
-            f"{config.system}: 2.5D U-Net on stacks of {config.data.slices} axial slices, {steps} "
-            f"steps of batch {config.training.batch_size}, seed {config.seed}; {model.run.folder}"
-        )
-    if not isinstance(config, SliceConfig):
-        batch = f"{config.training.accumulate} x {config.training.batch_size}"
-        return (
-            f"{config.system} on whole volumes, {config.data.frames} frame(s), {steps} steps of "
-            f"batch {batch}, seed {config.seed}; {model.run.folder}"
-        )
-    return (
-        f"pix2pix trained on {' + '.join(config.data.planes)} slices ({config.data.intensity}), "
-        f"{steps} steps of batch {config.training.batch_size}, seed {config.seed}; predicted from "
-        f"{' + '.join(validation_planes(config))} slices, one dropout draw; {model.run.folder}"
-    )
+    return f"{model.run.system.describe_run(steps)}; {model.run.folder}"
 
 
 def _reader(scratch: Path, number: int) -> Callable[[str], NDArray]:

@@ -102,7 +102,7 @@ class Run:
         """The grid of the conformed T1, of paper B's systems; slices are cut on the PET's grid."""
         if not self.system.conformed_t1 or "t1_grid" not in self.metadata:
             return None
-        return _read_grid(self.metadata["t1_grid"])
+        return Grid.from_dict(self.metadata["t1_grid"])
 
     def predict(self, t1_XYZ: NDArray[Any], settings: PredictionSettings) -> Prediction:
         """Infer the PET of a T1 that was prepared as the training T1s were.
@@ -176,11 +176,6 @@ def find_runs(folder: str | Path = ".") -> list[Path]:
     folder = Path(folder)
     found = {path.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{WEIGHTS}")}
     return sorted(path for path in found if (path / CONFIG).is_file())
-
-
-def _read_grid(content: dict[str, Any]) -> Grid:
-    x, y, z = (int(size) for size in content["shape"])
-    return Grid((x, y, z), np.array(content["affine"], dtype=float))
 
 
 def _check_complete(folder: Path) -> None:

@@ -39,7 +39,7 @@ class KeyedDropout(nn.Module):
 
     def __init__(self, rate: float, layer: int):
         super().__init__()
-        self.rate = share
+        self.rate = rate
         self.layer = layer
 
     def forward(self, features_BCHW: Tensor, keys_B: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 
 import petsynth
 from petsynth.config import config_hash
-from petsynth.data.prepared import PreparedData, describe_grid
+from petsynth.data.prepared import PreparedData
 from petsynth.io.atomic import atomic_path, write_text
 from petsynth.io.bids.names import participant_of
 from petsynth.networks.layers import count_parameters

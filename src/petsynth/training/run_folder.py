@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from petsynth.config import config_to_toml, parse_config
-from petsynth.data.prepared import PreparedData, describe_grid
+from petsynth.data.prepared import PreparedData
 from petsynth.errors import OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.systems.fields import SystemConfig

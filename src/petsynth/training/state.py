@@ -91,7 +91,9 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     if not isinstance(content, dict) or "format" not in content:
         raise damaged
     if content["format"] != FORMAT:
-        raise RunError(f"{path}: checkpoint of another petsynth version; train with that version, or anew with --overwrite")
+        raise RunError(
+            f"{path}: checkpoint of another petsynth version; train with that version, or anew with --overwrite"
+        )
     if not {"networks", "step", "seconds", "best_mae", "sums", "count"} <= content.keys():
         raise damaged
     state.networks.load_state_dict(content["networks"])

@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import SplitError, TrainingError
-from petsynth.progress import Progress, say
+from petsynth.log import Progress
 from petsynth.systems.base import Training
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
@@ -95,9 +95,9 @@ def train(
     if not fabric.is_global_zero:
         return _train(config, fabric, training, state, None)
     if resume:
-        say(f"{folder.root}: going on after step {state.step} of {training.steps}")
+        logger.info(f"{folder.root}: going on after step {state.step} of {training.steps}")
     _train(config, fabric, training, state, Recorder(system, training, data, folder, state))
-    say(f"model in {folder.model}")
+    logger.info(f"model in {folder.model}")
 
 
 def _train(
@@ -110,11 +110,15 @@ def _train(
     """Train until the last step; only the first process has a recorder and writes anything."""
     settings = config.training
     clock = saved = time.monotonic()
-    with Progress("training", training.steps, done=state.step, shown=recorder is not None) as progress:
+    with Progress(
+        "training", training.steps, done=state.step, shown=recorder is not None
+    ) as progress:
         for batch in training.batches(state.step):
             done = state.step + 1
             is_logged = done % settings.log_every == 0 or done == training.steps
-            figures = average_terms(fabric, training.train_step(batch, state.step, measure=is_logged))
+            figures = average_terms(
+                fabric, training.train_step(batch, state.step, measure=is_logged)
+            )
             _check_finite(figures, done, recorder)
             state.step = done
             now = time.monotonic()

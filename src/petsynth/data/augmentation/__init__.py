@@ -1,1 +1,1 @@
-"""Make one prepared head look as if another scanner, technician or pipeline had delivered it."""
+"""Make one prepared subject look as if another scanner, technician or pipeline had delivered it."""

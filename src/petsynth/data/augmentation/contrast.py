@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from petsynth.data.augmentation.pair import FloatField, HeadPair
+from petsynth.data.augmentation.pair import FloatField, VolumePair
 
 CURVE_POINTS = 5
 CURVE_SD = 0.35
@@ -28,9 +28,9 @@ NOISE = 0.07
 FEWEST_LEVELS = 24
 
 
-def change_contrast(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def change_contrast(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Draw a rising curve for intensities, and another brightness outside the brain."""
-    mri = np.clip(head.mri, 0, 1.5) / np.float32(1.5)
+    mri = np.clip(pair.mri, 0, 1.5) / np.float32(1.5)
     if random.random() < 0.7:
         steps = np.exp(CURVE_SD * random.standard_normal(CURVE_POINTS - 1))
         curve = np.concatenate([[0], np.cumsum(steps)]) / steps.sum()
@@ -38,18 +38,18 @@ def change_contrast(random: np.random.Generator, head: HeadPair) -> HeadPair:
     if random.random() < 0.7:
         mri = mri ** np.float32(np.exp(GAMMA * random.standard_normal()))
     if random.random() < 0.5:
-        outside = ndimage.gaussian_filter((~head.mask).astype(np.float32), 1.5)
+        outside = ndimage.gaussian_filter((~pair.mask).astype(np.float32), 1.5)
         factor = np.exp(OUTSIDE * random.standard_normal())
         mri = mri * (1 + np.float32(factor - 1) * outside)
-    return head.with_mri(mri)
+    return pair.with_mri(mri)
 
 
-def add_shading(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def add_shading(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Multiply by a smooth field, as a coil's sensitivity does."""
     strength = random.uniform(*SHADING)
     coarse = random.standard_normal((SHADING_POINTS,) * 3)
-    field = enlarge(coarse - coarse.mean(), head.mri.shape)
-    return head.with_mri(head.mri * np.exp(np.float32(strength) * field))
+    field = enlarge(coarse - coarse.mean(), pair.mri.shape)
+    return pair.with_mri(pair.mri * np.exp(np.float32(strength) * field))
 
 
 def enlarge(coarse: NDArray, shape: tuple[int, ...]) -> FloatField:
@@ -65,16 +65,16 @@ def enlarge(coarse: NDArray, shape: tuple[int, ...]) -> FloatField:
     return np.ascontiguousarray(field)
 
 
-def add_noise(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def add_noise(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Add Rician noise, a little or a lot."""
     level = np.float32(NOISE * random.random() ** 2)
-    real, imaginary = (level * random.standard_normal(head.mri.shape, np.float32) for _ in range(2))
-    return head.with_mri(np.hypot(head.mri + real, imaginary))
+    real, imaginary = (level * random.standard_normal(pair.mri.shape, np.float32) for _ in range(2))
+    return pair.with_mri(np.hypot(pair.mri + real, imaginary))
 
 
-def quantise(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def quantise(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Round to few grey levels, as pictures and old converters do; the brightest are cut off."""
     levels = int(random.integers(FEWEST_LEVELS, 256))
-    top = np.percentile(head.mri, random.uniform(99.0, 100.0))
-    relative = np.clip(head.mri / max(float(top), 1e-6), 0, 1)
-    return head.with_mri(np.round(levels * relative) / levels * top)
+    top = np.percentile(pair.mri, random.uniform(99.0, 100.0))
+    relative = np.clip(pair.mri / max(float(top), 1e-6), 0, 1)
+    return pair.with_mri(np.round(levels * relative) / levels * top)

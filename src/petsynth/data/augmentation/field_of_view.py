@@ -1,4 +1,4 @@
-"""Incomplete heads: skull-stripped, defaced, cut off at the border of the field of view.
+"""Incomplete scans: skull-stripped, defaced, cut off at the border of the field of view.
 
 Where the T1 shows nothing, nothing is to be predicted: the PET is taken away there too, but for
 what the scanner's blur spills over.
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from petsynth.data.augmentation.pair import FloatField, HeadPair
+from petsynth.data.augmentation.pair import FloatField, VolumePair
 
 LARGEST_CUT = 0.35
 """Largest share of the brain's extent that is cut off at one side."""
@@ -18,40 +18,40 @@ SPILL_MM = 6.0
 """Width of the border, half of it outside, over which PET fades where tissue ends."""
 
 
-def strip_skull(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def strip_skull(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Keep the brain only, cut generously or sparingly."""
     margin = int(random.integers(-1, 3))
-    kept = head.mask
+    kept = pair.mask
     if margin > 0:
         kept = ndimage.binary_dilation(kept, iterations=margin)
     elif margin < 0:
         kept = ndimage.binary_erosion(kept)
-    return head.where(kept, spill(kept, head.voxel_mm))
+    return pair.where(kept, spill(kept, pair.voxel_mm))
 
 
-def deface(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def deface(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Take away everything before and below a plane in front of the brain."""
     tilt = np.deg2rad(random.uniform(20, 70))
     normal = np.array([0, np.cos(tilt), -np.sin(tilt)])
-    forward = _along(normal, head.mri.shape)
-    limit = float(np.percentile(forward[head.mask], 99.9)) if head.mask.any() else 0.0
-    kept = forward < limit + random.uniform(0, 8) / head.voxel_mm
-    return head.where(kept | head.mask, spill(kept | head.mask, head.voxel_mm))
+    forward = _along(normal, pair.mri.shape)
+    limit = float(np.percentile(forward[pair.mask], 99.9)) if pair.mask.any() else 0.0
+    kept = forward < limit + random.uniform(0, 8) / pair.voxel_mm
+    return pair.where(kept | pair.mask, spill(kept | pair.mask, pair.voxel_mm))
 
 
-def cut_field_of_view(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def cut_field_of_view(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Cut off one or two sides; below and above the brain more often than others."""
-    kept = np.ones(head.mri.shape, bool)
-    if not head.mask.any():
-        return head
-    places = np.nonzero(head.mask)
+    kept = np.ones(pair.mri.shape, bool)
+    if not pair.mask.any():
+        return pair
+    places = np.nonzero(pair.mask)
     for axis in random.choice(3, int(random.integers(1, 3)), p=[0.15, 0.15, 0.7], replace=False):
         low, high = places[axis].min(), places[axis].max() + 1
         depth = (high - low) * LARGEST_CUT * random.beta(1, 2)
-        index = np.arange(head.mri.shape[axis])
+        index = np.arange(pair.mri.shape[axis])
         inside = index >= low + depth if random.random() < 0.6 else index < high - depth
         kept &= np.expand_dims(inside, [other for other in range(3) if other != axis])
-    return head.where(kept, spill(kept, head.voxel_mm))
+    return pair.where(kept, spill(kept, pair.voxel_mm))
 
 
 def spill(visible: NDArray[np.bool_], voxel_mm: float) -> FloatField:

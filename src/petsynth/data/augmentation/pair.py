@@ -1,4 +1,4 @@
-"""One head with its PET, as it goes through augmentation."""
+"""One T1 with its PET, as it goes through augmentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FloatField = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class HeadPair:
+class VolumePair:
     """A T1 and what belongs to it, all on one grid of cubic voxels.
 
     Parameters
@@ -21,7 +21,7 @@ class HeadPair:
     mask : (X, Y, Z) bool array
         Brain.
     pet : (P, X, Y, Z) float32 array
-        One image or more in PET units, which move with the head: what is learnt, what was
+        One image or more in PET units, which move with the pair: what is learnt, what was
         measured.
     voxel_mm : float
         Edge of a voxel.
@@ -32,12 +32,12 @@ class HeadPair:
     pet: FloatField
     voxel_mm: float
 
-    def with_mri(self, mri: NDArray) -> HeadPair:
-        """Return the same head with another T1."""
+    def with_mri(self, mri: NDArray) -> VolumePair:
+        """Return the same pair with another T1."""
         return replace(self, mri=np.asarray(mri, dtype=np.float32))
 
-    def where(self, visible: NDArray[np.bool_], seen_pet: FloatField) -> HeadPair:
-        """Return what is left when part of the head is not in the image.
+    def where(self, visible: NDArray[np.bool_], seen_pet: FloatField) -> VolumePair:
+        """Return what is left when part of the subject is not in the image.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
-"""Which changes a head goes through, in which order, how often.
+"""Which changes a subject goes through, in which order, how often.
 
-Everything is drawn from one generator, so that whoever has its key gets the same head.
+Everything is drawn from one generator, so that whoever has its key gets the same pair.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import numpy as np
 
 from petsynth.data.augmentation.contrast import add_noise, add_shading, change_contrast, quantise
 from petsynth.data.augmentation.field_of_view import cut_field_of_view, deface, strip_skull
-from petsynth.data.augmentation.geometry import move_head
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.geometry import move_volume
+from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.sampling import blur, cut_thick_slices, sharpen
 
-Change = Callable[[np.random.Generator, HeadPair], HeadPair]
+Change = Callable[[np.random.Generator, VolumePair], VolumePair]
 
 RECIPE: tuple[tuple[Change, float], ...] = (
-    (move_head, 1.0),
+    (move_volume, 1.0),
     (change_contrast, 0.9),
     (add_shading, 0.8),
     (sharpen, 0.25),
@@ -36,11 +36,11 @@ SMALLEST_BRAIN = 1000
 """Voxels of brain that must be left; a change that leaves fewer is taken back."""
 
 
-def augment(random: np.random.Generator, head: HeadPair) -> HeadPair:
-    """Draw which changes are made, and make them in order."""
+def augment(random: np.random.Generator, pair: VolumePair) -> VolumePair:
+    """Choose which changes are made, and make them in order."""
     for change, probability in RECIPE:
         if random.random() < probability:
-            changed = change(random, head)
+            changed = change(random, pair)
             if changed.mask.sum() >= SMALLEST_BRAIN:
-                head = changed
-    return head
+                pair = changed
+    return pair

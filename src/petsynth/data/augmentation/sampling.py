@@ -6,23 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from petsynth.data.augmentation.pair import FloatField, HeadPair
+from petsynth.data.augmentation.pair import FloatField, VolumePair
 
 THICKEST_MM = 6.5
 BLUR_MM = 3.5
 """Largest blur (full width at half maximum)."""
 SHARPENING = 1.2
 """Largest share of the fine detail that is added once more."""
+
 _FWHM_PER_SIGMA = 2.3548
+"""Rounded, as it was when the bundled models were trained."""
 
 
-def cut_thick_slices(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def cut_thick_slices(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Average over thick slices along one axis and interpolate between them."""
     axis = int(random.integers(3))
-    thickest_mm = max(THICKEST_MM, 1.5 * head.voxel_mm)
-    thickness = random.uniform(head.voxel_mm, thickest_mm) / head.voxel_mm
+    thickest_mm = max(THICKEST_MM, 1.5 * pair.voxel_mm)
+    thickness = random.uniform(pair.voxel_mm, thickest_mm) / pair.voxel_mm
     phase = random.random()
-    return head.with_mri(resample_thick(head.mri, axis, thickness, phase))
+    return pair.with_mri(resample_thick(pair.mri, axis, thickness, phase))
 
 
 def resample_thick(image: FloatField, axis: int, thickness: float, phase: float) -> FloatField:
@@ -53,17 +55,17 @@ def resample_thick(image: FloatField, axis: int, thickness: float, phase: float)
     return _along(image, spreading @ averaging, axis)
 
 
-def blur(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def blur(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Blur evenly."""
-    sigma = random.uniform(0, BLUR_MM) / _FWHM_PER_SIGMA / head.voxel_mm
-    return head.with_mri(ndimage.gaussian_filter(head.mri, sigma, truncate=3))
+    sigma = random.uniform(0, BLUR_MM) / _FWHM_PER_SIGMA / pair.voxel_mm
+    return pair.with_mri(ndimage.gaussian_filter(pair.mri, sigma, truncate=3))
 
 
-def sharpen(random: np.random.Generator, head: HeadPair) -> HeadPair:
+def sharpen(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Exaggerate edges."""
-    detail = head.mri - ndimage.gaussian_filter(head.mri, 1.0, truncate=3)
-    return head.with_mri(
-        np.maximum(head.mri + np.float32(random.uniform(0, SHARPENING)) * detail, 0)
+    detail = pair.mri - ndimage.gaussian_filter(pair.mri, 1.0, truncate=3)
+    return pair.with_mri(
+        np.maximum(pair.mri + np.float32(random.uniform(0, SHARPENING)) * detail, 0)
     )
 
 

@@ -1,7 +1,7 @@
 """The configuration of GANBERT.
 
 The defaults are the paper's (sections 3.1, 4 and A.3 of Shin et al., GANBERT); where it is
-silent, those of the decision records 0050 to 0059 and 0075.
+silent, those of the decision records 0050 to 0031 and 0075.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class BertConfig:
     replacement: Literal["mask", "80-10-10"] = "mask"
     """What stands for a chosen token: [MASK], or BERT's mixture."""
     gradient_penalty: Weight = 0.0
-    """Weight of the gradient penalty on BERT (decision record 0058); the paper has none."""
+    """Weight of the gradient penalty on BERT (decision record 0050); the paper has none."""
 
 
 @dataclass(frozen=True, config=STRICT)

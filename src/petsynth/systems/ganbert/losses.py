@@ -6,7 +6,7 @@ Sources
   for a generated PET, BERT guesses the real PET's tokens) and section 4.3, equation 1: weights
   20, 1 and 20.
 - Mescheder et al. 2018, "Which training methods for GANs do actually converge?", for the
-  gradient penalty, which the paper does not have (decision record 0058).
+  gradient penalty, which the paper does not have (decision record 0050).
 - Ours: the generator's next-sentence term does not saturate, as in pix2pix (Isola et al. 2017,
   section 3.3); every term is a mean; BERT's two terms weigh the same, as in Devlin et al. 2019
   (decision record 0075).
@@ -67,7 +67,9 @@ def pool_batch(
 ) -> Pooled:
     """Pool a batch to ``side**3`` values per image."""
     return Pooled(
-        pool_image(mri_BCXYZ, side), pool_image(pet_BTYXZ, side), pool_image(synthetic_pet_BTYXZ, side)
+        pool_image(mri_BCXYZ, side),
+        pool_image(pet_BTYXZ, side),
+        pool_image(synthetic_pet_BTYXZ, side),
     )
 
 
@@ -103,7 +105,11 @@ def bert_loss(
         shown_BN.requires_grad_(True)
     with attention_of(gradient_penalty):
         output = bert(pooled.mri_BN, shown_BN, masking)
-        penalty = squared_gradient(output.nsp_B2, shown_BN) if gradient_penalty else shown_BN.new_zeros(())
+        penalty = (
+            squared_gradient(output.nsp_B2, shown_BN)
+            if gradient_penalty
+            else shown_BN.new_zeros(())
+        )
     nsp = nsp_loss(output.nsp_B2, is_real_B)
     mlm = mlm_loss(output.mlm_BMV, real_labels(bert, pooled, masking))
     total = nsp + mlm + gradient_penalty * penalty

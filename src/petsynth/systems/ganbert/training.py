@@ -9,7 +9,7 @@ Sources
 - Section 4.2, "Next sentence prediction": real and generated images are selected half of the time
   each. Ours: exactly half of every two neighbours in the global batch, so that even the paper's
   small batches show both.
-- Ours: every random number is keyed by the sample's place in the step (decision record 0059).
+- Ours: every random number is keyed by the sample's place in the step (decision record 0031).
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def train_step(
             synthetic_pet = run_network(fabric, generator, batch.mri)
         with fabric.autocast():
             pooled = pool_batch(batch.mri, batch.pet, synthetic_pet)
-            terms = bert_loss(bert, pooled, batch.is_real, batch.masking, config.bert.gradient_penalty)
+            terms = bert_loss(
+                bert, pooled, batch.is_real, batch.masking, config.bert.gradient_penalty
+            )
         gathered.add({f"bert_{name}": terms[name] for name in ("nsp", "mlm", "gradient_penalty")})
         with attention_of(config.bert.gradient_penalty):
             gathered.backward(terms["bert"])
@@ -167,7 +169,12 @@ def train_step(
 
 def terms_of(config: GanbertConfig) -> tuple[str, ...]:
     """Return the names of the loss terms in the order in which they are logged."""
-    discriminators = ("bert_nsp", "bert_mlm", "bert_gradient_penalty", *(("cnn",) if config.has_cnn else ()))
+    discriminators = (
+        "bert_nsp",
+        "bert_mlm",
+        "bert_gradient_penalty",
+        *(("cnn",) if config.has_cnn else ()),
+    )
     return (*discriminators, *_generator_terms(config), "generator")
 
 
@@ -294,9 +301,7 @@ class GanbertTraining(VolumeTraining):
             for group in self.networks.bert_optimiser.param_groups:
                 group["lr"] = self.config.bert.learning_rate * fraction
 
-    def improve(
-        self, window: AccumulationWindow, step: int, *, measure: bool
-    ) -> dict[str, Tensor]:
+    def improve(self, window: AccumulationWindow, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve all networks once."""
         micro_batches = [
             make_micro_batch(self.config, self.networks, batch, self.partition, step, number)
@@ -304,9 +309,7 @@ class GanbertTraining(VolumeTraining):
         ]
         if self.config.bert.dropout:  # BERT's dropout draws from torch's own generator
             torch.manual_seed(int(sample_keys(self.seed, step, 1, self.partition.process)))
-        return train_step(
-            self.networks, self.fabric, self.config, micro_batches, measure=measure
-        )
+        return train_step(self.networks, self.fabric, self.config, micro_batches, measure=measure)
 
 
 class _Means:

@@ -25,11 +25,8 @@ from torch.utils.data import Dataset, Sampler
 from petsynth.data.batching import SliceKey, check_padded_size, process_part, steps_per_epoch
 from petsynth.data.jpeg import round_trip
 from petsynth.data.scale import to_network
-from petsynth.slicing import AXIS, Plane, pad_slices, take_slices
+from petsynth.slicing import AIR, AXIS, Plane, pad_slices, take_slices
 from petsynth.volume import Grid
-
-AIR = -1.0
-"""The network's value of air, with which a slice is padded."""
 
 _FLIP_STREAM, _ORDER_STREAM = 1, 2
 

@@ -16,10 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.slicing import Plane, crop_padding, pad_slices, stack_slices, take_slices
-
-AIR = -1.0
-"""The network's value of air, with which a slice is padded."""
+from petsynth.slicing import AIR, Plane, crop_padding, pad_slices, stack_slices, take_slices
 
 
 def predict_volume(

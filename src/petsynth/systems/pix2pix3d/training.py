@@ -47,9 +47,7 @@ def build_networks(config: Pix2pix3dConfig, fabric: Fabric) -> Pix2pix3dNetworks
         generator, cnn = build_generator(config), build_cnn(config)
     optimiser = config.optimiser
     adam = optimiser.learning_rate, (optimiser.beta1, optimiser.beta2)
-    return Pix2pix3dNetworks(
-        *with_adam(fabric, generator, *adam), *with_adam(fabric, cnn, *adam)
-    )
+    return Pix2pix3dNetworks(*with_adam(fabric, generator, *adam), *with_adam(fabric, cnn, *adam))
 
 
 def train_step(
@@ -115,8 +113,6 @@ class Pix2pix3dTraining(VolumeTraining):
         self.config = config
         self.networks = build_networks(config, fabric)
 
-    def improve(
-        self, window: AccumulationWindow, step: int, *, measure: bool
-    ) -> dict[str, Tensor]:
+    def improve(self, window: AccumulationWindow, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve both networks once."""
         return train_step(self.networks, self.fabric, self.config, window)

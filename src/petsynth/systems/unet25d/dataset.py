@@ -22,9 +22,6 @@ from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.slicing import AIR, take_slices
 from petsynth.volume import Grid
 
-AIR = -1.0
-"""The network's value of air."""
-
 VolumeKey = tuple[int, int]
 """Epoch, and place of the subject in the dataset."""
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from petsynth.data.batching import SliceKey, process_part, steps_per_epoch
-from petsynth.slicing import pad_slices
-from petsynth.systems.unet25d.dataset import AIR, AugmentedVolume, AugmentedVolumes, VolumeKey
+from petsynth.slicing import AIR, pad_slices
+from petsynth.systems.unet25d.dataset import AugmentedVolume, AugmentedVolumes, VolumeKey
 
 _ORDER_STREAM = 12
 _WAITING = 4

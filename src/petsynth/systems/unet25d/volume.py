@@ -7,10 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.slicing import crop_padding, pad_slices, stack_slices, take_slices
-
-AIR = -1.0
-"""The network's value of air."""
+from petsynth.slicing import AIR, crop_padding, pad_slices, stack_slices, take_slices
 
 
 @torch.inference_mode()
@@ -63,7 +60,6 @@ def predict_slabs(
         for part, image in zip(parts, generator(slabs.to(device)), strict=True):
             part.append(image[:, 0].float().cpu().numpy())
     pet, error = (
-        stack_slices(crop_padding(np.concatenate(part), (height, width)), "axial")
-        for part in parts
+        stack_slices(crop_padding(np.concatenate(part), (height, width)), "axial") for part in parts
     )
     return np.maximum(pet, AIR), np.ascontiguousarray(error)

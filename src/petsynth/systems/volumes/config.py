@@ -1,7 +1,7 @@
 """Tables of the configuration that paper B's systems share.
 
 The defaults are the paper's (sections 3.1, 4 and A.3 of Shin et al., GANBERT); where it is
-silent, those of the decision records 0050 to 0059 and 0075.
+silent, those of the decision records 0050 to 0031 and 0075.
 """
 
 from __future__ import annotations

@@ -58,8 +58,9 @@ class VolumeSystem(System[Config]):
             f"{self.config.data.frames} frame(s)",
             intensities="normalised by mean and standard deviation of the T1, the PET by a tenth "
             "of each; so restored",
-            grid="" if cube is None else f"; T1 {' x '.join(map(str, cube.shape))} voxels of "
-            f"{cube.voxel_mm[0]:g} mm",
+            grid=""
+            if cube is None
+            else f"; T1 {' x '.join(map(str, cube.shape))} voxels of {cube.voxel_mm[0]:g} mm",
         )
 
     def describe_run(self, steps: Any) -> str:

@@ -95,9 +95,7 @@ class VolumeTraining(Training[AccumulationWindow]):
         self.networks.set_learning_rate(self.learning_rate * fraction)
 
     @abstractmethod
-    def improve(
-        self, window: AccumulationWindow, step: int, *, measure: bool
-    ) -> dict[str, Tensor]:
+    def improve(self, window: AccumulationWindow, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve all networks once; as `Training.train_step`, the learning rates are set."""
 
     def infer_pet(self, participant: str) -> NDArray[np.float32]:
@@ -107,9 +105,7 @@ class VolumeTraining(Training[AccumulationWindow]):
         )
 
 
-def count_steps(
-    config: VolumeConfig, partition: BatchPartition, subjects: int
-) -> tuple[int, int]:
+def count_steps(config: VolumeConfig, partition: BatchPartition, subjects: int) -> tuple[int, int]:
     """Return the steps of an epoch, rounded up to whole ones, and of the whole training."""
     epoch = partition.steps_per_epoch(subjects)
     steps = config.training.epochs * epoch
