@@ -20,7 +20,7 @@ import torch
 from petsynth.config import load_config
 from petsynth.preprocessing.paper_b_grids import conformed_grid
 from petsynth.systems.volumes_networks import build_generator3d
-from petsynth.systems.volumes_prediction import infer_volume
+from petsynth.systems.volumes_prediction import predict_volume
 
 
 def main(name: str = "ganbert.toml", threads: str = "2") -> None:
@@ -30,7 +30,7 @@ def main(name: str = "ganbert.toml", threads: str = "2") -> None:
     shape = conformed_grid(config.data.voxel_mm).shape
     t1 = np.random.default_rng(0).random(shape, dtype=np.float32) * 255
     start = time.perf_counter()
-    pet = infer_volume(generator, t1)
+    pet = predict_volume(generator, t1)
     seconds = time.perf_counter() - start
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     result = {

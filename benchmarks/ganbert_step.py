@@ -25,23 +25,23 @@ import torch
 from torch import nn
 
 from petsynth.config import GanbertConfig, load_config
-from petsynth.data.volumes import Portion
+from petsynth.data.volumes import BatchPartition
 from petsynth.preprocessing.paper_b_grids import conformed_grid, grid_in_paper_order, pet_grid
-from petsynth.systems.ganbert.step import GanbertPlayers, build_players, make_part, train_step
+from petsynth.systems.ganbert.training import GanbertNetworks, build_networks, make_micro_batch, train_step
 from petsynth.training.distributed import launch_fabric
 
 
 class Stopwatch:
     """Seconds spent in the forward passes of networks and in the steps of their optimisers."""
 
-    def __init__(self, players: GanbertPlayers):
+    def __init__(self, networks: GanbertNetworks):
         self.seconds: dict[str, float] = defaultdict(float)
         self._start = 0.0
         for name in ("generator", "bert"):
-            network: nn.Module = getattr(players, name)
+            network: nn.Module = getattr(networks, name)
             network.register_forward_pre_hook(self._begin)
             network.register_forward_hook(self._end(f"{name}_forward"))
-            optimiser = getattr(players, f"{name}_optimiser")
+            optimiser = getattr(networks, f"{name}_optimiser")
             optimiser.register_step_pre_hook(self._begin)
             optimiser.register_step_post_hook(self._end("optimisers"))
 
@@ -58,7 +58,7 @@ class Stopwatch:
 def take_step(config: GanbertConfig, device: str, gradients: Path) -> dict[str, object]:
     """Take one step and save the generator's gradients; return seconds and peak memory."""
     fabric = launch_fabric(device, 1, 1, config.training.precision)
-    players = build_players(config, fabric)
+    networks = build_networks(config, fabric)
     draw = torch.Generator().manual_seed(0)
     mri_shape = conformed_grid(config.data.voxel_mm).shape
     pet_shape = grid_in_paper_order(pet_grid(config.data.voxel_mm)).shape
@@ -66,16 +66,16 @@ def take_step(config: GanbertConfig, device: str, gradients: Path) -> dict[str, 
     pet = 20 * torch.rand(1, config.data.frames, *pet_shape, generator=draw)
     batch = fabric.to_device((mri, pet))
     for step in range(3 if device == "cuda" else 1):
-        watch = Stopwatch(players)
+        watch = Stopwatch(networks)
         start = time.perf_counter()
         train_step(
-            players, fabric, config, [make_part(config, players, batch, Portion(1), step, 0)]
+            networks, fabric, config, [make_micro_batch(config, networks, batch, BatchPartition(1), step, 0)]
         )
         if device == "cuda":
             torch.cuda.synchronize()
         whole = time.perf_counter() - start
         if step == 0:
-            flat = torch.cat([weight.grad.flatten() for weight in players.generator.parameters()])
+            flat = torch.cat([weight.grad.flatten() for weight in networks.generator.parameters()])
             torch.save(flat.cpu(), gradients)
     if device == "cuda":  # kernels run on after their calls return, so only the whole is timed
         return {"peak_gib": torch.cuda.max_memory_allocated() / 2**30, "seconds": {"step": whole}}

@@ -22,13 +22,13 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from petsynth.config import SliceConfig, load_config
+from petsynth.config import Pix2pixConfig, load_config
 from petsynth.data.prepared import PreparedData, write_array, write_description
 from petsynth.io.atomic import write_text
-from petsynth.networks.dropout import draw_keys
+from petsynth.networks.dropout import sample_keys
 from petsynth.preprocessing.grid import model_grid
 from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
-from petsynth.systems.pix2pix.step import build_players, train_step
+from petsynth.systems.pix2pix.training import build_networks, train_step
 
 CONFIGS = {"small": ("small/pix2pix-axial.toml", 3.0), "paper": ("pix2pix-axial.toml", 1.5)}
 SECONDS = 8.0
@@ -51,13 +51,13 @@ def write_random(folder: Path, voxel_mm: float, subjects: int) -> PreparedData:
     return PreparedData(folder)
 
 
-def loader(config: SliceConfig, data: PreparedData, steps: int) -> DataLoader:
+def loader(config: Pix2pixConfig, data: PreparedData, steps: int) -> DataLoader:
     """Return what training reads from, without worker processes."""
     slices = SliceDataset(
         data,
         data.participants("train"),
         planes=config.data.planes,
-        canvas=config.data.canvas,
+        padded_size=config.data.padded_size,
         intensity=config.data.intensity,
         flip=config.data.flip,
     )
@@ -65,7 +65,7 @@ def loader(config: SliceConfig, data: PreparedData, steps: int) -> DataLoader:
     return DataLoader(slices, batch_sampler=order)
 
 
-def read_speed(config: SliceConfig, data: PreparedData) -> float:
+def read_speed(config: Pix2pixConfig, data: PreparedData) -> float:
     """Return slices per second, read by one process."""
     count, start = 0, time.perf_counter()
     for mri, _ in loader(config, data, steps=10**9):
@@ -75,17 +75,17 @@ def read_speed(config: SliceConfig, data: PreparedData) -> float:
     return count / (time.perf_counter() - start)
 
 
-def training_speed(config: SliceConfig) -> float:
+def training_speed(config: Pix2pixConfig) -> float:
     """Return slices per second that the training step consumes."""
     fabric = Fabric(accelerator="cpu", devices=1)
-    players = build_players(config, fabric)
-    batch, side = config.training.batch_size, config.data.canvas
+    networks = build_networks(config, fabric)
+    batch, side = config.training.batch_size, config.data.padded_size
     pair = (torch.rand(batch, 1, side, side) * 2 - 1, torch.rand(batch, 1, side, side) * 2 - 1)
-    train_step(players, fabric, config, pair, draw_keys(0, 0, batch))
+    train_step(networks, fabric, config, pair, sample_keys(0, 0, batch))
     steps, start = 0, time.perf_counter()
     while time.perf_counter() - start < SECONDS:
         steps += 1
-        train_step(players, fabric, config, pair, draw_keys(0, steps, batch))
+        train_step(networks, fabric, config, pair, sample_keys(0, steps, batch))
     return steps * batch / (time.perf_counter() - start)
 
 

@@ -223,9 +223,9 @@ def interval(differences: NDArray) -> list[float]:
     return [round(float(each), 4) for each in np.percentile(draws, [2.5, 97.5])]
 
 
-def summarise(rows: dict[str, list[dict]]) -> dict:
-    """Return means over subjects, and how far the pretrained model is ahead of each baseline."""
-    names = [name for name in rows["pretrained model"][0] if name != "regions"]
+def pool_image(rows: dict[str, list[dict]]) -> dict:
+    """Return means over subjects, and how far the boxed model is ahead of each baseline."""
+    names = [name for name in rows["boxed model"][0] if name != "regions"]
     table = {
         method: {name: round(float(np.mean([row[name] for row in of])), 4) for name in names}
         for method, of in rows.items()
@@ -266,7 +266,7 @@ def main() -> None:
         name: [measure(person, infer(person), affine) for person in people]
         for name, infer in methods.items()
     }
-    result = {"subjects": len(people), "ixi": summarise(rows)}
+    result = {"subjects": len(people), "ixi": pool_image(rows)}
     if args.brainweb:
         person = brainweb_person(args.brainweb, data)
         result["brainweb"] = {

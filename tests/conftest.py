@@ -87,7 +87,7 @@ def make_run(
         {
             "system": system,
             "seed": seed,
-            "data": {"canvas": 32, "planes": planes, "intensity": intensity},
+            "data": {"padded_size": 32, "planes": planes, "intensity": intensity},
             "generator": {"filters": 4, "levels": 3, "dropout_levels": 2},
         }
     )

@@ -8,7 +8,7 @@ import pytest
 from petsynth.config import (
     SYSTEMS,
     GanbertConfig,
-    SliceConfig,
+    Pix2pixConfig,
     config_hash,
     config_to_toml,
     known_keys,
@@ -21,11 +21,11 @@ from petsynth.errors import ConfigError, InputError
 PAPERS = ["pix2pix-axial.toml", "pix2pix-augmented.toml"]
 
 
-OURS = {"petsynth-3d.toml": "pix2pix3d-tanh", "petsynth-fdg.toml": "stack-unet"}
+OURS = {"petsynth-3d.toml": "pix2pix3d-tanh", "petsynth-fdg.toml": "unet25d"}
 
 
 def test_shipped_configurations_are_the_papers_large_and_small_and_ours():
-    papers = [f"{system}.toml" for system in SYSTEMS if system != "stack-unet"]
+    papers = [f"{system}.toml" for system in SYSTEMS if system != "unet25d"]
     small = [f"small/{name}" for name in papers]
     assert list(shipped_configs()) == sorted([*papers, *small, *OURS])
 
@@ -74,9 +74,9 @@ def test_every_shipped_configuration_loads_by_name_and_by_path(name):
 
 
 def test_the_papers_axial_configuration_is_the_default():
-    assert load_config("pix2pix-axial.toml").data == SliceConfig().data
+    assert load_config("pix2pix-axial.toml").data == Pix2pixConfig().data
     for part in ("generator", "discriminator", "loss", "optimiser"):
-        assert getattr(load_config("pix2pix-axial.toml"), part) == getattr(SliceConfig(), part)
+        assert getattr(load_config("pix2pix-axial.toml"), part) == getattr(Pix2pixConfig(), part)
     training = load_config("pix2pix-axial.toml").training
     assert (training.epochs, training.batch_size, training.max_steps) == (100, 1, 0)
 
@@ -114,9 +114,9 @@ def test_a_configuration_that_masks_nothing_is_refused():
 
 
 def test_hash_changes_with_any_value():
-    assert config_hash(SliceConfig()) == config_hash(parse_config({}))
-    assert config_hash(SliceConfig()) != config_hash(parse_config({"training": {"epochs": 101}}))
-    assert len(config_hash(SliceConfig())) == 12
+    assert config_hash(Pix2pixConfig()) == config_hash(parse_config({}))
+    assert config_hash(Pix2pixConfig()) != config_hash(parse_config({"training": {"epochs": 101}}))
+    assert len(config_hash(Pix2pixConfig())) == 12
 
 
 def test_three_mistakes_are_reported_at_once():
@@ -137,7 +137,7 @@ def test_three_mistakes_are_reported_at_once():
         ({"trainin": {}}, r"unknown key 'trainin' \(did you mean 'training'"),
         ({"training": {"epoch": 3}}, r"'training.epoch' \(did you mean 'training.epochs'"),
         ({"training": {"x": 3}}, "unknown key 'training.x'"),
-        ({"data": {"canvas": 100}}, "data.canvas is 100, not divisible by 2.*levels = 256"),
+        ({"data": {"padded_size": 100}}, "data.padded_size is 100, not divisible by 2.*levels = 256"),
         ({"discriminator": {"layers": 7}}, "256 is too small for discriminator.layers 7"),
         ({"data": {"planes": []}}, "at least one plane"),
         ({"data": {"planes": ["axial", "axial"]}}, "each once"),
@@ -147,7 +147,7 @@ def test_three_mistakes_are_reported_at_once():
         ({"optimiser": {"learning_rate": 0}}, "greater than 0"),
         ({"system": "ganbert", "bert": {"hiden": 8}}, r"'bert.hiden' \(did you mean 'bert.hidden'"),
         ({"system": "ganbert", "bert": {"hidden": 8, "heads": 3}}, "not divisible by bert.heads 3"),
-        ({"system": "ganbert", "data": {"canvas": 64}}, "unknown key 'data.canvas'"),
+        ({"system": "ganbert", "data": {"padded_size": 64}}, "unknown key 'data.padded_size'"),
         ({"system": "ganbert", "data": {"voxel_mm": 30}}, "fewer than the 8 voxels"),
         ({"system": "ganbert", "generator": {"levels": 8}}, "levels 8 leave a single voxel"),
         (

@@ -55,8 +55,8 @@ def test_layout_of_another_voxel(plane, where):
 def test_volume_to_slices_to_canvas_and_back_is_the_identity(shape, plane, margin):
     volume = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     slices = take_slices(volume, plane)
-    canvas = pad_slices(slices, max(slices.shape[1:]) + margin, -1)
-    again = stack_slices(crop_padding(canvas, slices.shape[1:]), plane)
+    padded_size = pad_slices(slices, max(slices.shape[1:]) + margin, -1)
+    again = stack_slices(crop_padding(padded_size, slices.shape[1:]), plane)
     np.testing.assert_array_equal(again, volume)
 
 
@@ -80,15 +80,15 @@ def test_middle_slice_of_the_papers_grid(plane, index):
 
 
 def test_canvas_is_filled_and_the_slice_stands_in_its_middle():
-    canvas = pad_slices(np.ones((2, 145, 121), np.float32), 256, fill=-1)
-    assert canvas.shape == (2, 256, 256)
+    padded_size = pad_slices(np.ones((2, 145, 121), np.float32), 256, fill=-1)
+    assert padded_size.shape == (2, 256, 256)
     # (256 - 145) // 2 = 55, (256 - 121) // 2 = 67
     assert padding_offset((145, 121), 256) == (55, 67)
-    assert np.all(canvas[:, 55:200, 67:188] == 1)
-    assert canvas.sum() == 2 * (2 * 145 * 121 - 256 * 256)
-    assert canvas.dtype == np.float32
+    assert np.all(padded_size[:, 55:200, 67:188] == 1)
+    assert padded_size.sum() == 2 * (2 * 145 * 121 - 256 * 256)
+    assert padded_size.dtype == np.float32
 
 
 def test_slice_larger_than_the_canvas():
-    with pytest.raises(ValueError, match="145 x 121 pixels does not fit a canvas of 128"):
+    with pytest.raises(ValueError, match="145 x 121 pixels does not fit a padded_size of 128"):
         pad_slices(np.zeros((1, 145, 121)), 128, -1)

@@ -9,7 +9,7 @@ import pytest
 from petsynth.cli.main import run
 
 SMALL = [
-    *("--data.canvas", "48", "--generator.levels", "3", "--generator.filters", "4"),
+    *("--data.padded-size", "48", "--generator.levels", "3", "--generator.filters", "4"),
     *("--discriminator.filters", "4", "--training.max-steps", "6"),
 ]
 

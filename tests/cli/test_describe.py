@@ -44,7 +44,7 @@ def test_json_has_the_figures_of_paper_b(capsys):
 
 def test_prepared_data_and_overrides_count(tiny_prepared, capsys):
     arguments = ["describe", "small/pix2pix-axial.toml", "--data", str(tiny_prepared), "--json"]
-    assert run([*arguments, "--training.batch-size", "8", "--data.canvas=32"]) == 0
+    assert run([*arguments, "--training.batch-size", "8", "--data.padded-size=32"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert content["training"]["subjects"] == 4
     assert content["training"]["steps_per_epoch"] == 11  # 84 slices, 8 at a time
@@ -56,7 +56,7 @@ def test_prepared_data_and_overrides_count(tiny_prepared, capsys):
     [
         (["nowhere.toml"], "nowhere.toml: no such configuration file"),
         (["pix2pix-axial.toml", "--training.epoch", "3"], "did you mean 'training.epochs'?"),
-        (["pix2pix-axial.toml", "--data.canvas", "100"], "not divisible"),
+        (["pix2pix-axial.toml", "--data.padded-size", "100"], "not divisible"),
         (["pix2pix-axial.toml", "--data", "nowhere"], "nowhere: no such folder"),
     ],
 )

@@ -16,8 +16,8 @@ def file(tmp_path):
 @pytest.mark.parametrize(
     ("argv", "rest", "overrides"),
     [
-        (["--data.canvas=32", "c.toml"], ["c.toml"], ["--data.canvas=32"]),
-        (["--data.canvas", "32", "c.toml"], ["c.toml"], ["--data.canvas", "32"]),
+        (["--data.padded-size=32", "c.toml"], ["c.toml"], ["--data.padded-size=32"]),
+        (["--data.padded-size", "32", "c.toml"], ["c.toml"], ["--data.padded-size", "32"]),
         (
             ["--data.planes", "axial", "coronal", "--out", "run"],
             ["--out", "run"],
@@ -72,8 +72,8 @@ def test_another_system_brings_its_own_keys(tmp_path):
     config = load_with_overrides(str(path), words)
 
     assert (config.system, config.seed, config.bert.hidden) == ("ganbert", 3, 24)
-    with pytest.raises(ConfigError, match=r"command line: unknown key 'data\.canvas'"):
-        load_with_overrides(str(path), ["--system", "ganbert", "--data.canvas", "64"])
+    with pytest.raises(ConfigError, match=r"command line: unknown key 'data\.padded_size'"):
+        load_with_overrides(str(path), ["--system", "ganbert", "--data.padded-size", "64"])
 
 
 def test_all_unknown_keys_are_told_at_once(file):

@@ -7,7 +7,7 @@ from petsynth.config import known_keys, load_config
 SMALL = [
     "--generator.filters", "4", "--generator.max-filters", "8", "--generator.levels=2",
     "--discriminator.filters", "4", "--discriminator.layers", "1",
-    "--data.canvas", "32", "--training.max-steps", "3", "--training.batch-size", "8",
+    "--data.padded-size", "32", "--training.max-steps", "3", "--training.batch-size", "8",
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def test_no_two_shipped_configurations_have_the_same_hash():
 
 @pytest.mark.parametrize("system", [3, None, ["ganbert"], "GANBERT", ""])
 def test_what_is_no_system_is_refused_with_the_known_ones(system):
-    with pytest.raises(ConfigError, match=r"c\.toml: system: .*'stack-unet'.* or .*, got "):
+    with pytest.raises(ConfigError, match=r"c\.toml: system: .*'unet25d'.* or .*, got "):
         kind_of({"system": system}, source="c.toml")
 
 

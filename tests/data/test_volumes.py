@@ -4,7 +4,7 @@ import torch
 
 from petsynth.data.normalisation import mri_statistics, restore_pet
 from petsynth.data.prepared import PreparedData
-from petsynth.data.volumes import Portion, VolumeBatches, VolumeDataset
+from petsynth.data.volumes import BatchPartition, VolumeBatches, VolumeDataset
 from petsynth.errors import InputError
 from petsynth.preprocessing.paper_b_grids import from_paper_order
 
@@ -25,26 +25,26 @@ def test_data_of_paper_a_are_refused(tiny_prepared):
         VolumeDataset(PreparedData(tiny_prepared), ["sub-001"])[0]
 
 
-def batches_of(portion: Portion, start: int = 0, stop: int = 6) -> list[list[int]]:
-    return list(VolumeBatches(5, portion, seed=3, start=start, stop=stop))
+def batches_of(partition: BatchPartition, start: int = 0, stop: int = 6) -> list[list[int]]:
+    return list(VolumeBatches(5, partition, seed=3, start=start, stop=stop))
 
 
 def test_every_subject_is_seen_once_before_any_is_seen_again():
-    stream = [index for batch in batches_of(Portion(2, 2)) for index in batch]
+    stream = [index for batch in batches_of(BatchPartition(2, 2)) for index in batch]
     assert len(stream) == 24
     for epoch in range(4):
         assert sorted(stream[5 * epoch : 5 * epoch + 5]) == [0, 1, 2, 3, 4]
 
 
 def test_any_step_can_be_made_at_any_time():
-    assert batches_of(Portion(2, 2), start=4) == batches_of(Portion(2, 2))[8:]
+    assert batches_of(BatchPartition(2, 2), start=4) == batches_of(BatchPartition(2, 2))[8:]
 
 
 def test_two_processes_see_together_what_one_with_twice_the_batch_sees():
-    alone = batches_of(Portion(4, 2))
-    ranks = [batches_of(Portion(2, 2, 2, rank)) for rank in (0, 1)]
+    alone = batches_of(BatchPartition(4, 2))
+    ranks = [batches_of(BatchPartition(2, 2, 2, rank)) for rank in (0, 1)]
     assert [one + other for one, other in zip(*ranks, strict=True)] == alone
 
 
 def test_steps_of_an_epoch_are_rounded_up():
-    assert [Portion(2, 2).steps_per_epoch(count) for count in (4, 5, 87)] == [1, 2, 22]
+    assert [BatchPartition(2, 2).steps_per_epoch(count) for count in (4, 5, 87)] == [1, 2, 22]

@@ -15,7 +15,7 @@ from petsynth.evaluation.comparison import judge_all
 from petsynth.evaluation.measures import Ruler, measure
 from petsynth.evaluation.methods import JPEG, MEAN_PET, ORACLE, OTHER_T1, jpeg_round_trip
 from petsynth.evaluation.models import load_models
-from petsynth.evaluation.summary import summarise
+from petsynth.evaluation.summary import pool_image
 from petsynth.inference.predict import synthesise
 from petsynth.report.table1 import format_table1
 
@@ -154,7 +154,7 @@ def test_visits_of_a_person_are_averaged_before_any_statistic(visits, run_of_vis
     assert evaluation.people == ["sub-4", "sub-5"]
     between = evaluation.values("baseline-between-subjects", "middle_slice", "mse")
     assert len(between) == 2  # sub-1 and sub-2, in both orders
-    summary = summarise(evaluation)
+    summary = pool_image(evaluation)
     assert summary["methods"]["pix2pix-axial"]["brain"]["mae"]["n"] == 2
     assert "2 test subjects: sub-4_ses-a, sub-4_ses-b, sub-5" in summary["definitions"]["subjects"]
     assert "visits are averaged first" in summary["definitions"]["subjects"]

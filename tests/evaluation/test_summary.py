@@ -4,13 +4,13 @@ import json
 
 from petsynth.evaluation.comparison import compare_models, judge_all
 from petsynth.evaluation.measures import REGIONS
-from petsynth.evaluation.summary import define, report_comparisons, summarise
+from petsynth.evaluation.summary import define, report_comparisons, pool_image
 
 STATISTICS = {"mean", "std", "min", "max", "n"}
 
 
 def test_the_form(tiny_evaluation):
-    summary = json.loads(json.dumps(summarise(tiny_evaluation), allow_nan=False))
+    summary = json.loads(json.dumps(pool_image(tiny_evaluation), allow_nan=False))
     assert list(summary) == ["methods", "definitions", "simulated"]
     assert summary["simulated"] is True
     model = summary["methods"]["pix2pix-augmented"]
@@ -23,7 +23,7 @@ def test_the_form(tiny_evaluation):
 
 
 def test_the_between_subject_baseline_counts_pairs(tiny_evaluation):
-    baseline = summarise(tiny_evaluation)["methods"]["baseline-between-subjects"]
+    baseline = pool_image(tiny_evaluation)["methods"]["baseline-between-subjects"]
     assert set(baseline) == {"middle_slice", "volume", "brain"}
     assert baseline["middle_slice"]["ssim"]["n"] == 12
     assert baseline["brain"]["mae"]["n"] == 4

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from petsynth.networks.dropout import KeyedDropout, draw_keys
+from petsynth.networks.dropout import KeyedDropout, sample_keys
 
 ONES = torch.ones(4, 8, 16, 16)
 KEYS = torch.tensor([5, 6, 5, 2**62])
@@ -45,9 +45,9 @@ def test_half_precision_stays_so():
 
 
 def test_keys_of_a_step_are_distinct_and_belong_to_the_place_in_the_batch():
-    keys = draw_keys(seed=0, step=7, count=8)
+    keys = sample_keys(seed=0, step=7, count=8)
     assert len(set(keys.tolist())) == 8
     assert (keys >= 0).all()
-    assert torch.equal(keys[:5], draw_keys(seed=0, step=7, count=5))
-    assert not torch.equal(keys, draw_keys(seed=0, step=8, count=8))
-    assert not torch.equal(keys, draw_keys(seed=1, step=7, count=8))
+    assert torch.equal(keys[:5], sample_keys(seed=0, step=7, count=5))
+    assert not torch.equal(keys, sample_keys(seed=0, step=8, count=8))
+    assert not torch.equal(keys, sample_keys(seed=1, step=7, count=8))

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from petsynth.evaluation.comparison import compare_models, judge_all
-from petsynth.evaluation.summary import summarise
+from petsynth.evaluation.summary import pool_image
 from petsynth.report.html import render
 
 PNG = b"\x89PNG not really"
@@ -17,7 +17,7 @@ PNG = b"\x89PNG not really"
 def report(evaluation, statements=("A finding.",), margins=None):
     return render(
         evaluation,
-        summary=summarise(evaluation),
+        summary=pool_image(evaluation),
         verdicts=judge_all(evaluation),
         comparisons=compare_models(evaluation, margins),
         statements=statements,
@@ -92,7 +92,7 @@ def test_table_1_shows_the_summary(tiny_evaluation, page):
     table = page.split('id="table1"')[1].split("</table>")[0]
     row = html.unescape(table).split(">baseline-mean-pet<")[1].split("</tr>")[0]
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
-    summary = summarise(tiny_evaluation)["methods"]["baseline-mean-pet"]["middle_slice"]
+    summary = pool_image(tiny_evaluation)["methods"]["baseline-mean-pet"]["middle_slice"]
     assert cells[0] == f"{summary['mse']['mean']:.2f}"
     assert cells[4] == f"{summary['psnr']['mean']:.2f}"
     assert cells[9] == f"{summary['ssim']['std']:.4f}"

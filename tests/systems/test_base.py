@@ -11,7 +11,7 @@ from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.slicing import AXIS
 from petsynth.systems.base import System
-from petsynth.systems.optimisation import Players
+from petsynth.systems.optimisation import Networks
 from petsynth.training import trainer as loop
 from petsynth.training.distributed import launch_fabric
 from petsynth.training.trainer import build_system, train
@@ -24,13 +24,13 @@ VOLUMES = {
 }
 CONTENTS = {
     "pix2pix-augmented": {
-        "data": {"canvas": 32, "intensity": "float", "planes": ["sagittal", "axial"]},
+        "data": {"padded_size": 32, "intensity": "float", "planes": ["sagittal", "axial"]},
         "generator": {"filters": 4, "levels": 2, "dropout_levels": 1},
         "discriminator": {"filters": 4, "layers": 1},
         "training": {"max_steps": 3, "batch_size": 2},
     },
-    "stack-unet": {
-        "data": {"slices": 3, "canvas": 32, "slices_per_head": 6, "window": 2},
+    "unet25d": {
+        "data": {"slices": 3, "padded_size": 32, "slabs_per_volume": 6, "window": 2},
         "generator": {"filters": 8, "max_filters": 8, "levels": 2},
         "training": {"max_steps": 3, "batch_size": 2, "workers": 0},
     },
@@ -52,11 +52,11 @@ def system(request, tiny_prepared, tiny_volumes) -> System:
 def test_a_step_improves_all_networks_and_tells_the_terms_it_names(system):
     batches = list(system.batches(0))
     assert len(batches) == system.steps == 3
-    before = [[w.detach().clone() for w in net.parameters()] for net in system.players.networks()]
+    before = [[w.detach().clone() for w in net.parameters()] for net in system.networks.networks()]
     figures = system.train_step(batches[0], 0, measure=False)
     assert tuple(figures) == system.terms
     assert all(torch.isfinite(term) for term in figures.values())
-    for old_weights, network in zip(before, system.players.networks(), strict=True):
+    for old_weights, network in zip(before, system.networks.networks(), strict=True):
         pairs = zip(old_weights, network.parameters(), strict=True)
         assert any(not torch.equal(old, new) for old, new in pairs)
     figures = system.train_step(batches[1], 1, measure=True)
@@ -104,21 +104,21 @@ class Brightness(System[float]):
     def __init__(self, data: PreparedData):
         self.data = data
         network = torch.nn.Linear(1, 1, bias=False)
-        self.players = Players(network, Adam(network.parameters(), lr=0.1))
+        self.networks = Networks(network, Adam(network.parameters(), lr=0.1))
 
     def batches(self, start):
         yield from (float(step) for step in range(start, self.steps))
 
     def train_step(self, batch, step, *, measure):
         assert batch == step
-        distance = (self.players.generator.weight - 3).abs().sum()
-        self.players.generator_optimiser.zero_grad()
+        distance = (self.networks.generator.weight - 3).abs().sum()
+        self.networks.generator_optimiser.zero_grad()
         distance.backward()
-        self.players.generator_optimiser.step()
+        self.networks.generator_optimiser.step()
         return {"distance": distance}
 
     def infer_pet(self, participant):
-        return np.full(self.data.grid.shape, self.players.generator.weight.item(), np.float32)
+        return np.full(self.data.grid.shape, self.networks.generator.weight.item(), np.float32)
 
 
 def test_what_a_system_must_have_is_enough_to_be_trained(tmp_path, tiny_prepared, monkeypatch):

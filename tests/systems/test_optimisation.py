@@ -9,11 +9,11 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Adam
 
-from petsynth.systems.optimisation import Players, place, rate_share
+from petsynth.systems.optimisation import Networks, place, rate_share
 
 
 @dataclass
-class Opponents(Players):
+class Opponents(Networks):
     """With a discriminator that may be missing."""
 
     critic: nn.Module | None = None
@@ -28,10 +28,10 @@ def make_players(seed, critic=True):
     return Opponents(*own, networks[1], optimisers[1]) if critic else Opponents(*own)
 
 
-def take_step(players):
-    players.generator_optimiser.zero_grad()
-    players.generator(torch.ones(1, 2)).sum().backward()
-    players.generator_optimiser.step()
+def take_step(networks):
+    networks.generator_optimiser.zero_grad()
+    networks.generator(torch.ones(1, 2)).sum().backward()
+    networks.generator_optimiser.step()
 
 
 def test_what_is_missing_has_no_state_and_is_no_network():
@@ -46,8 +46,8 @@ def test_weights_and_momentum_come_back():
     one, other = make_players(0), make_players(1)
     take_step(one)
     other.load_state_dict(copy.deepcopy(one.state_dict()))
-    for players in (one, other):
-        take_step(players)
+    for networks in (one, other):
+        take_step(networks)
 
     for a, b in zip(one.generator.parameters(), other.generator.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -55,11 +55,11 @@ def test_weights_and_momentum_come_back():
 
 
 def test_the_step_size_of_all_optimisers_is_set():
-    players = make_players(0)
-    players.generator_optimiser.add_param_group({"params": [torch.zeros(1)]})
-    players.set_learning_rate(0.025)
+    networks = make_players(0)
+    networks.generator_optimiser.add_param_group({"params": [torch.zeros(1)]})
+    networks.set_learning_rate(0.025)
 
-    groups = players.generator_optimiser.param_groups + players.critic_optimiser.param_groups
+    groups = networks.generator_optimiser.param_groups + networks.critic_optimiser.param_groups
     assert [group["lr"] for group in groups] == [0.025] * 3
 
 

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 
 from petsynth.config import Pix2pix3dConfig, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.data.volumes import Portion
+from petsynth.data.volumes import BatchPartition
 from petsynth.errors import ConfigError, InputError
 from petsynth.systems.volumes import Pix2pix3dSystem, check_volumes, count_steps
 
@@ -71,7 +71,7 @@ def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, a
 )
 def test_the_step_size_rises_and_falls_over_shares_of_all_steps(data, alone, optimiser, shares):
     system = Pix2pix3dSystem(small_config(optimiser=optimiser, max_steps=4), data, alone)
-    optimisers = (system.players.generator_optimiser, system.players.cnn_optimiser)
+    optimisers = (system.networks.generator_optimiser, system.networks.cnn_optimiser)
     for step, (window, share) in enumerate(zip(system.batches(0), shares, strict=True)):
         system.train_step(window, step, measure=False)
         rates = [group["lr"] for each in optimisers for group in each.param_groups]
@@ -91,7 +91,7 @@ class Zero(torch.nn.Module):
 
 def test_inferred_pet_has_the_axes_and_units_of_the_prepared_one(data, alone):
     system = Pix2pix3dSystem(small_config(), data, alone)
-    system.players.generator = Zero()
+    system.networks.generator = Zero()
     pet = system.infer_pet("sub-004")
     assert pet.shape == np.asarray(data.pet("sub-004")).shape == (12, 14, 12, 2)
     mean = np.asarray(data.t1("sub-004")).mean()
@@ -99,22 +99,22 @@ def test_inferred_pet_has_the_axes_and_units_of_the_prepared_one(data, alone):
 
 
 @pytest.mark.parametrize(
-    ("subjects", "portion", "epoch", "steps"),
+    ("subjects", "partition", "epoch", "steps"),
     [
-        (4, Portion(2, 2), 1, 3),
-        (5, Portion(2, 2), 2, 6),
-        (1, Portion(2, 2), 1, 3),
-        (5, Portion(2, 2, processes=2), 1, 3),
-        (9, Portion(1, 1), 9, 20),
+        (4, BatchPartition(2, 2), 1, 3),
+        (5, BatchPartition(2, 2), 2, 6),
+        (1, BatchPartition(2, 2), 1, 3),
+        (5, BatchPartition(2, 2, processes=2), 1, 3),
+        (9, BatchPartition(1, 1), 9, 20),
     ],
 )
-def test_an_epoch_is_rounded_up_to_whole_steps(subjects, portion, epoch, steps):
+def test_an_epoch_is_rounded_up_to_whole_steps(subjects, partition, epoch, steps):
     config = small_config(epochs=3, max_steps=20)
-    assert count_steps(config, portion, subjects) == (epoch, steps)
+    assert count_steps(config, partition, subjects) == (epoch, steps)
 
 
 def test_without_a_limit_the_epochs_count():
-    assert count_steps(small_config(epochs=3), Portion(1, 1), 9) == (9, 27)
+    assert count_steps(small_config(epochs=3), BatchPartition(1, 1), 9) == (9, 27)
 
 
 def test_data_prepared_as_configured_pass(data):

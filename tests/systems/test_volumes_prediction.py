@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from petsynth.errors import InputError
-from petsynth.systems.volumes_prediction import infer_volume
+from petsynth.systems.volumes_prediction import predict_volume
 
 
 class Echo(torch.nn.Module):
@@ -26,7 +26,7 @@ def t1():
 
 
 def test_the_normalised_t1_itself_is_a_pet_of_a_tenth(t1):
-    pet = infer_volume(Echo(1), t1)
+    pet = predict_volume(Echo(1), t1)
 
     assert pet.dtype == np.float32
     assert pet.flags.c_contiguous
@@ -34,7 +34,7 @@ def test_the_normalised_t1_itself_is_a_pet_of_a_tenth(t1):
 
 
 def test_frames_come_last(t1):
-    pet = infer_volume(Echo(2), t1)
+    pet = predict_volume(Echo(2), t1)
 
     assert pet.shape == (3, 4, 5, 2)
     np.testing.assert_allclose(pet[..., 0], t1 / 10, rtol=1e-5)
@@ -43,4 +43,4 @@ def test_frames_come_last(t1):
 
 def test_an_empty_t1_is_refused():
     with pytest.raises(InputError, match="cannot be normalised"):
-        infer_volume(Echo(1), np.zeros((3, 4, 5)))
+        predict_volume(Echo(1), np.zeros((3, 4, 5)))

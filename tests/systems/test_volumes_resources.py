@@ -50,8 +50,8 @@ def test_shapes_and_steps_are_those_of_the_training(tiny_volumes):
     assert told["generator"]["input_shape"] == list(mri.shape[1:]) == [1, 39, 39, 39]
     assert told["generator"]["output_shape"] == list(pet.shape[1:]) == [2, 14, 12, 12]
     assert told["cnn"]["input_shapes"] == {"mri": [1, 39, 39, 39], "pet": [2, 14, 12, 12]}
-    assert told["generator"]["parameters"] == count_parameters(system.players.generator)
-    assert told["cnn"]["parameters"] == count_parameters(system.players.cnn)
+    assert told["generator"]["parameters"] == count_parameters(system.networks.generator)
+    assert told["cnn"]["parameters"] == count_parameters(system.networks.cnn)
     assert told["training"]["steps_per_epoch"] == system.epoch_steps
     assert told["training"]["steps"] == system.steps
 

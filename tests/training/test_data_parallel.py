@@ -40,10 +40,10 @@ def test_two_processes_are_one_with_twice_the_batch(runs, system):
 
 def networks(run: Path) -> dict[str, torch.Tensor]:
     """Return the weights of all networks of a training's last checkpoint."""
-    players = torch.load(run / "checkpoints" / "last.pt", weights_only=True)["players"]
+    networks = torch.load(run / "checkpoints" / "last.pt", weights_only=True)["networks"]
     return {
         f"{player}.{name}": weight
-        for player, state in players.items()
+        for player, state in networks.items()
         if not player.endswith("_optimiser")
         for name, weight in state.items()
     }

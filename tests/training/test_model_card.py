@@ -80,9 +80,9 @@ def test_validation_is_told_or_why_there_is_none(tmp_path, data, make_prepared):
     ("content", "told", "not_told"),
     [
         ({"data": {"planes": ["coronal", "axial"]}}, ["coronal + axial slices", "Dropout"], []),
-        ({"system": "stack-unet"}, ["2.5D U-Net", "augmented heads"], ["Dropout", "Jung"]),
+        ({"system": "unet25d"}, ["2.5D U-Net", "augmented heads"], ["Dropout", "Jung"]),
         (
-            {"system": "stack-unet", "data": {"augment": False, "slices": 3}},
+            {"system": "unet25d", "data": {"augment": False, "slices": 3}},
             ["3 neighbouring axial slices", "heads as they are"],
             ["augmented"],
         ),

@@ -13,8 +13,8 @@ from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.weights import read_metadata
 from petsynth.systems.base import System
-from petsynth.systems.optimisation import Players
-from petsynth.training.recorder import Desk
+from petsynth.systems.optimisation import Networks
+from petsynth.training.recorder import Recorder
 from petsynth.training.run_folder import open_run
 from petsynth.training.state import TrainingState, load_checkpoint
 
@@ -32,7 +32,7 @@ class Flat(System[None]):
     def __init__(self, data: PreparedData):
         self.data = data
         network = torch.nn.Linear(1, 1, bias=False)
-        self.players = Players(network, Adam(network.parameters()))
+        self.networks = Networks(network, Adam(network.parameters()))
 
     def batches(self, start):
         return iter(())
@@ -41,17 +41,17 @@ class Flat(System[None]):
         return {}
 
     def infer_pet(self, participant):
-        level = self.players.generator.weight.item()
+        level = self.networks.generator.weight.item()
         return np.full(self.data.grid.shape, level, np.float32)
 
     def answer(self, level: float) -> None:
         with torch.no_grad():
-            self.players.generator.weight.fill_(level)
+            self.networks.generator.weight.fill_(level)
 
 
 @dataclass
 class Office:
-    """A desk and everything on it."""
+    """A recorder and everything on it."""
 
     data: PreparedData
     root: Path
@@ -64,11 +64,11 @@ class Office:
         config = parse_config({"training": knobs})
         self.system = Flat(self.data)
         self.system.write_every = self.write_every
-        self.state = TrainingState(self.system.players)
+        self.state = TrainingState(self.system.networks)
         self.folder = open_run(self.root, config, self.data, resume=self.resume, overwrite=False)
         if self.resume:
             load_checkpoint(self.folder.checkpoint, self.state)
-        self.desk = Desk(config, self.data, self.folder, self.system, self.state)
+        self.desk = Recorder(config, self.data, self.folder, self.system, self.state)
 
     def finish(self, epoch: int, level: float = 0.0) -> bool:
         self.system.answer(level)

@@ -24,7 +24,7 @@ EPOCH_STEPS = 17
 def small_config(workers: int) -> Config:
     return parse_config(
         {
-            "data": {"canvas": 32, "intensity": "uint8-jpeg", "flip": True},
+            "data": {"padded_size": 32, "intensity": "uint8-jpeg", "flip": True},
             "generator": {"filters": 4, "max_filters": 8, "levels": 2, "dropout_levels": 1},
             "discriminator": {"filters": 4, "layers": 1},
             # A checkpoint after every step, rows of the log that span checkpoints and epochs.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from petsynth.config import SliceConfig, parse_config
+from petsynth.config import Pix2pixConfig, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import OutputError, RunError
 from petsynth.training.run_folder import open_run
@@ -15,9 +15,9 @@ def data(tiny_prepared) -> PreparedData:
     return PreparedData(tiny_prepared)
 
 
-def start(root: Path, data: PreparedData, config: SliceConfig | None = None, **more: bool):
+def start(root: Path, data: PreparedData, config: Pix2pixConfig | None = None, **more: bool):
     options = {"resume": False, "overwrite": False} | more
-    return open_run(root, config or SliceConfig(), data, **options)
+    return open_run(root, config or Pix2pixConfig(), data, **options)
 
 
 def test_a_new_run_holds_its_configuration_and_data(tmp_path, data):
@@ -106,7 +106,7 @@ def test_overwriting_leaves_nothing_of_the_earlier_run(tmp_path, data):
     (run.samples / "epoch-0001.png").write_bytes(b"")
     (run.root / ".tmp-half-model.safetensors").write_bytes(b"")
     (run.root / "events.out.tfevents.1").write_bytes(b"")
-    other = dataclasses.replace(SliceConfig(), seed=9)
+    other = dataclasses.replace(Pix2pixConfig(), seed=9)
     start(tmp_path / "run", data, other, overwrite=True)
     left = {path.name for path in run.root.iterdir() if not path.name.startswith(".tmp")}
     assert left == {"config.toml", "data.json"}

@@ -8,20 +8,20 @@ from torch import nn
 from torch.optim import Adam
 
 from petsynth.errors import RunError, TrainingError
-from petsynth.systems.optimisation import Players
+from petsynth.systems.optimisation import Networks
 from petsynth.training.state import FORMAT, TrainingState, load_checkpoint, save_checkpoint
 
 
 def make_state(seed, **more):
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    return TrainingState(Players(network, Adam(network.parameters(), lr=0.1)), **more)
+    return TrainingState(Networks(network, Adam(network.parameters(), lr=0.1)), **more)
 
 
 def take_step(state):
-    state.players.generator_optimiser.zero_grad()
-    state.players.generator(torch.ones(1, 2)).sum().backward()
-    state.players.generator_optimiser.step()
+    state.networks.generator_optimiser.zero_grad()
+    state.networks.generator(torch.ones(1, 2)).sum().backward()
+    state.networks.generator_optimiser.step()
 
 
 def test_step_time_figures_weights_and_momentum_come_back(tmp_path):
@@ -37,7 +37,7 @@ def test_step_time_figures_weights_and_momentum_come_back(tmp_path):
     assert again.means.take() == {"l1": 3.0}
     for each in (state, again):
         take_step(each)
-    for one, other in zip(*(s.players.generator.parameters() for s in (state, again)), strict=True):
+    for one, other in zip(*(s.networks.generator.parameters() for s in (state, again)), strict=True):
         assert torch.equal(one, other)
 
 
@@ -54,7 +54,7 @@ def test_a_weight_that_is_not_finite_is_named_and_the_earlier_checkpoint_stays(t
     save_checkpoint(path, state)
     before = path.read_bytes()
     with torch.no_grad():
-        state.players.generator[1].weight[0, 1] = value
+        state.networks.generator[1].weight[0, 1] = value
     state.step = 4
 
     with pytest.raises(TrainingError, match=r"weights 1\.weight are no longer finite after step 4"):

@@ -17,7 +17,7 @@ from petsynth.systems.pix2pix.system import total_steps
 from petsynth.training.trainer import train
 
 SMALL = {
-    "data": {"canvas": 32, "intensity": "float"},
+    "data": {"padded_size": 32, "intensity": "float"},
     "generator": {"filters": 4, "max_filters": 8, "levels": 2, "dropout_levels": 1},
     "discriminator": {"filters": 4, "layers": 1},
     "optimiser": {"learning_rate": 1e-3},
@@ -139,10 +139,10 @@ def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_checkpoint(
 
 
 def test_weights_that_are_not_finite_never_reach_a_checkpoint(tmp_path, data, monkeypatch):
-    def spoil(players, *rest):
-        terms = real_step(players, *rest)
+    def spoil(networks, *rest):
+        terms = real_step(networks, *rest)
         with torch.no_grad():
-            next(iter(players.discriminator.parameters())).fill_(math.inf)
+            next(iter(networks.discriminator.parameters())).fill_(math.inf)
         return terms
 
     real_step = pix2pix.train_step
@@ -193,9 +193,9 @@ def test_a_missing_gpu_is_said_in_one_line(tmp_path, data):
 
 def test_slices_too_large_for_the_canvas_leave_no_run_behind(tmp_path, data):
     config = dataclasses.replace(
-        small_config(), data=dataclasses.replace(small_config().data, canvas=16)
+        small_config(), data=dataclasses.replace(small_config().data, padded_size=16)
     )
-    with pytest.raises(ConfigError, match=r"data.canvas of 16 pixels is too small"):
+    with pytest.raises(ConfigError, match=r"data.padded_size of 16 pixels is too small"):
         train(config, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -203,7 +203,7 @@ def test_slices_too_large_for_the_canvas_leave_no_run_behind(tmp_path, data):
 def test_all_three_planes_and_jpeg_can_be_trained_on(tmp_path, data):
     content = SMALL | {
         "system": "pix2pix-augmented",
-        "data": {"canvas": 32, "planes": ["sagittal", "coronal", "axial"]},
+        "data": {"padded_size": 32, "planes": ["sagittal", "coronal", "axial"]},
         "training": {"batch_size": 16, "max_steps": 2, "precision": "bf16-mixed"},
     }
     train(parse_config(content), data, tmp_path / "run", threads=1, device="cpu")

@@ -115,7 +115,7 @@ def test_the_step_size_warms_up(tmp_path, data):
     config = small_config("pix2pix3d-tanhshrink", steps=4)  # warm-up: 3 of 4 steps
     train(config, data, tmp_path / "run", threads=1, device="cpu")
     state = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
-    (group,) = state["players"]["generator_optimiser"]["param_groups"]
+    (group,) = state["networks"]["generator_optimiser"]["param_groups"]
     assert group["lr"] == config.optimiser.learning_rate
 
 
@@ -140,7 +140,7 @@ def test_bert_may_have_a_step_size_of_its_own(data):
 
 
 def optimisers(system) -> list[tuple[str, torch.optim.Optimizer]]:
-    parts = vars(system.players).items()
+    parts = vars(system.networks).items()
     return [(name, part) for name, part in parts if isinstance(part, torch.optim.Optimizer)]
 
 

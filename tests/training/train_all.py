@@ -7,18 +7,18 @@ import sys
 import warnings
 from pathlib import Path
 
-from petsynth.config import SYSTEMS, SliceConfig, StackConfig, parse_config
+from petsynth.config import SYSTEMS, Pix2pixConfig, Unet25dConfig, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.training.trainer import train
 
 SLICES = {
-    "data": {"canvas": 32, "intensity": "float"},
+    "data": {"padded_size": 32, "intensity": "float"},
     "generator": {"filters": 4, "levels": 2, "dropout_levels": 1},
     "discriminator": {"filters": 4, "layers": 1},
     "training": {"epochs": 2},
 }
 STACKS = {
-    "data": {"canvas": 32, "slices": 3, "slices_per_head": 21, "window": 2},
+    "data": {"padded_size": 32, "slices": 3, "slabs_per_volume": 21, "window": 2},
     "generator": {"filters": 8, "max_filters": 8, "levels": 2},
     "training": {"epochs": 2, "workers": 0},
 }
@@ -34,8 +34,8 @@ SLICES_PER_SAMPLE = 10
 
 
 def content_of(system: str, batch_size: int) -> dict:
-    content = dict({SliceConfig: SLICES, StackConfig: STACKS}.get(SYSTEMS[system], VOLUMES))
-    size = batch_size * SLICES_PER_SAMPLE if "canvas" in content["data"] else batch_size
+    content = dict({Pix2pixConfig: SLICES, Unet25dConfig: STACKS}.get(SYSTEMS[system], VOLUMES))
+    size = batch_size * SLICES_PER_SAMPLE if "padded_size" in content["data"] else batch_size
     content |= {"system": system, "training": content["training"] | {"batch_size": size}}
     if system.startswith("ganbert"):
         content["bert"] = BERT
@@ -46,7 +46,7 @@ def content_of(system: str, batch_size: int) -> dict:
 
 def main(slices: str, volumes: str, out: str, batch_size: str, processes: str) -> None:
     for system, kind in SYSTEMS.items():
-        data = PreparedData(slices if kind in (SliceConfig, StackConfig) else volumes)
+        data = PreparedData(slices if kind in (Pix2pixConfig, Unet25dConfig) else volumes)
         config = parse_config(content_of(system, int(batch_size)))
         folder = Path(out) / system
         train(config, data, folder, threads=1, device="cpu", devices=int(processes))

@@ -17,9 +17,9 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "12d36af74a657e15e58aa620573ea07591532232f100e1ee66519ae7b67ff9d4",
-    "petsynth-av45": "6d4af2f684cf8005fb308c42f40e4d334ac6e54953cf03afea17df3933e8bba4",
-    "petsynth-av1451": "0f2ddf7f4f070e554b74c32471cfbe0c4cfe9928656a37eaeccb244ccdf9a480",
+    "petsynth-fdg": "04379ec97afe13280a9eb5e17d845cd15f853d8dbb60be777626b3c2703900fd",
+    "petsynth-av45": "fcd28bbf8af45c2f9fff59762a33ffd93b6b696f06584822341a2b86fae4eb91",
+    "petsynth-av1451": "dfdf08c1ee31dd5457253b2ab43dfd9c2766dd32ceb10bf70497e91be4d73636",
 }
 """Name of each pretrained model -> SHA-256 of its weights file."""
 

@@ -83,14 +83,14 @@ class Run:
         return bool(self.metadata["simulated"])
 
     @property
-    def preparation(self) -> dict[str, Any]:
+    def preprocessing(self) -> dict[str, Any]:
         """How the training T1s were prepared: a `PreprocessingSettings` as plain values."""
-        return dict(self.metadata.get("preparation", {}))
+        return dict(self.metadata.get("preprocessing", {}))
 
     @property
     def registration(self) -> str:
         """How the training images were aligned: ``"rigid"``, or ``"none"`` for merely centred."""
-        return str(self.preparation.get("registration", "rigid"))
+        return str(self.preprocessing.get("registration", "rigid"))
 
     @property
     def grid(self) -> Grid:

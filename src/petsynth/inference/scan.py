@@ -114,7 +114,7 @@ def predict_scan(
 
 def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:
     """Prepare a T1 as the model's training T1s were."""
-    steps = run.preparation
+    steps = run.preprocessing
     prepare = prepare_t1 if run.t1_grid is None else prepare_conformed_t1
     return prepare(
         t1,

@@ -60,8 +60,8 @@ def model_metadata(system: System[Any], data: PreparedData, steps: int) -> dict[
         **({} if data.t1_grid is None else {"t1_grid": data.t1_grid.to_dict()}),
         "frames": data.frames,
         "simulated": data.simulated,
-        "preparation": data.description.get("preprocessing", {}),
-        "training_subjects": len(data.subjects("train")),
+        "preprocessing": data.description.get("preprocessing", {}),
+        "training_subjects": len(data.people("train")),
     }
 
 
@@ -126,7 +126,7 @@ def write_card(
 
 
 def _place(data: PreparedData) -> str:
-    aligned = data.description.get("steps", {}).get("registration", "rigid") == "rigid"
+    aligned = data.description.get("preprocessing", {}).get("registration", "rigid") == "rigid"
     return "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
 
 

@@ -17,8 +17,8 @@ from petsynth.data.augmentation.field_of_view import (
     spill,
     strip_skull,
 )
-from petsynth.data.augmentation.geometry import draw_matrix, move_head
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.geometry import draw_matrix, move_volume
+from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.recipe import RECIPE, SMALLEST_BRAIN, augment
 from petsynth.data.augmentation.sampling import blur, cut_thick_slices, resample_thick, sharpen
 
@@ -33,7 +33,7 @@ def head():
     mri = np.where(mask, 0.8, np.where(distance < 17, 0.4, 0)).astype(np.float32)
     mri[mask & (index[0] > 24)] = 1.0
     pet = np.stack([mask * 1.5, mask * 1.2]).astype(np.float32)
-    return HeadPair(mri, mask, pet, 4.0)
+    return VolumePair(mri, mask, pet, 4.0)
 
 
 @pytest.mark.parametrize("change", [change for change, _ in RECIPE], ids=lambda c: c.__name__)
@@ -69,7 +69,7 @@ def test_contrast_is_never_inverted(head, key):
 
 
 def test_mri_and_pet_move_together(head):
-    moved = move_head(np.random.default_rng(1), head)
+    moved = move_volume(np.random.default_rng(1), head)
     before, after = (
         (ndimage.center_of_mass(each.mask), ndimage.center_of_mass(each.pet[0]))
         for each in (head, moved)

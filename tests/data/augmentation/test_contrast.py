@@ -12,14 +12,14 @@ from petsynth.data.augmentation.contrast import (
     enlarge,
     quantise,
 )
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.pair import VolumePair
 
 SHAPE = (20, 20, 20)
 
 
 def head_of(mri, mask=True):
     mri = np.asarray(mri, np.float32)
-    return HeadPair(mri, np.broadcast_to(mask, mri.shape), mri[np.newaxis], 4.0)
+    return VolumePair(mri, np.broadcast_to(mask, mri.shape), mri[np.newaxis], 4.0)
 
 
 @pytest.fixture

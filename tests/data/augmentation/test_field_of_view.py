@@ -13,7 +13,7 @@ from petsynth.data.augmentation.field_of_view import (
     spill,
     strip_skull,
 )
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.pair import VolumePair
 
 BRAIN = slice(6, 16), slice(4, 14), slice(8, 18)
 SHAPE = (22, 20, 24)
@@ -25,7 +25,7 @@ def full():
     mask = np.zeros(SHAPE, bool)
     mask[BRAIN] = True
     ones = np.ones(SHAPE, np.float32)
-    return HeadPair(ones, mask, ones[np.newaxis], 4.0)
+    return VolumePair(ones, mask, ones[np.newaxis], 4.0)
 
 
 def test_skulls_are_stripped_sparingly_exactly_and_generously(full):

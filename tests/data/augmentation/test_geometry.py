@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 
 from petsynth.data.augmentation import geometry
-from petsynth.data.augmentation.geometry import SHIFT_MM, draw_matrix, move_head
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.geometry import SHIFT_MM, draw_matrix, move_volume
+from petsynth.data.augmentation.pair import VolumePair
 
 VOXEL_MM = 4.0
 
@@ -17,7 +17,7 @@ def lopsided():
     mask = np.zeros((18, 20, 22), bool)
     mask[6:12, 7:13, 8:14] = True
     mri = np.random.default_rng(0).random(mask.shape, np.float32) * mask
-    return HeadPair(mri, mask, np.stack([mri, 2 * mri]), VOXEL_MM)
+    return VolumePair(mri, mask, np.stack([mri, 2 * mri]), VOXEL_MM)
 
 
 def allow(monkeypatch, **largest):
@@ -30,24 +30,24 @@ def test_half_of_the_heads_are_mirrored_left_to_right(monkeypatch, lopsided):
     allow(monkeypatch)
     mirrored = 0
     for key in range(40):
-        moved = move_head(np.random.default_rng(key), lopsided)
-        is_mirrored = not np.allclose(moved.mri, lopsided.mri, atol=1e-5)
-        expected = lopsided.mri[::-1] if is_mirrored else lopsided.mri
+        moved = move_volume(np.random.default_rng(key), lopsided)
+        is_flipped = not np.allclose(moved.mri, lopsided.mri, atol=1e-5)
+        expected = lopsided.mri[::-1] if is_flipped else lopsided.mri
         np.testing.assert_allclose(moved.mri, expected, atol=1e-5)
-        mirrored += is_mirrored
+        mirrored += is_flipped
 
     assert 10 < mirrored < 30
 
 
 def test_a_shift_is_at_most_as_many_millimetres_along_each_axis(monkeypatch, lopsided):
     allow(monkeypatch, SHIFT_MM=SHIFT_MM)
-    even = HeadPair(
+    even = VolumePair(
         lopsided.mask.astype(np.float32), lopsided.mask, lopsided.pet, lopsided.voxel_mm
     )
     before = np.array([8.5, 9.5, 10.5])  # mirroring changes nothing: the box is in the middle
     shifts = []
     for key in range(40):
-        centre = ndimage.center_of_mass(move_head(np.random.default_rng(key), even).mri)
+        centre = ndimage.center_of_mass(move_volume(np.random.default_rng(key), even).mri)
         shifts.append(np.abs(centre - before) * VOXEL_MM)
 
     assert np.max(shifts) <= SHIFT_MM + 1e-3
@@ -85,7 +85,7 @@ def test_size_is_common_and_stretch_of_each_axis(monkeypatch):
 
 
 def test_all_images_move_alike_and_air_comes_in(lopsided):
-    moved = move_head(np.random.default_rng(5), lopsided)
+    moved = move_volume(np.random.default_rng(5), lopsided)
 
     np.testing.assert_array_equal(moved.pet[0], moved.mri)
     np.testing.assert_allclose(moved.pet[1], 2 * moved.mri, atol=1e-6)

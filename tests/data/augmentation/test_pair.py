@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.pair import VolumePair
 
 
 @pytest.fixture
 def head():
     mri = np.array([0.2, 0.4, 0.6, 0.8], np.float32).reshape(4, 1, 1)
     mask = np.array([False, True, True, True]).reshape(4, 1, 1)
-    return HeadPair(mri, mask, np.stack([mri, 10 * mri]), 3.0)
+    return VolumePair(mri, mask, np.stack([mri, 10 * mri]), 3.0)
 
 
 def test_another_t1_is_float32_and_leaves_the_rest(head):

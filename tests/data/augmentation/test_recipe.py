@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from petsynth.data.augmentation import recipe
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.recipe import RECIPE, SMALLEST_BRAIN, augment
 
 
 @pytest.fixture
 def head():
     ones = np.ones((11, 10, 10), np.float32)
-    return HeadPair(ones, ones > 0, ones[np.newaxis], 4.0)
+    return VolumePair(ones, ones > 0, ones[np.newaxis], 4.0)
 
 
 def brighter(random, head):
@@ -61,6 +61,6 @@ def test_what_leaves_too_little_brain_is_taken_back_and_the_rest_goes_on(monkeyp
 def test_heads_are_moved_before_they_are_seen_and_stored_last():
     names = [change.__name__ for change, _ in RECIPE]
 
-    assert (names[0], names[-1]) == ("move_head", "quantise")
+    assert (names[0], names[-1]) == ("move_volume", "quantise")
     assert names.index("cut_thick_slices") < names.index("add_noise")  # noise is of the scanner
     assert all(0 < probability <= 1 for _, probability in RECIPE)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from petsynth.data.augmentation.pair import HeadPair
+from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.sampling import (
     BLUR_MM,
     SHARPENING,
@@ -16,7 +16,7 @@ from petsynth.data.augmentation.sampling import (
 
 def head_of(mri, voxel_mm=1.0):
     mri = np.asarray(mri, np.float32)
-    return HeadPair(mri, mri > 0, mri[np.newaxis], voxel_mm)
+    return VolumePair(mri, mri > 0, mri[np.newaxis], voxel_mm)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import torch
 
 from petsynth.networks.layers import count_parameters
 from petsynth.systems.ganbert.bert import SIZES, BertDiscriminator, BertSize
-from petsynth.systems.ganbert.masking import draw_masking
+from petsynth.systems.ganbert.masking import sample_masking
 from petsynth.systems.ganbert.sequence import Layout
 from petsynth.systems.ganbert.tokens import Tokens
 
@@ -24,7 +24,7 @@ def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def masks(count: int = 2, **knobs):
-    return draw_masking(torch.arange(count), LAYOUT, **knobs)
+    return sample_masking(torch.arange(count), LAYOUT, **knobs)
 
 
 def bert_parameters(size: BertSize, length: int, vocabulary: int) -> int:
@@ -95,7 +95,7 @@ def test_masked_values_are_not_seen(embedding):
 
 def test_replaced_tokens_show_the_value_of_their_source():
     bert, (mri, pet) = tiny_bert(), batch(1)
-    masking = draw_masking(torch.tensor([5]), LAYOUT, pet_share=1.0, replacement="80-10-10")
+    masking = sample_masking(torch.tensor([5]), LAYOUT, pet_fraction=1.0, replacement="80-10-10")
     values = LAYOUT.join(mri, pet)
     embeddings = bert.embed(values, masking)
     swapped = (masking.source_BL != torch.arange(LAYOUT.length)).nonzero()[:, 1]

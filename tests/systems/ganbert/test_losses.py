@@ -20,12 +20,12 @@ from petsynth.systems.ganbert.losses import (
     real_labels,
     slope,
 )
-from petsynth.systems.ganbert.masking import draw_masking
+from petsynth.systems.ganbert.masking import sample_masking
 from petsynth.systems.ganbert.sequence import Layout
 from petsynth.systems.ganbert.tokens import Tokens
 
 LAYOUT = Layout(8)
-MASKING = draw_masking(torch.tensor([1, 2]), LAYOUT, mri_share=0.25, pet_share=0.5)
+MASKING = sample_masking(torch.tensor([1, 2]), LAYOUT, mri_fraction=0.25, pet_fraction=0.5)
 
 
 def tiny_bert(embedding="continuous", **more) -> BertDiscriminator:
@@ -114,7 +114,7 @@ def test_slope_penalty_reaches_bert(checkpointing):
     mri, pet, synthetic_pet = images()
     pooled = pool(mri, pet, synthetic_pet, side=2)
     is_real = torch.tensor([False, True])
-    terms = bert_loss(bert, pooled, is_real, MASKING, slope_penalty=7.0)
+    terms = bert_loss(bert, pooled, is_real, MASKING, gradient_penalty=7.0)
     plain = bert_loss(bert, pooled, is_real, MASKING)
     assert terms["slope"] > 0
     assert plain["slope"] == 0

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from petsynth.systems.ganbert.masking import draw_masking
+from petsynth.systems.ganbert.masking import sample_masking
 from petsynth.systems.ganbert.sequence import Layout
 
 LAYOUT = Layout()
 
 
 def test_5_and_25_percent():
-    masking = draw_masking(torch.arange(50), LAYOUT)
+    masking = sample_masking(torch.arange(50), LAYOUT)
     assert masking.chosen_BM.shape == (50, 26 + 128)  # 0.05 and 0.25 of 512
     assert (masking.masked_BL[:, LAYOUT.mri].sum(1) == 26).all()
     assert (masking.masked_BL[:, LAYOUT.pet].sum(1) == 128).all()
@@ -18,20 +18,20 @@ def test_5_and_25_percent():
 
 
 def test_special_tokens_are_never_chosen():
-    masking = draw_masking(torch.arange(200), LAYOUT, mri_share=0.9, pet_share=0.9)
+    masking = sample_masking(torch.arange(200), LAYOUT, mri_fraction=0.9, pet_fraction=0.9)
     assert not masking.masked_BL[:, [0, 513, 1026]].any()
     assert not torch.isin(masking.chosen_BM, torch.tensor([0, 513, 1026])).any()
 
 
 def test_chosen_positions_are_spread_over_the_image():
-    masking = draw_masking(torch.arange(400), LAYOUT)
+    masking = sample_masking(torch.arange(400), LAYOUT)
     share = masking.masked_BL[:, LAYOUT.pet].float().mean(0)
     assert share.min() > 0.15
     assert share.max() < 0.35
 
 
 def test_labels_are_the_ids_at_the_chosen_positions():
-    masking = draw_masking(torch.tensor([3, 4]), LAYOUT)
+    masking = sample_masking(torch.tensor([3, 4]), LAYOUT)
     ids = torch.arange(2 * 1027).reshape(2, 1027)
     labels = masking.labels(ids)
     assert torch.equal(labels[0], masking.masked_BL[0].nonzero().flatten())
@@ -39,8 +39,8 @@ def test_labels_are_the_ids_at_the_chosen_positions():
 
 
 def test_a_samples_draw_does_not_depend_on_the_batch():
-    pair = draw_masking(torch.tensor([11, 12]), LAYOUT, replacement="80-10-10")
-    alone = draw_masking(torch.tensor([12]), LAYOUT, replacement="80-10-10")
+    pair = sample_masking(torch.tensor([11, 12]), LAYOUT, replacement="80-10-10")
+    alone = sample_masking(torch.tensor([12]), LAYOUT, replacement="80-10-10")
     assert torch.equal(pair.chosen_BM[1], alone.chosen_BM[0])
     assert torch.equal(pair.masked_BL[1], alone.masked_BL[0])
     assert torch.equal(pair.source_BL[1], alone.source_BL[0])
@@ -48,7 +48,7 @@ def test_a_samples_draw_does_not_depend_on_the_batch():
 
 
 def test_80_10_10():
-    masking = draw_masking(torch.arange(300), LAYOUT, replacement="80-10-10")
+    masking = sample_masking(torch.arange(300), LAYOUT, replacement="80-10-10")
     chosen = masking.chosen_BM.numel()
     swapped = masking.source_BL != torch.arange(1027)
     assert masking.masked_BL.sum() / chosen == pytest.approx(0.8, abs=0.01)
@@ -62,6 +62,6 @@ def test_80_10_10():
 
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="within 0 and 1"):
-        draw_masking(torch.tensor([1]), LAYOUT, pet_share=1.5)
+        sample_masking(torch.tensor([1]), LAYOUT, pet_fraction=1.5)
     with pytest.raises(ValueError, match="no token would be masked"):
-        draw_masking(torch.tensor([1]), Layout(4), mri_share=0.05, pet_share=0.05)
+        sample_masking(torch.tensor([1]), Layout(4), mri_fraction=0.05, pet_fraction=0.05)

@@ -4,18 +4,18 @@ import itertools
 
 import torch
 
-from petsynth.systems.ganbert.real_or_generated import draw_real
+from petsynth.systems.ganbert.real_or_generated import sample_real
 
 
 def test_neighbours_are_never_shown_alike():
     for step in range(10):
-        chosen = draw_real(3, step, 7)
+        chosen = sample_real(3, step, 7)
         assert chosen.dtype == torch.bool
         assert (chosen[1:] != chosen[:-1]).all()
 
 
 def test_the_first_sample_is_real_in_half_of_the_steps():
-    firsts = [bool(draw_real(0, step, 1)[0]) for step in range(400)]
+    firsts = [bool(sample_real(0, step, 1)[0]) for step in range(400)]
 
     assert 160 < sum(firsts) < 240
     changes = sum(one != other for one, other in itertools.pairwise(firsts))
@@ -24,7 +24,7 @@ def test_the_first_sample_is_real_in_half_of_the_steps():
 
 def test_another_seed_draws_otherwise_and_the_same_one_alike():
     one, again, other = (
-        [bool(draw_real(seed, step, 1)[0]) for step in range(64)] for seed in (1, 1, 2)
+        [bool(sample_real(seed, step, 1)[0]) for step in range(64)] for seed in (1, 1, 2)
     )
 
     assert one == again

@@ -6,14 +6,14 @@ import torch
 from lightning_fabric import Fabric
 
 from petsynth.config import GanbertConfig, parse_config
-from petsynth.data.volumes import Portion
+from petsynth.data.volumes import BatchPartition
 from petsynth.networks.losses import adversarial_loss
 from petsynth.systems.ganbert.losses import LossWeights, bert_loss, generator_loss, pool
-from petsynth.systems.ganbert.step import (
-    GanbertPlayers,
-    build_players,
+from petsynth.systems.ganbert.training import (
+    GanbertNetworks,
+    build_networks,
     gradients_of,
-    make_part,
+    make_micro_batch,
     terms_of,
     train_step,
 )
@@ -53,35 +53,35 @@ def make_batches(count: int, size: int = 2) -> list[tuple[torch.Tensor, torch.Te
     ]
 
 
-def run_steps(config, fabric, batches, steps: int) -> tuple[GanbertPlayers, list[dict]]:
-    players = build_players(config, fabric)
-    portion = Portion(len(batches[0][0]), len(batches))
+def run_steps(config, fabric, batches, steps: int) -> tuple[GanbertNetworks, list[dict]]:
+    networks = build_networks(config, fabric)
+    partition = BatchPartition(len(batches[0][0]), len(batches))
     history = []
     for step in range(steps):
         window = [
-            make_part(config, players, batch, portion, step, number)
+            make_micro_batch(config, networks, batch, partition, step, number)
             for number, batch in enumerate(batches)
         ]
-        history.append(train_step(players, fabric, config, window))
-    return players, [{name: term.item() for name, term in terms.items()} for terms in history]
+        history.append(train_step(networks, fabric, config, window))
+    return networks, [{name: term.item() for name, term in terms.items()} for terms in history]
 
 
 def test_losses_are_those_of_the_networks_at_hand(fabric):
     """BERT's before its step; the generator's against BERT and CNN after theirs."""
     config = small_config("ganbert-cnnd")
-    players = build_players(config, fabric)
+    networks = build_networks(config, fabric)
     (batch,) = make_batches(1)
-    part = make_part(config, players, batch, Portion(2), 0, 0)
+    part = make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)
     with torch.no_grad():
-        synthetic_pet = players.generator(part.mri)
+        synthetic_pet = networks.generator(part.mri)
         pooled = pool(part.mri, part.pet, synthetic_pet)
-        before = bert_loss(players.bert, pooled, part.is_real, part.masking)
-    terms = train_step(players, fabric, config, [part])
+        before = bert_loss(networks.bert, pooled, part.is_real, part.masking)
+    terms = train_step(networks, fabric, config, [part])
     with torch.no_grad():
         after = generator_loss(
-            players.bert, pooled, part.pet, synthetic_pet, part.generator_masking, LossWeights()
+            networks.bert, pooled, part.pet, synthetic_pet, part.generator_masking, LossWeights()
         )
-        fooling = adversarial_loss(players.cnn(part.mri, synthetic_pet))
+        fooling = adversarial_loss(networks.cnn(part.mri, synthetic_pet))
     torch.testing.assert_close(terms["bert_nsp"], before["nsp"])
     torch.testing.assert_close(terms["bert_mlm"], before["mlm"])
     for name in ("nsp", "mlm", "l1"):
@@ -93,11 +93,11 @@ def test_losses_are_those_of_the_networks_at_hand(fabric):
 
 def test_one_step_is_one_adam_step_of_each_network(fabric):
     config = small_config("ganbert-cnnd")
-    players = build_players(config, fabric)
-    networks = (players.generator, players.bert, players.cnn)
+    networks = build_networks(config, fabric)
+    networks = (networks.generator, networks.bert, networks.cnn)
     before = [[weight.detach().clone() for weight in network.parameters()] for network in networks]
     (batch,) = make_batches(1)
-    train_step(players, fabric, config, [make_part(config, players, batch, Portion(2), 0, 0)])
+    train_step(networks, fabric, config, [make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)])
     for network, old_weights in zip(networks, before, strict=True):
         moved = [
             (new - old).abs().max().item()
@@ -122,21 +122,21 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(fabric):
 
 def test_half_of_a_batch_is_shown_real_and_the_other_generated(fabric):
     config = small_config()
-    players = build_players(config, fabric)
+    networks = build_networks(config, fabric)
     (batch,) = make_batches(1, size=2)
     for step in range(5):
-        part = make_part(config, players, batch, Portion(2), step, 0)
+        part = make_micro_batch(config, networks, batch, BatchPartition(2), step, 0)
         assert int(part.is_real.sum()) == 1
 
 
 def test_draws_belong_to_the_samples_place_and_not_to_the_process(fabric):
     config = small_config()
-    players = build_players(config, fabric)
+    networks = build_networks(config, fabric)
     (batch,) = make_batches(1, size=4)
-    alone = make_part(config, players, batch, Portion(4), 3, 0)
+    alone = make_micro_batch(config, networks, batch, BatchPartition(4), 3, 0)
     parts = [
-        make_part(config, players, tuple(each[2 * rank : 2 * rank + 2] for each in batch),
-                  Portion(2, 1, 2, rank), 3, 0)
+        make_micro_batch(config, networks, tuple(each[2 * rank : 2 * rank + 2] for each in batch),
+                  BatchPartition(2, 1, 2, rank), 3, 0)
         for rank in (0, 1)
     ]  # fmt: skip
     assert torch.equal(alone.is_real, torch.cat([part.is_real for part in parts]))
@@ -148,10 +148,10 @@ def test_draws_belong_to_the_samples_place_and_not_to_the_process(fabric):
 
 def test_gradient_norms_of_each_term_are_told_when_asked(fabric):
     config = small_config("ganbert-cnnd")
-    players = build_players(config, fabric)
+    networks = build_networks(config, fabric)
     (batch,) = make_batches(1)
-    part = make_part(config, players, batch, Portion(2), 0, 0)
-    terms = train_step(players, fabric, config, [part], measure=True)
+    part = make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)
+    terms = train_step(networks, fabric, config, [part], measure=True)
     assert set(terms) == {*terms_of(config), *gradients_of(config)}
     assert all(terms[name] > 0 for name in gradients_of(config))
     l1 = torch.tensor(part.pet.numel()).float().rsqrt()  # each voxel pulls with 1 / N
@@ -180,12 +180,12 @@ def test_one_pair_can_be_learnt_by_heart(fabric):
 def test_state_comes_back(fabric):
     config = small_config("ganbert-cnnd")
     batches = make_batches(1)
-    players, _ = run_steps(config, fabric, batches, 2)
-    other = build_players(dataclasses.replace(config, seed=1), fabric)
-    other.load_state_dict(copy.deepcopy(players.state_dict()))
-    part = make_part(config, players, batches[0], Portion(2), 2, 0)
+    networks, _ = run_steps(config, fabric, batches, 2)
+    other = build_networks(dataclasses.replace(config, seed=1), fabric)
+    other.load_state_dict(copy.deepcopy(networks.state_dict()))
+    part = make_micro_batch(config, networks, batches[0], BatchPartition(2), 2, 0)
     again = train_step(other, fabric, config, [part])
-    assert again == train_step(players, fabric, config, [part])
+    assert again == train_step(networks, fabric, config, [part])
 
 
 def test_checkpointing_gives_the_same_gradients(fabric):
@@ -195,8 +195,8 @@ def test_checkpointing_gives_the_same_gradients(fabric):
     on = {"checkpointing": True}
     saving, _ = run_steps(small_config(generator=on, bert=on), fabric, batches, 1)
     gradients, others = (
-        torch.cat([weight.grad.flatten() for weight in players.generator.parameters()])
-        for players in (plain, saving)
+        torch.cat([weight.grad.flatten() for weight in networks.generator.parameters()])
+        for networks in (plain, saving)
     )
     assert (gradients - others).norm() < 1e-4 * gradients.norm()
     for one, other in zip(plain.bert.parameters(), saving.bert.parameters(), strict=True):

@@ -55,7 +55,7 @@ def test_berts_own_step_size_warms_up_too(data, fabric):
     window = next(system.batches(1))
     system.train_step(window, 1, measure=False)
     rates = {
-        name: getattr(system.players, f"{name}_optimiser").param_groups[0]["lr"]
+        name: getattr(system.networks, f"{name}_optimiser").param_groups[0]["lr"]
         for name in ("generator", "cnn", "bert")
     }
     assert rates == pytest.approx({"generator": 5e-4, "cnn": 5e-4, "bert": 1e-5})
@@ -81,7 +81,7 @@ def test_each_process_drops_values_of_its_own(data, fabric):
     def judge(process):
         system = GanbertSystem(small_config(dropout=0.5), data, fabric)
         window = next(system.batches(0))
-        system.portion = Same(process)
+        system.partition = Same(process)
         return system.train_step(window, 0, measure=False)["bert_mlm"].item()
 
     assert judge(0) == judge(0)
@@ -89,7 +89,7 @@ def test_each_process_drops_values_of_its_own(data, fabric):
 
 
 class Same:
-    """A portion whose batches have the same places whichever process has them."""
+    """A partition whose batches have the same places whichever process has them."""
 
     samples = 2
 

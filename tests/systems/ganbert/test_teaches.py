@@ -13,8 +13,8 @@ from petsynth.networks.unet3d import Generator3d
 from petsynth.preprocessing.paper_b_grids import grid_in_paper_order, mri_grid, pet_grid
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.losses import LossWeights, Pooled, bert_loss, generator_loss
-from petsynth.systems.ganbert.masking import draw_masking
-from petsynth.systems.ganbert.pooling import summarise
+from petsynth.systems.ganbert.masking import sample_masking
+from petsynth.systems.ganbert.pooling import pool_image
 from petsynth.systems.ganbert.sequence import Layout
 from petsynth.systems.ganbert.tokens import Tokens
 from petsynth.volume import Grid
@@ -41,7 +41,7 @@ def teach(side: int, steps: int, *, permuted: bool, seed: int = 0) -> float:
     mri = torch.from_numpy(lopsided_head(MRI_GRID, 2.0, 1.0, -0.6))[None, None]
     pet = torch.from_numpy(lopsided_head(PET_GRID, 1.5, 5.0, 0.0))[None, None]
     pet = pet + 0.25 * torch.randn_like(pet)
-    mri_pooled, pet_pooled = summarise(mri, side), summarise(pet, side)
+    mri_pooled, pet_pooled = pool_image(mri, side), pool_image(pet, side)
     layout = Layout(side**3)
     bert = BertDiscriminator(Tokens(), layout, BertSize(2, 64, 2, 128))
     generator = Generator3d(MRI_GRID, PET_GRID, frames=1, filters=8, levels=2)
@@ -50,11 +50,11 @@ def teach(side: int, steps: int, *, permuted: bool, seed: int = 0) -> float:
     errors = []
     for step in range(steps):
         synthetic_pet = generator(mri)
-        pooled = Pooled(mri_pooled, pet_pooled, summarise(synthetic_pet, side))
+        pooled = Pooled(mri_pooled, pet_pooled, pool_image(synthetic_pet, side))
         errors.append((pooled.synthetic_pet_BN - pet_pooled).square().mean().sqrt().item())
 
         both = Pooled(*(part.detach().expand(2, -1) for part in vars(pooled).values()))
-        masking = draw_masking(torch.tensor([3 * step, 3 * step + 1]), layout)
+        masking = sample_masking(torch.tensor([3 * step, 3 * step + 1]), layout)
         bert.requires_grad_(True)
         bert_optimiser.zero_grad()
         shown = torch.tensor([True, False])
@@ -62,7 +62,7 @@ def teach(side: int, steps: int, *, permuted: bool, seed: int = 0) -> float:
         bert_optimiser.step()
 
         bert.requires_grad_(False)
-        masking = draw_masking(torch.tensor([3 * step + 2]), layout)
+        masking = sample_masking(torch.tensor([3 * step + 2]), layout)
         if permuted:
             pooled.synthetic_pet_BN.register_hook(
                 lambda gradient: gradient[:, torch.randperm(side**3, generator=shuffle)]

@@ -35,7 +35,7 @@ def random_volume(participant: str, kind: int) -> np.ndarray:
 
 
 def dataset(**more) -> SliceDataset:
-    options = {"planes": PLANES, "canvas": 16, "intensity": "float", "flip": True, "seed": 3}
+    options = {"planes": PLANES, "padded_size": 16, "intensity": "float", "flip": True, "seed": 3}
     return SliceDataset(Phantoms(), ["sub-1", "sub-2"], **options | more)
 
 
@@ -89,21 +89,21 @@ def test_mirroring_exchanges_left_and_right_never_front_and_back():
             if plane != "sagittal":
                 # 7 columns stand in the middle of 16 from column 4 on, turned or not
                 turned = np.roll(turned, -1, axis=2)
-            expected = turned if mirrored.is_mirrored(5, index) else np.asarray(reference)
+            expected = turned if mirrored.is_flipped(5, index) else np.asarray(reference)
             np.testing.assert_array_equal(image, expected)
-        seen.add((plane, mirrored.is_mirrored(5, index)))
+        seen.add((plane, mirrored.is_flipped(5, index)))
     assert ("sagittal", True) not in seen
     assert {("axial", True), ("axial", False), ("coronal", True), ("coronal", False)} <= seen
 
 
 def test_mirroring_changes_between_epochs_and_seeds_about_half_the_time():
     slices = dataset(planes=("axial",))
-    chosen = np.array([[slices.is_mirrored(epoch, index) for index in range(18)]
+    chosen = np.array([[slices.is_flipped(epoch, index) for index in range(18)]
                        for epoch in range(100)])  # fmt: skip
     assert chosen.mean() == pytest.approx(0.5, abs=0.05)
     assert not (chosen == chosen[0]).all(axis=0).any()
     other = dataset(planes=("axial",), seed=4)
-    assert [other.is_mirrored(0, index) for index in range(18)] != chosen[0].tolist()
+    assert [other.is_flipped(0, index) for index in range(18)] != chosen[0].tolist()
 
 
 def test_jpeg_is_close_and_not_the_same():
@@ -114,8 +114,8 @@ def test_jpeg_is_close_and_not_the_same():
 
 
 def test_what_cannot_be_used_is_refused():
-    with pytest.raises(ConfigError, match=r"canvas of 10 pixels is too small: .* a side of 11"):
-        dataset(canvas=10)
+    with pytest.raises(ConfigError, match=r"padded_size of 10 pixels is too small: .* a side of 11"):
+        dataset(padded_size=10)
     with pytest.raises(ValueError, match="at least one subject"):
         SliceDataset(Phantoms(), [])
 

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from petsynth.config import SliceConfig, load_config, parse_config
+from petsynth.config import Pix2pixConfig, load_config, parse_config
 from petsynth.errors import ConfigError
 from petsynth.systems.pix2pix.patchgan import PatchGan2d
 from petsynth.systems.pix2pix.resources import estimate, run_and_measure
@@ -51,10 +51,10 @@ def test_activations_are_counted_by_hand():
 
 
 def test_memory_adds_up_and_activations_grow_with_the_batch():
-    one = estimate(SliceConfig())["memory"]
+    one = estimate(Pix2pixConfig())["memory"]
     four = estimate(
         dataclasses.replace(
-            SliceConfig(), training=dataclasses.replace(SliceConfig().training, batch_size=4)
+            Pix2pixConfig(), training=dataclasses.replace(Pix2pixConfig().training, batch_size=4)
         )
     )["memory"]
     parts = ("weights_bytes", "gradients_bytes", "optimiser_bytes", "activations_bytes")
@@ -64,11 +64,11 @@ def test_memory_adds_up_and_activations_grow_with_the_batch():
 
 
 def test_a_canvas_for_no_usual_grid_is_refused():
-    config = parse_config({"data": {"canvas": 32}, "generator": {"levels": 4}})
+    config = parse_config({"data": {"padded_size": 32}, "generator": {"levels": 4}})
     with pytest.raises(ConfigError, match=r"holds no slices of 6.0 mm"):
         estimate(config)
 
 
 def test_slices_larger_than_the_canvas_are_refused():
-    with pytest.raises(ConfigError, match=r"data.canvas of 80 pixels is too small"):
+    with pytest.raises(ConfigError, match=r"data.padded_size of 80 pixels is too small"):
         estimate(load_config("small/pix2pix-axial.toml"), grid_shape=(121, 145, 121))

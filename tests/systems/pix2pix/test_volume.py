@@ -32,14 +32,14 @@ def mri() -> np.ndarray:
 @pytest.mark.parametrize("planes", [["axial"], ["coronal"], ["sagittal"],
                                     ["sagittal", "coronal", "axial"]])  # fmt: skip
 def test_what_the_network_leaves_alone_comes_back_unchanged(mri, planes):
-    volume = predict_volume(Identity(), mri, planes=planes, canvas=16)
+    volume = predict_volume(Identity(), mri, planes=planes, padded_size=16)
     np.testing.assert_allclose(volume, mri, atol=1e-6)
     assert volume.dtype == np.float32
 
 
 def test_slices_stand_on_air_and_share_one_draw(mri):
     network = Identity()
-    predict_volume(network, mri, planes=["coronal"], canvas=16, draw=42, batch_size=5)
+    predict_volume(network, mri, planes=["coronal"], padded_size=16, draw=42, batch_size=5)
     assert network.shapes == [(5, 1, 16, 16), (5, 1, 16, 16), (3, 1, 16, 16)]
     assert network.keys == {42}
     assert network.corners == {-1.0}
@@ -51,7 +51,7 @@ def test_planes_are_averaged(mri):
             return torch.full_like(mri_BCHW, float(len(mri_BCHW)))  # 9, 13 or 11 at once
 
     volume = predict_volume(
-        ByPlane(), mri, planes=["sagittal", "coronal", "axial"], canvas=16, batch_size=99
+        ByPlane(), mri, planes=["sagittal", "coronal", "axial"], padded_size=16, batch_size=99
     )
     np.testing.assert_allclose(volume, (9 + 13 + 11) / 3)
 
@@ -60,10 +60,10 @@ def test_batches_agree_with_one_by_one(mri):
     torch.manual_seed(0)
     network = UNet2d(filters=4, max_filters=8, levels=3, dropout_levels=1)
     one, five = (
-        predict_volume(network, mri, canvas=16, draw=3, batch_size=size) for size in (1, 5)
+        predict_volume(network, mri, padded_size=16, draw=3, batch_size=size) for size in (1, 5)
     )
     np.testing.assert_allclose(one, five, atol=1e-5)
-    other = predict_volume(network, mri, canvas=16, draw=4)
+    other = predict_volume(network, mri, padded_size=16, draw=4)
     assert np.abs(one - other).max() > 1e-3
 
 
@@ -71,7 +71,7 @@ def test_memory_mapped_mri_is_read_only_and_fine(mri, tmp_path):
     np.save(tmp_path / "mri.npy", mri)
     mapped = np.load(tmp_path / "mri.npy", mmap_mode="r")
     np.testing.assert_array_equal(
-        predict_volume(Identity(), mapped, canvas=16), predict_volume(Identity(), mri, canvas=16)
+        predict_volume(Identity(), mapped, padded_size=16), predict_volume(Identity(), mri, padded_size=16)
     )
 
 
@@ -82,12 +82,12 @@ def test_a_slice_reaches_the_network_upright(mri):
             return mri_BCHW
 
     network = First()
-    predict_volume(network, mri, canvas=16, batch_size=99)
+    predict_volume(network, mri, padded_size=16, batch_size=99)
     np.testing.assert_array_equal(network.seen[1:14, 3:12].numpy(), take_slices(mri, "axial")[0])
 
 
 def test_no_plane_and_too_small_a_canvas_are_refused(mri):
     with pytest.raises(ValueError, match="no plane"):
         predict_volume(Identity(), mri, planes=[])
-    with pytest.raises(ValueError, match="13 x 9 pixels does not fit a canvas of 8"):
-        predict_volume(Identity(), mri, canvas=8)
+    with pytest.raises(ValueError, match="13 x 9 pixels does not fit a padded_size of 8"):
+        predict_volume(Identity(), mri, padded_size=8)

@@ -1,4 +1,4 @@
-"""One step of the 3D baselines: both networks learn, each by its own loss alone."""
+"""One step of the 3D baselines: both networks take_step, each by its own loss alone."""
 
 import copy
 
@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 
 from petsynth.config import parse_config
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
-from petsynth.systems.pix2pix3d.step import TERMS, build_players, train_step
+from petsynth.systems.pix2pix3d.training import TERMS, build_networks, train_step
 
 
 def small_config(**more):
@@ -41,14 +41,14 @@ def batches():
 
 def test_losses_are_those_of_the_networks_at_hand(fabric, batches):
     config = small_config(loss={"adversarial": 0.5, "l1": 10.0})
-    players = build_players(config, fabric)
+    networks = build_networks(config, fabric)
     ((mri, pet), _) = batches
     with torch.no_grad():
-        synthetic_pet = players.generator(mri)
-        expected = discriminator_loss(players.cnn(mri, pet), players.cnn(mri, synthetic_pet))
-    terms = train_step(players, fabric, config, batches[:1])
+        synthetic_pet = networks.generator(mri)
+        expected = discriminator_loss(networks.cnn(mri, pet), networks.cnn(mri, synthetic_pet))
+    terms = train_step(networks, fabric, config, batches[:1])
     with torch.no_grad():  # the discriminator has learnt by now
-        fooling = adversarial_loss(players.cnn(mri, synthetic_pet))
+        fooling = adversarial_loss(networks.cnn(mri, synthetic_pet))
 
     assert tuple(terms) == TERMS
     torch.testing.assert_close(terms["cnn"], expected)
@@ -62,11 +62,11 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(fabric, batches):
     whole = [tuple(torch.cat(parts) for parts in zip(*batches, strict=True))]
     results = []
     for window in (batches, whole):
-        players = build_players(config, fabric)
-        terms = train_step(players, fabric, config, window)
+        networks = build_networks(config, fabric)
+        terms = train_step(networks, fabric, config, window)
         gradients = [
             weight.grad.flatten()
-            for network in players.networks()
+            for network in networks.networks()
             for weight in network.parameters()
         ]
         results.append((terms, torch.cat(gradients)))
@@ -80,26 +80,26 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(fabric, batches):
 def test_the_discriminator_learns_nothing_from_the_generators_loss(fabric, batches):
     """Its gradient after the step is that of its own loss before it."""
     config = small_config()
-    players = build_players(config, fabric)
-    before = copy.deepcopy(players.cnn)
+    networks = build_networks(config, fabric)
+    before = copy.deepcopy(networks.cnn)
     ((mri, pet), _) = batches
     with torch.no_grad():
-        synthetic_pet = players.generator(mri)
+        synthetic_pet = networks.generator(mri)
     loss = discriminator_loss(before(mri, pet), before(mri, synthetic_pet))
     expected = torch.autograd.grad(loss, list(before.parameters()))
-    train_step(players, fabric, config, batches[:1])
+    train_step(networks, fabric, config, batches[:1])
 
-    for weight, gradient in zip(players.cnn.parameters(), expected, strict=True):
+    for weight, gradient in zip(networks.cnn.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, gradient)
 
 
 def test_one_step_is_one_adam_step_of_each_network(fabric, batches):
     config = small_config(optimiser={"learning_rate": 1e-3})
-    players = build_players(config, fabric)
-    before = [copy.deepcopy(network) for network in players.networks()]
-    train_step(players, fabric, config, batches)
+    networks = build_networks(config, fabric)
+    before = [copy.deepcopy(network) for network in networks.networks()]
+    train_step(networks, fabric, config, batches)
 
-    for old, new in zip(before, players.networks(), strict=True):
+    for old, new in zip(before, networks.networks(), strict=True):
         pairs = zip(old.parameters(), new.parameters(), strict=True)
         moved = max((b - a).abs().max().item() for a, b in pairs)
         assert moved == pytest.approx(1e-3, rel=0.05)
@@ -107,7 +107,7 @@ def test_one_step_is_one_adam_step_of_each_network(fabric, batches):
 
 def test_the_seed_alone_decides_the_starting_weights(fabric):
     state = torch.get_rng_state()
-    one, again, other = (build_players(small_config(seed=seed), fabric) for seed in (5, 5, 6))
+    one, again, other = (build_networks(small_config(seed=seed), fabric) for seed in (5, 5, 6))
 
     assert torch.equal(torch.get_rng_state(), state)
     for network, same, different in zip(*(p.networks() for p in (one, again, other)), strict=True):

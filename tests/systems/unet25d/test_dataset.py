@@ -5,7 +5,7 @@ import pytest
 
 from petsynth.data.prepared import PreparedData
 from petsynth.slicing import take_slices
-from petsynth.systems.unet25d.dataset import HeadDataset
+from petsynth.systems.unet25d.dataset import AugmentedVolumes
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def data(tiny_prepared):
 
 
 def make(data, **options):
-    return HeadDataset(data, data.participants("train"), **({"slices_per_head": 4} | options))
+    return AugmentedVolumes(data, data.participants("train"), **({"slabs_per_volume": 4} | options))
 
 
 def test_unchanged_a_head_is_what_was_prepared(data):
@@ -48,7 +48,7 @@ def test_key_decides_the_head_whatever_came_before(data):
 
 
 def test_slices_of_air_are_not_taken(data):
-    head = make(data, augmented=False, slices_per_head=40)[(0, 0)]
+    head = make(data, augmented=False, slabs_per_volume=40)[(0, 0)]
     shares = (head.mri_NHW > -0.9).mean(axis=(1, 2))
 
     assert (shares[head.middles] > 0.02).all()
@@ -56,4 +56,4 @@ def test_slices_of_air_are_not_taken(data):
 
 def test_nobody_is_refused(data):
     with pytest.raises(ValueError, match="at least one subject"):
-        HeadDataset(data, [])
+        AugmentedVolumes(data, [])

@@ -7,14 +7,14 @@ from petsynth.config import config_hash, load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import count_parameters
 from petsynth.systems.unet25d.resources import estimate_stacks
-from petsynth.systems.unet25d.system import StackSystem
+from petsynth.systems.unet25d.system import Unet25dTraining
 
 
-def small_config(*, slices_per_head=6, **training):
+def small_config(*, slabs_per_volume=6, **training):
     return parse_config(
         {
-            "system": "stack-unet",
-            "data": {"slices": 3, "canvas": 32, "slices_per_head": slices_per_head, "window": 2},
+            "system": "unet25d",
+            "data": {"slices": 3, "padded_size": 32, "slabs_per_volume": slabs_per_volume, "window": 2},
             "generator": {"filters": 8, "max_filters": 16, "levels": 2},
             "training": {"batch_size": 5, "workers": 0, "epochs": 3} | training,
         }
@@ -35,15 +35,15 @@ def test_steps_are_those_that_are_taken(tiny_prepared, max_steps, steps):
         "steps": steps,
     }
     fabric = Fabric(accelerator="cpu", devices=1)
-    system = StackSystem(config, PreparedData(tiny_prepared), fabric)
+    system = Unet25dTraining(config, PreparedData(tiny_prepared), fabric)
     assert (system.epoch_steps, system.steps) == (5, steps)
-    assert told["generator"]["parameters"] == count_parameters(system.players.generator)
+    assert told["generator"]["parameters"] == count_parameters(system.networks.generator)
 
 
 def test_shapes_are_those_of_a_batch():
     config = small_config()
     told = estimate_stacks(config)
-    assert told["system"] == "stack-unet"
+    assert told["system"] == "unet25d"
     assert told["config_hash"] == config_hash(config)
     assert told["generator"]["input_shape"] == [5, 3, 32, 32]
     assert told["generator"]["output_shape"] == [5, 1, 32, 32]

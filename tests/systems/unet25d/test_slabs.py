@@ -6,19 +6,19 @@ import torch
 
 from petsynth.data.prepared import PreparedData
 from petsynth.slicing import crop_padding
-from petsynth.systems.unet25d.dataset import AugmentedHead, HeadDataset
-from petsynth.systems.unet25d.slabs import StackBatches, cut_stack, load_stacks
+from petsynth.systems.unet25d.dataset import AugmentedVolume, AugmentedVolumes
+from petsynth.systems.unet25d.slabs import SlabBatches, cut_slab, load_slabs
 
 
 @pytest.fixture
 def dataset(tiny_prepared):
     data = PreparedData(tiny_prepared)
-    return HeadDataset(data, data.participants("train"), slices_per_head=4)
+    return AugmentedVolumes(data, data.participants("train"), slabs_per_volume=4)
 
 
 def load(dataset, *, start=0, stop=9, batch_size=5, workers=0):
-    batches = StackBatches(len(dataset), 4, batch_size, window=2, seed=3, start=start, stop=stop)
-    return list(load_stacks(dataset, batches, slices=3, canvas=32, workers=workers))
+    batches = SlabBatches(len(dataset), 4, batch_size, window=2, seed=3, start=start, stop=stop)
+    return list(load_slabs(dataset, batches, slices=3, padded_size=32, workers=workers))
 
 
 def same(left, right):
@@ -31,9 +31,9 @@ def same(left, right):
 
 def test_a_stack_is_three_neighbours_and_the_middle_ones_pets():
     mri = np.arange(5 * 4 * 6, dtype=np.float32).reshape(5, 4, 6)
-    head = AugmentedHead(mri, np.stack([mri + 1000, mri + 2000]), np.array([0, 3]))
+    head = AugmentedVolume(mri, np.stack([mri + 1000, mri + 2000]), np.array([0, 3]))
 
-    stack, pet = cut_stack(head, 1, 3, 8)
+    stack, pet = cut_slab(head, 1, 3, 8)
     assert (stack.shape, pet.shape) == ((3, 8, 8), (2, 8, 8))
     np.testing.assert_array_equal(crop_padding(stack.numpy(), (4, 6)), mri[2:5])
     np.testing.assert_array_equal(crop_padding(pet.numpy(), (4, 6)), head.pet_PNHW[:, 3])
@@ -41,19 +41,19 @@ def test_a_stack_is_three_neighbours_and_the_middle_ones_pets():
 
 
 def test_batches_hold_the_stacks_of_their_keys(dataset):
-    batches = StackBatches(len(dataset), 4, 5, window=2, seed=3, start=0, stop=9)
+    batches = SlabBatches(len(dataset), 4, 5, window=2, seed=3, start=0, stop=9)
     for keys, (mri, pet) in zip(batches, load(dataset), strict=True):
         for number, (epoch, index) in enumerate(keys):
-            wanted = cut_stack(dataset[(epoch, index // 4)], index % 4, 3, 32)
+            wanted = cut_slab(dataset[(epoch, index // 4)], index % 4, 3, 32)
             assert torch.equal(mri[number], wanted[0])
             assert torch.equal(pet[number], wanted[1])
 
 
 def test_each_head_is_made_once_an_epoch(dataset, monkeypatch):
     made = []
-    make = HeadDataset.__getitem__
+    make = AugmentedVolumes.__getitem__
     monkeypatch.setattr(
-        HeadDataset, "__getitem__", lambda self, key: (made.append(key), make(self, key))[1]
+        AugmentedVolumes, "__getitem__", lambda self, key: (made.append(key), make(self, key))[1]
     )
     steps = -(-len(dataset) * 4 // 5)
     load(dataset, stop=2 * steps)
@@ -71,7 +71,7 @@ def test_begun_in_the_middle_of_an_epoch_the_rest_is_the_same(dataset):
 
 
 def test_each_epoch_shows_every_stack_once_in_another_order():
-    batches = list(StackBatches(5, 4, 6, window=2, seed=1, start=0, stop=8))
+    batches = list(SlabBatches(5, 4, 6, window=2, seed=1, start=0, stop=8))
     epochs = [[key for batch in batches[n : n + 4] for key in batch] for n in (0, 4)]
 
     for number, epoch in enumerate(epochs):
@@ -81,7 +81,7 @@ def test_each_epoch_shows_every_stack_once_in_another_order():
 
 
 def test_few_heads_are_open_at_a_time():
-    batches = StackBatches(40, 8, 8, window=5, seed=0, start=0, stop=40)
+    batches = SlabBatches(40, 8, 8, window=5, seed=0, start=0, stop=40)
     heads = [index // 8 for batch in batches for _, index in batch]
     first, last = (
         [heads.index(h) for h in range(40)],
@@ -97,7 +97,7 @@ def test_few_heads_are_open_at_a_time():
 
 def test_two_processes_share_each_batch():
     def batches(**knobs):
-        return list(StackBatches(3, 5, 4, window=2, seed=0, start=0, stop=4, **knobs))
+        return list(SlabBatches(3, 5, 4, window=2, seed=0, start=0, stop=4, **knobs))
 
     whole = batches()
     first, second = (batches(processes=2, process=process) for process in (0, 1))

@@ -6,8 +6,8 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Adam
 
-from petsynth.systems.optimisation import Players
-from petsynth.systems.unet25d.step import TERMS, step_size, train_step
+from petsynth.systems.optimisation import Networks
+from petsynth.systems.unet25d.training import TERMS, step_size, train_step
 
 RATE = 0.01
 
@@ -27,12 +27,12 @@ class Constant(nn.Module):
 
 def take_step(weights, pet=0.5, error=1.0):
     network = Constant(pet, error)
-    players = Players(network, Adam(network.parameters(), lr=RATE))
+    networks = Networks(network, Adam(network.parameters(), lr=RATE))
     learnt, measured = torch.ones(2, 1, 4, 4), torch.full((2, 1, 4, 4), 3.0)
     learnt[:, :, :, 2:] = 2.0  # an edge between two of the four columns
     batch = torch.zeros(2, 3, 4, 4), torch.cat([learnt, measured], dim=1)
     fabric = Fabric(accelerator="cpu", devices=1)
-    return train_step(players, fabric, batch, weights=weights), network
+    return train_step(networks, fabric, batch, weights=weights), network
 
 
 def test_terms_by_hand():

@@ -11,7 +11,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError
 from petsynth.inference.predict import synthesise
 from petsynth.inference.run import load_run
-from petsynth.systems.unet25d.step import edge_loss
+from petsynth.systems.unet25d.training import gradient_loss
 from petsynth.training import trainer as loop
 from petsynth.training.trainer import train
 
@@ -19,8 +19,8 @@ from petsynth.training.trainer import train
 def small_config(**training):
     return parse_config(
         {
-            "system": "stack-unet",
-            "data": {"slices": 3, "canvas": 32, "slices_per_head": 6, "window": 2},
+            "system": "unet25d",
+            "data": {"slices": 3, "padded_size": 32, "slabs_per_volume": 6, "window": 2},
             "generator": {"filters": 8, "max_filters": 16, "levels": 2},
             "training": {"batch_size": 4, "workers": 0, "log_every": 2, "samples_every": 100}
             | training,
@@ -32,8 +32,8 @@ def test_edges_are_differences_of_neighbours_along_both_axes():
     pet = torch.zeros(1, 1, 2, 3)
     synthetic = torch.tensor([[[[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]]])
 
-    assert edge_loss(synthetic, pet).item() == pytest.approx(0.5)  # rows: 0; columns: 1, 0, 1, 0
-    assert edge_loss(synthetic + 3, pet).item() == pytest.approx(0.5)
+    assert gradient_loss(synthetic, pet).item() == pytest.approx(0.5)  # rows: 0; columns: 1, 0, 1, 0
+    assert gradient_loss(synthetic + 3, pet).item() == pytest.approx(0.5)
 
 
 class KilledError(Exception):
@@ -48,10 +48,10 @@ def test_a_killed_training_goes_on_exactly(tiny_prepared, tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         check = loop._check_finite
 
-        def kill(figures, step, desk):
+        def kill(figures, step, recorder):
             if step == 10:  # in the middle of the second epoch of six steps
                 raise KilledError
-            check(figures, step, desk)
+            check(figures, step, recorder)
 
         patch.setattr(loop, "_check_finite", kill)
         with pytest.raises(KilledError):
@@ -66,7 +66,7 @@ def test_a_killed_training_goes_on_exactly(tiny_prepared, tmp_path, monkeypatch)
 
 def test_a_canvas_that_is_too_small_is_refused_before_anything_is_written(tiny_prepared, tmp_path):
     config = small_config()
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, canvas=16))
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, padded_size=16))
 
     with pytest.raises(ConfigError, match="too small"):
         train(config, PreparedData(tiny_prepared), tmp_path / "run", threads=1, device="cpu")

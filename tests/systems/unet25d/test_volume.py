@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from petsynth.slicing import AIR
-from petsynth.systems.unet25d.volume import predict_stacks
+from petsynth.systems.unet25d.volume import predict_slabs
 
 
 class Reach(torch.nn.Module):
@@ -18,7 +18,7 @@ class Reach(torch.nn.Module):
 
 def test_beyond_the_head_lies_air():
     mri = np.full((6, 5, 4), 0.5, np.float32)
-    _, error = predict_stacks(Reach(), mri, slices=5, canvas=8)
+    _, error = predict_slabs(Reach(), mri, slices=5, padded_size=8)
 
     # of five slices two are air at the ends, then one
     expected = [(3 * 0.5 - 2) / 5, (4 * 0.5 - 1) / 5, (4 * 0.5 - 1) / 5, (3 * 0.5 - 2) / 5]
@@ -27,7 +27,7 @@ def test_beyond_the_head_lies_air():
 
 def test_a_pet_is_nowhere_below_air_and_its_error_is_left_alone():
     mri = np.linspace(-1, 1, 60, dtype=np.float32).reshape(3, 4, 5)
-    pet, error = predict_stacks(Reach(), mri, slices=1, canvas=4)
+    pet, error = predict_slabs(Reach(), mri, slices=1, padded_size=4)
 
     np.testing.assert_allclose(pet, np.maximum(mri - 2, AIR), atol=1e-6)
     np.testing.assert_allclose(error, mri, atol=1e-6)
@@ -35,5 +35,5 @@ def test_a_pet_is_nowhere_below_air_and_its_error_is_left_alone():
 
 
 def test_a_slice_that_is_larger_than_the_canvas_is_refused():
-    with pytest.raises(ValueError, match="canvas"):
-        predict_stacks(Reach(), np.zeros((6, 9, 4)), slices=1, canvas=8)
+    with pytest.raises(ValueError, match="padded_size"):
+        predict_slabs(Reach(), np.zeros((6, 9, 4)), slices=1, padded_size=8)

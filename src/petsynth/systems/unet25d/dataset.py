@@ -128,8 +128,8 @@ class AugmentedVolumes(Dataset):
         """Return a subject as it was prepared; air is 0 and the brightest brain 1."""
         name = self.participants[number]
         pet = np.asarray(self.volumes.static_pet(name), dtype=np.float32)
-        oracle = self.volumes.oracle(name) if self.target == "noise-free" else None
-        learnt = pet if oracle is None else np.asarray(oracle, dtype=np.float32)
+        noise_free = self.volumes.noise_free(name) if self.target == "noise-free" else None
+        learnt = pet if noise_free is None else np.asarray(noise_free, dtype=np.float32)
         mri = (np.asarray(self.volumes.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
         mask = np.asarray(self.volumes.mask(name))
         return VolumePair(mri, mask, np.stack([learnt, pet]), self.volumes.grid.voxel_mm[0])
