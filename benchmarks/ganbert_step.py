@@ -27,7 +27,12 @@ from torch import nn
 from petsynth.config import GanbertConfig, load_config
 from petsynth.data.volumes import BatchPartition
 from petsynth.preprocessing.paper_b_grids import conformed_grid, grid_in_paper_order, pet_grid
-from petsynth.systems.ganbert.training import GanbertNetworks, build_networks, make_micro_batch, train_step
+from petsynth.systems.ganbert.training import (
+    GanbertNetworks,
+    build_networks,
+    make_micro_batch,
+    train_step,
+)
 from petsynth.training.distributed import launch_fabric
 
 
@@ -69,7 +74,10 @@ def take_step(config: GanbertConfig, device: str, gradients: Path) -> dict[str, 
         watch = Stopwatch(networks)
         start = time.perf_counter()
         train_step(
-            networks, fabric, config, [make_micro_batch(config, networks, batch, BatchPartition(1), step, 0)]
+            networks,
+            fabric,
+            config,
+            [make_micro_batch(config, networks, batch, BatchPartition(1), step, 0)],
         )
         if device == "cuda":
             torch.cuda.synchronize()

@@ -26,8 +26,8 @@ import nibabel as nib
 import numpy as np
 import torch
 from nibabel.processing import conform
-
 from petsynth.inference.predict import synthesise
+
 from petsynth.inference.pretrained import load_model
 from petsynth.simulation.cohort import simulate_cohort
 

@@ -27,11 +27,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
+from petsynth.inference.predict import synthesise
 from scipy import ndimage
 
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.evaluation.tissue import TissueRegression, tissue_maps
-from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
-from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.log import Progress, messages_on_stderr
 from pretrained_model import ixi_people, measure

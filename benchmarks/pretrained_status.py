@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
-from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.simulation.regions import REGIONS
 from pretrained_model import Person, ixi_people

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.figures.panels import draw_panels, mri_panel, pet_panel, uncertainty_panel
 from petsynth.figures.save import save_png
-from petsynth.inference.predict import synthesise
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.log import Progress, messages_on_stderr

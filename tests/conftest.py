@@ -76,10 +76,10 @@ def make_run(
 ) -> Path:
     """Write a run folder whose generator has starting weights, for slices of up to 32 pixels."""
     import torch
+    from petsynth.systems.pix2pix.networks import build_generator
 
     from petsynth.config import config_to_toml, parse_config
     from petsynth.io.atomic import write_json, write_text
-    from petsynth.systems.pix2pix.networks import build_generator
     from petsynth.training.model_card import write_model
     from petsynth.training.run_folder import identify_data
 
@@ -104,10 +104,10 @@ def make_run(
 def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Path:
     """Write a run folder of a system of paper B whose generator has starting weights."""
     import torch
+    from petsynth.systems.volumes_networks import build_generator3d
 
     from petsynth.config import config_to_toml, parse_config
     from petsynth.io.atomic import write_json, write_text
-    from petsynth.systems.volumes_networks import build_generator3d
     from petsynth.training.model_card import write_model
     from petsynth.training.run_folder import identify_data
 

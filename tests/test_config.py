@@ -137,7 +137,10 @@ def test_three_mistakes_are_reported_at_once():
         ({"trainin": {}}, r"unknown key 'trainin' \(did you mean 'training'"),
         ({"training": {"epoch": 3}}, r"'training.epoch' \(did you mean 'training.epochs'"),
         ({"training": {"x": 3}}, "unknown key 'training.x'"),
-        ({"data": {"padded_size": 100}}, "data.padded_size is 100, not divisible by 2.*levels = 256"),
+        (
+            {"data": {"padded_size": 100}},
+            "data.padded_size is 100, not divisible by 2.*levels = 256",
+        ),
         ({"discriminator": {"layers": 7}}, "256 is too small for discriminator.layers 7"),
         ({"data": {"planes": []}}, "at least one plane"),
         ({"data": {"planes": ["axial", "axial"]}}, "each once"),

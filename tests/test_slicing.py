@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from petsynth.slicing import (
     AXIS,
-    padding_offset,
     crop_padding,
     middle_slice,
     pad_slices,
+    padding_offset,
     stack_slices,
     take_slices,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
@@ -16,7 +17,6 @@ from petsynth.evaluation.measures import Ruler, measure
 from petsynth.evaluation.methods import JPEG, MEAN_PET, ORACLE, OTHER_T1, jpeg_round_trip
 from petsynth.evaluation.models import load_models
 from petsynth.evaluation.summary import pool_image
-from petsynth.inference.predict import synthesise
 from petsynth.report.table1 import format_table1
 
 RULER = Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")

@@ -4,7 +4,7 @@ import json
 
 from petsynth.evaluation.comparison import compare_models, judge_all
 from petsynth.evaluation.measures import REGIONS
-from petsynth.evaluation.summary import define, report_comparisons, pool_image
+from petsynth.evaluation.summary import define, pool_image, report_comparisons
 
 STATISTICS = {"mean", "std", "min", "max", "n"}
 

@@ -7,13 +7,13 @@ import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from petsynth.inference.predict import Prediction
 from PIL import Image
 
 from petsynth import __version__
 from petsynth.config import config_hash
 from petsynth.inference.input_check import InputCheck
 from petsynth.inference.outputs import draw_prediction, result_paths, write_prediction
-from petsynth.inference.predict import Prediction
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import ScanPrediction
 from petsynth.io.nifti import read_grid

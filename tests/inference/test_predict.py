@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from petsynth.inference.predict import ALL_PLANES, sample_key, synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
-from petsynth.inference.predict import ALL_PLANES, sample_key, synthesise
 from petsynth.inference.run import load_run
 from petsynth.systems.pix2pix.volume import predict_volume
 
@@ -48,7 +48,9 @@ def test_same_seed_same_image_other_seed_other_image(run, mri):
 def test_samples(run, mri):
     """Mean and standard deviation are those of the single draws, one draw per whole volume."""
     draws = [
-        from_network(predict_volume(run.generator, mri, padded_size=32, draw=sample_key(5, sample)), 2.0)
+        from_network(
+            predict_volume(run.generator, mri, padded_size=32, draw=sample_key(5, sample)), 2.0
+        )
         for sample in range(3)
     ]
     prediction = synthesise(run, mri, samples=3, seed=5)

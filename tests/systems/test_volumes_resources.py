@@ -2,12 +2,12 @@
 
 import pytest
 from lightning_fabric import Fabric
+from petsynth.systems.volumes_resources import estimate_volumes
 
 from petsynth.config import config_hash, load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import count_parameters
 from petsynth.systems.volumes import Pix2pix3dSystem
-from petsynth.systems.volumes_resources import estimate_volumes
 
 
 def small_config(system="ganbert", *, checkpointing=False, bert_checkpointing=False, **training):

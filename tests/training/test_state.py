@@ -37,7 +37,9 @@ def test_step_time_figures_weights_and_momentum_come_back(tmp_path):
     assert again.means.take() == {"l1": 3.0}
     for each in (state, again):
         take_step(each)
-    for one, other in zip(*(s.networks.generator.parameters() for s in (state, again)), strict=True):
+    for one, other in zip(
+        *(s.networks.generator.parameters() for s in (state, again)), strict=True
+    ):
         assert torch.equal(one, other)
 
 

@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
+from petsynth.inference.predict import synthesise
 
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, InputError, TrainingError
 from petsynth.inference import load_run
-from petsynth.inference.predict import synthesise
 from petsynth.systems.ganbert import step as ganbert
 from petsynth.training.distributed import launch_fabric
 from petsynth.training.trainer import build_system, train

@@ -18,21 +18,14 @@ from petsynth.data.prepared import array_path, write_array
 from petsynth.errors import InputError
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.index import Scan
-from petsynth.io.bids.metadata import read_metadata, sidecar_path
-from petsynth.io.bids.names import pet_stem
+from petsynth.io.bids.metadata import read_metadata
+from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem, sidecar_path
 from petsynth.io.nifti import write_volume
 from petsynth.prepare.pictures import write_pictures
 from petsynth.prepare.uptake_figures import describe_uptake, flags_of
 from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.subject import PreparedSubject, PreprocessingSettings
 
-SPACES = {"rigid": "aligned", "none": "centred"}
-"""What the spaces of prepared images are called, by the kind of registration."""
-SPATIAL_REFERENCES = {
-    "rigid": "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym "
-    "without scaling; not in MNI space",
-    "none": "Each image's own middle and axes; T1w and PET are not aligned to each other",
-}
 _T1_HOW = {"rigid": "rigidly aligned to MNI axes", "none": "centred, not aligned,"}
 _PET_HOW = {"rigid": "rigidly aligned to the T1-weighted MRI", "none": "centred, not aligned,"}
 

@@ -3,7 +3,6 @@
 import itertools
 
 import torch
-
 from petsynth.systems.ganbert.real_or_generated import sample_real
 
 

@@ -97,7 +97,12 @@ def test_one_step_is_one_adam_step_of_each_network(fabric):
     networks = (networks.generator, networks.bert, networks.cnn)
     before = [[weight.detach().clone() for weight in network.parameters()] for network in networks]
     (batch,) = make_batches(1)
-    train_step(networks, fabric, config, [make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)])
+    train_step(
+        networks,
+        fabric,
+        config,
+        [make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)],
+    )
     for network, old_weights in zip(networks, before, strict=True):
         moved = [
             (new - old).abs().max().item()

@@ -114,7 +114,9 @@ def test_jpeg_is_close_and_not_the_same():
 
 
 def test_what_cannot_be_used_is_refused():
-    with pytest.raises(ConfigError, match=r"padded_size of 10 pixels is too small: .* a side of 11"):
+    with pytest.raises(
+        ConfigError, match=r"padded_size of 10 pixels is too small: .* a side of 11"
+    ):
         dataset(padded_size=10)
     with pytest.raises(ValueError, match="at least one subject"):
         SliceDataset(Phantoms(), [])

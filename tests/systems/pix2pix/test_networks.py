@@ -1,6 +1,6 @@
 import pytest
-
 from petsynth.systems.pix2pix.networks import SYSTEMS, build_discriminator, build_generator
+
 from petsynth.systems.pix2pix.patchgan import PatchGan2d
 from petsynth.systems.pix2pix.unet import UNet2d
 

@@ -2,11 +2,11 @@ import dataclasses
 
 import pytest
 import torch
+from petsynth.systems.pix2pix.resources import estimate, run_and_measure
 
 from petsynth.config import Pix2pixConfig, load_config, parse_config
 from petsynth.errors import ConfigError
 from petsynth.systems.pix2pix.patchgan import PatchGan2d
-from petsynth.systems.pix2pix.resources import estimate, run_and_measure
 
 
 def test_paper_size():

@@ -144,7 +144,9 @@ class Constant(torch.nn.Module):
 def test_slices_larger_than_the_canvas_are_refused(data, alone):
     config = small_config()
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, padded_size=24))
-    with pytest.raises(ConfigError, match=r"data.padded_size of 24 pixels is too small.* side of 25"):
+    with pytest.raises(
+        ConfigError, match=r"data.padded_size of 24 pixels is too small.* side of 25"
+    ):
         Pix2pixTraining(config, data, alone)
 
 

@@ -71,7 +71,8 @@ def test_memory_mapped_mri_is_read_only_and_fine(mri, tmp_path):
     np.save(tmp_path / "mri.npy", mri)
     mapped = np.load(tmp_path / "mri.npy", mmap_mode="r")
     np.testing.assert_array_equal(
-        predict_volume(Identity(), mapped, padded_size=16), predict_volume(Identity(), mri, padded_size=16)
+        predict_volume(Identity(), mapped, padded_size=16),
+        predict_volume(Identity(), mri, padded_size=16),
     )
 
 

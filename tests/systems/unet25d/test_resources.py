@@ -2,11 +2,11 @@
 
 import pytest
 from lightning_fabric import Fabric
+from petsynth.systems.unet25d.resources import estimate_stacks
 
 from petsynth.config import config_hash, load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import count_parameters
-from petsynth.systems.unet25d.resources import estimate_stacks
 from petsynth.systems.unet25d.system import Unet25dTraining
 
 
@@ -14,7 +14,12 @@ def small_config(*, slabs_per_volume=6, **training):
     return parse_config(
         {
             "system": "unet25d",
-            "data": {"slices": 3, "padded_size": 32, "slabs_per_volume": slabs_per_volume, "window": 2},
+            "data": {
+                "slices": 3,
+                "padded_size": 32,
+                "slabs_per_volume": slabs_per_volume,
+                "window": 2,
+            },
             "generator": {"filters": 8, "max_filters": 16, "levels": 2},
             "training": {"batch_size": 5, "workers": 0, "epochs": 3} | training,
         }

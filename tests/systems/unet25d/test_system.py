@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from petsynth.inference.predict import synthesise
 
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError
-from petsynth.inference.predict import synthesise
 from petsynth.inference.run import load_run
 from petsynth.systems.unet25d.training import gradient_loss
 from petsynth.training import trainer as loop
@@ -32,7 +32,9 @@ def test_edges_are_differences_of_neighbours_along_both_axes():
     pet = torch.zeros(1, 1, 2, 3)
     synthetic = torch.tensor([[[[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]]])
 
-    assert gradient_loss(synthetic, pet).item() == pytest.approx(0.5)  # rows: 0; columns: 1, 0, 1, 0
+    assert gradient_loss(synthetic, pet).item() == pytest.approx(
+        0.5
+    )  # rows: 0; columns: 1, 0, 1, 0
     assert gradient_loss(synthetic + 3, pet).item() == pytest.approx(0.5)
 
 

@@ -29,6 +29,14 @@ TRACER_NAMES = {
 }
 """Short name of a tracer -> its name in a sidecar's ``TracerName``, in lower case."""
 
+SPACES = {"rigid": "aligned", "none": "centred"}
+"""What the spaces of prepared images are called, by the kind of registration."""
+SPATIAL_REFERENCES = {
+    "rigid": "The participant's own brain, rigidly aligned to the axes of MNI152NLin2009aSym "
+    "without scaling; not in MNI space",
+    "none": "Each image's own middle and axes; T1w and PET are not aligned to each other",
+}
+
 
 def tracer_of(name: str) -> str:
     """Return the short name of a tracer, by its label or name; an unknown one stays as it is.
