@@ -8,20 +8,21 @@ In three lines::
 """
 
 from petsynth.inference.outputs import write_prediction
-from petsynth.inference.pretrained import BoxedModel, boxed_models, load_model
+from petsynth.inference.pretrained import PretrainedModel, load_model, pretrained_models
 from petsynth.inference.run import Run, find_runs, load_run
 from petsynth.inference.scan import ScanPrediction, predict_scan
 from petsynth.systems.base import Prediction, PredictionSettings
 
 __all__ = [
-    "BoxedModel",
     "Prediction",
     "PredictionSettings",
+    "PretrainedModel",
     "Run",
     "ScanPrediction",
     "find_runs",
     "load_model",
     "load_run",
     "predict_scan",
+    "pretrained_models",
     "write_prediction",
 ]

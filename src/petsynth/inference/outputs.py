@@ -29,7 +29,8 @@ from petsynth.figures.save import save_png
 from petsynth.inference.run import Run
 from petsynth.inference.scan import ScanPrediction
 from petsynth.io.atomic import write_json
-from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem, sidecar_path
+from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
 from petsynth.io.nifti import write_on_grid_of, write_volume
 from petsynth.preprocessing.t1.conform import HIGHEST
 from petsynth.slicing import Plane, middle_slice

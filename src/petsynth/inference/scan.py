@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import PetsynthWarning
-from petsynth.inference.input_check import Likeness, measure_likeness
+from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
 from petsynth.preprocessing.grid import resample
@@ -95,9 +95,9 @@ def predict_scan(
         If the brain cannot be aligned to MNI axes.
     """
     prepared = _prepare(run, read_volume(t1), None if mask is None else read_volume(mask))
-    likeness = measure_likeness(prepared, run.t1_grid or run.grid)
-    if likeness.is_unlike:
-        warnings.warn(f"{t1}: {likeness.describe()}", PetsynthWarning, stacklevel=2)
+    input_check = check_input(prepared, run.t1_grid or run.grid)
+    if input_check.is_out_of_distribution:
+        warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)
     settings = settings or PredictionSettings(planes=("axial",))
     return ScanPrediction(
         Path(t1),
@@ -108,7 +108,7 @@ def predict_scan(
         run.system.planes_used(settings.planes),
         settings.samples,
         settings.seed,
-        likeness,
+        input_check,
     )
 
 

@@ -18,8 +18,8 @@ from petsynth.data.prepared import array_path, write_array
 from petsynth.errors import InputError
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.index import Scan
-from petsynth.io.bids.metadata import read_metadata
-from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem, sidecar_path
+from petsynth.io.bids.metadata import read_metadata, sidecar_path
+from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
 from petsynth.io.nifti import write_volume
 from petsynth.prepare.pictures import write_pictures
 from petsynth.prepare.uptake_figures import describe_uptake, flags_of

@@ -1,7 +1,7 @@
 """The T1 and PET images of a BIDS dataset, and the filter of those to consider.
 
 Only ``sub-*/[ses-*/]anat`` and ``pet`` are listed, in one pass: file names carry all that pairing
-needs (decision record 0061). ``--bids-filter-file`` narrows them, as fMRIPrep's users know it::
+needs (decision record 0060). ``--bids-filter-file`` narrows them, as fMRIPrep's users know it::
 
     {"t1w": {"acquisition": "mprage"}, "pet": {"reconstruction": ["coregavg", "coregiso"]}}
 
