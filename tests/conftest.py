@@ -75,42 +75,17 @@ def make_run(
     intensity: str = "float",
 ) -> Path:
     """Write a run folder whose generator has starting weights, for slices of up to 32 pixels."""
-    import torch
-    from petsynth.systems.pix2pix.networks import build_generator
-
-    from petsynth.config import config_to_toml, parse_config
-    from petsynth.io.atomic import write_json, write_text
-    from petsynth.training.model_card import write_model
-    from petsynth.training.run_folder import identify_data
-
-    config = parse_config(
-        {
-            "system": system,
-            "seed": seed,
-            "data": {"padded_size": 32, "planes": planes, "intensity": intensity},
-            "generator": {"filters": 4, "levels": 3, "dropout_levels": 2},
-        }
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        generator = build_generator(config.system, **vars(config.generator))
-    write_text(folder / "config.toml", config_to_toml(config))
-    data = PreparedData(prepared)
-    write_model(folder / "model.safetensors", generator, config, data, steps=0)
-    write_json(folder / "data.json", identify_data(data))
-    return folder
+    content = {
+        "system": system,
+        "seed": seed,
+        "data": {"padded_size": 32, "planes": planes, "intensity": intensity},
+        "generator": {"filters": 4, "levels": 3, "dropout_levels": 2},
+    }
+    return _write_run(folder, prepared, content)
 
 
 def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Path:
     """Write a run folder of a system of paper B whose generator has starting weights."""
-    import torch
-    from petsynth.systems.volumes_networks import build_generator3d
-
-    from petsynth.config import config_to_toml, parse_config
-    from petsynth.io.atomic import write_json, write_text
-    from petsynth.training.model_card import write_model
-    from petsynth.training.run_folder import identify_data
-
     data = PreparedData(prepared)
     content = {
         "system": system,
@@ -118,12 +93,25 @@ def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Pa
         "generator": {"filters": 4, "levels": 2},
         "cnn": {"filters": 4, "layers": 2},
     }
-    config = parse_config(content)
+    return _write_run(folder, prepared, content)
+
+
+def _write_run(folder: Path, prepared: Path, content: dict) -> Path:
+    import torch
+
+    from petsynth.config import config_to_toml, parse_config
+    from petsynth.io.atomic import write_json, write_text
+    from petsynth.systems.registry import build_system
+    from petsynth.training.model_card import write_model
+    from petsynth.training.run_folder import identify_data
+
+    data, config = PreparedData(prepared), parse_config(content)
+    system = build_system(config)
     with torch.random.fork_rng():
-        torch.manual_seed(0)
-        generator = build_generator3d(config)
+        torch.manual_seed(config.seed)
+        generator = system.build_generator()
     write_text(folder / "config.toml", config_to_toml(config))
-    write_model(folder / "model.safetensors", generator, config, data, steps=0)
+    write_model(folder / "model.safetensors", generator, system, data, steps=0)
     write_json(folder / "data.json", identify_data(data))
     return folder
 

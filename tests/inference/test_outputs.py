@@ -88,7 +88,7 @@ def test_sidecars(scan, tmp_path):
 
 
 def test_what_was_merely_centred_is_not_called_aligned(scan, tmp_path):
-    metadata = scan.run.metadata | {"preparation": {"registration": "none"}}
+    metadata = scan.run.metadata | {"preprocessing": {"registration": "none"}}
     centred = dataclasses.replace(scan, run=dataclasses.replace(scan.run, metadata=metadata))
     names = [path.name for path in write_prediction(centred, tmp_path)]
     assert f"{STEM}_space-centred_desc-synth_pet.nii.gz" in names

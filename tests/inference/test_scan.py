@@ -158,6 +158,6 @@ def test_a_new_t1_is_prepared_as_those_of_training_were(tmp_path, run, monkeypat
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
     steps = {"voxel_mm": 9.0, "frames": "mean", "brain_mask": "deepbet", "bias_field": True}
-    metadata = run.metadata | {"preparation": steps}
+    metadata = run.metadata | {"preprocessing": steps}
     predict_scan(dataclasses.replace(run, metadata=metadata), tmp_path / "t1.nii.gz")
     assert seen == [{"method": "deepbet", "bias_field": True}]

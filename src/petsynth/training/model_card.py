@@ -61,7 +61,7 @@ def model_metadata(system: System[Any], data: PreparedData, steps: int) -> dict[
         "frames": data.frames,
         "simulated": data.simulated,
         "preprocessing": data.description.get("preprocessing", {}),
-        "training_subjects": len(data.people("train")),
+        "training_subjects": len(data.subjects("train")),
     }
 
 
