@@ -31,7 +31,7 @@ from petsynth.inference.predict import synthesise
 from scipy import ndimage
 
 from petsynth.data.prepared import PreparedData, Split
-from petsynth.evaluation.tissue import TissueRegression, tissue_maps
+from petsynth.evaluation.baselines import TissueRegression, tissue_maps
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume

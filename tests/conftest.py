@@ -119,8 +119,8 @@ def _write_run(folder: Path, prepared: Path, content: dict) -> Path:
 @pytest.fixture(scope="session")
 def volumes_evaluation(tiny_volumes: Path, tmp_path_factory: pytest.TempPathFactory):
     """Return the evaluation of an untrained GANBERT and of pix2pix on slices, side by side."""
-    from petsynth.evaluation.cohort import evaluate
-    from petsynth.evaluation.measures import Ruler
+    from petsynth.evaluation.domains import MetricSettings
+    from petsynth.evaluation.evaluate import evaluate
     from petsynth.evaluation.models import load_models
 
     data, folder = PreparedData(tiny_volumes), tmp_path_factory.mktemp("both-papers")
@@ -132,7 +132,7 @@ def volumes_evaluation(tiny_volumes: Path, tmp_path_factory: pytest.TempPathFact
         load_models(runs, data, "test"),
         data,
         tmp_path_factory.mktemp("predicted-volumes"),
-        ruler=Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
+        settings=MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
     )
 
 
@@ -159,8 +159,8 @@ def tiny_evaluation(
     tiny_prepared: Path, tiny_runs: list[Path], tmp_path_factory: pytest.TempPathFactory
 ):
     """Return the evaluation of `tiny_runs` on the two test subjects of `tiny_prepared`."""
-    from petsynth.evaluation.cohort import evaluate
-    from petsynth.evaluation.measures import Ruler
+    from petsynth.evaluation.domains import MetricSettings
+    from petsynth.evaluation.evaluate import evaluate
     from petsynth.evaluation.models import load_models
 
     data = PreparedData(tiny_prepared)
@@ -168,7 +168,7 @@ def tiny_evaluation(
         load_models(tiny_runs, data, "test"),
         data,
         tmp_path_factory.mktemp("predicted"),
-        ruler=Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
+        settings=MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
     )
 
 

@@ -40,8 +40,8 @@ def test_the_summary_has_the_methods_by_their_plain_names(evaluated):
         "baseline-mean-pet",
         "baseline-tissue-regression",
         "pix2pix-axial (other subject's T1)",
-        "oracle-ceiling",
-        "jpeg-round-trip",
+        "upper-bound-noise-free",
+        "upper-bound-jpeg",
     } <= set(summary["methods"])
 
 
@@ -65,7 +65,7 @@ def test_table_1_is_printed_and_everything_is_repeatable(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--margin", "ssim"], "must be MEASURE=VALUE"),
+        (["--margin", "ssim"], "must be METRIC=VALUE"),
         (["--batch-size", "0"], "--batch-size 0"),
         (["--threads", "0"], "--threads 0"),
         (["--seed", "-1"], "--seed -1"),

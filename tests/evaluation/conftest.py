@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from petsynth.evaluation.cohort import Evaluation
-from petsynth.evaluation.measures import REGIONS, Ruler
+from petsynth.evaluation.domains import DOMAINS, MetricSettings
+from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.methods import BETWEEN_SUBJECTS, Method
 
-COLUMNS = [f"{region}_{name}" for region, names in REGIONS.items() for name in names]
+COLUMNS = [f"{domain}_{name}" for domain, names in DOMAINS.items() for name in names]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def _make_evaluation(kinds, *, groups=None, simulated=False):
         data=SimpleNamespace(simulated=simulated),
         participants=list(dict.fromkeys(tested["participant_id"])),
         split="test",
-        ruler=Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
+        settings=MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),
         seed=0,
         example=None,
     )

@@ -1,14 +1,20 @@
-"""Baselines by hand on small arrays."""
+"""Baselines by hand on small arrays; the regression sees the T1, and training subjects alone."""
 
 import numpy as np
 import pytest
 
 from petsynth.data.prepared import PreparedData, read_array, write_array
 from petsynth.errors import InputError
-from petsynth.evaluation.baselines import between_subjects, derangement, mean_training_pet
-from petsynth.evaluation.measures import Ruler
+from petsynth.evaluation.baselines import (
+    TissueRegression,
+    between_subjects,
+    derangement,
+    mean_training_pet,
+    tissue_maps,
+)
+from petsynth.evaluation.domains import MetricSettings
 
-RULER = Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
+SETTINGS = MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
 
 
 @pytest.fixture
@@ -28,7 +34,7 @@ def test_the_mean_is_over_training_subjects_alone(constants):
 
 
 def test_between_subjects_by_hand(constants):
-    found = {(one, other): scores for one, other, scores in between_subjects(constants, RULER)}
+    found = {(one, other): scores for one, other, scores in between_subjects(constants, SETTINGS)}
     assert set(found) == {
         (f"sub-00{one}", f"sub-00{other}")
         for one in (1, 2, 3)
@@ -47,7 +53,7 @@ def test_between_subjects_by_hand(constants):
 def test_volumes_are_compared_with_the_next_subject(constants):
     found = {
         (one, other)
-        for one, other, scores in between_subjects(constants, RULER)
+        for one, other, scores in between_subjects(constants, SETTINGS)
         if "brain" in scores
     }
     assert found == {("sub-001", "sub-002"), ("sub-002", "sub-003"), ("sub-003", "sub-001")}
@@ -55,7 +61,7 @@ def test_volumes_are_compared_with_the_next_subject(constants):
 
 def test_twelve_subjects_make_132_pairs(make_prepared, tmp_path):
     data = PreparedData(make_prepared(tmp_path / "prepared", {"train": 12, "test": 1}))
-    assert sum(1 for _ in between_subjects(data, RULER)) == 132
+    assert sum(1 for _ in between_subjects(data, SETTINGS)) == 132
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 17])
@@ -66,11 +72,11 @@ def test_nobody_keeps_the_own_t1(count):
     assert all(name != given for name, given in other.items())
 
 
-def test_a_visit_is_never_compared_with_another_of_the_same_person(visits):
-    """Of 2 + 1 visits there are 4 ordered pairs of different people."""
+def test_a_visit_is_never_compared_with_another_of_the_same_subject(visits):
+    """Of 2 + 1 visits there are 4 ordered pairs of different subjects."""
     data = PreparedData(visits)
     found = [
-        (one, other, "brain" in scores) for one, other, scores in between_subjects(data, RULER)
+        (one, other, "brain" in scores) for one, other, scores in between_subjects(data, SETTINGS)
     ]
     assert sorted(found) == [
         ("sub-1_ses-a", "sub-2_ses-a", True),
@@ -87,3 +93,48 @@ def test_a_visit_gets_the_t1_of_someone_else():
     }  # fmt: skip
     with pytest.raises(InputError, match="nobody else's scan"):
         derangement(["1_a", "1_b"])
+
+
+def test_tissue_classes_from_dark_to_bright():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 3, (14, 15, 16))
+    mri = np.array([-0.6, 0.1, 0.8])[truth] + random.normal(0, 0.05, truth.shape)
+    mask = np.zeros(truth.shape, dtype=bool)
+    mask[2:-2] = True
+    maps = tissue_maps(mri, mask)
+    assert (maps.argmax(axis=0)[mask] == truth[mask]).mean() > 0.99
+    assert maps[:, mask].sum(axis=0) == pytest.approx(1)
+    assert not maps[:, ~mask].any()
+
+
+def test_a_pet_that_is_linear_in_the_t1_is_recovered(make_prepared, tmp_path):
+    folder = make_prepared(tmp_path / "prepared", {"train": 3, "test": 1})
+    data = PreparedData(folder)
+    for name in data.participants():
+        write_array(folder, name, "pet", 0.3 + 0.5 * np.asarray(data.mri(name)))
+    predicted = TissueRegression(data).predict("sub-004")
+    assert predicted == pytest.approx(data.static_pet("sub-004"), abs=1e-4)
+
+
+def test_test_subjects_do_not_count_for_the_regression(make_prepared, tmp_path):
+    folder = make_prepared(tmp_path / "prepared", {"train": 3, "test": 1})
+    data = PreparedData(folder)
+    before = TissueRegression(data).coefficients
+    write_array(folder, "sub-004", "pet", np.full(data.grid.shape, 99, np.float32))
+    assert TissueRegression(data).coefficients.tolist() == before.tolist()
+    write_array(folder, "sub-003", "pet", np.full(data.grid.shape, 99, np.float32))
+    assert TissueRegression(data).coefficients.tolist() != before.tolist()
+
+
+def test_the_regression_beats_the_mean_where_anatomy_decides(tiny_evaluation):
+    regression = tiny_evaluation.values("baseline-tissue-regression", "brain", "mae")
+    mean_pet = tiny_evaluation.values("baseline-mean-pet", "brain", "mae")
+    assert (regression < mean_pet).all()
+
+
+def test_an_empty_mask_is_refused(make_prepared, tmp_path):
+    folder = make_prepared(tmp_path / "prepared", {"train": 2, "test": 1})
+    data = PreparedData(folder)
+    write_array(folder, "sub-002", "mask", np.zeros(data.grid.shape, dtype=bool))
+    with pytest.raises(InputError, match="brain mask of sub-002 holds 0 voxels"):
+        TissueRegression(data)

@@ -1,17 +1,17 @@
-"""Verdicts and comparisons by hand."""
+"""Comparisons with baselines, and of models, by hand."""
 
 import math
 
 import pytest
 
 from petsynth.errors import ArgumentError
-from petsynth.evaluation.comparison import compare_models, judge_all, parse_margins
+from petsynth.evaluation.comparison import compare_models, compare_with_baselines, parse_margins
 from petsynth.evaluation.methods import BETWEEN_SUBJECTS, MEAN_PET
 
 SLICE = "middle_slice_ssim"
 
 
-def test_means_decide_and_wins_are_counted_person_by_person(make_evaluation):
+def test_means_decide_and_wins_are_counted_subject_by_subject(make_evaluation):
     """Two of three win on MAE, and the mean is lost all the same; on SSIM more is better."""
     evaluation = make_evaluation(
         {
@@ -19,9 +19,9 @@ def test_means_decide_and_wins_are_counted_person_by_person(make_evaluation):
             "baseline": {MEAN_PET: {"brain_mae": [2.0, 2.0, 2.0], SLICE: [0.5, 0.5, 0.5]}},
         }
     )
-    ssim, mae = judge_all(evaluation)
+    ssim, mae = compare_with_baselines(evaluation)
 
-    assert (mae.region, mae.measure) == ("brain", "mae")
+    assert (mae.domain, mae.metric) == ("brain", "mae")
     assert (mae.mean, mae.baseline_mean, mae.better, mae.wins) == (4.0, 2.0, False, 2)
     assert mae.difference.mean == pytest.approx(2.0)
     assert mae.difference.low < 0 < mae.difference.high
@@ -33,29 +33,29 @@ def test_both_means_are_over_those_whom_both_can_be_measured_on(make_evaluation)
     evaluation = make_evaluation(
         {
             "model": {"net": {column: [math.inf, 20.0]}, "other": {column: [math.inf, 30.0]}},
-            "baseline": {MEAN_PET: {column: [30.0, 15.0]}, "flat": {column: [30.0, math.inf]}},
+            "baseline": {MEAN_PET: {column: [30.0, 15.0]}, "constant": {column: [30.0, math.inf]}},
         }
     )
-    judged = {(verdict.method, verdict.baseline): verdict for verdict in judge_all(evaluation)}
-    verdict = judged["net", MEAN_PET]
+    compared = {(each.method, each.baseline): each for each in compare_with_baselines(evaluation)}
+    found = compared["net", MEAN_PET]
 
-    assert (verdict.mean, verdict.baseline_mean, verdict.better, verdict.wins) == (20, 15, True, 1)
-    assert ("other", "flat") not in judged
+    assert (found.mean, found.baseline_mean, found.better, found.wins) == (20, 15, True, 1)
+    assert ("other", "constant") not in compared
 
 
-def test_models_and_controls_are_judged_and_ceilings_are_not(make_evaluation):
+def test_models_and_controls_are_compared_and_upper_bounds_are_not(make_evaluation):
     values = {"brain_mae": [1.0, 2.0]}
     evaluation = make_evaluation(
         {
             "model": {"net": values},
             "baseline": {MEAN_PET: values, "other": values},
             "control": {"net (other T1)": values},
-            "ceiling": {"oracle": values},
+            "upper-bound": {"noise-free": values},
         }
     )
-    judged = [(verdict.method, verdict.baseline) for verdict in judge_all(evaluation)]
+    compared = [(each.method, each.baseline) for each in compare_with_baselines(evaluation)]
 
-    assert judged == [
+    assert compared == [
         ("net", MEAN_PET),
         ("net", "other"),
         ("net (other T1)", MEAN_PET),
@@ -63,17 +63,17 @@ def test_models_and_controls_are_judged_and_ceilings_are_not(make_evaluation):
     ]
 
 
-def test_pairs_of_people_may_be_more_than_people(make_evaluation):
+def test_pairs_of_subjects_may_be_more_than_subjects(make_evaluation):
     evaluation = make_evaluation(
         {
             "model": {"net": {"brain_mae": [1.0, 3.0]}},
             "baseline": {BETWEEN_SUBJECTS: {"brain_mae": [2.0, 3.0, 4.0, 5.0]}},
         }
     )
-    (verdict,) = judge_all(evaluation)
+    (found,) = compare_with_baselines(evaluation)
 
-    assert (verdict.mean, verdict.baseline_mean, verdict.better) == (2.0, 3.5, True)
-    assert (verdict.wins, verdict.difference) == (None, None)
+    assert (found.mean, found.baseline_mean, found.better) == (2.0, 3.5, True)
+    assert (found.wins, found.difference) == (None, None)
 
 
 def test_groups_are_compared_in_order_the_first_minus_the_second(make_evaluation):
@@ -97,7 +97,7 @@ def test_groups_are_compared_in_order_the_first_minus_the_second(make_evaluation
     assert all(difference.subjects == 2 for difference in found.values())
 
 
-def test_a_margin_holds_for_its_measure_alone(make_evaluation):
+def test_a_margin_holds_for_its_metric_alone(make_evaluation):
     evaluation = make_evaluation(
         {
             "model": {
@@ -106,10 +106,10 @@ def test_a_margin_holds_for_its_measure_alone(make_evaluation):
             }
         }
     )
-    found = {each.measure: each for each in compare_models(evaluation, {"ssim": 0.05})}
+    found = {each.metric: each for each in compare_models(evaluation, {"ssim": 0.05})}
 
-    assert (found["ssim"].margin, found["ssim"].judgement) == (0.05, "equivalent")
-    assert (found["mae"].margin, found["mae"].judgement) == (None, None)
+    assert (found["ssim"].margin, found["ssim"].equivalence) == (0.05, "equivalent")
+    assert (found["mae"].margin, found["mae"].equivalence) == (None, None)
 
 
 def test_one_model_is_compared_with_nobody(make_evaluation):

@@ -1,4 +1,4 @@
-"""Controls and ceilings by themselves, on small arrays."""
+"""Controls and upper_bounds by themselves, on small arrays."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,12 @@ from petsynth.data.prepared import PreparedData, array_path
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
     MEAN_PET,
-    ORACLE,
+    NOISE_FREE,
     TISSUE_REGRESSION,
     Method,
     baselines,
-    ceilings,
-    jpeg_round_trip,
     other_subjects_t1,
+    upper_bounds,
 )
 
 
@@ -34,15 +33,15 @@ def test_the_control_predicts_everyone_from_the_next_ones_t1():
     assert [control.predict(name).item() for name in pets] == [1, 2, 0]
 
 
-def test_the_oracle_is_a_ceiling_where_everyone_has_one(data):
+def test_the_noise_free_pet_is_an_upper_bound_where_everyone_has_one(data):
     names = data.participants("test")
-    (oracle,) = ceilings(data, names, [])
-    assert (oracle.name, oracle.kind) == (ORACLE, "ceiling")
-    np.testing.assert_array_equal(oracle.predict(names[1]), data.noise_free(names[1]))
+    (bound,) = upper_bounds(data, names, [])
+    assert (bound.name, bound.kind) == (NOISE_FREE, "upper-bound")
+    np.testing.assert_array_equal(bound.predict(names[1]), data.noise_free(names[1]))
 
     array_path(data.folder, names[1], "noisefree").unlink()
-    assert ceilings(data, names, []) == []
-    assert len(ceilings(data, names[:1], [])) == 1
+    assert upper_bounds(data, names, []) == []
+    assert len(upper_bounds(data, names[:1], [])) == 1
 
 
 def test_baselines_know_the_training_subjects_alone(data):
@@ -55,21 +54,3 @@ def test_baselines_know_the_training_subjects_alone(data):
     for name in data.participants("test"):
         np.testing.assert_allclose(mean.predict(name), np.mean(train, axis=0), atol=1e-6)
         assert regression.predict(name).shape == data.grid.shape
-
-
-def test_jpeg_keeps_grey_levels_and_clips_at_the_scale():
-    pet = np.zeros((16, 16, 3), np.float32)
-    pet[..., 0], pet[..., 1], pet[..., 2] = -0.3, 51 / 255 * 2, 5.0
-    after = jpeg_round_trip(pet, pet_scale=2.0)
-
-    assert after.shape == pet.shape
-    for level, expected in enumerate((0.0, 0.4, 2.0)):
-        np.testing.assert_allclose(after[..., level], expected, atol=1e-6)
-
-
-def test_jpeg_leaves_a_volume_as_it_lies():
-    pet = np.zeros((16, 20, 3), np.float32)
-    pet[2:8, 4:8, 1] = 1.0
-    after = jpeg_round_trip(pet, pet_scale=2.0)
-
-    np.testing.assert_array_equal(after > 0.5, pet > 0.5)

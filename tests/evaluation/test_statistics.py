@@ -76,7 +76,7 @@ def test_refusals(first, second, message):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "judgement"),
+    ("low", "high", "equivalence"),
     [
         (-0.5, 0.5, "equivalent"),
         (0.1, 0.9, "equivalent"),
@@ -87,5 +87,5 @@ def test_refusals(first, second, message):
         (-2.5, 2.5, "undecided"),
     ],
 )
-def test_judgement_against_a_margin_of_one(low, high, judgement):
-    assert Difference((low + high) / 2, low, high, 20).judge(1.0) == judgement
+def test_equivalence_against_a_margin_of_one(low, high, equivalence):
+    assert Difference((low + high) / 2, low, high, 20).equivalence(1.0) == equivalence

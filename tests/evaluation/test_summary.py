@@ -2,42 +2,42 @@
 
 import json
 
-from petsynth.evaluation.comparison import compare_models, judge_all
-from petsynth.evaluation.measures import REGIONS
-from petsynth.evaluation.summary import define, pool_image, report_comparisons
+from petsynth.evaluation.comparison import compare_models, compare_with_baselines
+from petsynth.evaluation.domains import DOMAINS
+from petsynth.evaluation.summary import build_comparisons, build_definitions, build_summary
 
 STATISTICS = {"mean", "std", "min", "max", "n"}
 
 
 def test_the_form(tiny_evaluation):
-    summary = json.loads(json.dumps(pool_image(tiny_evaluation), allow_nan=False))
+    summary = json.loads(json.dumps(build_summary(tiny_evaluation), allow_nan=False))
     assert list(summary) == ["methods", "definitions", "simulated"]
     assert summary["simulated"] is True
     model = summary["methods"]["pix2pix-augmented"]
-    assert {region: tuple(measures) for region, measures in model.items()} == REGIONS
-    for measures in model.values():
-        for statistics in measures.values():
+    assert {domain: tuple(metrics) for domain, metrics in model.items()} == DOMAINS
+    for metrics in model.values():
+        for statistics in metrics.values():
             assert set(statistics) == STATISTICS
             assert statistics["n"] == 2
             assert statistics["min"] <= statistics["mean"] <= statistics["max"]
 
 
 def test_the_between_subject_baseline_counts_pairs(tiny_evaluation):
-    baseline = pool_image(tiny_evaluation)["methods"]["baseline-between-subjects"]
+    baseline = build_summary(tiny_evaluation)["methods"]["baseline-between-subjects"]
     assert set(baseline) == {"middle_slice", "volume", "brain"}
     assert baseline["middle_slice"]["ssim"]["n"] == 12
     assert baseline["brain"]["mae"]["n"] == 4
 
 
 def test_everything_that_is_named_is_defined(tiny_evaluation):
-    definitions = define(tiny_evaluation)
-    measures = {name for names in REGIONS.values() for name in names}
-    assert measures | set(REGIONS) | {"std", "n", "interval"} <= set(definitions)
+    definitions = build_definitions(tiny_evaluation)
+    metrics = {name for names in DOMAINS.values() for name in names}
+    assert metrics | set(DOMAINS) | {"std", "n", "interval"} <= set(definitions)
     assert set(definitions["methods"]) == {method.name for method in tiny_evaluation.methods}
 
 
 def test_the_definitions_name_range_slice_and_scales(tiny_evaluation):
-    definitions = define(tiny_evaluation)
+    definitions = build_definitions(tiny_evaluation)
     assert "25 x 21 pixels" in definitions["middle_slice"]
     assert "2 SUVR is 255" in definitions["middle_slice"]
     assert "clipped" in definitions["middle_slice"]
@@ -47,8 +47,9 @@ def test_the_definitions_name_range_slice_and_scales(tiny_evaluation):
 
 
 def test_comparisons_are_plain_values(tiny_evaluation):
-    verdicts, comparisons = judge_all(tiny_evaluation), compare_models(tiny_evaluation)
-    content = report_comparisons(verdicts, comparisons, ["a finding"])
+    content = build_comparisons(
+        compare_with_baselines(tiny_evaluation), compare_models(tiny_evaluation), ["a finding"]
+    )
     again = json.loads(json.dumps(content, allow_nan=False))
-    assert again["statements"] == ["a finding"]
+    assert again["findings"] == ["a finding"]
     assert {"mean", "low", "high", "subjects"} == set(again["between_models"][0]["difference"])

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from petsynth.errors import OutputError
-from petsynth.report.folder import PARTS, make_room, write_evaluation
+from petsynth.report.folder import PARTS, make_folder, write_evaluation
 
 
 @pytest.fixture(scope="module")
 def written(tiny_evaluation, tmp_path_factory):
     folder = tmp_path_factory.mktemp("written") / "evaluation"
-    make_room(folder, overwrite=False)
+    make_folder(folder, overwrite=False)
     write_evaluation(tiny_evaluation, folder, {"ssim": 0.01})
     return folder
 
@@ -31,10 +31,10 @@ def test_all_parts(written):
 def test_the_table_holds_what_the_summary_says(written):
     table = pd.read_csv(written / "metrics.tsv", sep="\t")
     summary = json.loads((written / "summary.json").read_text())
-    for method, regions in summary["methods"].items():
+    for method, domains in summary["methods"].items():
         rows = table[table["method"] == method]
-        assert regions["brain"]["mae"]["mean"] == pytest.approx(rows["brain_mae"].mean())
-        assert regions["middle_slice"]["ssim"]["n"] == len(rows)
+        assert domains["brain"]["mae"]["mean"] == pytest.approx(rows["brain_mae"].mean())
+        assert domains["middle_slice"]["ssim"]["n"] == len(rows)
 
 
 def test_the_report_holds_the_three_figures(written):
@@ -45,8 +45,8 @@ def test_the_report_holds_the_three_figures(written):
 
 def test_an_earlier_evaluation_needs_overwrite(written):
     with pytest.raises(OutputError, match="holds an evaluation already; give --overwrite"):
-        make_room(written, overwrite=False)
-    make_room(written, overwrite=True)
+        make_folder(written, overwrite=False)
+    make_folder(written, overwrite=True)
     assert (written / "metrics.tsv").exists()
 
 
@@ -54,18 +54,18 @@ def test_something_else_is_refused_even_with_overwrite(tmp_path):
     (tmp_path / "thesis.docx").write_text("years of work")
     for overwrite in (False, True):
         with pytest.raises(OutputError, match=r"holds thesis\.docx"):
-            make_room(tmp_path, overwrite=overwrite)
+            make_folder(tmp_path, overwrite=overwrite)
     assert (tmp_path / "thesis.docx").exists()
 
 
 def test_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):
-        make_room(tmp_path / "file", overwrite=True)
+        make_folder(tmp_path / "file", overwrite=True)
 
 
 def test_what_a_killed_evaluation_left_is_cleared(tmp_path):
     (tmp_path / ".tmp-predictions-abc").mkdir()
     (tmp_path / ".tmp-predictions-abc" / "0_sub-001.npy").write_bytes(b"x")
-    make_room(tmp_path, overwrite=False)
+    make_folder(tmp_path, overwrite=False)
     assert list(tmp_path.iterdir()) == []

@@ -1,8 +1,9 @@
 """``petsynth evaluate``: how good trained models are, against baselines.
 
-Predicts every test subject with every run, measures the predictions on the middle axial slice
-(paper A), on the whole volume and inside the brain, does the same with baselines and controls,
-and writes metrics.tsv, summary.json, comparisons.json, figures/*.png and report.html.
+Predicts every test subject with every run, compares the predictions with the reference PET on
+the middle axial slice (paper A), on the whole volume and inside the brain, does the same with
+baselines and controls, and writes metrics.tsv, summary.json, comparisons.json, figures/*.png and
+report.html.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class Args:
     split: Literal["test", "validation"] = "test"
     """Which subjects are predicted."""
     margin: tuple[str, ...] = ()
-    """Largest difference between models that counts as none, as MEASURE=VALUE, for example
+    """Largest difference between models that counts as none, as METRIC=VALUE, for example
     ssim=0.01 psnr=0.5; set it before you look."""
     data_range: float | None = None
     """Data range of PSNR, SSIM and NRMSE for volume and brain, in PET units; if left out, fixed
     per tracer for SUVR, else the training set's PET scale."""
     seed: int = 0
-    """Chooses dropout draws, tissue samples and bootstrap resamples."""
+    """Chooses dropout samples, tissue samples and bootstrap resamples."""
     batch_size: int = 8
     """Slices at once; changes speed and memory, not the result."""
     threads: int | None = None
@@ -67,41 +68,38 @@ def run(args: Args) -> None:
     import tempfile
 
     from petsynth.data.prepared import PreparedData
-    from petsynth.evaluation.cohort import evaluate
     from petsynth.evaluation.comparison import parse_margins
-    from petsynth.evaluation.measures import Ruler, choose_range
+    from petsynth.evaluation.domains import MetricSettings, choose_data_range
+    from petsynth.evaluation.evaluate import evaluate
     from petsynth.evaluation.models import load_models
     from petsynth.inference.device import choose_device
-    from petsynth.report.folder import make_room, write_evaluation
-    from petsynth.report.table1 import format_table1
-    from petsynth.report.table_b import format_table_b
+    from petsynth.report.folder import make_folder, write_evaluation
+    from petsynth.report.tables import format_paper_a_table, format_paper_b_table
 
     _check_arguments(args)
     margins = parse_margins(args.margin)
     device = choose_device(args.device, args.threads)
     data = PreparedData(args.data)
     models = load_models(args.runs, data, args.split, device)
-    scale = data.pet_scale
-    ruler = Ruler(
-        scale, choose_range(data.tracer, data.unit, scale, args.data_range), data.unit, data.tracer
-    )
-    make_room(args.out, overwrite=args.overwrite)
+    data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
+    settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
+    make_folder(args.out, overwrite=args.overwrite)
     with tempfile.TemporaryDirectory(prefix=".tmp-predictions-", dir=args.out) as scratch:
         evaluation = evaluate(
             models,
             data,
             Path(scratch),
-            ruler=ruler,
+            settings=settings,
             split=args.split,
             seed=args.seed,
             batch_size=args.batch_size,
             threads=_threads(args.threads),
         )
-    statements = write_evaluation(evaluation, args.out, margins)
-    print(format_table1(evaluation))
+    findings = write_evaluation(evaluation, args.out, margins)
+    print(format_paper_a_table(evaluation))
     if data.t1_grid is not None:
-        print(format_table_b(evaluation))
-    print("\n".join(f"- {statement}" for statement in statements))
+        print(format_paper_b_table(evaluation))
+    print("\n".join(f"- {finding}" for finding in findings))
     logger.info(f"report: {args.out / 'report.html'}")
 
 

@@ -1,25 +1,48 @@
-"""What a model must beat: predictions that need no network.
+"""Baselines that a model must beat: predictions that need no network.
+
+The between-subject baseline compares the PETs of training subjects with each other. The mean
+training PET is one prediction for everyone. The tissue regression divides the T1, inside its
+brain mask, into cerebrospinal fluid, grey and white matter by a mixture of three Gaussians; each
+voxel's PET is then a linear function of its T1 intensity, of its class probabilities, and of the
+probabilities blurred to the resolution of a PET scanner, with the same coefficients everywhere in
+the brain, fitted on the training subjects.
 
 References
 ----------
-Paper A, section 2.5: the between-subject baseline. The mean training PET is ours; for the
-regression from the T1 see `petsynth.evaluation.tissue`.
+Paper A, section 2.5: the between-subject baseline. The other two are ours.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
-from petsynth.evaluation.measures import Ruler, Scores, measure_slice, measure_volume
+from petsynth.evaluation.domains import (
+    MetricSettings,
+    Scores,
+    compute_slice_metrics,
+    compute_volume_metrics,
+)
 from petsynth.io.bids.names import participant_of
 from petsynth.slicing import middle_slice
+from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray
+
+BLUR_MM = 6.0
+"""Full width at half maximum of the blurred tissue maps, about that of a PET scanner."""
+CLASSES = ("cerebrospinal fluid", "grey matter", "white matter")
+"""From dark to bright in the T1."""
+_MIXTURE_VOXELS = 5_000
 
 
 def mean_training_pet(
@@ -37,37 +60,39 @@ def mean_training_pet(
     return (total / len(participants)).astype(np.float32)
 
 
-def between_subjects(data: PreparedData, ruler: Ruler) -> Iterator[tuple[str, str, Scores]]:
+def between_subjects(
+    data: PreparedData, settings: MetricSettings
+) -> Iterator[tuple[str, str, Scores]]:
     """Compare the PET of each training subject with that of the others.
 
     Middle slices: every subject with every other, N (N - 1) ordered pairs (132 of 12). The
-    slice measures do not depend on the order, so each pair is measured once and given twice.
+    metrics of a slice do not depend on the order, so each pair is compared once and given twice.
     Volumes and brains: each subject with the next in the split's order, the last with the
     first, since whole volumes of all pairs would take hours for large cohorts. Two visits of one
-    person are never compared.
+    subject are never compared.
 
     Yields
     ------
     participant, other : str
-        The pair; ``participant`` stands for the real PET, and its mask is the brain.
+        The pair; ``participant`` stands for the reference PET, and its mask is the brain.
     scores : dict of dict of float
         ``middle_slice`` for every pair, ``volume`` and ``brain`` for neighbours.
     """
     participants = data.participants("train")
     following = derangement(participants)
-    levels = [ruler.grey_levels(middle_slice(data.static_pet(name))) for name in participants]
+    levels = [settings.grey_levels(middle_slice(data.static_pet(name))) for name in participants]
     for first, second in combinations(range(len(participants)), 2):
         pair = (participants[first], participants[second])
         if participant_of(pair[0]) == participant_of(pair[1]):
             continue
-        scores = measure_slice(levels[first], levels[second])
+        scores = compute_slice_metrics(levels[first], levels[second])
         for one, other in (pair, pair[::-1]):
-            volumes = _volumes(data, one, other, ruler) if following[one] == other else {}
+            volumes = _volumes(data, one, other, settings) if following[one] == other else {}
             yield one, other, {"middle_slice": scores, **volumes}
 
 
 def pairs_of(participants: list[str]) -> int:
-    """Return the number of ordered pairs of scans of different people.
+    """Return the number of ordered pairs of scans of different subjects.
 
     Examples
     --------
@@ -83,12 +108,12 @@ def pairs_of(participants: list[str]) -> int:
 def derangement(participants: list[str]) -> dict[str, str]:
     """Give each subject another one: the next in the list, the first to the last.
 
-    A visit is given one of the next person's, the first to the first and so on.
+    A visit is given one of the next subject's, the first to the first and so on.
 
     Raises
     ------
     InputError
-        If there are not two people.
+        If there are not two subjects.
 
     Examples
     --------
@@ -100,18 +125,123 @@ def derangement(participants: list[str]) -> dict[str, str]:
     visits: dict[str, list[str]] = {}
     for name in participants:
         visits.setdefault(participant_of(name), []).append(name)
-    people = list(visits)
-    if len(people) < 2:
-        raise InputError(f"{len(people)} person: nobody else's scan to compare with")
-    others = dict(zip(people, people[1:] + people[:1], strict=True))
+    subjects = list(visits)
+    if len(subjects) < 2:
+        raise InputError(f"{len(subjects)} subject: nobody else's scan to compare with")
+    others = dict(zip(subjects, subjects[1:] + subjects[:1], strict=True))
     return {
-        name: visits[others[person]][number % len(visits[others[person]])]
-        for person, names in visits.items()
+        name: visits[others[subject]][number % len(visits[others[subject]])]
+        for subject, names in visits.items()
         for number, name in enumerate(names)
     }
 
 
-def _volumes(data: PreparedData, participant: str, other: str, ruler: Ruler) -> Scores:
-    return measure_volume(
-        data.static_pet(participant), data.static_pet(other), data.mask(participant), ruler
+class TissueRegression:
+    """A linear function from tissue maps to PET, fitted on the training subjects.
+
+    Parameters
+    ----------
+    data : PreparedData
+        Training subjects' T1, brain mask and PET.
+    seed : int
+        Chooses the voxels from which the tissue classes are found.
+    on_subject : function
+        Called after each training subject.
+
+    Attributes
+    ----------
+    coefficients : (8,) float array
+        Of the constant, the T1, the three classes and the three blurred classes.
+    """
+
+    def __init__(
+        self, data: PreparedData, seed: int = 0, on_subject: Callable[[], None] = lambda: None
+    ):
+        self._data, self._seed = data, seed
+        gram, target = np.zeros((8, 8)), np.zeros(8)
+        for participant in data.participants("train"):
+            features = self._features(participant)
+            gram += features @ features.T
+            target += features @ np.asarray(data.static_pet(participant)).ravel()
+            on_subject()
+        # The classes sum to the brain mask, so columns may depend on each other.
+        self.coefficients: FloatArray = np.linalg.lstsq(gram, target)[0]
+
+    def predict(self, participant: str) -> NDArray[np.float32]:
+        """Return the regression's PET of a subject, (X, Y, Z) in PET units."""
+        return self._combine(self._features(participant))
+
+    def infer(self, mri: NDArray[Any], mask: BoolArray) -> NDArray[np.float32]:
+        """Return the regression's PET of any T1 on the grid, (X, Y, Z) in PET units.
+
+        Parameters
+        ----------
+        mri : (X, Y, Z) array
+            T1 in [-1, 1].
+        mask : (X, Y, Z) bool array
+            Brain.
+        """
+        return self._combine(self._maps(mri, mask))
+
+    def _combine(self, features: FloatArray) -> NDArray[np.float32]:
+        return (self.coefficients @ features).reshape(self._data.grid.shape).astype(np.float32)
+
+    def _features(self, participant: str) -> FloatArray:
+        mri, mask = self._data.mri(participant), self._data.mask(participant)
+        if mask.sum() < len(CLASSES):
+            raise InputError(
+                f"{self._data.folder}: the brain mask of {participant} holds {mask.sum()} voxels; "
+                "prepare this subject again"
+            )
+        return self._maps(mri, mask)
+
+    def _maps(self, mri: NDArray[Any], mask: BoolArray) -> FloatArray:
+        tissues = tissue_maps(mri, mask, self._seed)
+        sigma = BLUR_MM / FWHM_PER_SIGMA / np.array(self._data.grid.voxel_mm)
+        blurred = [gaussian_filter(tissue, sigma, mode="constant") for tissue in tissues]
+        return np.stack([np.ones(mri.shape), mri, *tissues, *blurred]).reshape(8, -1)
+
+
+def tissue_maps(mri: NDArray[Any], mask: BoolArray, seed: int = 0) -> FloatArray:
+    """Divide a brain into `CLASSES` by its T1 intensities.
+
+    Parameters
+    ----------
+    mri : (X, Y, Z) array
+        T1 in any unit.
+    mask : (X, Y, Z) bool array
+        Brain.
+    seed : int
+        Chooses at most 5,000 voxels on which the mixture is fitted.
+
+    Returns
+    -------
+    (3, X, Y, Z) float array
+        Probabilities; they sum to 1 in the brain and are 0 elsewhere.
+    """
+    values = np.asarray(mri, dtype=float)[mask][:, np.newaxis]
+    random = np.random.default_rng(seed)
+    sample = random.choice(values, min(_MIXTURE_VOXELS, len(values)), replace=False)
+    means = np.percentile(sample, [10, 45, 85])[:, np.newaxis]
+    mixture = GaussianMixture(
+        len(CLASSES),
+        covariance_type="diag",  # of one value: its variance
+        means_init=means,
+        reg_covar=1e-4,
+        max_iter=50,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # Fewer than three intensities, or slow convergence, still give usable classes.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture.fit(sample)
+    from_dark_to_bright = np.argsort(mixture.means_[:, 0])
+    maps = np.zeros((len(CLASSES), *mri.shape))
+    maps[:, mask] = mixture.predict_proba(values)[:, from_dark_to_bright].T
+    return maps
+
+
+def _volumes(data: PreparedData, participant: str, other: str, settings: MetricSettings) -> Scores:
+    return compute_volume_metrics(
+        data.static_pet(participant), data.static_pet(other), data.mask(participant), settings
     )

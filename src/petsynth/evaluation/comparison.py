@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import ArgumentError
-from petsynth.evaluation.cohort import Evaluation
-from petsynth.evaluation.measures import LOWER_IS_BETTER
+from petsynth.evaluation.domains import LOWER_IS_BETTER
+from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.methods import BETWEEN_SUBJECTS
-from petsynth.evaluation.statistics import Difference, Judgement, describe, paired_difference
+from petsynth.evaluation.statistics import Difference, Equivalence, describe, paired_difference
 
-JUDGED = (
+BASELINE_METRICS = (
     ("middle_slice", "mse"),
     ("middle_slice", "psnr"),
     ("middle_slice", "ssim"),
     ("brain", "mae"),
 )
-"""The measures on which a model must beat the baselines."""
+"""The metrics on which a model must beat the baselines."""
 
-COMPARED = (
-    *JUDGED,
+MODEL_METRICS = (
+    *BASELINE_METRICS,
     ("axial_slices", "mse"),
     ("axial_slices", "psnr"),
     ("axial_slices", "ssim"),
@@ -32,19 +32,19 @@ COMPARED = (
     ("frames", "ssim"),
     ("frames", "rmse"),
 )
-"""The measures on which models are compared with each other."""
+"""The metrics on which models are compared with each other."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A model against a baseline on one measure, by their means.
+class BaselineComparison:
+    """A model or control against a baseline on one metric, by their means.
 
     Parameters
     ----------
     method, baseline : str
         Their names.
-    region, measure : str
-        As in `petsynth.evaluation.measures.REGIONS`.
+    domain, metric : str
+        As in `petsynth.evaluation.domains.DOMAINS`.
     mean, baseline_mean : float
         Over subjects; over pairs for the between-subject baseline.
     better : bool
@@ -58,8 +58,8 @@ class Verdict:
 
     method: str
     baseline: str
-    region: str
-    measure: str
+    domain: str
+    metric: str
     mean: float
     baseline_mean: float
     better: bool
@@ -68,33 +68,33 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two models on one measure, first minus second.
+class ModelComparison:
+    """Two models on one metric, first minus second.
 
     Parameters
     ----------
     first, second : str
         Names of the groups: runs that differ only in their seed are one.
-    region, measure : str
-        As in `Verdict`.
+    domain, metric : str
+        As in `BaselineComparison`.
     difference : Difference
         With its interval.
     margin : float or None
         What counts as equivalent, if it was set beforehand.
-    judgement : {"equivalent", "different", "undecided"} or None
+    equivalence : {"equivalent", "different", "undecided"} or None
         Against the margin.
     """
 
     first: str
     second: str
-    region: str
-    measure: str
+    domain: str
+    metric: str
     difference: Difference
     margin: float | None
-    judgement: Judgement | None
+    equivalence: Equivalence | None
 
 
-def is_better(measure: str, value: float, other: float) -> bool:
+def is_better(metric: str, value: float, other: float) -> bool:
     """Whether ``value`` is better than ``other``.
 
     Examples
@@ -102,44 +102,50 @@ def is_better(measure: str, value: float, other: float) -> bool:
     >>> is_better("mae", 1.0, 2.0), is_better("ssim", 0.9, 0.9)
     (True, False)
     """
-    return value < other if measure in LOWER_IS_BETTER else value > other
+    return value < other if metric in LOWER_IS_BETTER else value > other
 
 
-def judge_all(evaluation: Evaluation) -> list[Verdict]:
-    """Hold every model and control against every baseline on `JUDGED`."""
+def compare_with_baselines(evaluation: Evaluation) -> list[BaselineComparison]:
+    """Compare every model and control with every baseline on `BASELINE_METRICS`."""
     return [
-        verdict
+        comparison
         for method in evaluation.of_kind("model", "control")
         for baseline in evaluation.of_kind("baseline")
-        for region, measure in JUDGED
-        if (verdict := _judge(evaluation, method.name, baseline.name, region, measure))
+        for domain, metric in BASELINE_METRICS
+        if (
+            comparison := _compare_with_baseline(
+                evaluation, method.name, baseline.name, domain, metric
+            )
+        )
     ]
 
 
 def compare_models(
     evaluation: Evaluation, margins: Mapping[str, float] | None = None
-) -> list[Comparison]:
-    """Compare every two groups of models on `COMPARED`, with intervals over subjects.
+) -> list[ModelComparison]:
+    """Compare every two groups of models on `MODEL_METRICS`, with intervals over subjects.
 
     Parameters
     ----------
     evaluation : Evaluation
         What was measured.
     margins : mapping from str to float, optional
-        Measure -> the largest difference that counts as equivalent, set beforehand.
+        Metric -> the largest difference that counts as equivalent, set beforehand.
     """
     groups = list(dict.fromkeys(method.group for method in evaluation.of_kind("model")))
     result = []
     for first, second in combinations(groups, 2):
-        for region, measure in COMPARED:
-            one = _runs(evaluation, first, region, measure)
-            other = _runs(evaluation, second, region, measure)
+        for domain, metric in MODEL_METRICS:
+            one = _runs(evaluation, first, domain, metric)
+            other = _runs(evaluation, second, domain, metric)
             if not np.isfinite(np.concatenate([one, other])).all(axis=0).any():
                 continue
             difference = paired_difference(one, other, evaluation.seed)
-            margin = (margins or {}).get(measure)
-            judgement = None if margin is None else difference.judge(margin)
-            result.append(Comparison(first, second, region, measure, difference, margin, judgement))
+            margin = (margins or {}).get(metric)
+            equivalence = None if margin is None else difference.equivalence(margin)
+            result.append(
+                ModelComparison(first, second, domain, metric, difference, margin, equivalence)
+            )
     return result
 
 
@@ -149,34 +155,34 @@ def parse_margins(words: tuple[str, ...]) -> dict[str, float]:
     Raises
     ------
     ArgumentError
-        If one is not MEASURE=VALUE with a known measure and a positive value.
+        If one is not METRIC=VALUE with a known metric and a positive value.
 
     Examples
     --------
     >>> parse_margins(("ssim=0.01", "mse=20"))
     {'ssim': 0.01, 'mse': 20.0}
     """
-    known = sorted({measure for _, measure in COMPARED})
+    known = sorted({metric for _, metric in MODEL_METRICS})
     margins = {}
     for word in words:
-        measure, _, value = word.partition("=")
+        metric, _, value = word.partition("=")
         try:
-            margins[measure] = float(value)
+            margins[metric] = float(value)
         except ValueError:
-            margins[measure] = float("nan")
-        if measure not in known or not 0 < margins[measure] < float("inf"):
+            margins[metric] = float("nan")
+        if metric not in known or not 0 < margins[metric] < float("inf"):
             raise ArgumentError(
-                f"--margin {word}: must be MEASURE=VALUE with a positive value, for example "
-                f"ssim=0.01; measures: {', '.join(known)}"
+                f"--margin {word}: must be METRIC=VALUE with a positive value, for example "
+                f"ssim=0.01; metrics: {', '.join(known)}"
             )
     return margins
 
 
-def _judge(
-    evaluation: Evaluation, method: str, baseline: str, region: str, measure: str
-) -> Verdict | None:
-    values = evaluation.values(method, region, measure)
-    baseline_values = evaluation.values(baseline, region, measure)
+def _compare_with_baseline(
+    evaluation: Evaluation, method: str, baseline: str, domain: str, metric: str
+) -> BaselineComparison | None:
+    values = evaluation.values(method, domain, metric)
+    baseline_values = evaluation.values(baseline, domain, metric)
     if baseline != BETWEEN_SUBJECTS:  # both means over the same subjects
         both = np.isfinite(values) & np.isfinite(baseline_values)
         values, baseline_values = values[both], baseline_values[both]
@@ -186,21 +192,21 @@ def _judge(
     wins, difference = None, None
     if baseline != BETWEEN_SUBJECTS:
         pairs = zip(values.tolist(), baseline_values.tolist(), strict=True)
-        wins = sum(is_better(measure, *pair) for pair in pairs)
+        wins = sum(is_better(metric, *pair) for pair in pairs)
         difference = paired_difference(values[None], baseline_values[None], evaluation.seed)
-    return Verdict(
+    return BaselineComparison(
         method,
         baseline,
-        region,
-        measure,
+        domain,
+        metric,
         mean,
         baseline_mean,
-        is_better(measure, mean, baseline_mean),
+        is_better(metric, mean, baseline_mean),
         wins,
         difference,
     )
 
 
-def _runs(evaluation: Evaluation, group: str, region: str, measure: str) -> NDArray[np.float64]:
+def _runs(evaluation: Evaluation, group: str, domain: str, metric: str) -> NDArray[np.float64]:
     names = [method.name for method in evaluation.of_kind("model") if method.group == group]
-    return np.stack([evaluation.values(name, region, measure) for name in names])
+    return np.stack([evaluation.values(name, domain, metric) for name in names])

@@ -1,29 +1,28 @@
-"""Everything that makes a synthetic PET for a subject: models, baselines, controls, ceilings."""
+"""Everything that makes a PET for a subject: models, baselines, controls, upper bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData
-from petsynth.evaluation.baselines import derangement, mean_training_pet, pairs_of
+from petsynth.evaluation.baselines import TissueRegression, derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
-from petsynth.evaluation.tissue import TissueRegression
 from petsynth.log import Progress
 from petsynth.systems.base import PredictionSettings, TrainingFormat
 
-Kind = Literal["model", "baseline", "control", "ceiling"]
+Kind = Literal["model", "baseline", "control", "upper-bound"]
 
 BETWEEN_SUBJECTS = "baseline-between-subjects"
 MEAN_PET = "baseline-mean-pet"
 TISSUE_REGRESSION = "baseline-tissue-regression"
-ORACLE = "oracle-ceiling"
-FORMAT_BOUND = "{}-round-trip"
+NOISE_FREE = "upper-bound-noise-free"
+TRAINING_FORMAT = "upper-bound-{}"
 OTHER_T1 = "{} (other subject's T1)"
 
 
@@ -35,7 +34,7 @@ class Method:
     ----------
     name : str
         As the tables show it.
-    kind : {"model", "baseline", "control", "ceiling"}
+    kind : {"model", "baseline", "control", "upper-bound"}
         What it is for.
     description : str
         One sentence.
@@ -50,7 +49,7 @@ class Method:
     kind: Kind
     description: str
     group: str
-    predict: Callable[[str], NDArray] | None = None
+    predict: Callable[[str], NDArray[Any]] | None = None
 
 
 def predict_all(
@@ -104,7 +103,7 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
         Method(
             BETWEEN_SUBJECTS,
             "baseline",
-            f"real PET of each of the {subjects} training subjects against that of the others "
+            f"reference PET of each of the {subjects} training subjects against that of the others "
             f"(paper A, section 2.5): all {pairs_of(scans)} ordered pairs for the middle "
             f"slice; {len(scans)} pairs, each subject and the next in the list, for volume and "
             "brain (the first one's mask); not done for all axial slices",
@@ -130,21 +129,19 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
     ]
 
 
-def ceilings(data: PreparedData, participants: list[str], models: list[Model]) -> list[Method]:
-    """Return what no model can surpass: the simulation's oracle, and JPEG's loss."""
+def upper_bounds(data: PreparedData, participants: list[str], models: list[Model]) -> list[Method]:
+    """Return what no model can surpass: noise-free PETs, and what an image format loses."""
     methods = []
-    oracles = {
-        name: oracle for name in participants if (oracle := data.noise_free(name)) is not None
-    }
-    if len(oracles) == len(participants):
+    noise_free = {name: pet for name in participants if (pet := data.noise_free(name)) is not None}
+    if len(noise_free) == len(participants):
         methods.append(
             Method(
-                ORACLE,
-                "ceiling",
+                NOISE_FREE,
+                "upper-bound",
                 "the simulation's noise-free PET as far as the T1 determines it: no model that "
                 "sees only the T1 can be expected to do better",
-                ORACLE,
-                oracles.__getitem__,
+                NOISE_FREE,
+                noise_free.__getitem__,
             )
         )
     formats = {each.name: each for each in (_format(model) for model in models) if each}
@@ -158,10 +155,10 @@ def _format(model: Model) -> TrainingFormat | None:
 
 
 def _format_bound(data: PreparedData, name: str, image_format: TrainingFormat) -> Method:
-    bound = FORMAT_BOUND.format(name)
+    bound = TRAINING_FORMAT.format(name)
     return Method(
         bound,
-        "ceiling",
+        "upper-bound",
         image_format.description,
         bound,
         lambda participant: image_format.apply(data.static_pet(participant), data.pet_scale),
@@ -173,7 +170,7 @@ def _describe(model: Model) -> str:
     return f"{model.run.system.describe_run(steps)}; {model.run.folder}"
 
 
-def _reader(scratch: Path, number: int) -> Callable[[str], NDArray]:
+def _reader(scratch: Path, number: int) -> Callable[[str], NDArray[Any]]:
     return lambda participant: np.load(_stored(scratch, number, participant), mmap_mode="r")
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from petsynth.volume import FloatArray
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 
-Judgement = Literal["equivalent", "different", "undecided"]
+Equivalence = Literal["equivalent", "different", "undecided"]
 
 
 def describe(values: Sequence[float] | FloatArray) -> dict[str, float | int | None]:
@@ -48,7 +49,7 @@ class Difference:
     Parameters
     ----------
     mean : float
-        Over subjects, in the measure's unit.
+        Over subjects, in the metric's unit.
     low, high : float
         Ends of the bootstrap interval.
     subjects : int
@@ -60,8 +61,8 @@ class Difference:
     high: float
     subjects: int
 
-    def judge(self, margin: float) -> Judgement:
-        """Judge equivalence against a margin that was set beforehand.
+    def equivalence(self, margin: float) -> Equivalence:
+        """Test for equivalence within a margin that was set beforehand.
 
         Returns
         -------
@@ -70,7 +71,8 @@ class Difference:
 
         Examples
         --------
-        >>> Difference(0.1, -0.2, 0.4, 20).judge(0.5), Difference(0.1, -0.2, 0.4, 20).judge(0.3)
+        >>> difference = Difference(0.1, -0.2, 0.4, 20)
+        >>> difference.equivalence(0.5), difference.equivalence(0.3)
         ('equivalent', 'undecided')
         """
         if -margin < self.low and self.high < margin:
@@ -83,8 +85,8 @@ def paired_difference(
 ) -> Difference:
     """Estimate the difference of two methods measured on the same subjects.
 
-    The percentile bootstrap draws subjects with replacement, the same for both methods; where
-    a method was trained several times (seeds), its runs are drawn with replacement too.
+    The percentile bootstrap samples subjects with replacement, the same for both methods; where
+    a method was trained several times (seeds), its runs are sampled with replacement too.
 
     Parameters
     ----------
@@ -92,9 +94,9 @@ def paired_difference(
         A value per run and subject; columns are the same subjects. Subjects with a value that
         is not finite are left out.
     seed : int
-        Starts the draws.
+        Of the random numbers.
     resamples : int
-        How many.
+        How many bootstrap samples.
 
     Returns
     -------
@@ -120,6 +122,9 @@ def paired_difference(
     return Difference(float(first.mean() - second.mean()), float(low), float(high), first.shape[1])
 
 
-def _resample(values_RS: FloatArray, subjects: np.ndarray, random: np.random.Generator):
+def _resample(
+    values_RS: FloatArray, subjects: NDArray[np.int64], random: np.random.Generator
+) -> FloatArray:
     runs = random.integers(0, len(values_RS), (len(subjects), len(values_RS), 1))
-    return values_RS[runs, subjects].mean(axis=(1, 2))
+    means: FloatArray = values_RS[runs, subjects].mean(axis=(1, 2))
+    return means

@@ -5,43 +5,42 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from petsynth.evaluation.cohort import Evaluation
-from petsynth.evaluation.comparison import Comparison, Verdict
-from petsynth.evaluation.measures import REGIONS, SUVR_RANGE
-from petsynth.evaluation.paper_b import DEPTHS_MM, NEAR_ZERO
+from petsynth.evaluation.comparison import BaselineComparison, ModelComparison
+from petsynth.evaluation.domains import DEPTHS_MM, DOMAINS, NEAR_ZERO, SUVR_RANGE
+from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.statistics import CONFIDENCE, RESAMPLES, describe
 from petsynth.metrics.image import ms_ssim_scales
 from petsynth.slicing import middle_slice
 
 
-def summarise(evaluation: Evaluation) -> dict[str, Any]:
+def build_summary(evaluation: Evaluation) -> dict[str, Any]:
     """Return ``summary.json``.
 
     Returns
     -------
     dict
-        ``methods``: name -> region -> measure -> mean, std, min, max, n;
+        ``methods``: name -> domain -> metric -> mean, std, min, max, n;
         ``definitions``: what each of these words means; ``simulated``: bool.
     """
     return {
         "methods": {
-            method.name: _summarise_method(evaluation, method.name) for method in evaluation.methods
+            method.name: _describe_method(evaluation, method.name) for method in evaluation.methods
         },
-        "definitions": define(evaluation),
+        "definitions": build_definitions(evaluation),
         "simulated": evaluation.data.simulated,
     }
 
 
-def define(evaluation: Evaluation) -> dict[str, Any]:
+def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
     """Return the definition of everything that the tables name, as sentences."""
-    ruler, data = evaluation.ruler, evaluation.data
+    settings, data = evaluation.settings, evaluation.data
     height, width = middle_slice(evaluation.example.pet).shape
-    scale, unit = f"{ruler.pet_scale:.6g}", ruler.unit
+    scale, unit = f"{settings.pet_scale:.6g}", settings.unit
     scale_definition = data.description.get("pet_scale_definition", "not stated")
     return {
-        "subjects": f"{len(evaluation.people)} {evaluation.split} subjects: "
+        "subjects": f"{len(evaluation.subjects)} {evaluation.split} subjects: "
         f"{', '.join(evaluation.participants)}" + _visits(evaluation),
-        "tracer": ruler.tracer,
+        "tracer": settings.tracer,
         "unit": unit,
         "grid": f"{' x '.join(map(str, data.grid.shape))} voxels of {data.grid.voxel_mm[0]:g} mm",
         "middle_slice": f"axial slice with index N // 2 ({data.grid.shape[2] // 2}), {height} x "
@@ -51,16 +50,16 @@ def define(evaluation: Evaluation) -> dict[str, Any]:
         "axial_slices": "as middle_slice, for every axial slice that holds brain; the mean over "
         "the subject's slices counts as one value",
         "volume": f"all voxels, in {unit}, unclipped; {_range(evaluation)}",
-        "brain": f"voxels of the brain mask of the real PET's subject, in {unit}, unclipped; "
+        "brain": f"voxels of the brain mask of the reference PET's subject, in {unit}, unclipped; "
         f"{_range(evaluation)}",
         "frames": f"all voxels of all {data.frames} frame(s), in {unit}, unclipped; SSIM is the "
         f"mean over frames; {_range(evaluation)} (paper B's tables 1 and 2)",
         "intensities": "all voxels; of all frames where the method infers them, else of the mean",
         "depth": "voxels of the brain by their distance from its surface",
-        "out_of_range": "share of synthetic voxels below the lowest or above the highest real "
-        "value of the subject",
-        "distance": f"1-Wasserstein distance of real and synthetic intensities, in {unit}",
-        "near_zero": f"mean absolute error, in {unit}, where the real PET is within "
+        "out_of_range": "fraction of synthetic voxels below the lowest or above the highest "
+        "reference value of the subject",
+        "distance": f"1-Wasserstein distance of reference and synthetic intensities, in {unit}",
+        "near_zero": f"mean absolute error, in {unit}, where the reference PET is within "
         f"{NEAR_ZERO:.0%} of the data range of zero",
         **{
             name: f"mean absolute error, in {unit}, {low:g} to {high:g} mm below the brain's "
@@ -92,40 +91,42 @@ def define(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def report_comparisons(
-    verdicts: list[Verdict], comparisons: list[Comparison], statements: list[str]
+def build_comparisons(
+    against_baselines: list[BaselineComparison],
+    between_models: list[ModelComparison],
+    findings: list[str],
 ) -> dict[str, Any]:
-    """Return ``comparisons.json``: verdicts, differences with intervals, findings."""
+    """Return ``comparisons.json``: comparisons with intervals, and the findings."""
     return {
-        "against_baselines": [dataclasses.asdict(verdict) for verdict in verdicts],
-        "between_models": [dataclasses.asdict(comparison) for comparison in comparisons],
-        "statements": statements,
+        "against_baselines": [dataclasses.asdict(each) for each in against_baselines],
+        "between_models": [dataclasses.asdict(each) for each in between_models],
+        "findings": findings,
     }
 
 
-def _summarise_method(evaluation: Evaluation, method: str) -> dict[str, dict[str, Any]]:
+def _describe_method(evaluation: Evaluation, method: str) -> dict[str, dict[str, Any]]:
     summary = {
-        region: {name: describe(evaluation.values(method, region, name)) for name in names}
-        for region, names in REGIONS.items()
+        domain: {name: describe(evaluation.values(method, domain, name)) for name in names}
+        for domain, names in DOMAINS.items()
     }
     return {
-        region: measures
-        for region, measures in summary.items()
-        if any(each["n"] for each in measures.values())
+        domain: metrics
+        for domain, metrics in summary.items()
+        if any(each["n"] for each in metrics.values())
     }
 
 
 def _visits(evaluation: Evaluation) -> str:
-    if len(evaluation.participants) == len(evaluation.people):
+    if len(evaluation.participants) == len(evaluation.subjects):
         return ""
-    return "; a person's visits are averaged first and count as one value"
+    return "; a subject's visits are averaged first and count as one value"
 
 
 def _range(evaluation: Evaluation) -> str:
-    ruler = evaluation.ruler
-    shown = f"data range {ruler.data_range:.6g} {ruler.unit}"
-    if ruler.data_range == ruler.pet_scale:
+    settings = evaluation.settings
+    shown = f"data range {settings.data_range:.6g} {settings.unit}"
+    if settings.data_range == settings.pet_scale:
         return f"{shown}, the training set's PET scale"
-    if ruler.data_range == SUVR_RANGE.get(ruler.tracer):
-        return f"{shown}, fixed for {ruler.tracer} in SUVR"
+    if settings.data_range == SUVR_RANGE.get(settings.tracer):
+        return f"{shown}, fixed for {settings.tracer} in SUVR"
     return f"{shown}, given on the command line"

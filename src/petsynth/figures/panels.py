@@ -98,7 +98,7 @@ def pet_panel(
 
 
 def difference_panel(
-    pet: NDArray[Any], synthetic_pet: NDArray[Any], highest: float, unit: str, **more
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], highest: float, unit: str, **more: Any
 ) -> Panel:
     """Show the absolute difference of a reference and a synthetic slice, in PET units."""
     defaults = {"title": "Absolute difference", "colours": "viridis", "limits": (0, highest)}

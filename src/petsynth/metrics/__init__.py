@@ -1,1 +1,6 @@
-"""How alike two images are."""
+"""How alike two images are: metrics of plain arrays, which read no file and know no model.
+
+Read `image` first: errors, PSNR, correlation, SSIM and MS-SSIM, each of one pair of slices or
+volumes. `similarity` computes the maps that SSIM and MS-SSIM share. What is measured where, and
+with which data range, is in `petsynth.evaluation.domains`.
+"""

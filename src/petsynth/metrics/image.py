@@ -1,8 +1,8 @@
-"""How alike two images are: a real PET and a synthetic one, as slices or volumes.
+"""How alike two images are: a reference PET and a synthetic one, as slices or volumes.
 
 Every function takes plain arrays of one shape in any number of dimensions (the similarity
-indices need two or three) and works in float64. ``mask`` limits a measure to the voxels where
-it is true. Measures that need a data range take it as an argument: it is never found from the
+indices need two or three) and works in float64. ``mask`` limits a metric to the voxels where
+it is true. Metrics that need a data range take it as an argument: it is never found from the
 images, since that would make figures of different images incomparable.
 
 References
@@ -14,6 +14,8 @@ Asilomar Conference 2003 (MS-SSIM).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weight of each scale, finest first (Wang 2003, section 4)."""
 
 
-def mse(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+def mse(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None) -> float:
     """Mean squared error, in the images' unit squared.
 
     Examples
@@ -41,25 +43,25 @@ def mse(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> 
     return float(np.mean(_difference(pet, synthetic_pet, mask) ** 2))
 
 
-def mae(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+def mae(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None) -> float:
     """Mean absolute error, in the images' unit."""
     return float(np.mean(np.abs(_difference(pet, synthetic_pet, mask))))
 
 
-def rmse(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+def rmse(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None) -> float:
     """Root of the mean squared error, in the images' unit."""
     return float(np.sqrt(mse(pet, synthetic_pet, mask)))
 
 
 def nrmse(
-    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, mask: BoolArray | None = None
 ) -> float:
-    """Root of the mean squared error as a share of ``data_range``."""
+    """Root of the mean squared error as a fraction of ``data_range``."""
     return rmse(pet, synthetic_pet, mask) / data_range
 
 
 def psnr(
-    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, mask: BoolArray | None = None
 ) -> float:
     """Peak signal-to-noise ratio in dB: 10 log10(data_range² / MSE); infinite without error.
 
@@ -74,7 +76,9 @@ def psnr(
     return float(10 * np.log10(data_range**2 / error))
 
 
-def pearson_r(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = None) -> float:
+def pearson_r(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None
+) -> float:
     """Pearson's correlation over voxels; NaN where one image is constant."""
     a, b = _values(pet, synthetic_pet, mask)
     a, b = a - a.mean(), b - b.mean()
@@ -83,7 +87,7 @@ def pearson_r(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None = Non
 
 
 def ssim(
-    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, mask: BoolArray | None = None
 ) -> float:
     """Structural similarity index with the original Gaussian window.
 
@@ -125,7 +129,7 @@ def mean_similarity(map_: FloatArray, mask: BoolArray | None = None) -> float:
 
 
 def ms_ssim(
-    pet: NDArray, synthetic_pet: NDArray, data_range: float, mask: BoolArray | None = None
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, mask: BoolArray | None = None
 ) -> float:
     """Multi-scale structural similarity, with as many of the five scales as fit.
 
@@ -136,7 +140,7 @@ def ms_ssim(
     data_range : float
         As in `ssim`.
     mask : bool array, optional
-        As in `ssim`; on coarser scales a pixel counts by the share of it that the mask covers.
+        As in `ssim`; on coarser scales a pixel counts by the fraction of it that the mask covers.
 
     Returns
     -------
@@ -193,13 +197,15 @@ def combine_scales(
     return float(result)
 
 
-def _difference(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None) -> FloatArray:
+def _difference(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None
+) -> FloatArray:
     a, b = _values(pet, synthetic_pet, mask)
     return a - b
 
 
 def _values(
-    pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None
 ) -> tuple[FloatArray, FloatArray]:
     _check(pet, synthetic_pet, mask)
     if mask is not None:
@@ -207,7 +213,7 @@ def _values(
     return np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
 
 
-def _check(pet: NDArray, synthetic_pet: NDArray, mask: BoolArray | None) -> None:
+def _check(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None) -> None:
     if pet.shape != synthetic_pet.shape:
         raise ValueError(f"images of different shapes: {pet.shape} and {synthetic_pet.shape}")
     if mask is None:

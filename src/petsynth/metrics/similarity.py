@@ -6,6 +6,8 @@ the maps once and takes their means with `petsynth.metrics.image`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -20,7 +22,10 @@ _K1, _K2 = 0.01, 0.03
 
 
 def similarity_maps(
-    pet: NDArray, synthetic_pet: NDArray, data_range: float, axes: tuple[int, ...] | None = None
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    data_range: float,
+    axes: tuple[int, ...] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Compute the similarity index around each pixel.
 
@@ -32,12 +37,12 @@ def similarity_maps(
         In the images' unit.
     axes : tuple of int, optional
         The axes that the window spans; all of them by default. ``(1, 2)`` treats an (N, H, W)
-        stack as N images.
+        array as N images.
 
     Returns
     -------
     similarity, contrast_structure : array of the images' shape
-        The index, and the index without its luminance term. Images are mirrored at their
+        The index, and the index without its luminance term. Images are reflected at their
         edges.
 
     Raises
@@ -64,7 +69,7 @@ def similarity_maps(
 
 
 def similarity_pyramid(
-    pet: NDArray, synthetic_pet: NDArray, data_range: float, scales: int
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, scales: int
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Compute `similarity_maps` at ``scales`` scales, the finest first, halving in between."""
     pyramid = [similarity_maps(pet, synthetic_pet, data_range)]
@@ -74,7 +79,7 @@ def similarity_pyramid(
     return pyramid
 
 
-def halve(image: NDArray) -> FloatArray:
+def halve(image: NDArray[Any]) -> FloatArray:
     """Average blocks of two pixels along each axis; an odd last pixel is repeated.
 
     Examples
@@ -95,4 +100,7 @@ def halve(image: NDArray) -> FloatArray:
 
 
 def _window(image: FloatArray, axes: tuple[int, ...]) -> FloatArray:
-    return gaussian_filter(image, WINDOW_SIGMA, mode="reflect", radius=WINDOW_RADIUS, axes=axes)
+    means: FloatArray = gaussian_filter(
+        image, WINDOW_SIGMA, mode="reflect", radius=WINDOW_RADIUS, axes=axes
+    )
+    return means

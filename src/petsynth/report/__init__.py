@@ -1,1 +1,6 @@
-"""Evaluation as a self-contained web page."""
+"""An evaluation as pages, tables and figures.
+
+Read `folder` first: it writes an evaluation of `petsynth.evaluation` into a folder. `tables`
+formats the papers' tables as text, `figures` draws the papers' figures, and `page` fills the
+template of ``report.html``, one file that needs nothing beside it.
+"""

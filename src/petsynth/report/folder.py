@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from petsynth.errors import OutputError
-from petsynth.evaluation.cohort import Evaluation
-from petsynth.evaluation.comparison import compare_models, judge_all
-from petsynth.evaluation.statements import state
-from petsynth.evaluation.summary import report_comparisons, summarise
+from petsynth.evaluation.comparison import compare_models, compare_with_baselines
+from petsynth.evaluation.evaluate import Evaluation
+from petsynth.evaluation.findings import list_findings
+from petsynth.evaluation.summary import build_comparisons, build_summary
 from petsynth.figures.save import png_bytes
 from petsynth.io.atomic import atomic_path, write_json, write_text
 from petsynth.io.bids.metadata import write_table
-from petsynth.report.html import render
-from petsynth.report.pictures import draw_pictures
-from petsynth.report.pictures_b import draw_pictures_b
+from petsynth.report.figures import draw_paper_a_figures, draw_paper_b_figures
+from petsynth.report.page import render
 
 METRICS = "metrics.tsv"
 SUMMARY = "summary.json"
@@ -26,7 +25,7 @@ REPORT = "report.html"
 PARTS = (METRICS, SUMMARY, COMPARISONS, FIGURES, REPORT)
 
 
-def make_room(folder: str | Path, *, overwrite: bool) -> None:
+def make_folder(folder: str | Path, *, overwrite: bool) -> None:
     """Make the folder, or check that it may be written to.
 
     Parameters
@@ -73,9 +72,9 @@ def write_evaluation(
     evaluation : Evaluation
         What was measured.
     folder : str or Path
-        From `make_room`.
+        From `make_folder`.
     margins : mapping from str to float, optional
-        Measure -> margin of equivalence, set beforehand.
+        Metric -> margin of equivalence, set beforehand.
 
     Returns
     -------
@@ -88,28 +87,28 @@ def write_evaluation(
         If the disk is full or the folder cannot be written.
     """
     folder = Path(folder)
-    verdicts = judge_all(evaluation)
-    comparisons = compare_models(evaluation, margins)
-    statements = state(evaluation, verdicts, comparisons)
-    summary = summarise(evaluation)
-    pictures = draw_pictures(evaluation)
+    against_baselines = compare_with_baselines(evaluation)
+    between_models = compare_models(evaluation, margins)
+    findings = list_findings(evaluation, against_baselines, between_models)
+    summary = build_summary(evaluation)
+    figures = draw_paper_a_figures(evaluation)
     if evaluation.data.t1_grid is not None:
-        pictures += draw_pictures_b(evaluation)
+        figures += draw_paper_b_figures(evaluation)
     write_table(folder / METRICS, evaluation.table)
     write_json(folder / SUMMARY, summary)
-    write_json(folder / COMPARISONS, report_comparisons(verdicts, comparisons, statements))
+    write_json(folder / COMPARISONS, build_comparisons(against_baselines, between_models, findings))
     images = {}
-    for picture in pictures:
-        content = images[picture.caption] = png_bytes(picture.figure)
-        with atomic_path(folder / FIGURES / picture.name) as temporary:
+    for each in figures:
+        content = images[each.caption] = png_bytes(each.figure)
+        with atomic_path(folder / FIGURES / each.name) as temporary:
             temporary.write_bytes(content)
     report = render(
         evaluation,
         summary=summary,
-        verdicts=verdicts,
-        comparisons=comparisons,
-        statements=statements,
-        images=images,
+        against_baselines=against_baselines,
+        between_models=between_models,
+        findings=findings,
+        figures=images,
     )
     write_text(folder / REPORT, report)
-    return statements
+    return findings

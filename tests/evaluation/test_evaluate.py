@@ -7,26 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
-from petsynth.evaluation.cohort import evaluate
-from petsynth.evaluation.comparison import judge_all
-from petsynth.evaluation.measures import Ruler, measure
-from petsynth.evaluation.methods import JPEG, MEAN_PET, ORACLE, OTHER_T1, jpeg_round_trip
+from petsynth.evaluation.comparison import compare_with_baselines
+from petsynth.evaluation.domains import MetricSettings, compute_metrics
+from petsynth.evaluation.evaluate import evaluate
+from petsynth.evaluation.methods import MEAN_PET, NOISE_FREE, OTHER_T1, TRAINING_FORMAT
 from petsynth.evaluation.models import load_models
-from petsynth.evaluation.summary import pool_image
-from petsynth.report.table1 import format_table1
+from petsynth.evaluation.summary import build_summary
+from petsynth.report.tables import format_paper_a_table
+from petsynth.systems.base import PredictionSettings
 
-RULER = Ruler(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
+SETTINGS = MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
+JPEG = TRAINING_FORMAT.format("jpeg")
 MODELS = ["pix2pix-axial (axial-0)", "pix2pix-axial (axial-1)", "pix2pix-augmented"]
 
 
 def evaluate_axial(tiny_prepared, tiny_run, tmp_path, **options):
     data = PreparedData(tiny_prepared)
     models = load_models([tiny_run], data, options.get("split", "test"))
-    return evaluate(models, data, tmp_path, ruler=RULER, **options)
+    return evaluate(models, data, tmp_path, settings=SETTINGS, **options)
 
 
 def test_methods_in_order(tiny_evaluation):
@@ -36,8 +37,8 @@ def test_methods_in_order(tiny_evaluation):
         "baseline-mean-pet",
         "baseline-tissue-regression",
         *[OTHER_T1.format(name) for name in MODELS],
-        "oracle-ceiling",
-        "jpeg-round-trip",
+        "upper-bound-noise-free",
+        "upper-bound-jpeg",
     ]
 
 
@@ -53,8 +54,10 @@ def test_a_row_per_subject_and_method(tiny_evaluation):
 def test_a_model_is_measured_on_its_prediction(tiny_evaluation, tiny_runs, tiny_prepared):
     data = PreparedData(tiny_prepared)
     (model,) = load_models(tiny_runs[:1], data, "test")
-    predicted = synthesise(model.run, np.asarray(data.mri("sub-007")), seed=0).mean
-    expected = measure(data.static_pet("sub-007"), predicted, data.mask("sub-007"), RULER)
+    predicted = model.run.predict(np.asarray(data.mri("sub-007")), PredictionSettings()).mean
+    expected = compute_metrics(
+        data.static_pet("sub-007"), predicted, data.mask("sub-007"), SETTINGS
+    )
     measured = tiny_evaluation.values(MODELS[0], "brain", "mae")[1]
     assert measured == pytest.approx(expected["brain"]["mae"], rel=1e-5)
 
@@ -64,29 +67,24 @@ def test_the_control_is_the_prediction_from_the_other_subjects_t1(tiny_evaluatio
     methods = {method.name: method for method in tiny_evaluation.methods}
     model, control = methods[MODELS[0]], methods[OTHER_T1.format(MODELS[0])]
     assert np.array_equal(control.predict("sub-006"), model.predict("sub-007"))
-    expected = measure(
-        data.static_pet("sub-006"), model.predict("sub-007"), data.mask("sub-006"), RULER
+    expected = compute_metrics(
+        data.static_pet("sub-006"), model.predict("sub-007"), data.mask("sub-006"), SETTINGS
     )
     measured = tiny_evaluation.values(control.name, "brain", "mae")[0]
     assert measured == pytest.approx(expected["brain"]["mae"])
 
 
-def test_the_oracle_is_closest_and_untrained_models_are_not(tiny_evaluation):
+def test_the_upper_bound_is_closest_and_untrained_models_are_not(tiny_evaluation):
     errors = {
         method.name: tiny_evaluation.values(method.name, "brain", "mae").mean()
         for method in tiny_evaluation.methods
         if method.name != JPEG and method.predict
     }
-    assert min(errors, key=errors.get) in (ORACLE, "baseline-tissue-regression")
+    assert min(errors, key=errors.get) in (NOISE_FREE, "baseline-tissue-regression")
     assert errors[MODELS[0]] > errors[MEAN_PET]
 
 
-def test_what_jpeg_costs(tiny_evaluation, tiny_prepared):
-    data = PreparedData(tiny_prepared)
-    pet = data.static_pet("sub-006")
-    after = jpeg_round_trip(pet, data.pet_scale)
-    # Half a grey level of rounding, and up to a few levels of compression, of 2 SUVR in 255.
-    assert 0 < np.abs(after - np.clip(pet, 0, 2)).max() < 4 * 2 / 255
+def test_what_jpeg_costs(tiny_evaluation):
     assert (tiny_evaluation.values(JPEG, "middle_slice", "psnr") > 45).all()
 
 
@@ -131,7 +129,7 @@ def test_dynamic_pet_is_averaged_frame_by_frame(make_prepared, tmp_path):
 def test_splits_that_cannot_be_evaluated(make_prepared, tmp_path, split, message):
     data = PreparedData(make_prepared(tmp_path / "p", split))
     with pytest.raises(InputError, match=message):
-        evaluate([], data, tmp_path, ruler=RULER)
+        evaluate([], data, tmp_path, settings=SETTINGS)
 
 
 @pytest.fixture
@@ -144,22 +142,22 @@ def run_of_visits(visits, tiny_run, tmp_path):
     return folder
 
 
-def test_visits_of_a_person_are_averaged_before_any_statistic(visits, run_of_visits, tmp_path):
+def test_visits_of_a_subject_are_averaged_before_any_statistic(visits, run_of_visits, tmp_path):
     evaluation = evaluate_axial(visits, run_of_visits, tmp_path)
     table = evaluation.table.set_index(["method", "participant_id"])["brain_mae"]
     rows = table["pix2pix-axial"]
     assert list(rows.index) == ["sub-4_ses-a", "sub-4_ses-b", "sub-5"]
     values = evaluation.values("pix2pix-axial", "brain", "mae")
     assert values == pytest.approx([(rows.iloc[0] + rows.iloc[1]) / 2, rows.iloc[2]], rel=1e-12)
-    assert evaluation.people == ["sub-4", "sub-5"]
+    assert evaluation.subjects == ["sub-4", "sub-5"]
     between = evaluation.values("baseline-between-subjects", "middle_slice", "mse")
     assert len(between) == 2  # sub-1 and sub-2, in both orders
-    summary = pool_image(evaluation)
+    summary = build_summary(evaluation)
     assert summary["methods"]["pix2pix-axial"]["brain"]["mae"]["n"] == 2
     assert "2 test subjects: sub-4_ses-a, sub-4_ses-b, sub-5" in summary["definitions"]["subjects"]
     assert "visits are averaged first" in summary["definitions"]["subjects"]
-    assert "2 test subjects)" in format_table1(evaluation)
-    paired = [each for each in judge_all(evaluation) if each.difference is not None]
+    assert "2 test subjects)" in format_paper_a_table(evaluation)
+    paired = [each for each in compare_with_baselines(evaluation) if each.difference is not None]
     assert {each.difference.subjects for each in paired} == {2}
     control = {method.name: method for method in evaluation.methods}[
         OTHER_T1.format("pix2pix-axial")
@@ -182,8 +180,8 @@ def test_an_infinite_value_of_one_visit_stays_infinite(visits, run_of_visits, tm
     )
 
 
-def test_two_visits_of_one_person_are_too_few_for_baselines(visits, tmp_path):
+def test_two_visits_of_one_subject_are_too_few_for_baselines(visits, tmp_path):
     table = visits / "split.tsv"
     table.write_text(table.read_text().replace("sub-2\tses-a\ttrain", "sub-2\tses-a\ttest"))
     with pytest.raises(InputError, match="two training"):
-        evaluate([], PreparedData(visits), tmp_path, ruler=RULER)
+        evaluate([], PreparedData(visits), tmp_path, settings=SETTINGS)

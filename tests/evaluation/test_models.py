@@ -106,7 +106,7 @@ def test_no_run_and_a_run_named_twice(tiny_run, tiny_prepared):
         load_models([tiny_run, tiny_run / ".." / tiny_run.name], data, "test")
 
 
-def test_another_visit_of_a_training_person_is_refused(tiny_run, visits, tmp_path):
+def test_another_visit_of_a_training_subject_is_refused(tiny_run, visits, tmp_path):
     import shutil
 
     folder = shutil.copytree(tiny_run, tmp_path / "run")

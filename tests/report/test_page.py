@@ -7,21 +7,21 @@ import re
 
 import pytest
 
-from petsynth.evaluation.comparison import compare_models, judge_all
-from petsynth.evaluation.summary import pool_image
-from petsynth.report.html import render
+from petsynth.evaluation.comparison import compare_models, compare_with_baselines
+from petsynth.evaluation.summary import build_summary
+from petsynth.report.page import render
 
 PNG = b"\x89PNG not really"
 
 
-def report(evaluation, statements=("A finding.",), margins=None):
+def report(evaluation, findings=("A finding.",), margins=None):
     return render(
         evaluation,
-        summary=pool_image(evaluation),
-        verdicts=judge_all(evaluation),
-        comparisons=compare_models(evaluation, margins),
-        statements=statements,
-        images={"Figure 1. A caption.": PNG},
+        summary=build_summary(evaluation),
+        against_baselines=compare_with_baselines(evaluation),
+        between_models=compare_models(evaluation, margins),
+        findings=findings,
+        figures={"Figure 1. A caption.": PNG},
     )
 
 
@@ -92,21 +92,21 @@ def test_table_1_shows_the_summary(tiny_evaluation, page):
     table = page.split('id="table1"')[1].split("</table>")[0]
     row = html.unescape(table).split(">baseline-mean-pet<")[1].split("</tr>")[0]
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
-    summary = pool_image(tiny_evaluation)["methods"]["baseline-mean-pet"]["middle_slice"]
+    summary = build_summary(tiny_evaluation)["methods"]["baseline-mean-pet"]["middle_slice"]
     assert cells[0] == f"{summary['mse']['mean']:.2f}"
     assert cells[4] == f"{summary['psnr']['mean']:.2f}"
     assert cells[9] == f"{summary['ssim']['std']:.4f}"
     assert cells[12] == "2"
 
 
-def test_a_defeat_is_visible(tiny_evaluation, page):
-    worse = [each for each in judge_all(tiny_evaluation) if not each.better]
+def test_what_is_not_better_is_visible(tiny_evaluation, page):
+    worse = [each for each in compare_with_baselines(tiny_evaluation) if not each.better]
     assert worse
     assert page.count("NOT better") == len(worse)
 
 
 def test_names_are_escaped(tiny_evaluation):
-    page = report(tiny_evaluation, statements=["<script>alert(1)</script>"])
+    page = report(tiny_evaluation, findings=["<script>alert(1)</script>"])
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 

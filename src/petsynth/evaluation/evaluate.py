@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,14 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData, Split, static_mean
 from petsynth.errors import InputError
 from petsynth.evaluation.baselines import between_subjects, pairs_of
-from petsynth.evaluation.measures import REGIONS, Ruler, Scores, measure
+from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
     Method,
     baselines,
-    ceilings,
     other_subjects_t1,
     predict_all,
+    upper_bounds,
 )
 from petsynth.evaluation.models import Model
 from petsynth.io.bids.names import participant_of
@@ -43,21 +44,21 @@ class Example:
         The test subject whose brain error, averaged over the models, is the median (the
         better one of the two middle ones).
     mri, pet : (X, Y, Z) array
-        T1 and real PET, the mean over its frames.
+        T1 and reference PET, the mean over its frames.
     synthetic_pets : dict from str to (X, Y, Z) array
         Each model's prediction, likewise.
     frames : (X, Y, Z) or (X, Y, Z, T) array
-        The real PET as it is.
+        The reference PET as it is.
     synthetic_frames : dict from str to (X, Y, Z) or (X, Y, Z, T) array
         Each model's prediction as it is.
     """
 
     participant: str
-    mri: NDArray
-    pet: NDArray
-    synthetic_pets: dict[str, NDArray]
-    frames: NDArray
-    synthetic_frames: dict[str, NDArray]
+    mri: NDArray[Any]
+    pet: NDArray[Any]
+    synthetic_pets: dict[str, NDArray[Any]]
+    frames: NDArray[Any]
+    synthetic_frames: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class Evaluation:
     table : DataFrame
         A row per subject (per visit, where every visit was prepared) and method:
         ``participant_id``, ``compared_with`` (the other subject of the between-subject
-        baseline), ``diagnosis``, ``method``, ``kind`` and a column ``REGION_MEASURE`` for each
-        measure; NaN where it was not measured.
+        baseline), ``diagnosis``, ``method``, ``kind`` and a column ``DOMAIN_METRIC`` for each
+        metric; NaN where it was not measured.
     methods : list of Method
         In the order of the tables.
     data : PreparedData
@@ -79,7 +80,7 @@ class Evaluation:
         The subjects; a name per visit where every visit was prepared.
     split : str
         Their part of the split.
-    ruler : Ruler
+    settings : MetricSettings
         Data ranges.
     seed : int
         Of dropout, tissue classes and bootstrap.
@@ -92,25 +93,25 @@ class Evaluation:
     data: PreparedData
     participants: list[str]
     split: Split
-    ruler: Ruler
+    settings: MetricSettings
     seed: int
     example: Example
 
-    def values(self, method: str, region: str, name: str) -> NDArray[np.float64]:
-        """Return a measure of one method, a value per person (or pair of people), in table order.
+    def values(self, method: str, domain: str, metric: str) -> NDArray[np.float64]:
+        """Return a metric of one method, a value per subject or pair of subjects, in table order.
 
-        Several visits of a person are averaged, so that no statistic counts anyone twice.
+        Several visits of a subject are averaged, so that no statistic counts anyone twice.
         """
         rows = self.table[self.table["method"] == method]
-        values = rows[f"{region}_{name}"].astype(float)
+        values = rows[f"{domain}_{metric}"].astype(float)
         who = [rows[column].map(participant_of) for column in ("participant_id", "compared_with")]
         if len(values) == len(set(zip(*who, strict=True))):
             return np.asarray(values, dtype=np.float64)
         return np.asarray(values.groupby(who, sort=False).mean(), dtype=np.float64)
 
     @property
-    def people(self) -> list[str]:
-        """Whose scans were measured, each person once."""
+    def subjects(self) -> list[str]:
+        """Whose scans were measured, each subject once."""
         return list(dict.fromkeys(map(participant_of, self.participants)))
 
     def of_kind(self, *kinds: str) -> list[Method]:
@@ -123,13 +124,13 @@ def evaluate(
     data: PreparedData,
     scratch: Path,
     *,
-    ruler: Ruler,
+    settings: MetricSettings,
     split: Split = "test",
     seed: int = 0,
     batch_size: int = 8,
     threads: int = 1,
 ) -> Evaluation:
-    """Predict and measure.
+    """Predict and compute the metrics.
 
     Parameters
     ----------
@@ -139,12 +140,12 @@ def evaluate(
         Training subjects for the baselines, ``split`` for everything else.
     scratch : Path
         An empty folder for predicted volumes, which may be removed afterwards.
-    ruler : Ruler
+    settings : MetricSettings
         Data ranges.
     split : {"test", "validation"}
         Whom to predict.
     seed : int
-        Chooses dropout draws and the voxels of the tissue classes.
+        Chooses dropout samples and the voxels of the tissue classes.
     batch_size : int
         Slices at once; changes speed and memory, not the result.
     threads : int
@@ -164,28 +165,33 @@ def evaluate(
     methods = predicted + baselines(data, seed)
     if len(data.subjects(split)) > 1:
         methods += [other_subjects_t1(method, participants) for method in predicted]
-    methods += ceilings(data, participants, models)
-    rows = [*_measure_subjects(methods, data, participants, ruler, threads)]
-    rows += _measure_pairs(methods, data, ruler)
+    methods += upper_bounds(data, participants, models)
+    rows = [*_measure_subjects(methods, data, participants, settings, threads)]
+    rows += _measure_pairs(methods, data, settings)
     table = _tabulate(rows, methods)
     example = _choose_example(table, predicted, data)
-    return Evaluation(table, methods, data, participants, split, ruler, seed, example)
+    return Evaluation(table, methods, data, participants, split, settings, seed, example)
 
 
 def _measure_subjects(
     methods: list[Method],
     data: PreparedData,
     participants: list[str],
-    ruler: Ruler,
+    settings: MetricSettings,
     threads: int,
-) -> Iterator[dict]:
+) -> Iterator[dict[str, Any]]:
     total = len(participants) * sum(method.predict is not None for method in methods)
     with Progress("measuring", total=total) as progress, ThreadPoolExecutor(threads) as pool:
         for participant in participants:
             pet, mask = np.asarray(data.pet(participant)), np.asarray(data.mask(participant))
             jobs = {
                 method.name: pool.submit(
-                    measure, pet, method.predict(participant), mask, ruler, data.grid.voxel_mm
+                    compute_metrics,
+                    pet,
+                    method.predict(participant),
+                    mask,
+                    settings,
+                    data.grid.voxel_mm,
                 )
                 for method in methods
                 if method.predict is not None
@@ -195,29 +201,33 @@ def _measure_subjects(
                 progress.advance(note=name)
 
 
-def _measure_pairs(methods: list[Method], data: PreparedData, ruler: Ruler) -> Iterator[dict]:
+def _measure_pairs(
+    methods: list[Method], data: PreparedData, settings: MetricSettings
+) -> Iterator[dict[str, Any]]:
     total = pairs_of(data.participants("train"))
     with Progress(BETWEEN_SUBJECTS, total=total) as progress:
-        for participant, other, scores in between_subjects(data, ruler):
+        for participant, other, scores in between_subjects(data, settings):
             yield _row(data, participant, other, BETWEEN_SUBJECTS, scores)
             progress.advance()
 
 
-def _row(data: PreparedData, participant: str, other: str, method: str, scores: Scores) -> dict:
+def _row(
+    data: PreparedData, participant: str, other: str, method: str, scores: Scores
+) -> dict[str, Any]:
     return {
         "participant_id": participant,
         "compared_with": other,
         "diagnosis": data.diagnosis(participant),
         "method": method,
         **{
-            f"{region}_{name}": scores[region][name] if region in scores else float("nan")
-            for region, names in REGIONS.items()
-            for name in names
+            f"{domain}_{metric}": scores[domain][metric] if domain in scores else float("nan")
+            for domain, metrics in DOMAINS.items()
+            for metric in metrics
         },
     }
 
 
-def _tabulate(rows: list[dict], methods: list[Method]) -> pd.DataFrame:
+def _tabulate(rows: list[dict[str, Any]], methods: list[Method]) -> pd.DataFrame:
     order = {method.name: number for number, method in enumerate(methods)}
     table = pd.DataFrame(rows)
     kinds = {method.name: method.kind for method in methods}

@@ -1,0 +1,338 @@
+"""What is measured on a pair of PET images: metrics, in each evaluation domain.
+
+An evaluation domain is the part of the images that metrics run over, with its grey values: the
+middle axial slice in grey levels (paper A's table 1), the whole volume or the brain in PET units,
+all frames (paper B's tables 1 and 2), and two that paper B shows in figures alone: the
+distribution of intensities, and the error by depth. Metrics of these two are ours.
+
+References
+----------
+Paper A, section 2.5 and table 1.
+Shin et al., GANBERT (paper B): tables 1 and 2; section 5.2 ("the image quality of the center of
+the brain region is not as good"); section A.2 and figure 7 (range of the values, details around
+zero).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, stats
+
+from petsynth.data.prepared import static_mean
+from petsynth.metrics.image import (
+    combine_scales,
+    mae,
+    mean_similarity,
+    ms_ssim_scales,
+    mse,
+    nrmse,
+    pearson_r,
+    psnr,
+    rmse,
+    ssim,
+)
+from petsynth.metrics.similarity import WINDOW_RADIUS, similarity_maps, similarity_pyramid
+from petsynth.slicing import middle_slice, take_slices
+from petsynth.volume import BoolArray, FloatArray
+
+NEAR_ZERO = 0.05
+"""Reference PET of at most this fraction of the data range counts as near zero."""
+
+DEPTHS_MM = {"rim": (0.0, 10.0), "middle": (10.0, 25.0), "centre": (25.0, np.inf)}
+"""Shells of the brain by distance from its surface, in mm."""
+
+_QUANTILES = 2001
+
+_VOLUME_METRICS = ("mae", "rmse", "nrmse", "psnr", "ssim", "ms_ssim", "pearson_r")
+
+DOMAINS: dict[str, tuple[str, ...]] = {
+    "middle_slice": ("mse", "psnr", "ssim"),
+    "axial_slices": ("mse", "psnr", "ssim"),
+    "volume": _VOLUME_METRICS,
+    "brain": _VOLUME_METRICS,
+    "frames": ("psnr", "ssim", "rmse"),
+    "intensities": ("out_of_range", "distance", "near_zero"),
+    "depth": tuple(DEPTHS_MM),
+}
+"""Metrics of each domain; paper A's table 1 is ``middle_slice``, paper B's tables ``frames``."""
+
+LOWER_IS_BETTER = frozenset(
+    {"mse", "mae", "rmse", "nrmse", "out_of_range", "distance", "near_zero", *DEPTHS_MM}
+)
+
+METRIC_TITLES = {
+    "mse": "MSE",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "nrmse": "NRMSE",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "pearson_r": "Pearson r",
+    "out_of_range": "out of range",
+    "distance": "distance of intensities",
+    "near_zero": "MAE near zero",
+    "rim": "MAE, 0-10 mm deep",
+    "middle": "MAE, 10-25 mm deep",
+    "centre": "MAE, deeper than 25 mm",
+}
+
+DOMAIN_TITLES = {
+    "middle_slice": "middle axial slice",
+    "axial_slices": "all axial slices with brain",
+    "volume": "whole volume",
+    "brain": "brain",
+    "frames": "whole volume, all frames",
+    "intensities": "intensities, all frames",
+    "depth": "by distance from the brain's surface",
+}
+
+SUVR_RANGE = {"FDG": 2.5, "AV45": 3.0, "AV1451": 4.0}
+"""Data range of each tracer in SUVR; see docs/decisions/0040."""
+
+GREY_LEVELS = 255.0
+"""Data range of paper A's table 1."""
+
+Scores = dict[str, dict[str, float]]
+"""Domain -> metric -> value."""
+
+
+@dataclass(frozen=True)
+class MetricSettings:
+    """The constants that make metrics of different images comparable.
+
+    Parameters
+    ----------
+    pet_scale : float
+        PET value that becomes grey level 255: the training set's constant.
+    data_range : float
+        Data range of PSNR, SSIM, MS-SSIM and NRMSE outside the grey-level domains.
+    unit : str
+        Unit of both, and of the PET.
+    tracer : str
+        What the PET shows.
+    """
+
+    pet_scale: float
+    data_range: float
+    unit: str
+    tracer: str
+
+    def grey_levels(self, pet: NDArray[Any]) -> FloatArray:
+        """Map PET to 0-255: 0 stays 0, ``pet_scale`` becomes 255, the rest is clipped."""
+        return np.clip(np.asarray(pet, dtype=float) / self.pet_scale, 0, 1) * GREY_LEVELS
+
+
+def choose_data_range(
+    tracer: str, unit: str, pet_scale: float, given: float | None = None
+) -> float:
+    """Return the data range in PET units: given, fixed per tracer, or the PET scale.
+
+    Examples
+    --------
+    >>> choose_data_range("FDG", "SUVR", pet_scale=1.7)
+    2.5
+    >>> choose_data_range("FDG", "Bq/mL", pet_scale=9e3)
+    9000.0
+    """
+    if given is not None:
+        return given
+    return SUVR_RANGE.get(tracer, pet_scale) if unit.upper() == "SUVR" else pet_scale
+
+
+def unit_of(name: str, settings: MetricSettings) -> str:
+    """Return the unit of a metric; empty for a pure number."""
+    if name == "psnr":
+        return "dB"
+    if name == "mse":
+        return "grey levels²"
+    return settings.unit if name in ("mae", "rmse", "distance", "near_zero", *DEPTHS_MM) else ""
+
+
+def compute_metrics(
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    mask: BoolArray,
+    settings: MetricSettings,
+    voxel_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> Scores:
+    """Compute all metrics of a pair of volumes, in every domain.
+
+    Parameters
+    ----------
+    pet, synthetic_pet : (X, Y, Z) or (X, Y, Z, T) array
+        In PET units. If both have frames, the domains ``frames`` and ``intensities`` run over
+        them; everything else, and these too if one is static, is of the means over frames.
+    mask : (X, Y, Z) bool array
+        Brain.
+    settings : MetricSettings
+        Data ranges.
+    voxel_mm : tuple of 3 float
+        Edges of a voxel, for distances from the brain's surface.
+
+    Returns
+    -------
+    dict of dict of float
+        `DOMAINS`; PSNR is infinite and correlation NaN where they are undefined. Without
+        ``frames`` if the reference PET has several and the synthetic one has one.
+    """
+    static = static_mean(pet), static_mean(synthetic_pet)
+    in_full = (pet, synthetic_pet) if pet.shape == synthetic_pet.shape else static
+    scores = {
+        "middle_slice": compute_middle_slice_metrics(*static, settings),
+        "axial_slices": compute_axial_slices_metrics(*static, mask, settings),
+        **compute_volume_metrics(*static, mask, settings),
+        "intensities": compute_intensity_metrics(in_full[0], in_full[1], settings.data_range),
+        "depth": compute_depth_metrics(static[0], static[1], mask, voxel_mm),
+    }
+    if pet.shape == synthetic_pet.shape:
+        scores["frames"] = compute_frames_metrics(pet, synthetic_pet, settings.data_range)
+    return scores
+
+
+def compute_middle_slice_metrics(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], settings: MetricSettings
+) -> dict[str, float]:
+    """Compare the middle axial slices on 0-255, on the slice itself (paper A, section 2.5)."""
+    return compute_slice_metrics(
+        settings.grey_levels(middle_slice(pet)), settings.grey_levels(middle_slice(synthetic_pet))
+    )
+
+
+def compute_slice_metrics(
+    levels_HW: FloatArray, synthetic_levels_HW: FloatArray
+) -> dict[str, float]:
+    """Compare a pair of slices in grey levels."""
+    pair = (levels_HW, synthetic_levels_HW)
+    return {
+        "mse": mse(*pair),
+        "psnr": psnr(*pair, GREY_LEVELS),
+        "ssim": ssim(*pair, GREY_LEVELS),
+    }
+
+
+def compute_axial_slices_metrics(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray, settings: MetricSettings
+) -> dict[str, float]:
+    """Average the metrics of a slice over all axial slices that hold brain.
+
+    Each slice is compared as the middle one is; the mean is over the slices of the subject.
+    """
+    with_brain = take_slices(mask, "axial").any(axis=(1, 2))
+    levels = settings.grey_levels(take_slices(pet, "axial")[with_brain])
+    synthetic_levels = settings.grey_levels(take_slices(synthetic_pet, "axial")[with_brain])
+    errors = ((levels - synthetic_levels) ** 2).mean(axis=(1, 2))
+    with np.errstate(divide="ignore"):
+        ratios = 10 * np.log10(GREY_LEVELS**2 / errors)
+    similarity, _ = similarity_maps(levels, synthetic_levels, GREY_LEVELS, axes=(1, 2))
+    inside = slice(WINDOW_RADIUS, -WINDOW_RADIUS)
+    return {
+        "mse": float(errors.mean()),
+        "psnr": float(ratios.mean()),
+        "ssim": float(similarity[:, inside, inside].mean()),
+    }
+
+
+def compute_volume_metrics(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray, settings: MetricSettings
+) -> Scores:
+    """Compare whole volumes, and brains, in PET units."""
+    pet, synthetic_pet = np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
+    mask = np.asarray(mask)
+    scales = ms_ssim_scales(pet.shape)
+    pyramid = similarity_pyramid(pet, synthetic_pet, settings.data_range, scales)
+    scores = {}
+    for domain, where in (("volume", None), ("brain", mask)):
+        scores[domain] = {
+            "mae": mae(pet, synthetic_pet, where),
+            "rmse": rmse(pet, synthetic_pet, where),
+            "nrmse": nrmse(pet, synthetic_pet, settings.data_range, where),
+            "psnr": psnr(pet, synthetic_pet, settings.data_range, where),
+            "ssim": mean_similarity(pyramid[0][0], where),
+            "ms_ssim": combine_scales(pyramid, where),
+            "pearson_r": pearson_r(pet, synthetic_pet, where),
+        }
+    return scores
+
+
+def compute_frames_metrics(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float
+) -> dict[str, float]:
+    """Compare a pair of (X, Y, Z) or (X, Y, Z, T) volumes: paper B's tables 1 and 2.
+
+    Errors run over all voxels of all frames; SSIM is the mean over the frames.
+    """
+    pairs = zip(_frames(pet), _frames(synthetic_pet), strict=True)
+    return {
+        "psnr": psnr(pet, synthetic_pet, data_range),
+        "ssim": float(np.mean([ssim(*pair, data_range) for pair in pairs])),
+        "rmse": rmse(pet, synthetic_pet),
+    }
+
+
+def compute_intensity_metrics(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float
+) -> dict[str, float]:
+    """Compare the values of a pair of images, of the same shape.
+
+    Returns
+    -------
+    dict of float
+        ``out_of_range``: fraction of the synthetic voxels below the lowest or above the highest
+        reference value; ``distance``: the 1-Wasserstein distance of the two distributions, in PET
+        units, from 2,001 quantiles of each; ``near_zero``: mean absolute error where the
+        reference PET is near zero, NaN if it is nowhere.
+
+    Examples
+    --------
+    >>> pet = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> compute_intensity_metrics(pet, pet + 2.0, data_range=4.0)["out_of_range"]
+    0.5
+    """
+    reference, synthetic = (
+        np.asarray(image, dtype=float).ravel() for image in (pet, synthetic_pet)
+    )
+    beyond = (synthetic < reference.min()) | (synthetic > reference.max())
+    probabilities = np.linspace(0, 1, _QUANTILES)
+    quantiles = (np.quantile(values, probabilities) for values in (reference, synthetic))
+    is_near = np.abs(reference) <= NEAR_ZERO * data_range
+    error = np.abs(synthetic - reference)[is_near]
+    return {
+        "out_of_range": float(beyond.mean()),
+        "distance": float(stats.wasserstein_distance(*quantiles)),
+        "near_zero": float(error.mean()) if len(error) else float("nan"),
+    }
+
+
+def compute_depth_metrics(
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    mask: BoolArray,
+    voxel_mm: tuple[float, float, float],
+) -> dict[str, float]:
+    """Return the mean absolute error in each shell of `DEPTHS_MM`; NaN where there is none.
+
+    Parameters
+    ----------
+    pet, synthetic_pet : (X, Y, Z) array
+        In PET units.
+    mask : (X, Y, Z) bool array
+        Brain.
+    voxel_mm : tuple of 3 float
+        Edges of a voxel.
+    """
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1), voxel_mm)[1:-1, 1:-1, 1:-1]
+    error = np.abs(np.asarray(synthetic_pet, dtype=float) - pet)
+    found = {}
+    for name, (low, high) in DEPTHS_MM.items():
+        shell = (depth > low) & (depth <= high)
+        found[name] = float(error[shell].mean()) if shell.any() else float("nan")
+    return found
+
+
+def _frames(image: NDArray[Any]) -> NDArray[Any]:
+    return image[np.newaxis] if image.ndim == 3 else np.moveaxis(image, 3, 0)

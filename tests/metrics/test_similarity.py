@@ -1,0 +1,61 @@
+"""Maps of structural similarity, in part of the axes and at several scales."""
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from petsynth.metrics.similarity import halve, similarity_maps, similarity_pyramid
+
+
+def pair(shape):
+    rng = np.random.default_rng(0)
+    pet = rng.random(shape) * 200
+    return pet, pet + rng.normal(0, 30, shape)
+
+
+def test_the_map_is_that_of_scikit_image():
+    pet, synthetic_pet = pair((20, 31))
+    _, expected = structural_similarity(
+        pet,
+        synthetic_pet,
+        data_range=255,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+        full=True,
+    )
+    similarity, _ = similarity_maps(pet, synthetic_pet, 255)
+    np.testing.assert_allclose(similarity, expected, atol=1e-6)
+
+
+def test_axes_make_an_array_of_images():
+    pet, synthetic_pet = pair((3, 14, 15))
+    together = similarity_maps(pet, synthetic_pet, 255, axes=(1, 2))
+    for number in range(3):
+        alone = similarity_maps(pet[number], synthetic_pet[number], 255)
+        for part, expected in zip(together, alone, strict=True):
+            np.testing.assert_allclose(part[number], expected)
+
+
+def test_constants_differ_in_luminance_alone():
+    pet, synthetic_pet = np.full((12, 12), 50.0), np.full((12, 12), 100.0)
+    similarity, contrast_structure = similarity_maps(pet, synthetic_pet, 100)
+    assert similarity == pytest.approx(10001 / 12501)
+    assert contrast_structure == pytest.approx(1)
+
+
+def test_an_axis_shorter_than_the_window_is_refused():
+    with pytest.raises(ValueError, match=r"\(20, 10\) is smaller than the similarity window of 11"):
+        similarity_maps(np.zeros((20, 10)), np.zeros((20, 10)), 1)
+
+
+def test_the_pyramid_halves_both_images():
+    pet, synthetic_pet = pair((48, 50))
+    pyramid = similarity_pyramid(pet, synthetic_pet, 255, scales=3)
+    assert [similarity.shape for similarity, _ in pyramid] == [(48, 50), (24, 25), (12, 13)]
+    expected, _ = similarity_maps(halve(pet), halve(synthetic_pet), 255)
+    np.testing.assert_array_equal(pyramid[1][0], expected)
+
+
+def test_an_odd_last_pixel_is_repeated():
+    image = np.array([[1.0, 3.0, 5.0], [1.0, 3.0, 5.0], [3.0, 5.0, 7.0]])
+    assert halve(image).tolist() == [[2.0, 5.0], [4.0, 7.0]]
