@@ -67,6 +67,12 @@ def names_something(dotted: str) -> bool:
     return True
 
 
+def test_every_folder_is_in_the_newcomers_table():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = [path.parent.name for path in (ROOT / "src" / "petsynth").glob("*/__init__.py")]
+    assert [folder for folder in folders if f"| `{folder}/` |" not in page] == []
+
+
 def test_messages_are_those_of_the_program():
     """What stands for a name or a number is written as ``...`` in the page's tables."""
     page = (ROOT / "docs" / "preparing.md").read_text(encoding="utf-8")
