@@ -204,6 +204,20 @@ class System(ABC, Generic[Config]):
     def __init__(self, config: Config):
         self.config = config
 
+    @classmethod
+    @abstractmethod
+    def small_tables(cls, name: str) -> dict[str, Any]:
+        """Return tables of a configuration for `petsynth.systems.testing.check_system`.
+
+        It takes six steps in seconds on axial slices of 21 x 25 pixels, or on paper B's grid with
+        voxels of 13 mm and two frames.
+
+        Parameters
+        ----------
+        name : str
+            Which of the class's systems.
+        """
+
     # Data and networks
 
     def check_data(self, data: PreparedData) -> None:

@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 class GanbertSystem(VolumeSystem[GanbertConfig]):
     """GANBERT, without or with a CNN discriminator beside BERT (paper B, table 1, rows 3 and 4)."""
 
+    @classmethod
+    def small_tables(cls, name: str) -> dict[str, Any]:
+        """Return tables for voxels of 13 mm and two frames."""
+        return {
+            "data": {"voxel_mm": 13.0, "frames": 2},
+            "generator": {"filters": 4, "levels": 2, "checkpointing": False},
+            "bert": {"layers": 1, "hidden": 16, "heads": 2, "inner": 32, "checkpointing": False},
+            "cnn": {"filters": 4, "layers": 2},
+            "training": {"max_steps": 6, "batch_size": 1, "accumulate": 2},
+        }
+
     def start_training(self, data: PreparedData, fabric: Fabric) -> GanbertTraining:
         """Make networks, optimisers and accumulation windows."""
         from petsynth.systems.ganbert.training import GanbertTraining

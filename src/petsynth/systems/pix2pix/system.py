@@ -59,6 +59,17 @@ MEMORY_DEFINITION = (
 class Pix2pixSystem(System[Pix2pixConfig]):
     """pix2pix on axial slices, or on slices of several planes (paper A)."""
 
+    @classmethod
+    def small_tables(cls, name: str) -> dict[str, Any]:
+        """Return tables for slices of up to 32 pixels."""
+        planes = ("axial", "coronal", "sagittal") if name == "pix2pix-augmented" else ("axial",)
+        return {
+            "data": {"padded_size": 32, "planes": planes, "intensity": "float"},
+            "generator": {"filters": 4, "levels": 2, "dropout_levels": 1},
+            "discriminator": {"filters": 4, "layers": 1},
+            "training": {"max_steps": 6, "batch_size": 10},
+        }
+
     def build_generator(self) -> UNet2d:
         """Make the U-Net."""
         return build_generator(self.config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from petsynth.data.prepared import PreparedData
 from petsynth.systems.pix2pix3d.config import Pix2pix3dConfig
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 
 class Pix2pix3dSystem(VolumeSystem[Pix2pix3dConfig]):
     """3D pix2pix with tanh or tanhshrink (paper B, table 1, rows 1 and 2)."""
+
+    @classmethod
+    def small_tables(cls, name: str) -> dict[str, Any]:
+        """Return tables for voxels of 13 mm and two frames."""
+        activation = name.removeprefix("pix2pix3d-")
+        return {
+            "data": {"voxel_mm": 13.0, "frames": 2},
+            "generator": {
+                "filters": 4,
+                "levels": 2,
+                "checkpointing": False,
+                "activation": activation,
+            },
+            "cnn": {"filters": 4, "layers": 2},
+            "training": {"max_steps": 6, "batch_size": 1, "accumulate": 2},
+        }
 
     def start_training(self, data: PreparedData, fabric: Fabric) -> Pix2pix3dTraining:
         """Make networks, optimisers and accumulation windows."""

@@ -53,6 +53,20 @@ MEMORY_DEFINITION = (
 class Unet25dSystem(System[Unet25dConfig]):
     """A 2.5D U-Net that tells how far off it expects to be."""
 
+    @classmethod
+    def small_tables(cls, name: str) -> dict[str, Any]:
+        """Return tables for slices of up to 32 pixels."""
+        return {
+            "data": {
+                "padded_size": 32,
+                "slices": 3,
+                "slabs_per_volume": 21,
+                "shuffled_volumes": 2,
+            },
+            "generator": {"filters": 8, "max_filters": 8, "levels": 2},
+            "training": {"max_steps": 6, "batch_size": 10, "workers": 0},
+        }
+
     def build_generator(self) -> SlabUNet:
         """Make the U-Net."""
         return build_generator(self.config)
