@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Protocol
+from dataclasses import Field as DataclassField
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -53,6 +54,8 @@ class SystemConfig(Protocol):
 
     It imports no torch, so that the command line can read it at once.
     """
+
+    __dataclass_fields__: ClassVar[dict[str, DataclassField[Any]]]
 
     @property
     def system(self) -> str:

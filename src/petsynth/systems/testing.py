@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ from petsynth.config import config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData, write_array, write_description
 from petsynth.errors import ConfigError, InputError
 from petsynth.inference import PredictionSettings, load_run
-from petsynth.io.bids.names import write_dataset_description, write_table
+from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.preprocessing.grid import model_grid
 from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
 from petsynth.systems.base import System
@@ -150,14 +151,16 @@ def check_configuration(case: Case) -> None:
     try:
         case.config(training={"no_such_key": 1})
     except ConfigError as error:
-        assert "no_such_key" in str(error), f"the message names no key: {error}"
+        message = str(error)
     else:
         raise AssertionError("an unknown key is accepted")
+    assert "no_such_key" in message, f"the message names no key: {message}"
 
 
 def check_description(case: Case) -> None:
     """Its size is told as JSON and as a table, and is that of the generator."""
-    resources = case.system().resources(subjects=SPLIT["train"])
+    shape = case.data.grid.shape
+    resources = case.system().resources(grid_shape=shape, subjects=SPLIT["train"])
     content = json.loads(json.dumps(resources.content))
     counted = sum(weight.numel() for weight in case.system().build_generator().parameters())
     assert content["generator"]["parameters"] == counted, "counts other parameters"
@@ -411,10 +414,10 @@ def _die_after(case: Case, steps: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             return step_of(batch, step, measure=measure)
 
-        training.train_step = train_step
+        mock.patch.object(training, "train_step", train_step).start()
         return training
 
-    system_class.start_training = start_mortal  # type: ignore[method-assign]
+    mock.patch.object(system_class, "start_training", start_mortal).start()
 
 
 def _in_child(*works: Callable[[], None]) -> None:
@@ -467,7 +470,8 @@ def _differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 
 def _assert_equal(first: dict[str, Tensor], second: dict[str, Tensor], message: str) -> None:
-    assert first.keys() == second.keys() and not _differ(first, second), message
+    assert first.keys() == second.keys(), message
+    assert not _differ(first, second), message
 
 
 def _assert_close(first: dict[str, Tensor], second: dict[str, Tensor], message: str) -> None:
