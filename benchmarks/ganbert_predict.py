@@ -20,7 +20,7 @@ from petsynth.systems.volumes_networks import build_generator3d
 from petsynth.systems.volumes_prediction import predict_volume
 
 from petsynth.config import load_config
-from petsynth.preprocessing.paper_b_grids import conformed_grid
+from petsynth.preprocessing.grids import conformed_grid
 
 
 def main(name: str = "ganbert.toml", threads: str = "2") -> None:

@@ -26,7 +26,7 @@ from torch import nn
 
 from petsynth.config import GanbertConfig, load_config
 from petsynth.data.volumes import BatchPartition
-from petsynth.preprocessing.paper_b_grids import conformed_grid, grid_in_paper_order, pet_grid
+from petsynth.preprocessing.grids import conformed_grid, grid_in_paper_order, pet_grid
 from petsynth.systems.ganbert.training import (
     GanbertNetworks,
     build_networks,

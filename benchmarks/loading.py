@@ -26,7 +26,7 @@ from petsynth.config import Pix2pixConfig, load_config
 from petsynth.data.prepared import PreparedData, write_array, write_description
 from petsynth.io.atomic import write_text
 from petsynth.networks.dropout import sample_keys
-from petsynth.preprocessing.grid import model_grid
+from petsynth.preprocessing.grids import model_grid
 from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
 from petsynth.systems.pix2pix.training import build_networks, train_step
 

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 from petsynth.inference.predict import synthesise
 from scipy import ndimage
@@ -37,12 +36,12 @@ from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume
 from petsynth.log import Progress, messages_on_stderr
 from petsynth.metrics.image import pearson_r, ssim
-from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.registration.deformable import register_affine
+from petsynth.preprocessing.registration.inputs import normalise_locally, template_brain
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
-from petsynth.preprocessing.t1.alignment import template_brain
-from petsynth.preprocessing.t1.bias_field import flatten
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
-from petsynth.volume import FWHM_PER_SIGMA, Volume
+from petsynth.volume import FWHM_PER_SIGMA, Grid, Volume
 
 RESOLUTION_MM = 8.0
 PET_FWHM_MM = 6.5
@@ -78,37 +77,13 @@ class Person:
 def register_to_template(mri: NDArray, mask: NDArray, affine: NDArray) -> NDArray:
     """Return the affine transform (4, 4) from a subject's aligned world to the template's."""
     template, _ = template_brain()
-    brain = flatten(Volume((mri + 1).astype(np.float32), affine), Volume(mask, affine))
-    fixed, moving = (_image(image) for image in (template, brain))
-    method = SimpleITK.ImageRegistrationMethod()
-    method.SetMetricAsCorrelation()
-    method.SetMetricSamplingStrategy(method.NONE)
-    method.SetInterpolator(SimpleITK.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(1.0, 0.01, 80)
-    method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([4, 2])
-    method.SetSmoothingSigmasPerLevel([4, 2])
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
-    transform = SimpleITK.AffineTransform(3)
-    method.SetInitialTransform(transform, inPlace=True)
-    method.Execute(fixed, moving)
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
-    matrix[:3, 3] = transform.GetTranslation()
-    return np.linalg.inv(matrix)
+    brain = normalise_locally(Volume((mri + 1).astype(np.float32), affine), Volume(mask, affine))
+    return np.linalg.inv(register_affine(template, brain))
 
 
-def _image(volume: Volume) -> SimpleITK.Image:
-    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(volume.data.astype(np.float32).T))
-    image.SetSpacing([float(edge) for edge in volume.grid.voxel_mm])
-    image.SetOrigin([float(value) for value in volume.affine[:3, 3]])
-    return image
-
-
-def move(image: NDArray, affine: NDArray, target_to_source: NDArray) -> NDArray:
+def warp(image: NDArray, grid: Grid, target_to_source: NDArray) -> NDArray:
     """Interpolate an image of one world at the same grid in another."""
-    matrix = np.linalg.inv(affine) @ target_to_source @ affine
-    return ndimage.affine_transform(image, matrix[:3, :3], matrix[:3, 3], order=1)
+    return resample(Volume(image, grid.affine), grid, target_to_source).data
 
 
 def smooth(image: NDArray, fwhm_mm: float, voxel_mm: float) -> NDArray:
@@ -124,7 +99,8 @@ def population_mean(data: PreparedData) -> NDArray:
     with Progress("population mean", total=len(names)) as progress:
         for name in names:
             to_template = register_to_template(data.mri(name), data.mask(name), affine)
-            total += move(np.asarray(data.static_pet(name)), affine, np.linalg.inv(to_template))
+            pet = np.asarray(data.static_pet(name))
+            total += warp(pet, data.grid, np.linalg.inv(to_template))
             progress.advance()
     return total / len(names)
 
@@ -133,7 +109,7 @@ def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[Person], NDA
     """Return every method as a function from a person to a PET."""
     mean = population_mean(data)
     regression = TissueRegression(data)
-    affine, voxel_mm = np.asarray(data.grid.affine), data.grid.voxel_mm[0]
+    voxel_mm = data.grid.voxel_mm[0]
 
     def by_regression(person: Person) -> NDArray:
         return regression.infer(np.asarray(person.mri), np.asarray(person.mask))
@@ -143,7 +119,7 @@ def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[Person], NDA
 
     return {
         "pretrained model": lambda person: synthesise(run, np.asarray(person.mri)).mean,
-        "template": lambda person: move(mean, affine, person.to_template),
+        "template": lambda person: warp(mean, data.grid, person.to_template),
         "regression": by_regression,
         "grey matter": grey_matter,
     }

@@ -1,13 +1,13 @@
 """How often registration finds its way under hard conditions, with known truth.
 
-Simulated people (T1 and PET at 2 mm), each under several conditions: the PET turned by 45 degrees
+Simulated people (T1 and PET at 2 mm), each under several conditions: the PET rotated by 45 degrees
 about one axis or all, shifted by 50 mm, cut, of thick slices, or of a quarter of the counts; and
-the T1 turned by 45 degrees, or of thick slices, to MNI axes. One thread.
+the T1 rotated by 45 degrees, or of thick slices, to MNI axes. One thread.
 
     python benchmarks/registration_robustness.py [--folder DIR] [--subjects N]
 
 The last line is a JSON object: per condition the number of people, of those found to 3 mm mean
-target error, and the median error; for the T1, the error is against where the same T1, unturned,
+target error, and the median error; for the T1, the error is against where the same T1, not rotated,
 is placed.
 """
 
@@ -22,12 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import apply_affine
+from scipy.spatial.transform import Rotation
 
 from petsynth.errors import RegistrationError
-from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.pet.registration import register_pet
-from petsynth.preprocessing.registration.transforms import move, rigid_matrix
-from petsynth.preprocessing.t1.alignment import align_t1, flat_brain
+from petsynth.preprocessing.registration.rigid import rotation_about
+from petsynth.preprocessing.resampling import resample
+from petsynth.preprocessing.t1.alignment import align_t1, normalised_brain
 from petsynth.simulation.cohort import simulate_cohort
 from petsynth.volume import FloatArray, Grid, Volume
 from registration import brain_points, displaced, distances, read_person
@@ -39,14 +41,15 @@ Change = Callable[[Volume], tuple[Volume, FloatArray]]
 
 def moved(angles: tuple[float, float, float], shift: tuple[float, float, float]) -> Change:
     def change(volume: Volume) -> tuple[Volume, FloatArray]:
-        matrix = rigid_matrix(angles, volume.grid.centre_mm, np.array(shift, dtype=float))
+        rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+        matrix = rotation_about(volume.grid.centre_mm, rotation, np.array(shift, dtype=float))
         return displaced(volume, matrix), matrix
 
     return change
 
 
 def cut(low: float, high: float) -> Change:
-    """Keep the part of the image between two shares of its height."""
+    """Keep the part of the image between two fractions of its height."""
 
     def change(volume: Volume) -> tuple[Volume, FloatArray]:
         inside = np.flatnonzero((volume.data > volume.data.max() / 4).any(axis=(0, 1)))
@@ -101,7 +104,7 @@ def pet_error(
     t1: Volume, pet: Volume, mask: Volume, pet_to_t1: FloatArray, change: Change
 ) -> float:
     changed, there = change(pet)
-    found = register_pet(flat_brain(t1, mask), changed).fixed_to_moving
+    found = register_pet(normalised_brain(t1, mask), changed).fixed_to_moving
     back = pet_to_t1 @ np.linalg.inv(there)
     return float(distances(back @ found, np.eye(4), brain_points(mask)).mean())
 
@@ -111,7 +114,7 @@ def t1_error(t1: Volume, mask: Volume, straight: FloatArray, change: Change) -> 
     changed_mask = change(mask.with_data(mask.data.astype(np.float32)))[0]
     head = changed_mask.with_data(changed_mask.data > 0.5)
     found = align_t1(changed, head).grid_to_t1
-    points = move(np.linalg.inv(straight), brain_points(mask))
+    points = apply_affine(np.linalg.inv(straight), brain_points(mask))
     return float(distances(np.linalg.inv(there) @ found, straight, points).mean())
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from petsynth.io.nifti import write_volume
 from petsynth.preprocessing.pet.registration import register_pet
-from petsynth.preprocessing.t1.alignment import flat_brain
+from petsynth.preprocessing.t1.alignment import normalised_brain
 from petsynth.simulation.cohort import simulate_cohort
 from registration import brain_points, displaced, distances, random_rigid, read_person
 
@@ -100,7 +100,7 @@ def measure(folder: Path, subjects: int) -> dict[str, float]:
         write_volume(files[0], t1.with_data(t1.data * (mask.data > 0)))
         write_volume(files[1], pet)
         start = time.process_time()
-        ours = register_pet(flat_brain(t1, mask), pet).fixed_to_moving
+        ours = register_pet(normalised_brain(t1, mask), pet).fixed_to_moving
         our_seconds = time.process_time() - start
         theirs, their_seconds = register_with_ants(python, folder, *files)
         points = brain_points(mask)

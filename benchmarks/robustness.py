@@ -22,14 +22,15 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from petsynth.errors import PetsynthError, PetsynthWarning
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.inference.scan import predict_scan
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.registration.transforms import rigid_matrix
+from petsynth.preprocessing.registration.rigid import rotation_about
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.brain_mask import find_brain
 from petsynth.volume import Volume
 
@@ -40,7 +41,8 @@ def rotated(degrees: tuple[float, float, float], shift_mm: tuple[float, float, f
     """Return a change of the header alone."""
 
     def change(t1: Volume, mask: NDArray) -> Volume:
-        matrix = rigid_matrix(degrees, t1.grid.centre_mm, np.array(shift_mm))
+        rotation = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+        matrix = rotation_about(t1.grid.centre_mm, rotation, np.array(shift_mm))
         return Volume(t1.data, matrix @ t1.affine)
 
     return change

@@ -14,8 +14,7 @@ import pytest
 
 from petsynth.data.prepared import PreparedData, write_array, write_description
 from petsynth.io.bids.metadata import read_table, write_dataset_description, write_table
-from petsynth.preprocessing.grid import model_grid
-from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
+from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 from petsynth.volume import Grid
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

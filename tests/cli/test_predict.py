@@ -11,7 +11,7 @@ import pytest
 from petsynth.cli.main import run as petsynth
 from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
-from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 
 AFFINE = np.array([[0, 0, -8.0, 90], [-9.0, 0, 0, 80], [0, 7.0, 0, -60], [0, 0, 0, 1]])

@@ -6,7 +6,7 @@ from petsynth.data.normalisation import mri_statistics, restore_pet
 from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition, VolumeBatches, VolumeDataset
 from petsynth.errors import InputError
-from petsynth.preprocessing.paper_b_grids import from_paper_order
+from petsynth.preprocessing.grids import from_paper_order
 
 
 def test_a_pair_is_normalised_by_its_t1_and_can_be_restored(tiny_volumes):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+from scipy.spatial.transform import Rotation
 
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import predict_scan
-from petsynth.preprocessing.registration.transforms import rigid_matrix
+from petsynth.preprocessing.registration.rigid import rotation_about
 from petsynth.simulation.embedded import make_embedded_anatomy
 
 
@@ -25,7 +26,7 @@ def anatomy():
 
 
 @pytest.mark.parametrize(
-    ("axis_codes", "turn_degrees", "shift_mm", "thinned"),
+    ("axis_codes", "rotation_deg", "shift_mm", "thinned"),
     [
         ("RAS", (0, 0, 0), (0, 0, 0), 1),
         ("PSR", (12, -7, 10), (25, -30, 40), 1),
@@ -33,11 +34,12 @@ def anatomy():
     ],
 )
 def test_synthetic_pet_overlays_on_any_t1(
-    tmp_path, tiny_run, anatomy, axis_codes, turn_degrees, shift_mm, thinned
+    tmp_path, tiny_run, anatomy, axis_codes, rotation_deg, shift_mm, thinned
 ):
     """With a model that returns its input, the synthetic PET must look like the T1 itself."""
     mri = anatomy.mri
-    moved = rigid_matrix(turn_degrees, mri.grid.centre_mm, np.array(shift_mm)) @ mri.affine
+    rotation = Rotation.from_euler("xyz", rotation_deg, degrees=True).as_matrix()
+    moved = rotation_about(mri.grid.centre_mm, rotation, np.array(shift_mm)) @ mri.affine
     moved[:3, 2] *= thinned
     for name, data in (("t1", mri.data), ("mask", anatomy.mask.astype(np.uint8))):
         image = nib.Nifti1Image(data[..., ::thinned], moved)

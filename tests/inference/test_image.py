@@ -8,7 +8,7 @@ import petsynth
 from petsynth.errors import RunError
 from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
-from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 
 

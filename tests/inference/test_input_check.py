@@ -5,7 +5,8 @@ import pytest
 from scipy import ndimage
 
 from petsynth.inference.input_check import OUT_OF_DISTRIBUTION_BELOW, check_input
-from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.grids import model_grid
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.simulation.embedded import make_embedded_anatomy
 from petsynth.volume import Volume

@@ -13,7 +13,7 @@ from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import predict_scan
-from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 
 AXIS_ORDERS = [

@@ -5,7 +5,7 @@ import torch
 
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.patchgan3d import PatchGan3d
-from petsynth.preprocessing.paper_b_grids import grid_in_paper_order, mri_grid, pet_grid
+from petsynth.preprocessing.grids import grid_in_paper_order, mri_grid, pet_grid
 
 MRI_GRID = mri_grid(32, 8.0)
 PET_GRID = grid_in_paper_order(pet_grid(4.0))  # 46 x 38 x 38

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from petsynth.networks.resample3d import Resample3d
-from petsynth.preprocessing.paper_b_grids import grid_in_paper_order, mri_grid, pet_grid
+from petsynth.preprocessing.grids import grid_in_paper_order, mri_grid, pet_grid
 from petsynth.volume import Grid
 
 

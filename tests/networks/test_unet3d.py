@@ -6,7 +6,7 @@ import torch
 
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.unet3d import ACTIVATIONS, Generator3d, halved_grids
-from petsynth.preprocessing.paper_b_grids import grid_in_paper_order, mri_grid, pet_grid
+from petsynth.preprocessing.grids import grid_in_paper_order, mri_grid, pet_grid
 from petsynth.volume import Grid
 
 MRI_GRID = mri_grid(32, 8.0)

@@ -42,7 +42,7 @@ def test_regions_are_told_where_there_are_any():
     assert figures["reference_region"] == "pons"
     assert (figures["reference_value"], figures["reference_ml"]) == (8123.4568, 15.0)
     assert (figures["target_suvr"], figures["centiloid_like"]) == (None, None)
-    assert (figures["warp_agreement"], figures["abnormal"]) == (0.9877, "False")
+    assert (figures["warp_correlation"], figures["abnormal"]) == (0.9877, "False")
 
 
 def test_every_figure_is_explained():
@@ -61,7 +61,7 @@ def test_an_implausible_suvr_is_flagged_and_another_unit_is_not(pet, unit, flagg
 
 
 def test_flags_of_quality_come_first_and_are_not_lost():
-    uptake = Uptake(None, None, warp_agreement=0.0)
+    uptake = Uptake(None, None, warp_correlation=0.0)
     flags = flags_of(SCAN, subject(5000.0, uptake=uptake, flags=["T1 may be tilted"]))
 
     assert flags[0] == "T1 may be tilted"

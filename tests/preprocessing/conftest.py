@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nibabel.affines import apply_affine
 
 from petsynth.io.nifti import read_volume
 from petsynth.simulation.cohort import simulate_cohort
@@ -54,10 +55,8 @@ def target_error_mm():
     """Return a function: mean distance (mm) of brain voxels sent to the PET and truly back."""
 
     def measure(t1_to_pet: np.ndarray, person: Person) -> float:
-        voxels = np.argwhere(person.mask.data > 0).T
-        points = person.mask.affine[:3, :3] @ voxels + person.mask.affine[:3, 3:]
-        there_and_back = person.pet_to_t1 @ t1_to_pet
-        moved = there_and_back[:3, :3] @ points + there_and_back[:3, 3:]
-        return float(np.linalg.norm(moved - points, axis=0).mean())
+        points = apply_affine(person.mask.affine, np.argwhere(person.mask.data > 0))
+        there_and_back = apply_affine(person.pet_to_t1 @ t1_to_pet, points)
+        return float(np.linalg.norm(there_and_back - points, axis=1).mean())
 
     return measure

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from petsynth.data.normalisation import mri_statistics, normalise_mri, normalise_pet
-from petsynth.preprocessing.paper_b_grids import to_paper_order
+from petsynth.preprocessing.grids import to_paper_order
 
 _ORDER_STREAM = 3
 

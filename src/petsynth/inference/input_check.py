@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.t1.alignment import WORKING_MM, PreparedT1, template_brain
-from petsynth.preprocessing.t1.bias_field import flatten
+from petsynth.preprocessing.registration.inputs import WORKING_MM, normalise_locally, template_brain
+from petsynth.preprocessing.resampling import resample
+from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.volume import FloatArray, Grid, Volume
 
 SMOOTHING_MM = 2.5
@@ -72,7 +72,7 @@ def check_input(prepared: PreparedT1, grid: Grid) -> InputCheck:
         return InputCheck(0.0)
     fit = _same_extent(template.with_data(template.data > 0), mask)
     inside = resample(mask, common, fit).data > 0.5
-    brain = flatten(resample(mri, common, fit), Volume(inside, common.affine))
+    brain = normalise_locally(resample(mri, common, fit), Volume(inside, common.affine))
     shared = inside & (template.data > 0)
     first, second = (_smooth_inside(image, shared) for image in (brain.data, template.data))
     if min(first.std(), second.std()) < 1e-6:

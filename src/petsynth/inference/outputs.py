@@ -145,7 +145,7 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "Samples": scan.samples,
         "Seed": scan.seed,
         "BrainMask": scan.prepared.mask_source,
-        "TemplateMutualInformation": float(scan.prepared.template_score),
+        "TemplateMutualInformation": float(scan.prepared.template_mutual_information),
         "InputCheckSimilarity": scan.input_check.similarity,
         "OutOfDistribution": scan.input_check.is_out_of_distribution,
         "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),

@@ -13,7 +13,7 @@ from petsynth.errors import PetsynthWarning
 from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
-from petsynth.preprocessing.grid import resample
+from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1, prepare_t1
 from petsynth.preprocessing.t1.conform import prepare_conformed_t1
 from petsynth.slicing import Plane

@@ -64,7 +64,7 @@ QC_COLUMNS = {
     "mask_source": "How the brain was found: given, segmentation (given labels), skull-stripped "
     "(nonzero voxels) or deepbet",
     "brain_volume_ml": "Volume of the brain mask in mL",
-    "template_score": "Mutual information of the T1's brain and the template, in nats",
+    "template_mutual_information": "Mutual information of the T1's brain and the template, in nats",
     "mutual_information": "Mutual information of the locally normalised T1 and PET after "
     "registration, in nats",
     "local_correlation_ratio": "Correlation ratio of the locally normalised T1 and PET: fraction "
@@ -83,7 +83,7 @@ QC_COLUMNS = {
     "reference_region": "Region whose mean the PET was divided by; n/a if it came as it is",
     "reference_value": "That mean, in the unit that the PET had",
     "reference_ml": "Volume of the reference region in this subject, in mL",
-    "warp_agreement": "Correlation of the brain and the template after deformation (-1 to 1)",
+    "warp_correlation": "Correlation of the brain and the template after deformation (-1 to 1)",
     "target_suvr": "Mean SUVR of the tracer's target region",
     "centiloid_like": "By the tracer's equation, which holds for another pipeline",
     "abnormal": "Whether the target passes the tracer's published threshold",

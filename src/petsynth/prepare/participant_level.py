@@ -98,8 +98,8 @@ def _told(name: str, record: Record, seconds: float) -> str:
     ratio, flipped = qc["local_correlation_ratio"], qc["local_correlation_ratio_flipped"]
     return (
         f"{name}: {seconds:.1f} s; brain {qc['brain_volume_ml']:.0f} mL ({qc['mask_source']}); "
-        f"template score {qc['template_score']:.2f}; local correlation ratio {ratio:.2f}, flipped "
-        f"{flipped:.2f}; "
+        f"mutual information with the template {qc['template_mutual_information']:.2f}; "
+        f"local correlation ratio {ratio:.2f}, flipped {flipped:.2f}; "
         f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
         f"mean {qc['pet_mean']:.3g} {record.unit}"
     )

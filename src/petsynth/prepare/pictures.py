@@ -8,8 +8,8 @@ from petsynth.figures.quality import draw_alignment, draw_intensities, draw_regi
 from petsynth.figures.save import save_png
 from petsynth.io.bids.index import Scan
 from petsynth.prepare.uptake_figures import flags_of
-from petsynth.preprocessing.grid import resample_mask
 from petsynth.preprocessing.pet.registration import static
+from petsynth.preprocessing.resampling import resample_mask
 from petsynth.preprocessing.subject import PreparedSubject
 
 DOTS_PER_INCH = 100

@@ -29,7 +29,7 @@ def describe_uptake(subject: PreparedSubject) -> dict[str, Any]:
         "reference_region": None if reference is None else reference.name,
         "reference_value": None if reference is None else _round(reference.mean),
         "reference_ml": None if reference is None else _round(reference.ml),
-        "warp_agreement": None if uptake is None else _round(uptake.warp_agreement),
+        "warp_correlation": None if uptake is None else _round(uptake.warp_correlation),
         "target_suvr": None if target is None else _round(target.mean),
         "centiloid_like": None if uptake is None else _round(uptake.centiloid_like),
         "abnormal": None if uptake is None or uptake.abnormal is None else str(uptake.abnormal),

@@ -21,18 +21,24 @@ from petsynth.errors import InputError, RegistrationError
 from petsynth.io.bids.brain_masks import is_segmentation
 from petsynth.io.bids.metadata import read_metadata
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.grid import model_grid, resample
-from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
-from petsynth.preprocessing.pet.frames import Frames, window_times
-from petsynth.preprocessing.pet.registration import register_pet
-from petsynth.preprocessing.pet.series import PetSeries, Units, read_pet, wants_reference
+from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
+from petsynth.preprocessing.pet.registration import place_pet, register_pet
+from petsynth.preprocessing.pet.series import (
+    Frames,
+    PetSeries,
+    Units,
+    read_pet,
+    wants_reference,
+    window_times,
+)
 from petsynth.preprocessing.pet.suvr import Uptake, measure_uptake, profile_of, reference_of
 from petsynth.preprocessing.quality import Quality, assess
 from petsynth.preprocessing.registration.deformable import warp_to_mni
 from petsynth.preprocessing.registration.rigid import Alignment
-from petsynth.preprocessing.t1.alignment import AlignedT1, align_t1
+from petsynth.preprocessing.resampling import resample
+from petsynth.preprocessing.t1.alignment import AlignedT1, align_t1, place_t1
 from petsynth.preprocessing.t1.brain_mask import Device, Method
-from petsynth.preprocessing.t1.conform import conform, place_pet, place_t1
+from petsynth.preprocessing.t1.conform import conform
 from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
@@ -75,7 +81,7 @@ class PreprocessingSettings:
     voxel_mm : float
         Edge of the models' voxels in millimetres.
     frames : "mean", "keep" or int
-        What is made of the PET's frames; see `petsynth.preprocessing.pet.frames.Frames`.
+        What is made of the PET's frames; see `petsynth.preprocessing.pet.series.Frames`.
     brain_mask : {"auto", "deepbet"}
         How the brain is found where no mask is given.
     bias_field : bool
@@ -92,8 +98,8 @@ class PreprocessingSettings:
         The MNI bounding box for everything; or paper B's box for the PET, and beside it a T1
         conformed to a cube of 256 mm with voxels half as wide.
     registration : {"rigid", "none"}
-        Whether T1 and PET are brought into one space; paper B leaves that to the network. Only
-        with ``grid="paper-b"``.
+        Whether T1 and PET are aligned; paper B leaves that to the network. Only with
+        ``grid="paper-b"``.
     """
 
     voxel_mm: float = 1.5
@@ -168,7 +174,7 @@ class PreparedSubject:
 def prepare_subject(
     files: Files, settings: PreprocessingSettings, device: Device = "cpu"
 ) -> PreparedSubject:
-    """Bring one subject's scans onto the models' grid, each resampled once.
+    """Resample one subject's scans onto the models' grid, each once.
 
     Parameters
     ----------
@@ -184,7 +190,7 @@ def prepare_subject(
     InputError
         If a file cannot be used, or the brain cannot be found.
     RegistrationError
-        If the scans cannot be brought into one space.
+        If the scans cannot be aligned.
     """
     grid, cube = settings.pet_grid(), settings.conformed_grid()
     t1 = read_volume(files.t1)
@@ -210,9 +216,9 @@ def prepare_subject(
         mean.grid,
         aligned.grid_to_t1,
         to_pet,
-        aligned.template_score,
+        aligned.template_mutual_information,
         motion_mm=series.motion_mm,
-        t1_reproducible=aligned.confirmed,
+        t1_reproducible=aligned.reproducible,
     )
     if quality.failure:
         raise RegistrationError(f"{files.pet.name}: {quality.failure}")
@@ -236,7 +242,7 @@ def prepare_subject(
 def _align(
     files: Files, settings: PreprocessingSettings, device: Device, t1: Volume, mean: Volume
 ) -> tuple[AlignedT1, Alignment]:
-    """Place the T1 on MNI axes and the PET on the T1, or both by their middles."""
+    """Align the T1 to MNI axes and the PET to the T1, or both by their centres."""
     given = None if files.mask is None else read_volume(files.mask)
     rigid = settings.registration == "rigid"
     with _naming(files.t1):
@@ -245,7 +251,7 @@ def _align(
             t1, given, method=settings.brain_mask, bias_field=settings.bias_field, device=device
         )
     with _naming(files.pet):
-        to_pet = register_pet(aligned.flat, mean) if rigid else place_pet(t1, mean)
+        to_pet = register_pet(aligned.normalised, mean) if rigid else place_pet(t1, mean)
     return aligned, to_pet
 
 
@@ -289,7 +295,7 @@ def _measure_uptake(
     if reference is None and not has_target:
         return None
     with _naming(files.t1):
-        warp = warp_to_mni(aligned.flat, aligned.grid_to_t1)
+        warp = warp_to_mni(aligned.normalised, aligned.grid_to_t1)
     with _naming(files.pet):
         return measure_uptake(files.tracer, warp, mean, grid_to_pet, reference)
 

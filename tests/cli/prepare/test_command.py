@@ -21,8 +21,7 @@ from petsynth.io.bids.metadata import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.prepare import participant_level as participants_module
 from petsynth.prepare import preparation as preparation_module
-from petsynth.preprocessing.grid import model_grid
-from petsynth.preprocessing.paper_b_grids import conformed_grid, pet_grid
+from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
 

@@ -1,9 +1,19 @@
-"""Sidecars of PET: what is read, and what is refused."""
+"""Sidecars of PET: what is read and refused; decay and SUV by hand."""
 
+import dataclasses
+import math
+
+import numpy as np
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.preprocessing.pet.acquisition import canonical_unit, read_acquisition
+from petsynth.preprocessing.pet.acquisition import (
+    Acquisition,
+    canonical_unit,
+    decay_factors,
+    read_acquisition,
+    suv_factors,
+)
 
 COMPLETE = {
     "Units": "Bq/ml",
@@ -16,6 +26,20 @@ COMPLETE = {
     "InjectedRadioactivityUnits": "mCi",
     "TracerRadionuclide": "18F",
 }
+
+HALF_LIFE = 6586.2
+PET = Acquisition(
+    name="x",
+    unit="Bq/mL",
+    starts_s=(HALF_LIFE,),
+    durations_s=(60.0,),
+    decay_corrected=True,
+    decay_reference_s=HALF_LIFE,
+    injection_s=0.0,
+    radionuclide="F18",
+    dose_bq=200e6,
+    weight_kg=80.0,
+)
 
 
 def read(frames=2, **changes):
@@ -41,7 +65,7 @@ def test_an_average_of_frames_is_one_window():
         ({"FrameDuration": [60]}, "FrameDuration has 1 values, the image has 2 frames"),
         ({"FrameDuration": [60, 0]}, "FrameDuration holds 0 s"),
         ({"FrameDuration": [60, "long"]}, "must be a list of numbers"),
-        ({"FrameTimesStart": [60, 0]}, "does not grow"),
+        ({"FrameTimesStart": [60, 0]}, "does not increase"),
         ({"InjectedRadioactivity": "much"}, "InjectedRadioactivity is 'much'"),
         ({"InjectedRadioactivity": -1}, "InjectedRadioactivity is -1"),
         ({"InjectedRadioactivityUnits": "spoons"}, "InjectedRadioactivityUnits is 'spoons'"),
@@ -70,3 +94,46 @@ def test_a_sidecar_without_anything_is_arbitrary():
     assert canonical_unit("SUVr") == "SUVR"
     with pytest.raises(InputError, match="TracerRadionuclide is missing"):
         _ = found.decay_per_s
+
+
+def test_suv_of_an_image_corrected_to_the_start_of_the_scan():
+    """One half-life after injection, 1250 Bq/mL were 2500: 2500 x 80,000 g / 200 MBq = 1."""
+    assert 1250 * suv_factors(PET, 1)[0] == pytest.approx(1)
+    at_injection = dataclasses.replace(PET, decay_reference_s=0.0)
+    assert 2500 * suv_factors(at_injection, 1)[0] == pytest.approx(1)
+    assert 2.5 * suv_factors(dataclasses.replace(at_injection, unit="kBq/mL"), 1)[0] == (
+        pytest.approx(1)
+    )
+
+
+def test_suv_of_an_image_not_corrected():
+    """A short frame one half-life after injection has lost half, and a little within itself."""
+    raw = dataclasses.replace(PET, decay_corrected=False, decay_reference_s=None)
+    rate = math.log(2) / HALF_LIFE
+    mean_fraction = (1 - math.exp(-rate * 60)) / (rate * 60)
+    assert 2500 * 0.5 * mean_fraction * suv_factors(raw, 1)[0] == pytest.approx(1)
+
+
+def test_frames_that_are_not_corrected_are_corrected_to_one_time():
+    times = {"starts_s": (0.0, HALF_LIFE), "durations_s": (1.0, 1.0)}
+    raw = dataclasses.replace(PET, **times, decay_corrected=False)
+    np.testing.assert_allclose(decay_factors(raw, 2), [1, 2], rtol=1e-4)
+    assert decay_factors(dataclasses.replace(raw, decay_corrected=True), 2).tolist() == [1, 1]
+    with pytest.raises(InputError, match="FrameTimesStart or FrameDuration is missing"):
+        decay_factors(dataclasses.replace(raw, starts_s=(), durations_s=()), 2)
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ({"dose_bq": None}, "SUV needs InjectedRadioactivity, which"),
+        ({"weight_kg": None}, "body weight"),
+        ({"injection_s": None}, "InjectionStart"),
+        ({"decay_reference_s": None}, "ImageDecayCorrectionTime"),
+        ({"unit": "arbitrary"}, "Units is arbitrary, SUV needs Bq/mL"),
+        ({"radionuclide": "Z9"}, "TracerRadionuclide is Z9"),
+    ],
+)
+def test_what_suv_lacks_is_named(missing, message):
+    with pytest.raises(InputError, match=message):
+        suv_factors(dataclasses.replace(PET, **missing), 1)

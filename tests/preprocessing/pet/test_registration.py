@@ -1,18 +1,28 @@
-"""PET to T1, against the simulation's truth."""
+"""PET to T1 against the simulation's truth, and motion of a phantom that moves in a known way."""
 
 import numpy as np
 import pytest
+from nibabel.affines import apply_affine
+from scipy.spatial.transform import Rotation
 
-from petsynth.errors import RegistrationError
-from petsynth.preprocessing.pet.registration import register_pet, static
-from petsynth.preprocessing.registration.transforms import rigid_matrix
-from petsynth.preprocessing.t1.alignment import flat_brain
+from petsynth.errors import PetsynthWarning, RegistrationError
+from petsynth.preprocessing.pet.registration import (
+    displacement_mm,
+    estimate_motion,
+    mean_of_frames,
+    place_pet,
+    register_pet,
+    static,
+)
+from petsynth.preprocessing.registration.rigid import rotation_about
+from petsynth.preprocessing.resampling import resample
+from petsynth.preprocessing.t1.alignment import normalised_brain
 from petsynth.volume import Volume
 
 
 def test_the_simulated_offset_is_recovered(people, target_error_mm):
     for person in people:
-        found = register_pet(flat_brain(person.t1, person.mask), person.pet)
+        found = register_pet(normalised_brain(person.t1, person.mask), person.pet)
         before = target_error_mm(np.eye(4), person)
         assert before > 1.5
         assert target_error_mm(found.fixed_to_moving, person) < 1
@@ -20,14 +30,16 @@ def test_the_simulated_offset_is_recovered(people, target_error_mm):
 
 def test_a_larger_offset_and_another_axis_order_are_recovered(people, target_error_mm):
     person = people[0]
-    move = rigid_matrix((10, -8, 7), person.pet.grid.centre_mm, np.array([15.0, -10.0, 12.0]))
+    rotation = Rotation.from_euler("xyz", (10, -8, 7), degrees=True).as_matrix()
+    shift = np.array([15.0, -10.0, 12.0])
+    offset = rotation_about(person.pet.grid.centre_mm, rotation, shift)
     data = np.transpose(person.pet.data[::-1], (2, 0, 1))
     flip = np.eye(4)
     flip[0, 0], flip[0, 3] = -1, person.pet.data.shape[0] - 1
     order = np.eye(4)[:, [2, 0, 1, 3]]
-    moved = Volume(data, move @ person.pet.affine @ flip @ order)
-    found = register_pet(flat_brain(person.t1, person.mask), moved).fixed_to_moving
-    assert target_error_mm(np.linalg.inv(move) @ found, person) < 1
+    moved = Volume(data, offset @ person.pet.affine @ flip @ order)
+    found = register_pet(normalised_brain(person.t1, person.mask), moved).fixed_to_moving
+    assert target_error_mm(np.linalg.inv(offset) @ found, person) < 1
 
 
 def test_frames_are_averaged():
@@ -42,4 +54,55 @@ def test_frames_are_averaged():
 def test_an_even_pet_is_refused(people):
     even = people[0].pet.with_data(np.ones_like(people[0].pet.data))
     with pytest.raises(RegistrationError, match="constant"):
-        register_pet(flat_brain(people[0].t1, people[0].mask), even)
+        register_pet(normalised_brain(people[0].t1, people[0].mask), even)
+
+
+def test_without_registration_the_centres_meet(people):
+    person = people[0]
+    to_pet = place_pet(person.t1, person.pet).fixed_to_moving
+    there = apply_affine(to_pet, person.t1.grid.centre_mm)
+    np.testing.assert_allclose(there, person.pet.grid.centre_mm)
+    np.testing.assert_array_equal(to_pet[:3, :3], np.eye(3))
+
+
+@pytest.fixture(scope="module")
+def head() -> Volume:
+    """Return a lopsided head of three ellipsoids at 5 mm."""
+    x, y, z = (np.indices((36, 40, 34)) - np.array([18, 20, 17]).reshape(3, 1, 1, 1)) * 5.0
+    brain = (x / 65) ** 2 + (y / 80) ** 2 + (z / 60) ** 2 < 1
+    middle = (x / 30) ** 2 + ((y + 10) / 40) ** 2 + ((z - 5) / 25) ** 2 < 1
+    spot = (x - 35) ** 2 + (y - 30) ** 2 + (z - 10) ** 2 < 18**2
+    data = (1.0 * brain - 0.6 * middle + 0.8 * spot).astype(np.float32)
+    affine = np.diag([5.0, 5.0, 5.0, 1.0])
+    affine[:3, 3] = [-90, -100, -85]
+    return Volume(data, affine)
+
+
+def test_a_known_motion_is_found_and_undone(head):
+    rotation = Rotation.from_euler("xyz", (6, -3, 4), degrees=True).as_matrix()
+    truth = [np.eye(4), rotation_about(np.zeros(3), rotation, np.array([5.0, -6.0, 4.0]))]
+    frames = [resample(head, head.grid, np.linalg.inv(each)).data for each in truth]
+    noise = np.random.default_rng(0).normal(0, 0.05, (*head.data.shape, 2)).astype(np.float32)
+    pet = head.with_data(np.stack(frames, axis=3) + noise)
+    found = estimate_motion(pet, [60.0, 60.0])
+    between = found[1] @ np.linalg.inv(found[0])
+    points = np.array([[60.0, 0, 0], [0, 70, 0], [0, 0, 50], [-40, -40, -30]])
+    missed = np.linalg.norm(apply_affine(between, points) - apply_affine(truth[1], points), axis=1)
+    assert missed.max() < 2.5  # voxels of 5 mm
+    corrected = mean_of_frames(pet, [1, 1], found).data
+    smeared = pet.data.mean(axis=3)
+    here = resample(head, head.grid, np.linalg.inv(found[0]))
+    assert np.abs(corrected - here.data).mean() < 0.9 * np.abs(smeared - here.data).mean()
+
+
+def test_an_empty_frame_is_left_in_place(head):
+    pet = head.with_data(np.stack([head.data, np.zeros_like(head.data)], axis=3))
+    with pytest.warns(PetsynthWarning, match="frame 2 could not be aligned"):
+        found = estimate_motion(pet, [1.0, 0.001])
+    np.testing.assert_array_equal(found[1], np.eye(4))
+
+
+def test_displacement_counts_rotations_at_the_rim(head):
+    quarter = rotation_about(np.zeros(3), Rotation.from_euler("z", 90, degrees=True).as_matrix())
+    about_centre = displacement_mm([np.eye(4), quarter], head)
+    assert about_centre == pytest.approx(80 * np.sqrt(2), rel=0.25)

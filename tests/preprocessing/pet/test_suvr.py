@@ -5,7 +5,7 @@ import pytest
 import SimpleITK
 
 from petsynth.errors import InputError, PetsynthWarning
-from petsynth.preprocessing.grid import model_grid
+from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.pet.suvr import measure_region, measure_uptake, reference_of
 from petsynth.preprocessing.pet.tracers import region
 from petsynth.preprocessing.registration.deformable import Warp

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from petsynth.errors import RegistrationError
-from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.pet.tracers import region
 from petsynth.preprocessing.registration.deformable import warp_to_mni
-from petsynth.preprocessing.t1.alignment import template_brain
+from petsynth.preprocessing.registration.inputs import template_brain
+from petsynth.preprocessing.resampling import resample
 from petsynth.volume import Volume
 
 
@@ -21,10 +22,10 @@ def test_a_stretched_template_gets_its_regions_back():
     cerebellum = region("whole-cerebellum")
     truth = resample(cerebellum, grid, to_template).data >= 0.5
     straight = resample(cerebellum, grid).data >= 0.5
-    found = warp.bring(cerebellum, grid).data
+    found = warp.apply(cerebellum, grid).data
     assert dice(straight, truth) < 0.82
     assert dice(found, truth) > 0.92
-    assert warp.agreement > warp.affine_agreement > 0.85
+    assert warp.correlation > warp.affine_correlation > 0.85
 
 
 def test_nothing_cannot_be_warped():

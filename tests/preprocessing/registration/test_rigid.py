@@ -2,60 +2,83 @@
 
 import numpy as np
 import pytest
+from nibabel.affines import apply_affine
+from scipy.spatial.transform import Rotation
 
 from petsynth.errors import RegistrationError
-from petsynth.preprocessing.grid import resample
 from petsynth.preprocessing.registration import rigid
-from petsynth.preprocessing.registration.rigid import register_rigid
-from petsynth.preprocessing.registration.transforms import centre_of_mass, move, rigid_matrix
-from petsynth.preprocessing.t1.alignment import flat_brain, grow
+from petsynth.preprocessing.registration.inputs import centre_of_mass, dilate
+from petsynth.preprocessing.registration.rigid import register_rigid, rotation_about
+from petsynth.preprocessing.resampling import resample
+from petsynth.preprocessing.t1.alignment import normalised_brain
 from petsynth.volume import Grid, Volume
 
 
 @pytest.fixture(scope="module")
 def brain(people):
-    return flat_brain(people[0].t1, people[0].mask)
+    return normalised_brain(people[0].t1, people[0].mask)
 
 
 @pytest.fixture(scope="module")
 def around(brain):
-    return grow(brain.with_data(brain.data > 0))
+    return dilate(brain.with_data(brain.data > 0))
+
+
+def test_rotations_start_about_x_then_y_then_z():
+    """Initialisations are those of scipy's extrinsic Euler angles, about the brain's centre."""
+    centre, theirs = np.array([1.0, 2.0, 3.0]), np.array([5.0, 5.0, 5.0])
+    found = rigid._initialisations(centre, theirs)
+    assert len(found) == 4 * 5**3
+    first = Rotation.from_euler("xyz", (-45, -45, -45), degrees=True).as_matrix()
+    np.testing.assert_allclose(found[0][:3, :3], first, atol=1e-12)
+    for matrix, up in zip(found[::125], (-35, 0, 35), strict=False):
+        np.testing.assert_allclose(apply_affine(matrix, centre), theirs + np.array([0, 0, up]))
+    np.testing.assert_allclose(apply_affine(found[375], centre), centre)  # as the headers state
+
+
+def test_a_rotation_about_a_point_leaves_it_but_for_the_shift():
+    rotation = Rotation.from_euler("xyz", (10, -20, 30), degrees=True).as_matrix()
+    matrix = rotation_about(np.array([1.0, 2.0, 3.0]), rotation, np.array([4.0, -5.0, 6.0]))
+    np.testing.assert_allclose(apply_affine(matrix, [1.0, 2.0, 3.0]), [5, -3, 9])
+    np.testing.assert_array_equal(matrix[:3, :3], rotation)
 
 
 @pytest.mark.parametrize(
     ("angles", "shift"), [((10, -8, 9), (15, -12, 10)), ((-25, 5, 5), (-30, 20, 40))]
 )
-def test_a_turned_and_inverted_copy_is_found(brain, around, angles, shift):
+def test_a_rotated_and_inverted_copy_is_found(brain, around, angles, shift):
     centre = centre_of_mass(around)
-    truth = rigid_matrix(angles, centre, np.array(shift, float))
+    rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    truth = rotation_about(centre, rotation, np.array(shift, float))
     own = Grid((70, 60, 65), np.diag([-4.0, 4.0, 3.5, 1.0]))
     own.affine[:3, 3] = centre + shift - own.affine[:3, :3] @ (np.array(own.shape) / 2)
     moved = resample(brain, own, np.linalg.inv(truth))
     inverted = moved.with_data(np.where(moved.data > 0.2, 3 - moved.data, 0))
-    start = centre_of_mass(inverted.with_data(inverted.data > 0.2))
-    found = register_rigid(brain, around, inverted, start).fixed_to_moving
-    points = np.argwhere(brain.data > 0).T
-    points = brain.affine[:3, :3] @ points + brain.affine[:3, 3:]
-    distance = (found - truth)[:3, :3] @ points + (found - truth)[:3, 3:]
-    assert np.linalg.norm(distance, axis=0).mean() < 0.5
+    their_centre = centre_of_mass(inverted.with_data(inverted.data > 0.2))
+    found = register_rigid(brain, around, inverted, their_centre).fixed_to_moving
+    points = apply_affine(brain.affine, np.argwhere(brain.data > 0))
+    distance = apply_affine(found, points) - apply_affine(truth, points)
+    assert np.linalg.norm(distance, axis=1).mean() < 0.5
 
 
-def test_coarse_climbs_that_go_astray_do_no_harm(brain, around, monkeypatch):
+def test_coarse_optimisations_that_go_astray_do_no_harm(brain, around, monkeypatch):
     centre = centre_of_mass(around)
-    truth = rigid_matrix((4, -3, 5), centre, np.array([6.0, -4.0, 8.0]))
+    rotation = Rotation.from_euler("xyz", (4, -3, 5), degrees=True).as_matrix()
+    truth = rotation_about(centre, rotation, np.array([6.0, -4.0, 8.0]))
     moved = resample(brain, brain.grid, np.linalg.inv(truth))
-    climb = rigid._Pair.climb
+    optimise = rigid._Pair.optimise
 
-    def astray(pair, start, centre_mm, **knobs):
+    def astray(pair, initial, centre_mm, **options):
         if pair.fixed.grid.voxel_mm[0] > rigid.SCORE_MM:
-            return rigid_matrix((0, 0, 0), centre, np.array([0.0, 40.0, 0.0])) @ start
-        return climb(pair, start, centre_mm, **knobs)
+            return rotation_about(centre, np.eye(3), np.array([0.0, 40.0, 0.0])) @ initial
+        return optimise(pair, initial, centre_mm, **options)
 
-    monkeypatch.setattr(rigid._Pair, "climb", astray)
+    monkeypatch.setattr(rigid._Pair, "optimise", astray)
     found = register_rigid(brain, around, moved, centre_of_mass(moved))
-    assert found.confirmed
-    points = centre[:, None] + 60 * np.eye(3)
-    np.testing.assert_allclose(move(found.fixed_to_moving, points), move(truth, points), atol=0.5)
+    assert found.reproducible
+    points = centre + 60 * np.eye(3)
+    there = apply_affine(found.fixed_to_moving, points)
+    np.testing.assert_allclose(there, apply_affine(truth, points), atol=0.5)
 
 
 def test_the_same_images_give_the_same_transform(people, brain, around):
@@ -68,9 +91,9 @@ def test_the_same_images_give_the_same_transform(people, brain, around):
 
 
 def test_a_constant_image_cannot_be_registered(brain, around):
-    flat = Volume(np.ones((20, 20, 20), np.float32), np.diag([4.0, 4.0, 4.0, 1.0]))
+    constant = Volume(np.ones((20, 20, 20), np.float32), np.diag([4.0, 4.0, 4.0, 1.0]))
     with pytest.raises(RegistrationError, match="moving image is constant"):
-        register_rigid(brain, around, flat, np.zeros(3))
+        register_rigid(brain, around, constant, np.zeros(3))
 
 
 def test_an_empty_mask_cannot_be_used(brain):

@@ -1,9 +1,12 @@
+"""A T1 on paper B's cube."""
+
 import numpy as np
 import pytest
+from nibabel.affines import apply_affine, from_matvec
 
 from petsynth.errors import InputError
-from petsynth.preprocessing.paper_b_grids import CENTRE_MM, conformed_grid
-from petsynth.preprocessing.t1.conform import conform, place_pet, prepare_conformed_t1, shift
+from petsynth.preprocessing.grids import CENTRE_MM, conformed_grid
+from petsynth.preprocessing.t1.conform import conform, prepare_conformed_t1
 from petsynth.volume import Volume
 
 
@@ -18,21 +21,17 @@ def test_the_percentile_becomes_255_and_zero_stays():
 
 def test_a_t1_that_lies_elsewhere_is_refused():
     grid = conformed_grid(16.0)
+    far = from_matvec(np.eye(3), np.full(3, 999.0))
     with pytest.raises(InputError, match="no positive values inside its 256 mm cube"):
-        conform(Volume(np.ones((4, 4, 4)), grid.affine), grid, shift(np.zeros(3), np.full(3, 999)))
+        conform(Volume(np.ones((4, 4, 4)), grid.affine), grid, far)
 
 
-def test_without_registration_the_middles_meet(people):
+def test_without_registration_the_centres_meet(people):
     person = people[0]
-    to_pet = place_pet(person.t1, person.pet).fixed_to_moving
-    np.testing.assert_allclose(
-        (to_pet @ [*person.t1.grid.centre_mm, 1])[:3], person.pet.grid.centre_mm
-    )
     prepared = prepare_conformed_t1(
         person.t1, conformed_grid(16.0), person.mask, registration="none"
     )
-    np.testing.assert_allclose(
-        (prepared.grid_to_t1 @ [*CENTRE_MM, 1])[:3], person.t1.grid.centre_mm
-    )
+    there = apply_affine(prepared.grid_to_t1, CENTRE_MM)
+    np.testing.assert_allclose(there, person.t1.grid.centre_mm)
     assert prepared.mri.shape == prepared.mask.shape == (32, 32, 32)
     assert prepared.mri[prepared.mask].mean() > 2 * prepared.mri[~prepared.mask].mean()

@@ -1,10 +1,11 @@
-"""T1 intensities to [-1, 1]."""
+"""T1 intensities: a known bias field is removed, and the scale to [-1, 1]."""
 
 import numpy as np
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.preprocessing.t1.intensity import scale_mri
+from petsynth.preprocessing.registration.inputs import normalise_locally
+from petsynth.preprocessing.t1.intensity import correct_bias_field, scale_mri
 
 
 def _head() -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +43,27 @@ def test_no_brain_and_no_contrast_are_refused():
         scale_mri(mri, np.zeros_like(mask))
     with pytest.raises(InputError, match="no contrast"):
         scale_mri(np.full_like(mri, 7), mask)
+
+
+def _with_field(person):
+    """Return a locally normalised brain under a brightness that doubles from left to right."""
+    ramp = np.linspace(-0.35, 0.35, person.t1.data.shape[0], dtype=np.float32)
+    normalised = normalise_locally(person.t1, person.mask)
+    return normalised.with_data(normalised.data * np.exp(ramp)[:, np.newaxis, np.newaxis])
+
+
+def _sides(t1, mask):
+    middle = t1.data.shape[0] // 2
+    left, right = mask.data > 0, mask.data > 0
+    left[middle:] = False
+    right[:middle] = False
+    return float(t1.data[right].mean() / t1.data[left].mean())
+
+
+def test_n4_makes_left_and_right_equally_bright(people):
+    person = people[0]
+    spoilt = _with_field(person)
+    corrected = correct_bias_field(spoilt, person.mask)
+    assert _sides(spoilt, person.mask) > 1.2
+    assert abs(_sides(corrected, person.mask) - 1) < 0.08
+    assert corrected.grid.matches(person.t1.grid)

@@ -10,7 +10,7 @@ import torch
 from torch.optim import Adam
 
 from petsynth.networks.unet3d import Generator3d
-from petsynth.preprocessing.paper_b_grids import grid_in_paper_order, mri_grid, pet_grid
+from petsynth.preprocessing.grids import grid_in_paper_order, mri_grid, pet_grid
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.losses import LossWeights, Pooled, bert_loss, generator_loss
 from petsynth.systems.ganbert.masking import sample_masking

@@ -1,9 +1,12 @@
-"""What a PET sidecar tells of the acquisition, checked and in basic units.
+"""What a PET sidecar tells of the acquisition, and the factors to decay-corrected units and SUV.
 
 References
 ----------
 BIDS 1.10, "Positron Emission Tomography": names and units of the fields. Times count from
 ``TimeZero``, in seconds; ``FrameTimesStart`` and ``FrameDuration`` have one value per frame.
+
+Boellaard et al., "FDG PET/CT: EANM procedure guidelines for tumour imaging: version 2.0", Eur J
+Nucl Med Mol Imaging 42, 2015 (SUV by body weight, with the dose decayed to one time).
 """
 
 from __future__ import annotations
@@ -14,12 +17,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from petsynth.errors import InputError
+from petsynth.volume import FloatArray
 
 HALF_LIFE_S = {"F18": 6586.2, "C11": 1221.8, "O15": 122.24, "N13": 597.9, "GA68": 4062.6}
 """Half-lives in seconds by radionuclide. Bailey et al., "Positron Emission Tomography: Basic
 Sciences", 2005, table 2.2 (F18 109.77 min, C11 20.36 min, O15 2.04 min, N13 9.97 min, Ga68
 67.71 min)."""
+BQ_PER_ML = {"Bq/mL": 1.0, "kBq/mL": 1000.0}
+"""Units of activity concentration, in Bq/mL."""
 
 _BQ_PER = {"bq": 1.0, "kbq": 1e3, "mbq": 1e6, "gbq": 1e9, "mci": 3.7e7, "uci": 3.7e4, "µci": 3.7e4}
 _UNITS = {
@@ -144,6 +152,79 @@ def canonical_unit(text: str) -> str:
     return next((unit for unit, spellings in _UNITS.items() if key in spellings), text.strip())
 
 
+def decay_factors(acquisition: Acquisition, frames: int) -> FloatArray:
+    """Return what each frame is multiplied by so that frames may be averaged, shape (T,).
+
+    A frame that is not corrected for decay holds the mean activity over its duration; it is
+    corrected to the start of the first frame. Frames that are corrected, or whose sidecar does not
+    say, are left as they are.
+
+    Raises
+    ------
+    InputError
+        If decay is not corrected and frame times or radionuclide are unknown.
+
+    Examples
+    --------
+    Two frames of one half-life each: the mean over a half-life is 0.5 / ln 2 of its start.
+
+    >>> pet = Acquisition("x", "Bq/mL", (0, 6586.2), (6586.2, 6586.2), False, radionuclide="F18")
+    >>> (decay_factors(pet, 2) * 0.5 / math.log(2)).round(6).tolist()
+    [1.0, 2.0]
+    """
+    if acquisition.decay_corrected is not False or frames == 1:
+        return np.ones(frames)
+    return _to_time(acquisition, _times(acquisition)[0][0])
+
+
+def suv_factors(acquisition: Acquisition, frames: int) -> FloatArray:
+    """Return what each frame in Bq/mL (or kBq/mL) is multiplied by to give SUV, shape (T,).
+
+    SUV = activity x weight / dose, activity and dose both as they would be at injection; in g/mL.
+
+    Raises
+    ------
+    InputError
+        If dose, weight, times or radionuclide are missing, or the unit is none of activity.
+
+    Examples
+    --------
+    70 kg, 350 MBq: 5000 Bq/mL at injection are 1.
+
+    >>> pet = Acquisition("x", "Bq/mL", (0,), (60,), True, 0.0, 0.0, "F18", 350e6, 70.0)
+    >>> (5000 * suv_factors(pet, 1)).round(6).tolist()
+    [1.0]
+    """
+    name = acquisition.name
+    if acquisition.unit not in BQ_PER_ML:
+        raise InputError(f"{name}: Units is {acquisition.unit}, SUV needs Bq/mL or kBq/mL")
+    missing = [
+        field
+        for field, value in (
+            ("InjectedRadioactivity", acquisition.dose_bq),
+            ("body weight (weight in participants.tsv, or PatientWeight)", acquisition.weight_kg),
+            ("InjectionStart", acquisition.injection_s),
+            ("ImageDecayCorrected", acquisition.decay_corrected),
+        )
+        if value is None
+    ]
+    if acquisition.decay_corrected and acquisition.decay_reference_s is None:
+        missing.append("ImageDecayCorrectionTime")
+    if missing:
+        raise InputError(f"{name}: SUV needs {' and '.join(missing)}, which the dataset lacks")
+    assert acquisition.weight_kg is not None
+    assert acquisition.dose_bq is not None
+    assert acquisition.injection_s is not None
+    if acquisition.decay_corrected:
+        assert acquisition.decay_reference_s is not None
+        since = acquisition.decay_reference_s - acquisition.injection_s
+        decay = np.full(frames, math.exp(acquisition.decay_per_s * since) if since else 1.0)
+    else:
+        decay = _to_time(acquisition, acquisition.injection_s)
+    grams_per_bq = 1000 * acquisition.weight_kg / acquisition.dose_bq
+    return np.asarray(decay * BQ_PER_ML[acquisition.unit] * grams_per_bq)
+
+
 def _radionuclide(text: str) -> str:
     """Return ``"F18"`` for ``"F18"``, ``"18F"``, ``"[18F]"`` and ``"F-18"``."""
     letters = "".join(sign for sign in text if sign.isalpha()).upper()
@@ -184,7 +265,7 @@ def _frame_times(
     if min(durations) <= 0:
         raise InputError(f"{name}: FrameDuration holds {min(durations):g} s, needed is more than 0")
     if any(later <= earlier for earlier, later in itertools.pairwise(starts)):
-        raise InputError(f"{name}: FrameTimesStart does not grow from frame to frame")
+        raise InputError(f"{name}: FrameTimesStart does not increase from frame to frame")
     if frames == 1:  # an average of frames, whose times the sidecar still lists
         return starts[:1], (max(map(sum, zip(starts, durations, strict=True))) - starts[0],)
     return starts, durations
@@ -205,3 +286,20 @@ def _is_missing(value: Any) -> bool:
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _to_time(acquisition: Acquisition, time_s: float) -> FloatArray:
+    """Return the factors from mean activity over each frame to that at one time."""
+    starts, durations = (np.array(values) for values in _times(acquisition))
+    decay = acquisition.decay_per_s
+    within = decay * durations / -np.expm1(-decay * durations)
+    return np.asarray(np.exp(decay * (starts - time_s)) * within)
+
+
+def _times(acquisition: Acquisition) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not acquisition.starts_s:
+        raise InputError(
+            f"{acquisition.name}: not corrected for decay, and FrameTimesStart or FrameDuration "
+            "is missing from its sidecar"
+        )
+    return acquisition.starts_s, acquisition.durations_s

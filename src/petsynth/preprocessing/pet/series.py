@@ -17,13 +17,19 @@ from scipy import ndimage
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.pet.acquisition import Acquisition, read_acquisition
-from petsynth.preprocessing.pet.frames import Frames, frame_weights
-from petsynth.preprocessing.pet.motion import displacement_mm, estimate_motion, mean_of_frames
-from petsynth.preprocessing.pet.units import BQ_PER_ML, decay_factors, suv_factors
+from petsynth.preprocessing.pet.acquisition import (
+    BQ_PER_ML,
+    Acquisition,
+    decay_factors,
+    read_acquisition,
+    suv_factors,
+)
+from petsynth.preprocessing.pet.registration import displacement_mm, estimate_motion, mean_of_frames
+from petsynth.preprocessing.resampling import resample
 from petsynth.volume import FWHM_PER_SIGMA, FloatArray, Grid, Volume
 
+Frames = Literal["mean", "keep"] | int
+"""``"mean"``: one image; ``"keep"``: as acquired; a number N: as many windows of equal length."""
 Units = Literal["auto", "keep", "suv", "suvr"]
 """``"keep"``: as the sidecar says; ``"suv"``, ``"suvr"``: converted; ``"auto"``: activity and SUV
 become SUVR, everything else is kept."""
@@ -82,9 +88,9 @@ class PetSeries:
         wanted = np.zeros((*grid.shape, len(self.weights)), dtype=np.float32)
         for number, transform in enumerate(self.to_frame):
             frame = source.with_data(source.data[..., number])
-            there = resample(frame, grid, transform @ grid_to_pet).data
+            resampled = resample(frame, grid, transform @ grid_to_pet).data
             for column in np.flatnonzero(self.weights[:, number]):
-                wanted[..., column] += np.float32(self.weights[column, number]) * there
+                wanted[..., column] += np.float32(self.weights[column, number]) * resampled
         data = wanted if wanted.shape[3] > 1 else wanted[..., 0]
         return Volume(data, np.asarray(grid.affine, dtype=float), source.unit)
 
@@ -116,7 +122,7 @@ def read_pet(
     sidecar : mapping
         All fields that apply to it.
     frames : "mean", "keep" or int
-        See `petsynth.preprocessing.pet.frames.Frames`.
+        See `Frames`.
     units : {"auto", "keep", "suv", "suvr"}
         See `Units`; dividing by the reference region is left to
         `petsynth.preprocessing.pet.suvr`.
@@ -155,6 +161,83 @@ def read_pet(
         return PetSeries(pet, acquisition, still, weights)
     counts = acquisition.durations_s or (1.0,) * pet.frames
     return PetSeries(pet, acquisition, tuple(estimate_motion(pet, counts)), weights)
+
+
+def frame_weights(frames: Frames, acquisition: Acquisition, count: int) -> FloatArray:
+    """Return how the new frames are made of the acquired ones.
+
+    A new frame is a window of time; each acquired frame counts by the time for which it overlaps
+    the window, so that a mean is weighted by duration and gaps count nothing.
+
+    Parameters
+    ----------
+    frames : "mean", "keep" or int
+        See `Frames`.
+    acquisition : Acquisition
+        With frame times; without, all frames count alike in a mean.
+    count : int
+        Frames of the image, T.
+
+    Returns
+    -------
+    (N, T) float array
+        Rows sum to 1.
+
+    Raises
+    ------
+    InputError
+        If N frames are wanted and frame times are unknown, N is less than 1, or a window holds
+        no data.
+
+    Examples
+    --------
+    Frames of 1, 1 and 2 minutes to two windows of 2 minutes, and to their mean:
+
+    >>> times = Acquisition("x", "SUVR", (0, 60, 120), (60, 60, 120))
+    >>> frame_weights(2, times, 3).tolist()
+    [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
+    >>> frame_weights("mean", times, 3).tolist()
+    [[0.25, 0.25, 0.5]]
+    """
+    if frames == "keep" or (count == 1 and frames in ("mean", 1)):
+        return np.eye(count)
+    if frames == "mean" and not acquisition.starts_s:
+        return np.full((1, count), 1 / count)
+    number = 1 if frames == "mean" else int(frames)
+    if number < 1:
+        raise InputError(f"{number} frames: give 1 or more")
+    if not acquisition.starts_s:
+        raise InputError(
+            f"{acquisition.name}: {number} frames need FrameTimesStart and FrameDuration, which "
+            "its sidecar lacks"
+        )
+    starts = np.array(acquisition.starts_s)
+    ends = starts + np.array(acquisition.durations_s)
+    limits = np.linspace(starts[0], ends.max(), number + 1)
+    overlap = np.minimum(ends, limits[1:, None]) - np.maximum(starts, limits[:-1, None])
+    overlap = np.clip(overlap, 0, None)
+    if not (overlap.sum(axis=1) > 0).all():
+        raise InputError(f"{acquisition.name}: {number} frames leave a window without data")
+    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True))
+
+
+def window_times(frames: Frames, acquisition: Acquisition) -> tuple[list[float], list[float]]:
+    """Return start and duration of the new frames in seconds; empty where times are unknown.
+
+    Examples
+    --------
+    >>> window_times("mean", Acquisition("x", "SUVR", (30, 60), (30, 60)))
+    ([30.0], [90.0])
+    """
+    if not acquisition.starts_s:
+        return [], []
+    if frames == "keep":
+        return list(acquisition.starts_s), list(acquisition.durations_s)
+    number = 1 if frames == "mean" else int(frames)
+    pairs = zip(acquisition.starts_s, acquisition.durations_s, strict=True)
+    first, last = acquisition.starts_s[0], max(start + duration for start, duration in pairs)
+    limits = np.linspace(first, last, number + 1)
+    return limits[:-1].tolist(), np.diff(limits).tolist()
 
 
 def smooth_to(pet: Volume, psf_mm: float, has_mm: float | None, *, name: str) -> Volume:

@@ -1,7 +1,8 @@
 """SUVR: a PET divided by its mean in a reference region, and its mean in a target region.
 
-Regions are drawn in MNI space and reach the subject by `petsynth.preprocessing.registration.deformable`; the
-mean is taken over voxels of 2 mm, whatever the models' grid. Several frames are divided by one
+Regions are drawn in MNI space and warped to the subject
+(`petsynth.preprocessing.registration.deformable`); the mean is taken over voxels of 2 mm, whatever
+the models' grid. Several frames are divided by one
 number, the reference's mean over all of them, so that their course in time stays.
 """
 
@@ -13,18 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from petsynth.errors import InputError, PetsynthWarning
-from petsynth.preprocessing.grid import model_grid, resample
+from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.pet.tracers import Profile, Target, region, tracer_profiles
 from petsynth.preprocessing.registration.deformable import Warp
+from petsynth.preprocessing.resampling import resample
 from petsynth.volume import FloatArray, Grid, Volume
 
 REGION_MM = 2.0
 """Voxel at which regions are laid over a PET."""
-LEAST_ML = 0.5
+MIN_ML = 0.5
 """Smallest usable reference region, in mL: about sixty voxels of 2 mm."""
-LEAST_COVERAGE = 0.9
-"""Share of a region that must lie inside the PET's field of view."""
-LEAST_AGREEMENT = 0.7
+MIN_COVERAGE = 0.9
+"""Fraction of a region that must lie inside the PET's field of view."""
+MIN_CORRELATION = 0.7
 """Correlation with the template below which the deformation is flagged. Eight real heads (IXI)
 reached 0.88 to 0.91; see docs/decisions/0064."""
 
@@ -61,7 +63,7 @@ class Uptake:
         What the PET was divided by; None if it came as SUVR.
     target : RegionMean or None
         In SUVR; None where the tracer has none that is shipped.
-    warp_agreement : float
+    warp_correlation : float
         Correlation of the brain with the template after deformation.
     centiloid_like : float or None
         By the tracer's published equation, with this pipeline instead of the standard one.
@@ -71,14 +73,14 @@ class Uptake:
 
     reference: RegionMean | None
     target: RegionMean | None
-    warp_agreement: float
+    warp_correlation: float
     centiloid_like: float | None = None
     abnormal: bool | None = None
 
     @property
     def flags(self) -> list[str]:
         """What a person should look at; empty if nothing."""
-        if self.warp_agreement < LEAST_AGREEMENT:
+        if self.warp_correlation < MIN_CORRELATION:
             return ["deformation to MNI space is poor: check the regions"]
         return []
 
@@ -127,15 +129,15 @@ def measure_region(name: str, warp: Warp, pet: Volume, grid_to_pet: FloatArray) 
         If the region is too small, out of the PET's field of view, or has no positive mean.
     """
     grid = model_grid(REGION_MM)
-    mask = warp.bring(region(name), grid)
+    mask = warp.apply(region(name), grid)
     ml = float(mask.data.sum() * REGION_MM**3 / 1000)
-    if ml < LEAST_ML:
+    if ml < MIN_ML:
         raise InputError(
-            f"region {name} holds {ml:.2f} mL in this subject, at least {LEAST_ML} are needed: "
+            f"region {name} holds {ml:.2f} mL in this subject, at least {MIN_ML} are needed: "
             "check the brain mask and the alignment to MNI axes"
         )
     seen = _covered(pet.grid, grid, grid_to_pet)[mask.data].mean()
-    if seen < LEAST_COVERAGE:
+    if seen < MIN_COVERAGE:
         raise InputError(
             f"region {name} lies {1 - seen:.0%} outside the PET's field of view; choose another "
             "--reference-region, or --units keep"
@@ -172,19 +174,19 @@ def measure_uptake(
     divisor = None if reference is None else measure_region(reference, warp, pet, grid_to_pet)
     profile = profile_of(tracer)
     if profile is None or not profile.target.region:
-        return Uptake(divisor, None, warp.agreement)
+        return Uptake(divisor, None, warp.correlation)
     try:
         found = measure_region(profile.target.region, warp, pet, grid_to_pet)
     except InputError as error:  # no reason to lose the scan
         warnings.warn(f"no target SUVR: {error}", PetsynthWarning, stacklevel=2)
-        return Uptake(divisor, None, warp.agreement)
+        return Uptake(divisor, None, warp.correlation)
     suvr = found.mean / (1.0 if divisor is None else divisor.mean)
     target = RegionMean(found.name, suvr, found.ml, found.mask)
     fits = reference in (None, profile.target.reference)
     return Uptake(
         divisor,
         target,
-        warp.agreement,
+        warp.correlation,
         centiloid(suvr, profile.target) if fits else None,
         is_abnormal(suvr, profile.target) if fits else None,
     )

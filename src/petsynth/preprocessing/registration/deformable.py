@@ -1,8 +1,7 @@
-"""A subject's brain to MNI space: affine, then deformable.
+"""Registration between people: affine, and a subject's brain to MNI space by a deformation.
 
 A rigidly aligned brain is not in MNI space, so regions that are drawn there reach the subject
-through this. Works on the flattened T1s of `petsynth.preprocessing.t1.bias_field.flatten`, whose
-brightness is comparable between people.
+through this. It compares locally normalised T1s, whose brightness is comparable between people.
 
 References
 ----------
@@ -12,15 +11,22 @@ NeuroImage 45, 2009; SimpleITK's implementation. Decision record 0064.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK
 
 from petsynth.errors import RegistrationError
-from petsynth.preprocessing.grid import resample
-from petsynth.preprocessing.registration.transforms import from_itk, one_itk_thread, to_itk
-from petsynth.preprocessing.t1.alignment import template_brain
+from petsynth.preprocessing.registration.inputs import template_brain
+from petsynth.preprocessing.registration.itk import (
+    from_itk,
+    from_itk_transform,
+    one_itk_thread,
+    to_itk,
+)
+from petsynth.preprocessing.resampling import resample
 from petsynth.volume import FloatArray, Grid, Volume
 
 WARP_MM = 3.0
@@ -33,24 +39,24 @@ SMOOTH_VOXELS = 1.5
 
 @dataclass(frozen=True)
 class Warp:
-    """The way from a subject's aligned space to MNI space.
+    """The deformation from a subject's aligned space to MNI space.
 
     Parameters
     ----------
     transform : SimpleITK.Transform
         From aligned world to MNI world (ITK's LPS, mm).
-    agreement : float
-        Correlation of the subject's flattened brain and the template's after it, -1 to 1.
-    affine_agreement : float
-        The same after the affine part.
+    correlation : float
+        Of the subject's locally normalised brain and the template's after it, -1 to 1.
+    affine_correlation : float
+        The same after the affine part alone.
     """
 
     transform: SimpleITK.Transform
-    agreement: float
-    affine_agreement: float
+    correlation: float
+    affine_correlation: float
 
-    def bring(self, region: Volume, grid: Grid) -> Volume:
-        """Return a region of MNI space on a grid of the subject's aligned space.
+    def apply(self, region: Volume, grid: Grid) -> Volume:
+        """Warp a region of MNI space to a grid of the subject's aligned space.
 
         Parameters
         ----------
@@ -64,21 +70,44 @@ class Warp:
         Volume
             (X, Y, Z) bool: where at least half of a voxel lies in the region.
         """
-        share = region.with_data(region.data.astype(np.float32))
+        inside = region.with_data(region.data.astype(np.float32))
         reference = to_itk(Volume(np.zeros(grid.shape, dtype=np.uint8), grid.affine))
-        there = SimpleITK.Resample(
-            to_itk(share), reference, self.transform, SimpleITK.sitkLinear, 0.0
+        warped = SimpleITK.Resample(
+            to_itk(inside), reference, self.transform, SimpleITK.sitkLinear, 0.0
         )
-        return Volume(from_itk(there) >= 0.5, np.asarray(grid.affine, dtype=float))
+        return Volume(from_itk(warped) >= 0.5, np.asarray(grid.affine, dtype=float))
 
 
-def warp_to_mni(flat: Volume, grid_to_t1: FloatArray) -> Warp:
+def register_affine(fixed: Volume, moving: Volume) -> FloatArray:
+    """Find the affine transform from one image's world to another's, by their correlation.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+        (X, Y, Z) images of like contrast, 0 outside the brain, which lie within centimetres of
+        each other.
+
+    Returns
+    -------
+    (4, 4) float array
+        From the fixed to the moving world (mm); twelve parameters.
+
+    Raises
+    ------
+    RegistrationError
+        If the images cannot be compared.
+    """
+    with _errors(), one_itk_thread():
+        return from_itk_transform(_affine(fixed, moving))
+
+
+def warp_to_mni(brain: Volume, grid_to_t1: FloatArray) -> Warp:
     """Find the deformation from a subject's aligned space to MNI space.
 
     Parameters
     ----------
-    flat : Volume
-        (X, Y, Z) brain of the T1, evenly bright and 0 outside, on any grid of the T1's world.
+    brain : Volume
+        (X, Y, Z) brain of the T1, locally normalised and 0 outside, on any grid of the T1's world.
     grid_to_t1 : (4, 4) float array
         From the aligned world to the T1's world (mm); rigid.
 
@@ -88,23 +117,22 @@ def warp_to_mni(flat: Volume, grid_to_t1: FloatArray) -> Warp:
         If the images cannot be compared.
     """
     template, _ = template_brain()
-    subject = resample(flat, template.grid, grid_to_t1)
+    subject = resample(brain, template.grid, grid_to_t1)
     if not subject.data.any():
         raise RegistrationError("deformable registration: the brain is empty on MNI axes")
-    try:
-        with one_itk_thread():
-            affine = _affine(subject, template)
-            moved = _through(template, affine, subject)
-            field = _demons(subject, moved)
-            both = SimpleITK.CompositeTransform([affine, field])
-            return Warp(both, _agreement(subject, _through(template, both, subject)),
-                        _agreement(subject, moved))  # fmt: skip
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise RegistrationError(f"deformable registration failed: {reason}") from None
+    with _errors(), one_itk_thread():
+        affine = _affine(subject, template)
+        after_affine = _warped(template, affine, subject)
+        field = _demons(subject, after_affine)
+        both = SimpleITK.CompositeTransform([affine, field])
+        return Warp(
+            both,
+            _correlation(subject, _warped(template, both, subject)),
+            _correlation(subject, after_affine),
+        )
 
 
-def _affine(subject: Volume, template: Volume) -> SimpleITK.Transform:
+def _affine(fixed: Volume, moving: Volume) -> SimpleITK.AffineTransform:
     method = SimpleITK.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetMetricSamplingStrategy(method.NONE)
@@ -116,20 +144,21 @@ def _affine(subject: Volume, template: Volume) -> SimpleITK.Transform:
     method.SetShrinkFactorsPerLevel([4, 2])
     method.SetSmoothingSigmasPerLevel([4.0, 2.0])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(True)
-    fixed, moving = (to_itk(_as_float(each)) for each in (subject, template))
-    start = SimpleITK.AffineTransform(3)
-    middle = np.argwhere(subject.data > 0).mean(axis=0)
-    start.SetCenter(fixed.TransformContinuousIndexToPhysicalPoint(middle.tolist()))
-    method.SetInitialTransform(start, inPlace=False)
-    return method.Execute(fixed, moving)
+    fixed_image, moving_image = (to_itk(_as_float(each)) for each in (fixed, moving))
+    transform = SimpleITK.AffineTransform(3)
+    centre = np.argwhere(fixed.data > 0).mean(axis=0)
+    transform.SetCenter(fixed_image.TransformContinuousIndexToPhysicalPoint(centre.tolist()))
+    method.SetInitialTransform(transform, inPlace=True)
+    method.Execute(fixed_image, moving_image)
+    return transform
 
 
-def _demons(subject: Volume, moved: Volume) -> SimpleITK.Transform:
-    """Return the deformation that brings the affinely moved template onto the subject."""
+def _demons(subject: Volume, template: Volume) -> SimpleITK.Transform:
+    """Return the deformation that warps the affinely registered template to the subject."""
     field = None
     for voxel_mm, iterations in ITERATIONS:
         factor = voxel_mm / subject.grid.voxel_mm[0]
-        fixed, moving = (_shrunk(each, factor) for each in (subject, moved))
+        fixed, moving = (_shrunk(each, factor) for each in (subject, template))
         demons = SimpleITK.DiffeomorphicDemonsRegistrationFilter()
         demons.SetNumberOfIterations(iterations)
         demons.SetSmoothDisplacementField(True)
@@ -148,21 +177,31 @@ def _shrunk(volume: Volume, factor: float) -> SimpleITK.Image:
     return to_itk(_as_float(resample(volume, Grid((x, y, z), affine))))
 
 
-def _through(template: Volume, transform: SimpleITK.Transform, subject: Volume) -> Volume:
-    moved = SimpleITK.Resample(
+def _warped(template: Volume, transform: SimpleITK.Transform, subject: Volume) -> Volume:
+    warped = SimpleITK.Resample(
         to_itk(_as_float(template)),
         to_itk(_as_float(subject)),
         transform,
         SimpleITK.sitkLinear,
         0.0,
     )
-    return subject.with_data(from_itk(moved))
+    return subject.with_data(from_itk(warped))
 
 
-def _agreement(first: Volume, second: Volume) -> float:
+def _correlation(first: Volume, second: Volume) -> float:
     either = (first.data > 0) | (second.data > 0)
     return float(np.corrcoef(first.data[either], second.data[either])[0, 1])
 
 
 def _as_float(volume: Volume) -> Volume:
     return volume.with_data(volume.data.astype(np.float32))
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Say in one line what ITK says in many."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise RegistrationError(f"registration failed: {reason}") from None

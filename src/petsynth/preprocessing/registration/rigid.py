@@ -1,9 +1,9 @@
 """Rigid registration of two images of one brain, or of a brain to a template.
 
-A coarse search over rotations and heights chooses where to start, then SimpleITK climbs the
-mutual information from coarse to fine. Where no second start confirms the best position, more
-are tried. Everything is measured on smoothed copies with cubic voxels
-along the world's axes, so that orientation and voxel size of the files do not matter; the
+A coarse search over rotations and heights ranks initialisations, then SimpleITK optimises the
+mutual information from coarse to fine. The best position is reproducible if another initialisation
+leads to it; where none does, more are tried. Everything is measured on smoothed copies with cubic
+voxels along the world's axes, so that orientation and voxel size of the files do not matter; the
 images themselves are not resampled here.
 
 References
@@ -21,39 +21,41 @@ from functools import cached_property
 
 import numpy as np
 import SimpleITK
+from nibabel.affines import apply_affine, from_matvec
+from nibabel.eulerangles import euler2mat
+from nibabel.spaces import vox2out_vox
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.errors import RegistrationError
-from petsynth.preprocessing.grid import bounding_grid, resample, resample_mask
-from petsynth.preprocessing.registration.similarity import binned, information_of_bins
-from petsynth.preprocessing.registration.transforms import (
-    centre_of_mass,
+from petsynth.preprocessing.registration.inputs import centre_of_mass
+from petsynth.preprocessing.registration.itk import (
     from_itk_transform,
-    move,
     one_itk_thread,
-    rigid_matrix,
     to_itk,
     to_itk_transform,
 )
+from petsynth.preprocessing.registration.similarity import binned, information_of_bins
+from petsynth.preprocessing.resampling import resample, resample_mask
 from petsynth.volume import FloatArray, Grid, Volume
 
 SCORE_MM = 3.0
 """Voxel at which a result is scored."""
 FINEST_MM = 2.0
-"""Voxel of the last climb."""
+"""Voxel of the last optimisation."""
 FEWER_POINTS = 25_000
-"""Voxels compared in a quick climb, evenly spread; a brain and its rim have ten times as many."""
+"""Voxels compared in a quick optimisation, evenly spread; a brain and its rim have ten times as
+many."""
 COARSE_MM = 6.0
-"""Voxel of the first climb."""
+"""Voxel of the first optimisation."""
 SEARCH_MM = 8.0
-"""Voxel of the search over starting positions."""
-STARTS = 3
-"""Best positions of the search from which the first climb starts."""
-MORE_STARTS = 12
+"""Voxel of the search over initialisations."""
+INITIALISATIONS = 3
+"""Best positions of the search from which the first optimisation starts."""
+MORE_INITIALISATIONS = 12
 """Further ones, where the first did not end in one place."""
-CONFIRMED_MM = 4.0
-"""Distance at a brain's rim up to which two climbs count as having ended in one place."""
+REPRODUCIBLE_MM = 4.0
+"""Distance at a brain's rim up to which two optimisations count as having ended in one place."""
 _DEGREES = (-45, -22.5, 0, 22.5, 45)
 _HEIGHTS_MM = (-35.0, 0.0, 35.0)
 _RIM_MM = 80.0
@@ -70,13 +72,37 @@ class Alignment:
         From the fixed image's world (mm) to the moving image's world (mm); rigid.
     mutual_information : float
         Of the two images inside the fixed mask, in nats, at that position.
-    confirmed : bool
-        Whether climbs from two different starts ended there.
+    reproducible : bool
+        Whether two independent initialisations led there.
     """
 
     fixed_to_moving: FloatArray
     mutual_information: float
-    confirmed: bool = True
+    reproducible: bool = True
+
+
+def rotation_about(
+    centre_mm: FloatArray, rotation: FloatArray, shift_mm: FloatArray | None = None
+) -> FloatArray:
+    """Return a rotation about a point, and a shift after it, as a (4, 4) matrix.
+
+    Parameters
+    ----------
+    centre_mm : (3,) float array
+        The point that the rotation leaves in place.
+    rotation : (3, 3) float array
+        For example of `scipy.spatial.transform.Rotation`.
+    shift_mm : (3,) float array, optional
+        None if left out.
+
+    Examples
+    --------
+    >>> quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1.0]])
+    >>> apply_affine(rotation_about(np.array([1.0, 0, 0]), quarter), [2.0, 0, 0]).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    shift = np.zeros(3) if shift_mm is None else shift_mm
+    return np.asarray(from_matvec(rotation, centre_mm - rotation @ centre_mm + shift))
 
 
 def register_rigid(
@@ -99,13 +125,13 @@ def register_rigid(
         Where the images are compared: the brain and some millimetres around it, since its
         outline helps.
     moving : Volume
-        (X, Y, Z) image to be brought to it, of any contrast, orientation and voxel size.
+        (X, Y, Z) image to be registered to it, of any contrast, orientation and voxel size.
     moving_centre_mm : (3,) float array
-        World coordinates of the brain's centre in the moving image. Positions that bring the
-        centres together, also some centimetres higher and lower since a cut image's centre is
-        not the brain's, and the one that the headers state are tried.
+        World coordinates of the brain's centre in the moving image. Tried are positions that align
+        the centres, also some centimetres higher and lower since a cut image's centre is not the
+        brain's, and the position that the headers state.
     points : int
-        Voxels compared in the last climb.
+        Voxels compared in the last optimisation.
 
     Raises
     ------
@@ -115,23 +141,25 @@ def register_rigid(
     scored = _Pair.of(fixed, fixed_mask, moving, SCORE_MM)
     centre = centre_of_mass(fixed_mask)
     search, coarse = scored.coarser(SEARCH_MM), scored.coarser(COARSE_MM)
-    candidates = _candidates(centre, moving_centre_mm)
+    candidates = _initialisations(centre, moving_centre_mm)
     ranked = sorted(candidates, key=search.information_at, reverse=True)
-    # A coarse climb may leave the right place, so the best start is climbed from at 3 mm as well.
-    climbed = [scored.climb(ranked[0], centre, points=FEWER_POINTS)]
-    climbed += [coarse.climb(start, centre) for start in ranked[:STARTS]]
-    best, confirmed = coarse.agree(climbed, centre)
-    if not confirmed:
-        more = ranked[STARTS : STARTS + MORE_STARTS]
-        climbed += [scored.climb(start, centre, points=FEWER_POINTS) for start in more]
-        best, confirmed = coarse.agree(climbed, centre)
-    if not confirmed:  # places that a coarse copy tells apart may be one
-        climbed.sort(key=coarse.information_at, reverse=True)
-        starts = [*climbed[:STARTS], *ranked[:STARTS]]
-        best, confirmed = scored.agree([scored.climb(start, centre) for start in starts], centre)
+    # A coarse optimisation may leave the right place, so the best one is optimised at 3 mm as well.
+    reached = [scored.optimise(ranked[0], centre, points=FEWER_POINTS)]
+    reached += [coarse.optimise(each, centre) for each in ranked[:INITIALISATIONS]]
+    best, reproducible = coarse.best_of(reached, centre)
+    if not reproducible:
+        more = ranked[INITIALISATIONS : INITIALISATIONS + MORE_INITIALISATIONS]
+        reached += [scored.optimise(each, centre, points=FEWER_POINTS) for each in more]
+        best, reproducible = coarse.best_of(reached, centre)
+    if not reproducible:  # places that a coarse copy tells apart may be one
+        reached.sort(key=coarse.information_at, reverse=True)
+        again = [*reached[:INITIALISATIONS], *ranked[:INITIALISATIONS]]
+        best, reproducible = scored.best_of(
+            [scored.optimise(each, centre) for each in again], centre
+        )
     finest = _Pair.of(fixed, fixed_mask, moving, FINEST_MM)
-    found = finest.climb(best, centre, first_step=0.5, points=points)
-    return Alignment(found, scored.information_at(found), confirmed)
+    found = finest.optimise(best, centre, first_step=0.5, points=points)
+    return Alignment(found, scored.information_at(found), reproducible)
 
 
 def refine_rigid(
@@ -139,7 +167,7 @@ def refine_rigid(
 ) -> Alignment:
     """Find the rigid transform between two images that almost lie where they should.
 
-    One climb from the position that the headers state, for the frames of a dynamic scan.
+    One optimisation from the position that the headers state, for the frames of a dynamic scan.
 
     Parameters
     ----------
@@ -154,7 +182,7 @@ def refine_rigid(
         If the images cannot be compared.
     """
     pair = _Pair.of(fixed, fixed_mask, moving, voxel_mm)
-    found = pair.climb(np.eye(4), centre_of_mass(fixed_mask))
+    found = pair.optimise(np.eye(4), centre_of_mass(fixed_mask))
     return Alignment(found, pair.information_at(found))
 
 
@@ -177,41 +205,42 @@ class _Pair:
         return cls(
             resample(fixed, grid),
             Volume(resample_mask(fixed_mask, grid), grid.affine),
-            resample(moving, bounding_grid(moving, moving_mm)),
+            resample(moving, Grid(*vox2out_vox(moving.grid, [moving_mm] * 3))),
         )
 
     def coarser(self, voxel_mm: float) -> _Pair:
         """Return the pair with larger voxels."""
-        grid = bounding_grid(self.fixed, voxel_mm)
+        grid = Grid(*vox2out_vox(self.fixed.grid, [voxel_mm] * 3))
         return _Pair(
             resample(self.fixed, grid),
             Volume(resample_mask(self.mask, grid), grid.affine),
-            resample(self.moving, bounding_grid(self.moving, voxel_mm)),
+            resample(self.moving, Grid(*vox2out_vox(self.moving.grid, [voxel_mm] * 3))),
         )
 
     def information_at(self, fixed_to_moving: FloatArray) -> float:
         """Return the mutual information inside the mask at one position, in nats."""
-        voxels = move(np.linalg.inv(self.moving.affine) @ fixed_to_moving, self._points_mm)
-        values = ndimage.map_coordinates(self.moving.data, voxels, order=1, cval=0.0)
+        to_voxels = np.linalg.inv(self.moving.affine) @ fixed_to_moving
+        voxels = apply_affine(to_voxels, self._points_mm)
+        values = ndimage.map_coordinates(self.moving.data, voxels.T, order=1, cval=0.0)
         return information_of_bins(self._fixed_bins, binned(values))
 
-    def agree(self, climbed: list[FloatArray], centre_mm: FloatArray) -> tuple[FloatArray, bool]:
+    def best_of(self, reached: list[FloatArray], centre_mm: FloatArray) -> tuple[FloatArray, bool]:
         """Return the best of several positions, and whether another one is the same place."""
-        best = max(climbed, key=self.information_at)
-        near = [each for each in climbed if _distance(each, best, centre_mm) < CONFIRMED_MM]
+        best = max(reached, key=self.information_at)
+        near = [each for each in reached if _distance(each, best, centre_mm) < REPRODUCIBLE_MM]
         return best, len(near) > 1
 
     @cached_property
     def _points_mm(self) -> FloatArray:
-        return move(self.mask.affine, np.argwhere(self.mask.data).T)
+        return np.asarray(apply_affine(self.mask.affine, np.argwhere(self.mask.data)))
 
     @cached_property
     def _fixed_bins(self) -> NDArray[np.int64]:
         return binned(self.fixed.data[self.mask.data])
 
-    def climb(
+    def optimise(
         self,
-        start: FloatArray,
+        initial: FloatArray,
         centre_mm: FloatArray,
         *,
         first_step: float = 2.0,
@@ -222,24 +251,24 @@ class _Pair:
 
         Parameters
         ----------
-        start : (4, 4) float array
+        initial : (4, 4) float array
             From the fixed to the moving world (mm).
         centre_mm : (3,) float array
-            About which the fixed image turns.
+            Centre of the rotation, in the fixed world.
         first_step, last_step : float
-            Length of a step in voxels, at first and where the climb ends.
+            Length of a step in voxels, at first and where the optimisation ends.
         points : int, optional
             How many voxels of the mask are compared, spread evenly and shifted at random by less
             than a voxel, from a fixed seed; all of them, unshifted, if left out.
         """
-        transform = to_itk_transform(start, centre_mm)
+        transform = to_itk_transform(initial, centre_mm)
         with one_itk_thread():
             method = SimpleITK.ImageRegistrationMethod()
             method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
-            share = 1.0 if points is None else points / np.count_nonzero(self.mask.data)
-            if share < 1:
+            fraction = 1.0 if points is None else points / np.count_nonzero(self.mask.data)
+            if fraction < 1:
                 method.SetMetricSamplingStrategy(method.REGULAR)
-                method.SetMetricSamplingPercentage(share, _SEED)
+                method.SetMetricSamplingPercentage(fraction, _SEED)
             else:
                 method.SetMetricSamplingStrategy(method.NONE)
             method.SetMetricFixedMask(to_itk(self.mask.with_data(self.mask.data.astype(np.uint8))))
@@ -261,23 +290,26 @@ class _Pair:
         return from_itk_transform(transform)
 
 
-def _candidates(centre_mm: FloatArray, moving_centre_mm: FloatArray) -> list[FloatArray]:
-    """Return where to start: turned about the brain's middle, at several heights or as filed."""
-    turns = [
-        rigid_matrix((pitch, roll, yaw), centre_mm, np.zeros(3))
-        for pitch, roll, yaw in itertools.product(_DEGREES, repeat=3)
+def _initialisations(centre_mm: FloatArray, moving_centre_mm: FloatArray) -> list[FloatArray]:
+    """Return where to start: rotated about the brain's centre, at several heights or as filed.
+
+    Rotations are multiplied as matrices, about x first. Scipy's ``Rotation`` goes through
+    quaternions, whose last bit differs, and with it every registered image.
+    """
+    rotations = [
+        rotation_about(centre_mm, euler2mat(z=z) @ (euler2mat(y=y) @ euler2mat(x=x)))
+        for x, y, z in itertools.product(np.radians(_DEGREES), repeat=3)
     ]
     shift = moving_centre_mm - centre_mm
-    places = [
-        rigid_matrix((0, 0, 0), centre_mm, shift + np.array([0.0, 0.0, up])) for up in _HEIGHTS_MM
-    ]
-    return [place @ turn for place in (*places, np.eye(4)) for turn in turns]
+    places = [from_matvec(np.eye(3), shift + np.array([0.0, 0.0, up])) for up in _HEIGHTS_MM]
+    return [place @ rotation for place in (*places, np.eye(4)) for rotation in rotations]
 
 
 def _distance(first: FloatArray, second: FloatArray, centre_mm: FloatArray) -> float:
     """Return how far apart two transforms send the rim of a brain, in mm."""
-    rim = centre_mm[:, None] + _RIM_MM * np.hstack([np.eye(3), -np.eye(3)])
-    return float(np.linalg.norm(move(first, rim) - move(second, rim), axis=0).max())
+    rim = centre_mm + _RIM_MM * np.vstack([np.eye(3), -np.eye(3)])
+    apart = apply_affine(first, rim) - apply_affine(second, rim)
+    return float(np.linalg.norm(apart, axis=1).max())
 
 
 def _grid_around(mask: Volume, voxel_mm: float) -> Grid:
@@ -285,7 +317,6 @@ def _grid_around(mask: Volume, voxel_mm: float) -> Grid:
     if not len(inside):
         raise RegistrationError("the brain mask is empty")
     low, high = inside.min(axis=0), inside.max(axis=0) + 1
-    box = mask.data[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     affine = mask.affine.copy()
-    affine[:3, 3] = move(mask.affine, low)
-    return bounding_grid(Volume(box, affine), voxel_mm)
+    affine[:3, 3] = apply_affine(mask.affine, low)
+    return Grid(*vox2out_vox(((high - low).tolist(), affine), [voxel_mm] * 3))

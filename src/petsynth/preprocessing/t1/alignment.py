@@ -6,34 +6,33 @@ same kind of image in both.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
-from scipy import ndimage
+from nibabel.affines import from_matvec
+from nibabel.spaces import vox2out_vox
 
 from petsynth.errors import InputError, RegistrationError
-from petsynth.io.nifti import read_volume
-from petsynth.preprocessing.grid import bounding_grid, model_grid, resample, resample_mask
+from petsynth.preprocessing.grids import CENTRE_MM
+from petsynth.preprocessing.registration.inputs import (
+    WORKING_MM,
+    centre_of_mass,
+    normalise_locally,
+    template_brain,
+)
 from petsynth.preprocessing.registration.rigid import register_rigid
-from petsynth.preprocessing.registration.transforms import centre_of_mass
-from petsynth.preprocessing.t1.bias_field import correct_bias_field, flatten
+from petsynth.preprocessing.resampling import resample, resample_mask
 from petsynth.preprocessing.t1.brain_mask import BrainMask, Device, Method, find_brain
-from petsynth.preprocessing.t1.intensity import scale_mri
+from petsynth.preprocessing.t1.intensity import correct_bias_field, scale_mri
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
-WORKING_MM = 2.0
-"""Voxel of the copies that registration works on."""
-LEAST_SCORE = 0.22
+MIN_TEMPLATE_INFORMATION = 0.22
 """Mutual information with the template, in nats, below which a T1 counts as not aligned. Heads
 left upside down reached 0.24 at most, right ones 0.28 and more (docs/decisions/0020, 0023). Above
-it `petsynth.preprocessing.quality.least_template_score` says what is flagged."""
-MARGIN_MM = 8.0
-"""Width of the rim around the brain that is compared as well; its outline helps."""
+it `petsynth.preprocessing.quality.min_template_information` says what is flagged."""
 _POINTS = 100_000
-"""Voxels compared in the last climb: with a PET's 25,000, two starts ended up to 1.3 mm apart, with
-these 0.8 mm (docs/decisions/0020)."""
+"""Voxels compared in the last optimisation: with a PET's 25,000, two initialisations ended up to
+1.3 mm apart, with these 0.8 mm (docs/decisions/0020)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class PreparedT1:
         From the grid's world (mm) to the T1's world (mm); rigid.
     mask_source : str
         How the brain was found: ``"given"``, ``"skull-stripped"`` or ``"deepbet"``.
-    template_score : float
+    template_mutual_information : float
         Mutual information of the brain and the template after alignment, in nats.
     """
 
@@ -58,12 +57,12 @@ class PreparedT1:
     mask: BoolArray
     grid_to_t1: FloatArray
     mask_source: str
-    template_score: float
+    template_mutual_information: float
 
 
 @dataclass(frozen=True)
 class AlignedT1:
-    """A T1 on its own voxels, with its way to MNI axes.
+    """A T1 on its own voxels, with its transform to MNI axes.
 
     Parameters
     ----------
@@ -73,20 +72,20 @@ class AlignedT1:
         On the T1's grid.
     grid_to_t1 : (4, 4) float array
         From the world of MNI axes (mm) to the T1's world (mm); rigid.
-    template_score : float
+    template_mutual_information : float
         Mutual information of the brain and the template after alignment, in nats.
-    flat : Volume
-        The brain, evenly bright and coarse, for registration; see `flat_brain`.
-    confirmed : bool
-        Whether registration ended there from two different starts.
+    normalised : Volume
+        The brain, locally normalised and coarse, for registration; see `normalised_brain`.
+    reproducible : bool
+        Whether two independent initialisations of the registration led there.
     """
 
     t1: Volume
     brain: BrainMask
     grid_to_t1: FloatArray
-    template_score: float
-    flat: Volume
-    confirmed: bool = True
+    template_mutual_information: float
+    normalised: Volume
+    reproducible: bool = True
 
     def on(self, grid: Grid) -> tuple[Volume, BoolArray]:
         """Return the T1, in its own units, and the brain mask on a grid; one resampling each."""
@@ -102,14 +101,14 @@ def prepare_t1(
     method: Method = "auto",
     bias_field: bool = False,
 ) -> PreparedT1:
-    """Bring one T1 onto the models' grid.
+    """Resample one T1 onto the models' grid, aligned to MNI axes.
 
     Parameters
     ----------
     t1 : Volume
         (X, Y, Z), RAS+, any voxel size, head or skull-stripped brain.
     grid : Grid
-        See `petsynth.preprocessing.grid.model_grid`.
+        See `petsynth.preprocessing.grids.model_grid`.
     mask : Volume, optional
         Brain mask, on any grid in the T1's world; see `find_brain` for what happens without.
     method : {"auto", "deepbet"}
@@ -131,7 +130,7 @@ def prepare_t1(
         inside,
         aligned.grid_to_t1,
         aligned.brain.source,
-        aligned.template_score,
+        aligned.template_mutual_information,
     )
 
 
@@ -143,7 +142,7 @@ def align_t1(
     bias_field: bool = False,
     device: Device = "cpu",
 ) -> AlignedT1:
-    """Find the brain of a T1 and turn it to MNI axes, without resampling; see `prepare_t1`.
+    """Find the brain of a T1 and align it to MNI axes, without resampling; see `prepare_t1`.
 
     ``device`` is where the brain is looked for; see `find_brain`.
 
@@ -161,50 +160,58 @@ def align_t1(
     if bias_field:
         t1 = correct_bias_field(t1, brain.mask)
     template, around = template_brain()
-    flat = flat_brain(t1, brain.mask)
+    normalised = normalised_brain(t1, brain.mask)
     moving_centre = centre_of_mass(brain.mask)
-    alignment = register_rigid(template, around, flat, moving_centre, points=_POINTS)
-    if alignment.mutual_information < LEAST_SCORE:
+    alignment = register_rigid(template, around, normalised, moving_centre, points=_POINTS)
+    if alignment.mutual_information < MIN_TEMPLATE_INFORMATION:
         raise RegistrationError(
-            f"the brain could not be aligned to MNI axes (score {alignment.mutual_information:.2f} "
-            f"nats, needed {LEAST_SCORE}): check the T1's orientation and the brain mask"
+            "the brain could not be aligned to MNI axes (mutual information with the template "
+            f"{alignment.mutual_information:.2f} nats, needed {MIN_TEMPLATE_INFORMATION}): check "
+            "the T1's orientation and the brain mask"
         )
     return AlignedT1(
         t1,
         brain,
         alignment.fixed_to_moving,
         alignment.mutual_information,
-        flat,
-        alignment.confirmed,
+        normalised,
+        alignment.reproducible,
     )
 
 
-def flat_brain(t1: Volume, mask: Volume) -> Volume:
-    """Return a T1's brain, evenly bright and 0 outside, coarse enough to be quick."""
-    voxel_mm = max(WORKING_MM, min(t1.grid.voxel_mm))
-    grid = bounding_grid(t1, voxel_mm)
-    inside = Volume(resample_mask(mask, grid), grid.affine)
-    return flatten(resample(t1, grid), inside)
+def place_t1(
+    t1: Volume,
+    mask: Volume | None = None,
+    *,
+    method: Method = "auto",
+    bias_field: bool = False,
+    device: Device = "cpu",
+) -> AlignedT1:
+    """Move a T1's centre to the centre of paper B's boxes: a shift, no registration.
 
+    Parameters as of `align_t1`.
 
-def grow(mask: Volume, margin_mm: float = MARGIN_MM) -> Volume:
-    """Return a mask widened by a margin."""
-    outside = ndimage.distance_transform_edt(np.logical_not(mask.data), mask.grid.voxel_mm)
-    return mask.with_data(outside <= margin_mm)
-
-
-@functools.cache
-def template_brain() -> tuple[Volume, Volume]:
-    """Return the template's flattened brain and the region to compare, at the working voxel.
-
-    References
-    ----------
-    Fonov et al., NeuroImage 54, 2011: ICBM152 2009a, the copy that nilearn ships. The file is
-    read directly, since importing nilearn's loader takes seconds in every process.
+    Raises
+    ------
+    InputError
+        If the brain cannot be found.
     """
-    file = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-    with resources.as_file(resources.files("nilearn") / "datasets" / "data" / file) as path:
-        head = read_volume(path)
-    grid = model_grid(WORKING_MM)
-    mask = Volume(resample_mask(head.with_data(head.data > 0), grid), grid.affine)
-    return flatten(resample(head, grid), mask), grow(mask)
+    brain = find_brain(t1, mask, method, device=device)
+    if bias_field:
+        t1 = correct_bias_field(t1, brain.mask)
+    shift = from_matvec(np.eye(3), t1.grid.centre_mm - np.array(CENTRE_MM))
+    return AlignedT1(t1, brain, shift, 0.0, normalised_brain(t1, brain.mask))
+
+
+def normalised_brain(t1: Volume, mask: Volume) -> Volume:
+    """Return a T1's brain, locally normalised and 0 outside, coarse enough to be quick.
+
+    Parameters
+    ----------
+    t1, mask : Volume
+        (X, Y, Z), on one grid.
+    """
+    voxel_mm = max(WORKING_MM, min(t1.grid.voxel_mm))
+    grid = Grid(*vox2out_vox(t1.grid, [voxel_mm] * 3))
+    inside = Volume(resample_mask(mask, grid), grid.affine)
+    return normalise_locally(resample(t1, grid), inside)

@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.errors import InputError
-from petsynth.preprocessing.grid import resample_mask
-from petsynth.volume import Volume
+from petsynth.preprocessing.resampling import resample_mask
+from petsynth.volume import BoolArray, Volume
 
 Method = Literal["auto", "deepbet"]
 Device = Literal["cpu", "auto", "cuda"]
 
 STRIPPED_ZEROS = 0.4
-"""Share of exact zeros from which a T1 counts as skull-stripped."""
+"""Fraction of exact zeros from which a T1 counts as skull-stripped."""
 _PLAUSIBLE_LITRES = (0.4, 2.5)
 
 
@@ -59,7 +58,7 @@ def find_brain(
     t1 : Volume
         (X, Y, Z), any unit.
     given : Volume, optional
-        A mask to be used as it is; brought to the T1's grid where it lies on another.
+        A mask to be used as it is; resampled to the T1's grid where it lies on another.
     method : {"auto", "deepbet"}
         Without a given mask: ``"auto"`` takes the nonzero voxels of a skull-stripped T1 and
         deepbet for any other.
@@ -109,41 +108,17 @@ def is_skull_stripped(t1: Volume) -> bool:
     return bool(litres < 2.2 and (filled & ~brain).sum() < 0.05 * brain.sum())
 
 
-def otsu_threshold(values: NDArray, bins: int = 256) -> float:
-    """Return the intensity that best splits an image into a dark and a bright class.
-
-    References
-    ----------
-    Otsu, "A threshold selection method from gray-level histograms", IEEE TSMC 9(1), 1979.
-
-    Examples
-    --------
-    >>> 1 < otsu_threshold(np.array([0.0, 1.0, 1.0, 9.0, 10.0])) < 9
-    True
-    """
-    high = float(np.percentile(values, 99.9))
-    counts, edges = np.histogram(np.clip(values, None, high), bins=bins)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    mass = np.cumsum(counts * middles)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = mass / below - (mass[-1] - mass) / above
-        between = np.nan_to_num(below * above * gap**2)
-    return float(edges[int(np.argmax(between)) + 1])
-
-
-def _solid(inside: NDArray) -> NDArray[np.bool_]:
+def _solid(inside: BoolArray) -> BoolArray:
     """Return the largest connected object, opened by a voxel and without holes."""
     opened = ndimage.binary_opening(inside)
     labels, count = ndimage.label(opened if opened.any() else inside)
     if not count:
         return np.zeros_like(inside, dtype=bool)
     largest = np.bincount(labels.ravel())[1:].argmax() + 1
-    return ndimage.binary_fill_holes(labels == largest)
+    return np.asarray(ndimage.binary_fill_holes(labels == largest))
 
 
-def _deepbet(t1: Volume, device: Device) -> NDArray[np.bool_]:
+def _deepbet(t1: Volume, device: Device) -> BoolArray:
     try:
         from deepbet.bet import BrainExtraction
     except ImportError:
@@ -155,7 +130,7 @@ def _deepbet(t1: Volume, device: Device) -> NDArray[np.bool_]:
         warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
         extraction = BrainExtraction(no_gpu=device == "cpu")
     try:
-        share = extraction.run_model(np.ascontiguousarray(t1.data, dtype=np.float32))
-        return extraction.postprocess(share > 0.5) > 0
+        probability = extraction.run_model(np.ascontiguousarray(t1.data, dtype=np.float32))
+        return np.asarray(extraction.postprocess(probability > 0.5) > 0)
     except (AssertionError, ValueError):  # deepbet's ways of saying that it saw no brain
         raise InputError("deepbet found no brain in the T1; give a mask with --masks") from None

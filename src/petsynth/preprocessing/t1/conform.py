@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import InputError
-from petsynth.preprocessing.grid import resample, resample_mask
-from petsynth.preprocessing.paper_b_grids import CENTRE_MM
-from petsynth.preprocessing.registration.rigid import Alignment
-from petsynth.preprocessing.t1.alignment import AlignedT1, PreparedT1, align_t1, flat_brain
-from petsynth.preprocessing.t1.bias_field import correct_bias_field
-from petsynth.preprocessing.t1.brain_mask import Device, Method, find_brain
+from petsynth.preprocessing.resampling import resample, resample_mask
+from petsynth.preprocessing.t1.alignment import PreparedT1, align_t1, place_t1
+from petsynth.preprocessing.t1.brain_mask import Method
 from petsynth.volume import FloatArray, Grid, Volume
 
 HIGHEST = 255.0
@@ -39,7 +36,7 @@ def conform(t1: Volume, grid: Grid, grid_to_t1: FloatArray) -> NDArray[np.float3
     t1 : Volume
         (X, Y, Z), any unit; its zero stays zero, what is below becomes zero.
     grid : Grid
-        See `petsynth.preprocessing.paper_b_grids.mri_grid`.
+        See `petsynth.preprocessing.grids.mri_grid`.
     grid_to_t1 : (4, 4) float array
         From the grid's world (mm) to the T1's world (mm).
 
@@ -52,7 +49,7 @@ def conform(t1: Volume, grid: Grid, grid_to_t1: FloatArray) -> NDArray[np.float3
     high = float(np.percentile(on_grid, PERCENTILE))
     if not high > 0:
         raise InputError("T1 has no positive values inside its 256 mm cube: check its affine")
-    return np.clip(on_grid * (HIGHEST / high), 0.0, HIGHEST).astype(np.float32)
+    return np.asarray(np.clip(on_grid * (HIGHEST / high), 0.0, HIGHEST), dtype=np.float32)
 
 
 def prepare_conformed_t1(
@@ -64,7 +61,7 @@ def prepare_conformed_t1(
     bias_field: bool = False,
     registration: str = "rigid",
 ) -> PreparedT1:
-    """Bring one T1 onto paper B's cube; as `petsynth.preprocessing.t1.alignment.prepare_t1` for paper A.
+    """Resample one T1 onto paper B's cube; `prepare_t1` does it for paper A.
 
     Parameters
     ----------
@@ -79,7 +76,7 @@ def prepare_conformed_t1(
     bias_field : bool
         Whether to correct it.
     registration : {"rigid", "none"}
-        Whether the brain is aligned to MNI axes, or the T1's middle put into the cube's.
+        Whether the brain is aligned to MNI axes, or the T1's centre moved to the cube's.
 
     Returns
     -------
@@ -93,52 +90,12 @@ def prepare_conformed_t1(
     RegistrationError
         If it cannot be aligned.
     """
-    bring = align_t1 if registration == "rigid" else place_t1
-    aligned = bring(t1, mask, method=method, bias_field=bias_field)
+    place = align_t1 if registration == "rigid" else place_t1
+    aligned = place(t1, mask, method=method, bias_field=bias_field)
     return PreparedT1(
         conform(aligned.t1, grid, aligned.grid_to_t1),
         resample_mask(aligned.brain.mask, grid, aligned.grid_to_t1),
         aligned.grid_to_t1,
         aligned.brain.source,
-        aligned.template_score,
+        aligned.template_mutual_information,
     )
-
-
-def place_t1(
-    t1: Volume,
-    mask: Volume | None = None,
-    *,
-    method: Method = "auto",
-    bias_field: bool = False,
-    device: Device = "cpu",
-) -> AlignedT1:
-    """Put a T1's middle into the middle of paper B's boxes, unturned: no registration.
-
-    Raises
-    ------
-    InputError
-        If the brain cannot be found.
-    """
-    brain = find_brain(t1, mask, method, device=device)
-    if bias_field:
-        t1 = correct_bias_field(t1, brain.mask)
-    flat = flat_brain(t1, brain.mask)
-    return AlignedT1(t1, brain, shift(np.array(CENTRE_MM), t1.grid.centre_mm), 0.0, flat)
-
-
-def place_pet(t1: Volume, pet: Volume) -> Alignment:
-    """Put a PET's middle onto a T1's middle, unturned: no registration."""
-    return Alignment(shift(t1.grid.centre_mm, pet.grid.centre_mm), 0.0)
-
-
-def shift(start_mm: FloatArray, end_mm: FloatArray) -> FloatArray:
-    """Return the (4, 4) matrix that moves one point of the world to another.
-
-    Examples
-    --------
-    >>> shift(np.zeros(3), np.array([1.0, 2.0, 3.0]))[:3, 3].tolist()
-    [1.0, 2.0, 3.0]
-    """
-    matrix = np.eye(4)
-    matrix[:3, 3] = np.asarray(end_mm) - np.asarray(start_mm)
-    return matrix

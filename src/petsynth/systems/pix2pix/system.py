@@ -15,7 +15,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network, to_network
 from petsynth.errors import ConfigError
 from petsynth.networks.layers import count_parameters
-from petsynth.preprocessing.grid import model_grid
+from petsynth.preprocessing.grids import model_grid
 from petsynth.slicing import AXIS, Plane, stack_slices, take_slices
 from petsynth.systems.base import (
     CardLines,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from petsynth.data.normalisation import mri_statistics, normalise_mri, restore_pet
-from petsynth.preprocessing.paper_b_grids import from_paper_order
+from petsynth.preprocessing.grids import from_paper_order
 
 
 @torch.inference_mode()

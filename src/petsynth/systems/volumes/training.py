@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition, VolumeBatches, VolumeDataset
 from petsynth.errors import ConfigError, InputError
-from petsynth.preprocessing.paper_b_grids import pet_grid
+from petsynth.preprocessing.grids import pet_grid
 from petsynth.systems.base import Training
 from petsynth.systems.optimisation import LearningRateSchedule
 from petsynth.systems.volumes.config import VolumeConfig

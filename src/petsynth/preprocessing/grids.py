@@ -1,20 +1,30 @@
-"""Where the voxels of paper B's images lie, and in which order its PET is stored.
+"""Where the voxels of the models' images lie: paper A's grid, and paper B's two boxes.
+
+Paper A's grid is the usual MNI bounding box at 1.5 mm, 121 x 145 x 121 voxels. A subject's own
+brain lies on it, rotated to MNI axes but not stretched: it shares axes and origin with MNI space,
+not anatomy.
 
 Sources
 -------
+- Paper A, section 2.2: the shape of its volumes.
 - Paper B (Shin et al., GANBERT), figure 1 and section 4.1: T1 of 256 x 256 x 256 voxels, PET of
-  T x 93 x 76 x 76. Voxel sizes are not given: ours are 1 mm and 2 mm (decision record 0053).
-- Decision record 0053: the side of 93 runs from back to front, so the paper's order of axes is
-  (T, Y, X, Z). Arrays are brought into it and out of it here and nowhere else; what follows
+  T x 93 x 76 x 76. Voxel sizes are not given: ours are 1 mm and 2 mm (docs/decisions/0053).
+- docs/decisions/0053: the side of 93 runs from back to front, so paper B's order of axes is
+  (T, Y, X, Z). Arrays are transposed into it and out of it here and nowhere else; what follows
   the order of axes elsewhere follows the affine.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.volume import Grid
+
+BOX_MM = ((-90.0, 90.0), (-126.0, 90.0), (-72.0, 108.0))
+"""World coordinates of the first and last voxel centres along x, y, z."""
 
 CENTRE_MM = (0.0, -18.0, 18.0)
 """Middle of the MNI bounding box, in which both of paper B's boxes are centred; RAS+."""
@@ -24,6 +34,32 @@ MRI_SIDE = 256
 
 PET_SHAPE_YXZ = (93, 76, 76)
 """Voxels of one PET frame in the paper's order (paper B, figure 1)."""
+
+
+def model_grid(voxel_mm: float = 1.5) -> Grid:
+    """Return the models' grid: RAS+ axes, cubic voxels.
+
+    Parameters
+    ----------
+    voxel_mm : float
+        Edge of a voxel in millimetres; 1.5 is the paper's.
+
+    Raises
+    ------
+    ValueError
+        If the voxel is not positive, or larger than a tenth of the box.
+
+    Examples
+    --------
+    >>> model_grid().shape, model_grid(3).shape, model_grid(4).shape
+    ((121, 145, 121), (61, 73, 61), (46, 55, 46))
+    """
+    if not 0 < voxel_mm <= 18:
+        raise ValueError(f"voxels of {voxel_mm} mm: the model's grid needs 0 < voxel_mm <= 18")
+    x, y, z = (int(np.floor((high - low) / voxel_mm + 1e-6)) + 1 for low, high in BOX_MM)
+    affine = np.diag([voxel_mm, voxel_mm, voxel_mm, 1.0])
+    affine[:3, 3] = [low for low, _ in BOX_MM]
+    return Grid((x, y, z), affine)
 
 
 def mri_grid(
@@ -106,8 +142,8 @@ def centred_grid(
     return Grid(shape, affine)
 
 
-def to_paper_order(pet: NDArray) -> NDArray:
-    """Turn a PET as it is stored into paper B's order of axes.
+def to_paper_order(pet: NDArray[Any]) -> NDArray[Any]:
+    """Transpose a PET as it is stored into paper B's order of axes.
 
     Parameters
     ----------
@@ -135,8 +171,8 @@ def to_paper_order(pet: NDArray) -> NDArray:
     return pet_XYZT.transpose(3, 1, 0, 2)
 
 
-def from_paper_order(pet_TYXZ: NDArray) -> NDArray:
-    """Turn a PET in paper B's order of axes into (X, Y, Z, T), or (X, Y, Z) if T is 1; a view.
+def from_paper_order(pet_TYXZ: NDArray[Any]) -> NDArray[Any]:
+    """Transpose a PET in paper B's order into (X, Y, Z, T), or (X, Y, Z) if T is 1; a view.
 
     Examples
     --------

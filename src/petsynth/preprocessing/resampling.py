@@ -1,48 +1,11 @@
-"""The models' grid, and resampling onto it.
-
-The grid is the usual MNI bounding box at 1.5 mm, 121 x 145 x 121 voxels, the shape of paper A's
-volumes (section 2.2). A subject's own brain lies on it, turned to MNI axes but not stretched:
-it shares axes and origin with MNI space, not anatomy.
-"""
+"""Resampling: an image at the voxels of another grid, interpolated once, without aliasing."""
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from petsynth.volume import FWHM_PER_SIGMA, FloatArray, Grid, Volume
-
-BOX_MM = ((-90.0, 90.0), (-126.0, 90.0), (-72.0, 108.0))
-"""World coordinates of the first and last voxel centres along x, y, z."""
-
-
-def model_grid(voxel_mm: float = 1.5) -> Grid:
-    """Return the models' grid: RAS+ axes, cubic voxels.
-
-    Parameters
-    ----------
-    voxel_mm : float
-        Edge of a voxel in millimetres; 1.5 is the paper's.
-
-    Raises
-    ------
-    ValueError
-        If the voxel is not positive, or larger than a tenth of the box.
-
-    Examples
-    --------
-    >>> model_grid().shape, model_grid(3).shape, model_grid(4).shape
-    ((121, 145, 121), (61, 73, 61), (46, 55, 46))
-    """
-    if not 0 < voxel_mm <= 18:
-        raise ValueError(f"voxels of {voxel_mm} mm: the model's grid needs 0 < voxel_mm <= 18")
-    x, y, z = (int(np.floor((high - low) / voxel_mm + 1e-6)) + 1 for low, high in BOX_MM)
-    affine = np.diag([voxel_mm, voxel_mm, voxel_mm, 1.0])
-    affine[:3, 3] = [low for low, _ in BOX_MM]
-    return Grid((x, y, z), affine)
+from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray, Grid, Volume
 
 
 def resample(
@@ -102,10 +65,10 @@ def resample(
     )
 
 
-def resample_mask(mask: Volume, grid: Grid, grid_to_volume: FloatArray | None = None) -> NDArray:
+def resample_mask(mask: Volume, grid: Grid, grid_to_volume: FloatArray | None = None) -> BoolArray:
     """Return where at least half of a grid's voxel lies inside a mask, (X, Y, Z) bool."""
-    share = resample(mask.with_data(mask.data > 0), grid, grid_to_volume)
-    return share.data >= 0.5
+    covered = resample(mask.with_data(mask.data > 0), grid, grid_to_volume)
+    return np.asarray(covered.data >= 0.5)
 
 
 def antialias_sigmas(to_voxels: FloatArray) -> FloatArray:
@@ -126,24 +89,4 @@ def antialias_sigmas(to_voxels: FloatArray) -> FloatArray:
     """
     step = np.sqrt((np.asarray(to_voxels)[:3, :3] ** 2).sum(axis=1))
     step[step < 1.02] = 1.0
-    return np.sqrt(step**2 - 1) / FWHM_PER_SIGMA
-
-
-def bounding_grid(volume: Volume, voxel_mm: float) -> Grid:
-    """Return a grid of cubic voxels along the world's axes that covers an image.
-
-    Parameters
-    ----------
-    volume : Volume
-        The image, in any orientation.
-    voxel_mm : float
-        Edge of the grid's voxels in millimetres.
-    """
-    ends = [(0, size - 1) for size in volume.data.shape[:3]]
-    corners = np.array([volume.affine[:3, :3] @ corner for corner in itertools.product(*ends)])
-    corners = corners + volume.affine[:3, 3]
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    x, y, z = (np.ceil((high - low) / voxel_mm).astype(int) + 1).tolist()
-    affine = np.diag([voxel_mm, voxel_mm, voxel_mm, 1.0])
-    affine[:3, 3] = low
-    return Grid((x, y, z), affine)
+    return np.asarray(np.sqrt(step**2 - 1) / FWHM_PER_SIGMA)

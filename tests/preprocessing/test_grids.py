@@ -1,18 +1,50 @@
-"""Paper B's boxes and its order of axes."""
+"""Paper A's grid, paper B's boxes and its order of axes."""
 
 import numpy as np
 import pytest
 
-from petsynth.preprocessing.paper_b_grids import (
+from petsynth.preprocessing.grids import (
     from_paper_order,
     grid_in_paper_order,
+    model_grid,
     mri_grid,
     pet_grid,
     to_paper_order,
 )
 
 
-def test_boxes_of_the_paper():
+@pytest.mark.parametrize(
+    ("voxel_mm", "shape"),
+    [
+        (1.0, (181, 217, 181)),
+        (1.5, (121, 145, 121)),
+        (2.0, (91, 109, 91)),
+        (3.0, (61, 73, 61)),
+        (4.0, (46, 55, 46)),
+    ],
+)
+def test_model_grid_covers_the_mni_box(voxel_mm, shape):
+    grid = model_grid(voxel_mm)
+    assert grid.shape == shape
+    assert grid.voxel_mm == (voxel_mm,) * 3
+    assert grid.affine[:3, 3].tolist() == [-90, -126, -72]
+    last = grid.affine @ [*(size - 1 for size in shape), 1]
+    assert last[:3].tolist() == [90, 90, 108]
+
+
+def test_model_grid_is_symmetric_about_the_midplane():
+    for voxel_mm in (1.5, 2.0, 3.0, 4.0):
+        grid = model_grid(voxel_mm)
+        assert grid.centre_mm[0] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("voxel_mm", [0, -1.5, 40])
+def test_model_grid_refuses_impossible_voxels(voxel_mm):
+    with pytest.raises(ValueError, match="voxels of"):
+        model_grid(voxel_mm)
+
+
+def test_boxes_of_paper_b():
     assert mri_grid().shape == (256, 256, 256)
     assert mri_grid().voxel_mm == (1, 1, 1)
     assert pet_grid().shape == (76, 93, 76)
