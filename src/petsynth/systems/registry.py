@@ -72,12 +72,25 @@ def config_class(name: str) -> type[SystemConfig]:
     KeyError
         If there is no such system.
     """
-    return _found(_entry(name).config)
+    found: type[SystemConfig] = _found(_entry(name).config)
+    return found
+
+
+def system_class(name: str) -> type[System[Any]]:
+    """Return the class of a system.
+
+    Raises
+    ------
+    KeyError
+        If there is no such system.
+    """
+    found: type[System[Any]] = _found(_entry(name).system)
+    return found
 
 
 def build_system(config: SystemConfig) -> System[Any]:
     """Return the system of a configuration."""
-    return _found(_entry(config.system).system)(config)
+    return system_class(config.system)(config)
 
 
 @contextmanager

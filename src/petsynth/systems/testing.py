@@ -13,7 +13,9 @@ registers is known in them; this needs Linux.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import io
 import json
 import multiprocessing
 import os
@@ -42,7 +44,7 @@ from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 from petsynth.systems.base import System
 from petsynth.systems.fields import SystemConfig
-from petsynth.systems.registry import build_system
+from petsynth.systems.registry import build_system, system_class
 from petsynth.training.trainer import train
 from petsynth.volume import Grid
 
@@ -130,7 +132,7 @@ def check_system(name: str, tables: Tables | None = None) -> None:
 
 def make_case(name: str, folder: Path, tables: Tables | None = None) -> Case:
     """Write phantoms below a folder and return what the checks need."""
-    system = build_system(parse_config({"system": name}))
+    system = system_class(name)
     aligned = write_phantoms(folder / "aligned", SPLIT)
     conformed = write_phantoms(
         folder / "conformed", SPLIT, frames=2, voxel_mm=13.0, is_conformed=True
@@ -288,7 +290,8 @@ def check_evaluation(case: Case) -> None:
     """``petsynth evaluate`` measures it on every test subject and describes it."""
     run, out = case.train("to-evaluate"), case.folder / "evaluation"
     words = [str(run), "--data", str(case.data.folder), "--out", str(out), "--threads", "1"]
-    evaluate_command.run(evaluate_command.parse(words))
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluate_command.run(evaluate_command.parse(words))
     table = pd.read_csv(out / "metrics.tsv", sep="\t")
     rows = table[table["kind"] == "model"]
     assert len(rows) == SPLIT["test"], f"{len(rows)} rows of {SPLIT['test']} test subjects"
