@@ -1,7 +1,7 @@
 """PET-to-T1 rigid registration against ANTsPy's, on the same 20 simulated pairs.
 
-The pairs are those of ``registration.py``: simulated people (T1 and PET at 2 mm), the PET turned by
-up to 6 degrees and shifted by up to 9 mm per axis beyond what the simulation does, so that the
+The pairs are those of ``registration.py``: simulated people (T1 and PET at 2 mm), the PET rotated
+by up to 6 degrees and shifted by up to 9 mm per axis beyond what the simulation does, so that the
 truth is known. Both see the T1's brain and the PET; both use one thread. ANTsPy pins other versions
 of what we need, so it lives in an environment of its own, which this script makes.
 
@@ -36,7 +36,7 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 DEFINITIONS = {
     "time_ratio": "ANTsPy's processor time / ours, sum over the pairs, one thread, registration "
-    "alone (ours with the flattening of the T1), without reading and writing",
+    "alone (ours with the local normalisation of the T1), without reading and writing",
     "error_ratio": "our mean target error / ANTsPy's",
     "error_mm": "distance between where the found and the true transform send a brain voxel, mean "
     "over the voxels of the brain mask, mean over subjects",

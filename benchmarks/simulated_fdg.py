@@ -116,17 +116,17 @@ def correlation(first: NDArray, second: NDArray, mask: NDArray) -> float:
 
 def compare(real: NDArray, simulated: NDArray, group: GroupMean, mask: NDArray) -> dict:
     """Return correlation, regional means and contrast of two images of one resolution."""
-    shares = group.labels / group.people
-    codes = [code for code in range(1, len(REGIONS)) if (shares[code] > 0.5).sum() > 20]
+    fractions = group.labels / group.people
+    codes = [code for code in range(1, len(REGIONS)) if (fractions[code] > 0.5).sum() > 20]
     table = {}
     for code in codes:
-        inside = shares[code] > 0.5
+        inside = fractions[code] > 0.5
         table[REGIONS[code].name] = (float(real[inside].mean()), float(simulated[inside].mean()))
     values = np.array(list(table.values()))
     values /= values.mean(axis=0)
     ratios = values[:, 1] / values[:, 0]
     white = group.white / group.people > 0.9
-    grey = shares.sum(axis=0) > 0.6
+    grey = fractions.sum(axis=0) > 0.6
     return {
         "voxel_r": correlation(real, simulated, mask),
         "regional_r": float(np.corrcoef(values.T)[0, 1]),

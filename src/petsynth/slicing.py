@@ -7,7 +7,7 @@ have the front on the right and the top at the top.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ AIR = -1.0
 """What networks see where there is nothing: the lower end of [-1, 1], in T1 and PET."""
 
 
-def take_slices(volume_XYZ: NDArray, plane: Plane) -> NDArray:
+def take_slices(volume_XYZ: NDArray[Any], plane: Plane) -> NDArray[Any]:
     """Cut a volume into all its slices of one plane.
 
     Parameters
@@ -50,19 +50,19 @@ def take_slices(volume_XYZ: NDArray, plane: Plane) -> NDArray:
     return np.swapaxes(slices_first, 1, 2)[:, ::-1, :]
 
 
-def stack_slices(slices_NHW: NDArray, plane: Plane) -> NDArray:
+def stack_slices(slices_NHW: NDArray[Any], plane: Plane) -> NDArray[Any]:
     """Rebuild the (X, Y, Z) volume from all slices of one plane; undoes `take_slices`."""
     slices_first = np.swapaxes(slices_NHW[:, ::-1, :], 1, 2)
     return np.moveaxis(slices_first, 0, AXIS[plane])
 
 
-def middle_slice(volume_XYZ: NDArray, plane: Plane = "axial") -> NDArray:
+def middle_slice(volume_XYZ: NDArray[Any], plane: Plane = "axial") -> NDArray[Any]:
     """Return the slice with index N // 2, the one that paper A measures (section 2.5)."""
     slices = take_slices(volume_XYZ, plane)
-    return slices[len(slices) // 2]
+    return np.asarray(slices[len(slices) // 2])
 
 
-def pad_slices(slices_NHW: NDArray, side: int, fill: float) -> NDArray:
+def pad_slices(slices_NHW: NDArray[Any], side: int, fill: float) -> NDArray[Any]:
     """Put slices in the middle of square images without changing their scale.
 
     Parameters
@@ -90,7 +90,7 @@ def pad_slices(slices_NHW: NDArray, side: int, fill: float) -> NDArray:
     return padded
 
 
-def crop_padding(padded_NSS: NDArray, shape: tuple[int, int]) -> NDArray:
+def crop_padding(padded_NSS: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     """Take slices of ``shape`` (H, W) out of the middle again; undoes `pad_slices`."""
     top, left = padding_offset(shape, padded_NSS.shape[-1])
     return padded_NSS[..., top : top + shape[0], left : left + shape[1]]

@@ -5,7 +5,7 @@ Vocabulary
 voxel indices
     (i, j, k), integers, of an array of shape (X, Y, Z).
 world
-    millimetres in RAS+: the first coordinate grows to the subject's right, the second
+    millimetres in RAS+: the first coordinate increases to the subject's right, the second
     to the front (anterior), the third upwards (superior).
 affine
     (4, 4) matrix from voxel indices to world.
@@ -114,7 +114,7 @@ class Volume:
         Unit of the intensities: ``"SUVR"``, ``"Bq/mL"``, ``"arbitrary"``, ...
     """
 
-    data: NDArray
+    data: NDArray[Any]
     affine: FloatArray
     unit: str = "arbitrary"
 
@@ -129,6 +129,6 @@ class Volume:
         """Number of frames; 1 for a static image."""
         return 1 if self.data.ndim == 3 else int(self.data.shape[3])
 
-    def with_data(self, data: NDArray, unit: str | None = None) -> Volume:
+    def with_data(self, data: NDArray[Any], unit: str | None = None) -> Volume:
         """Return the same place in the world with other intensities."""
         return replace(self, data=data, unit=self.unit if unit is None else unit)

@@ -114,4 +114,5 @@ def region(name: str) -> Volume:
 def _regions() -> np.lib.npyio.NpzFile:
     path = resources.files(__package__).joinpath("regions", "mni152_2mm.npz")
     with resources.as_file(path) as file:
-        return np.load(file, allow_pickle=False)
+        content: np.lib.npyio.NpzFile = np.load(file, allow_pickle=False)
+        return content

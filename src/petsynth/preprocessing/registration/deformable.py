@@ -95,8 +95,11 @@ def register_affine(fixed: Volume, moving: Volume) -> FloatArray:
     Raises
     ------
     RegistrationError
-        If the images cannot be compared.
+        If an image is empty, or the images cannot be compared.
     """
+    for name, image in (("fixed", fixed), ("moving", moving)):
+        if not image.data.any():
+            raise RegistrationError(f"affine registration: the {name} image is empty")
     with _errors(), one_itk_thread():
         return from_itk_transform(_affine(fixed, moving))
 

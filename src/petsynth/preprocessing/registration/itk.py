@@ -63,10 +63,14 @@ def to_itk_transform(matrix: FloatArray, centre_mm: FloatArray) -> SimpleITK.Eul
     return transform
 
 
-def from_itk_transform(
-    transform: SimpleITK.Euler3DTransform | SimpleITK.AffineTransform,
-) -> FloatArray:
-    """Return an ITK rigid or affine transform as a (4, 4) matrix; undoes `to_itk_transform`."""
+def from_itk_transform(transform: Any) -> FloatArray:
+    """Return a (4, 4) matrix; undoes `to_itk_transform`.
+
+    Parameters
+    ----------
+    transform : SimpleITK.Euler3DTransform or SimpleITK.AffineTransform
+        In ITK's LPS millimetres.
+    """
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(transform.GetMatrix(), (3, 3))
     centre = np.array(transform.GetCenter())

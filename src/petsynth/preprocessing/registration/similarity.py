@@ -147,4 +147,4 @@ def _detail(image: FloatArray, mask: BoolArray, sigma: float) -> FloatArray:
     inside = mask.astype(np.float32)
     weight = ndimage.gaussian_filter(inside, sigma, truncate=3)
     mean = ndimage.gaussian_filter(image * inside, sigma, truncate=3)
-    return image - mean / np.maximum(weight, 1e-3)
+    return np.asarray(image - mean / np.maximum(weight, 1e-3))
