@@ -52,7 +52,7 @@ def test_layout_of_another_voxel(plane, where):
     plane=st.sampled_from(PLANES),
     margin=st.integers(0, 5),
 )
-def test_volume_to_slices_to_canvas_and_back_is_the_identity(shape, plane, margin):
+def test_volume_to_slices_to_padded_slices_and_back_is_the_identity(shape, plane, margin):
     volume = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     slices = take_slices(volume, plane)
     padded_size = pad_slices(slices, max(slices.shape[1:]) + margin, -1)
@@ -79,16 +79,16 @@ def test_middle_slice_of_the_papers_grid(plane, index):
     assert middle_slice(volume, plane).all()
 
 
-def test_canvas_is_filled_and_the_slice_stands_in_its_middle():
-    padded_size = pad_slices(np.ones((2, 145, 121), np.float32), 256, fill=-1)
-    assert padded_size.shape == (2, 256, 256)
+def test_padding_is_filled_and_the_slice_stands_in_its_middle():
+    padded = pad_slices(np.ones((2, 145, 121), np.float32), 256, fill=-1)
+    assert padded.shape == (2, 256, 256)
     # (256 - 145) // 2 = 55, (256 - 121) // 2 = 67
     assert padding_offset((145, 121), 256) == (55, 67)
-    assert np.all(padded_size[:, 55:200, 67:188] == 1)
-    assert padded_size.sum() == 2 * (2 * 145 * 121 - 256 * 256)
-    assert padded_size.dtype == np.float32
+    assert np.all(padded[:, 55:200, 67:188] == 1)
+    assert padded.sum() == 2 * (2 * 145 * 121 - 256 * 256)
+    assert padded.dtype == np.float32
 
 
-def test_slice_larger_than_the_canvas():
-    with pytest.raises(ValueError, match="145 x 121 pixels does not fit a padded_size of 128"):
+def test_slice_larger_than_the_padded_size():
+    with pytest.raises(ValueError, match="145 x 121 pixels does not fit a padded size of 128"):
         pad_slices(np.zeros((1, 145, 121)), 128, -1)
