@@ -49,7 +49,7 @@ def process_weight(count: int, processes: int, process: int) -> float:
     [1.2, 0.8]
     """
     mine = process_part(count, processes, process)
-    return (mine.stop - mine.start) * processes / count
+    return float((mine.stop - mine.start) * processes / count)
 
 
 def steps_per_epoch(slices: int, batch_size: int) -> int:

@@ -10,6 +10,7 @@ image has no chroma in any case).
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ QUALITY = 100
 """JPEG quality of every slice."""
 
 
-def to_uint8(image: NDArray, low: float, high: float) -> NDArray[np.uint8]:
+def to_uint8(image: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """Map [low, high] linearly to 0-255, rounded; values beyond are clipped.
 
     Parameters
@@ -63,7 +64,7 @@ def decode(content: bytes) -> NDArray[np.uint8]:
         return np.array(image.convert("L"))
 
 
-def round_trip(image_HW: NDArray, low: float = -1.0, high: float = 1.0) -> NDArray[np.float32]:
+def round_trip(image_HW: NDArray[Any], low: float = -1.0, high: float = 1.0) -> NDArray[np.float32]:
     """Return what is left of an image after 8-bit JPEG.
 
     Parameters

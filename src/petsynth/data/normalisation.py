@@ -14,6 +14,7 @@ Sources
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class MriStatistics:
     std: float
 
 
-def mri_statistics(mri: NDArray) -> MriStatistics:
+def mri_statistics(mri: NDArray[Any]) -> MriStatistics:
     """Return the statistics of a T1 over all its voxels.
 
     Parameters
@@ -65,13 +66,13 @@ def mri_statistics(mri: NDArray) -> MriStatistics:
     return MriStatistics(mean, std)
 
 
-def normalise_mri(mri: NDArray, statistics: MriStatistics) -> NDArray[np.float32]:
+def normalise_mri(mri: NDArray[Any], statistics: MriStatistics) -> NDArray[np.float32]:
     """Return ``(mri - mean) / std``."""
     centred = np.asarray(mri, dtype=np.float64) - statistics.mean
     return (centred / statistics.std).astype(np.float32)
 
 
-def normalise_pet(pet: NDArray, statistics: MriStatistics) -> NDArray[np.float32]:
+def normalise_pet(pet: NDArray[Any], statistics: MriStatistics) -> NDArray[np.float32]:
     """Return ``(pet - mean / 10) / (std / 10)``.
 
     Parameters
@@ -90,7 +91,7 @@ def normalise_pet(pet: NDArray, statistics: MriStatistics) -> NDArray[np.float32
     return (centred / (PET_SHARE * statistics.std)).astype(np.float32)
 
 
-def restore_pet(pet: NDArray, statistics: MriStatistics) -> NDArray[np.float32]:
+def restore_pet(pet: NDArray[Any], statistics: MriStatistics) -> NDArray[np.float32]:
     """Bring a normalised PET, real or synthetic, back to PET units; undoes `normalise_pet`.
 
     Examples

@@ -175,7 +175,7 @@ class PreparedData:
             raise InputError(f"{self.folder}: no subject {participant}; there are {known}, ...")
         return self._table[participant]
 
-    def _array(self, participant: str, kind: Kind, grid: Grid | None = None) -> NDArray:
+    def _array(self, participant: str, kind: Kind, grid: Grid | None = None) -> NDArray[Any]:
         self._row(participant)
         shape = (grid or self.grid).shape
         array = read_array(self.folder, participant, kind)
@@ -187,7 +187,7 @@ class PreparedData:
         return array
 
 
-def static_mean(pet: NDArray) -> NDArray[np.float32]:
+def static_mean(pet: NDArray[Any]) -> NDArray[np.float32]:
     """Return the mean over the frames of an (X, Y, Z) or (X, Y, Z, T) PET."""
     return pet if pet.ndim == 3 else pet.mean(axis=3, dtype=np.float32)
 
@@ -197,7 +197,7 @@ def array_path(folder: str | Path, participant: str, kind: Kind) -> Path:
     return Path(folder) / "arrays" / f"{participant}_{kind}.npy"
 
 
-def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray:
+def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray[Any]:
     """Memory-map one array of one subject.
 
     Raises
@@ -207,14 +207,15 @@ def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray:
     """
     path = array_path(folder, participant, kind)
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        result: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return result
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run petsynth prepare again") from None
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{path}: damaged ({error}); remove it and prepare again") from None
 
 
-def write_array(folder: str | Path, participant: str, kind: Kind, array: NDArray) -> None:
+def write_array(folder: str | Path, participant: str, kind: Kind, array: NDArray[Any]) -> None:
     """Write one array of one subject, atomically.
 
     Raises
@@ -246,7 +247,8 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     missing = [key for key in _NEEDED if key not in content]
     if missing:
         raise InputError(f"{path}: entries {', '.join(missing)} are missing; prepare again")
-    return content
+    result: dict[str, Any] = content
+    return result
 
 
 def write_description(

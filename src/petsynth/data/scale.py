@@ -7,6 +7,7 @@ undone for a subject without PET (design decision; see docs/decisions/0021).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ DEFINITION = (
 )
 
 
-def to_network(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
+def to_network(pet: NDArray[Any], pet_scale: float) -> NDArray[np.float32]:
     """Map 0...pet_scale to [-1, 1]; values beyond are clipped.
 
     Examples
@@ -30,10 +31,13 @@ def to_network(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
     >>> to_network(np.array([-0.5, 0.0, 1.0, 2.0, 3.0]), pet_scale=2.0).tolist()
     [-1.0, -1.0, 0.0, 1.0, 1.0]
     """
-    return np.clip(2 * np.asarray(pet, dtype=np.float32) / pet_scale - 1, -1, 1)
+    result: NDArray[np.float32] = np.clip(
+        2 * np.asarray(pet, dtype=np.float32) / pet_scale - 1, -1, 1
+    )
+    return result
 
 
-def from_network(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
+def from_network(pet: NDArray[Any], pet_scale: float) -> NDArray[np.float32]:
     """Map [-1, 1] back to PET units; undoes `to_network` where nothing was clipped.
 
     Examples
@@ -46,7 +50,7 @@ def from_network(pet: NDArray, pet_scale: float) -> NDArray[np.float32]:
 
 def training_scale(
     participants: Sequence[str],
-    load: Callable[[str], tuple[NDArray, NDArray]],
+    load: Callable[[str], tuple[NDArray[Any], NDArray[Any]]],
     bins: int = 65536,
 ) -> float:
     """Return the PET scale of a training set.
@@ -89,5 +93,5 @@ def training_scale(
     return float((np.argmax(reached) + 1) / bins * highest)
 
 
-def _highest(pet: NDArray, mask: NDArray) -> float:
+def _highest(pet: NDArray[Any], mask: NDArray[Any]) -> float:
     return float(pet[mask].max(initial=0))

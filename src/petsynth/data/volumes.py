@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -30,14 +30,14 @@ _ORDER_STREAM = 3
 class VolumeScans(Protocol):
     """What volumes are read from; `petsynth.data.prepared.PreparedData` is one."""
 
-    def t1(self, participant: str) -> NDArray:
+    def t1(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) on 0 to 255."""
 
-    def pet(self, participant: str) -> NDArray:
+    def pet(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) or (X, Y, Z, T) in PET units."""
 
 
-class VolumeDataset(Dataset):
+class VolumeDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """T1 and PET of some subjects, normalised.
 
     Parameters

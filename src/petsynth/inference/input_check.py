@@ -11,6 +11,7 @@ Ours; the threshold and what it separates are in `docs/results/pretrained-fdg.md
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -104,4 +105,5 @@ def _smooth_inside(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         ndimage.gaussian_filter(np.where(mask, values, 0).astype(np.float32), sigma)
         for values in (image, 1.0)
     )
-    return total[mask] / np.maximum(weight[mask], 1e-3)
+    smoothed: np.ndarray[Any, Any] = total[mask] / np.maximum(weight[mask], 1e-3)
+    return smoothed

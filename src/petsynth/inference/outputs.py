@@ -103,7 +103,7 @@ def _write_all(scan: ScanPrediction, paths: list[Path]) -> None:
 
 
 def _write_image(
-    scan: ScanPrediction, path: Path, kind: str, values_XYZ: NDArray, *, own_grid: bool
+    scan: ScanPrediction, path: Path, kind: str, values_XYZ: NDArray[Any], *, own_grid: bool
 ) -> None:
     note = f"SYNTHETIC PET, not for diagnosis; petsynth {__version__} {scan.run.name}"
     sidecar = describe_prediction(scan, kind)

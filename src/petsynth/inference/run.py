@@ -55,7 +55,8 @@ class Run:
     @property
     def config(self) -> SystemConfig:
         """What it was trained with."""
-        return self.system.config
+        result: SystemConfig = self.system.config
+        return result
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class ScanPrediction:
     seed: int
     input_check: InputCheck
 
-    def on_t1_grid(self, values_XYZ: NDArray) -> NDArray[np.float32]:
+    def on_t1_grid(self, values_XYZ: NDArray[Any]) -> NDArray[np.float32]:
         """Interpolate an image of the model's grid linearly at the voxels of the T1 file.
 
         Voxels outside the model's field of view become 0. The result has the axis order of

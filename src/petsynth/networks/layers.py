@@ -11,6 +11,7 @@ Sources
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import torch
 from torch import nn
@@ -57,7 +58,7 @@ def count_parameters(network: nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
-def full_precision(device: str) -> contextlib.AbstractContextManager:
+def full_precision(device: str) -> contextlib.AbstractContextManager[Any]:
     """Suspend bf16 on a type of device; nothing is done on torch's meta device, which has none."""
     if not torch.amp.is_autocast_available(device):
         return contextlib.nullcontext()

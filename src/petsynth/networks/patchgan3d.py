@@ -93,7 +93,8 @@ class PatchGan3d(nn.Module):
             Logits: how surely each patch's PET is a real one; 4 x 3 x 3 at the paper's size.
         """
         mri_BCYXZ = self.to_pet_grid(mri_BCXYZ)
-        return self.parts(torch.cat([mri_BCYXZ, pet_BTYXZ], dim=1))
+        result: Tensor = self.parts(torch.cat([mri_BCYXZ, pet_BTYXZ], dim=1))
+        return result
 
     def receptive_field(self) -> int:
         """Return the side, in PET voxels, of the patch that one logit sees."""

@@ -13,6 +13,7 @@ Sources
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,4 +93,5 @@ def _weights(places: np.ndarray, side: int) -> np.ndarray:
     """Return the (N, side) float32 weights of a line's voxels at N places along it."""
     inside = np.clip(places, 0, side - 1)
     distances = np.abs(inside[:, None] - np.arange(side))
-    return np.maximum(1 - distances, 0).astype(np.float32)
+    weights: np.ndarray[Any, Any] = np.maximum(1 - distances, 0).astype(np.float32)
+    return weights

@@ -145,7 +145,8 @@ class Generator3d(nn.Module):
 
     def _outermost(self, mri_BCXYZ: Tensor) -> tuple[Tensor, Tensor]:
         if not self._recomputes():
-            return self.outermost(mri_BCXYZ)
+            result: tuple[Tensor, Tensor] = self.outermost(mri_BCXYZ)
+            return result
         count = min(SLICES, self.outermost.convolution.out_channels)
         slices = [
             checkpoint(self.outermost, mri_BCXYZ, number, count, use_reentrant=False)
@@ -155,9 +156,12 @@ class Generator3d(nn.Module):
         return sum(made[1:], made[0]), torch.cat(skips, dim=1)
 
     def _run(self, part: nn.Module, *features: Tensor) -> Tensor:
-        if not self._recomputes():
-            return part(*features)
-        return checkpoint(part, *features, use_reentrant=False)
+        result: Tensor
+        if self._recomputes():
+            result = checkpoint(part, *features, use_reentrant=False)
+        else:
+            result = part(*features)
+        return result
 
     def _recomputes(self) -> bool:
         return self.checkpointing and torch.is_grad_enabled()

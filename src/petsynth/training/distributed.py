@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -93,7 +93,7 @@ def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
     PetsynthError
         Whatever the first process raised.
     """
-    result: Any = None
+    result: Result | None = None
     error: PetsynthError | None = None
     if fabric.is_global_zero:
         try:
@@ -103,7 +103,7 @@ def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
     result, error = fabric.broadcast((result, error))
     if error is not None:
         raise error
-    return result
+    return cast("Result", result)
 
 
 def average_terms(fabric: Fabric, terms: dict[str, Tensor]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from petsynth.io.atomic import write_text
 
@@ -54,7 +54,7 @@ class CsvLog:
         whole_lines, _, _ = self.path.read_text(encoding="utf-8").rpartition("\n")
         return list(csv.DictReader(io.StringIO(whole_lines)))
 
-    def _text(self, rows: list, header: bool) -> str:
+    def _text(self, rows: list[dict[str, Any]], header: bool) -> str:
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, self.columns, lineterminator="\n")
         if header:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ METRICS = ("brain_mae", "mae", "mse", "psnr", "ssim")
 """Columns of the validation log: mean over subjects, in PET units; whole volume if not brain."""
 
 
-def validate(infer_pet: Callable[[str], NDArray], data: PreparedData) -> dict[str, float]:
+def validate(infer_pet: Callable[[str], NDArray[Any]], data: PreparedData) -> dict[str, float]:
     """Measure all validation subjects, and average: first over each person's visits.
 
     Parameters

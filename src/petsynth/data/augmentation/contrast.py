@@ -6,6 +6,8 @@ no T1.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -52,7 +54,7 @@ def add_shading(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     return pair.with_mri(pair.mri * np.exp(np.float32(strength) * field))
 
 
-def enlarge(coarse: NDArray, shape: tuple[int, ...]) -> FloatField:
+def enlarge(coarse: NDArray[Any], shape: tuple[int, ...]) -> FloatField:
     """Interpolate a few points to a whole volume, linearly axis by axis, and smooth the creases."""
     field = coarse.astype(np.float32)
     for axis, length in enumerate(shape):

@@ -6,6 +6,8 @@ what the scanner's blur spills over.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -61,7 +63,7 @@ def spill(visible: NDArray[np.bool_], voxel_mm: float) -> FloatField:
     return np.where(visible, np.float32(1), np.clip(2 * near, 0, 1)).astype(np.float32)
 
 
-def _along(normal: NDArray, shape: tuple[int, ...]) -> FloatField:
+def _along(normal: NDArray[Any], shape: tuple[int, ...]) -> FloatField:
     axes = np.ogrid[tuple(slice(length) for length in shape)]
     total = sum(component * axis for component, axis in zip(normal, axes, strict=True))
     return np.asarray(total, dtype=np.float32)

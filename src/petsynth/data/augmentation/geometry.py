@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -28,8 +30,11 @@ def move_volume(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     middle = (np.array(pair.mri.shape) - 1) / 2
     offset = middle - matrix @ middle + shift
 
-    def move(image: NDArray) -> FloatField:
-        return ndimage.affine_transform(image, matrix, offset, order=1, output=np.float32)
+    def move(image: NDArray[Any]) -> FloatField:
+        result: FloatField = ndimage.affine_transform(
+            image, matrix, offset, order=1, output=np.float32
+        )
+        return result
 
     return VolumePair(
         move(pair.mri),
@@ -44,4 +49,5 @@ def sample_matrix(random: np.random.Generator) -> NDArray[np.float64]:
     angles = ROTATION_DEGREES * np.clip(random.standard_normal(3), -3, 3)
     rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     size = SIZE * random.standard_normal() + STRETCH * random.standard_normal(3)
-    return rotation @ np.diag(np.exp(np.clip(size, -0.2, 0.2)))
+    result: NDArray[np.float64] = rotation @ np.diag(np.exp(np.clip(size, -0.2, 0.2)))
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class VolumePair:
     pet: FloatField
     voxel_mm: float
 
-    def with_mri(self, mri: NDArray) -> VolumePair:
+    def with_mri(self, mri: NDArray[Any]) -> VolumePair:
         """Return the same pair with another T1."""
         return replace(self, mri=np.asarray(mri, dtype=np.float32))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -69,6 +71,6 @@ def sharpen(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     )
 
 
-def _along(image: FloatField, matrix: NDArray, axis: int) -> FloatField:
+def _along(image: FloatField, matrix: NDArray[Any], axis: int) -> FloatField:
     moved = np.tensordot(image, matrix.astype(np.float32), axes=([axis], [1]))
     return np.ascontiguousarray(np.moveaxis(moved, -1, axis))

@@ -87,7 +87,8 @@ class ContinuousEmbedding(nn.Module):
     def smooth(self, values_BN: Tensor) -> Tensor:
         """Return the (B, N, H) vectors of values as they are, (B, N) floats."""
         phases_BNF = compress(values_BN)[..., None] * self.frequencies_F
-        return self.linear(torch.cat([phases_BNF.sin(), phases_BNF.cos()], dim=-1))
+        result: Tensor = self.linear(torch.cat([phases_BNF.sin(), phases_BNF.cos()], dim=-1))
+        return result
 
 
 def compress(values: Tensor) -> Tensor:

@@ -87,7 +87,8 @@ class Layout:
         >>> Layout(2).token_types().tolist()
         [0, 0, 0, 0, 1, 1, 1]
         """
-        return (torch.arange(self.length) >= self.pet.start).long()
+        result: Tensor = (torch.arange(self.length) >= self.pet.start).long()
+        return result
 
     def ids(self, values_BL: Tensor, tokens: Tokens) -> Tensor:
         """Return (B, L) int64: the ids of the whole sequence."""

@@ -70,7 +70,7 @@ class Tokens:
     lowest: float = -50.0
     highest: float = 250.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.scheme not in get_args(Scheme):
             known = ", ".join(get_args(Scheme))
             raise ValueError(f"unknown tokens '{self.scheme}'; known: {known}")

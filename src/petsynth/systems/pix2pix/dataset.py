@@ -15,7 +15,7 @@ resizes to 286, crops 256 and flips whatever plane it is).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -37,14 +37,14 @@ class Scans(Protocol):
     grid: Grid
     pet_scale: float
 
-    def mri(self, participant: str) -> NDArray:
+    def mri(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) in [-1, 1]."""
 
-    def pet(self, participant: str) -> NDArray:
+    def pet(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) or (X, Y, Z, T) in PET units."""
 
 
-class SliceDataset(Dataset):
+class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """All slices of some subjects along some planes, as pairs of MRI and PET.
 
     Parameters
@@ -127,7 +127,7 @@ class SliceDataset(Dataset):
             return False
         return bool(np.random.default_rng((self.seed, epoch, index, _FLIP_STREAM)).random() < 0.5)
 
-    def _finish(self, image_HW: NDArray, flipped: bool) -> torch.Tensor:
+    def _finish(self, image_HW: NDArray[Any], flipped: bool) -> torch.Tensor:
         if self.intensity == "uint8-jpeg":
             image_HW = round_trip(image_HW)
         if flipped:

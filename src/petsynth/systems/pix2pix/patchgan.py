@@ -62,7 +62,8 @@ class PatchGan2d(nn.Module):
             Logits: how surely each patch's PET is a real one. With 3 layers a side of 256
             becomes 30.
         """
-        return self.parts(torch.cat([mri_BCHW, pet_BCHW], dim=1))
+        result: Tensor = self.parts(torch.cat([mri_BCHW, pet_BCHW], dim=1))
+        return result
 
     def receptive_field(self) -> int:
         """Return the side, in pixels, of the patch that one logit sees."""

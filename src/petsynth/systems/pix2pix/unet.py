@@ -138,4 +138,5 @@ class _Up(nn.Module):
         self.dropout = KeyedDropout(dropout, layer=level)
 
     def forward(self, features_BCHW: Tensor, keys_B: Tensor) -> Tensor:
-        return self.dropout(self.norm(self.convolution(features_BCHW)), keys_B)
+        result: Tensor = self.dropout(self.norm(self.convolution(features_BCHW)), keys_B)
+        return result

@@ -10,6 +10,7 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from petsynth.slicing import AIR, Plane, crop_padding, pad_slices, stack_slices,
 
 def predict_volume(
     generator: nn.Module,
-    mri_XYZ: NDArray,
+    mri_XYZ: NDArray[Any],
     *,
     planes: Sequence[Plane] = ("axial",),
     padded_size: int = 256,
@@ -64,13 +65,14 @@ def predict_volume(
         _predict_plane(generator, mri_XYZ, plane, padded_size, dropout_key, batch_size, device)
         for plane in planes
     ]
-    return np.mean(volumes, axis=0, dtype=np.float32)
+    result: NDArray[np.float32] = np.mean(volumes, axis=0, dtype=np.float32)
+    return result
 
 
 @torch.inference_mode()
 def _predict_plane(
     generator: nn.Module,
-    mri_XYZ: NDArray,
+    mri_XYZ: NDArray[Any],
     plane: Plane,
     padded_size: int,
     dropout_key: int,

@@ -9,7 +9,7 @@ goes on exactly (decision record 0031).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +38,16 @@ class Volumes(Protocol):
     grid: Grid
     pet_scale: float
 
-    def mri(self, participant: str) -> NDArray:
+    def mri(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) in [-1, 1]."""
 
-    def static_pet(self, participant: str) -> NDArray:
+    def static_pet(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) in PET units."""
 
-    def noise_free(self, participant: str) -> NDArray | None:
+    def noise_free(self, participant: str) -> NDArray[Any] | None:
         """Return what the T1 determines of the PET, or None."""
 
-    def mask(self, participant: str) -> NDArray:
+    def mask(self, participant: str) -> NDArray[Any]:
         """Return the brain, (X, Y, Z) bool."""
 
 
@@ -61,7 +61,7 @@ class AugmentedVolume(NamedTuple):
     """Which slices are taken for training."""
 
 
-class AugmentedVolumes(Dataset):
+class AugmentedVolumes(Dataset[AugmentedVolume]):
     """Subjects, augmented anew in each epoch.
 
     Parameters
@@ -135,7 +135,7 @@ class AugmentedVolumes(Dataset):
         return VolumePair(mri, mask, np.stack([learnt, pet]), self.volumes.grid.voxel_mm[0])
 
 
-def spread(random: np.random.Generator, candidates: NDArray, count: int) -> NDArray:
+def spread(random: np.random.Generator, candidates: NDArray[Any], count: int) -> NDArray[Any]:
     """Draw ``count`` of the candidates, evenly spread over them; repeats if there are fewer.
 
     Examples
@@ -144,4 +144,5 @@ def spread(random: np.random.Generator, candidates: NDArray, count: int) -> NDAr
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
     position = (np.arange(count) + random.random()) * len(candidates) / count
-    return candidates[position.astype(int) % len(candidates)]
+    result: NDArray[Any] = candidates[position.astype(int) % len(candidates)]
+    return result

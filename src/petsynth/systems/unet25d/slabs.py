@@ -90,7 +90,7 @@ def cut_slab(
     )
 
 
-def take_slab(mri_NHW: NDArray, middle: int, slices: int) -> NDArray[np.float32]:
+def take_slab(mri_NHW: NDArray[Any], middle: int, slices: int) -> NDArray[np.float32]:
     """Return a slice with its neighbours; beyond the ends there is air.
 
     Examples
@@ -177,7 +177,8 @@ class SlabBatches(Sampler[list[SliceKey]]):
         turn[random.permutation(self.volumes)] = np.arange(self.volumes)
         when = np.repeat(turn, self.slabs_per_volume)
         when += self.shuffled_volumes * random.random(len(when))
-        return np.argsort(when).tolist()
+        result: list[int] = np.argsort(when).tolist()
+        return result
 
     def volume(self, key: SliceKey) -> VolumeKey:
         """Return which volume a slab is cut from."""

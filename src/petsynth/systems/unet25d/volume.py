@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from petsynth.slicing import AIR, crop_padding, pad_slices, stack_slices, take_s
 @torch.inference_mode()
 def predict_slabs(
     generator: nn.Module,
-    mri_XYZ: NDArray,
+    mri_XYZ: NDArray[Any],
     *,
     slices: int,
     padded_size: int,
@@ -53,7 +55,7 @@ def predict_slabs(
     air = np.full((reach, height, width), AIR, dtype=np.float32)
     padded = np.concatenate([air, mri_NHW, air])
     padded_NSS = torch.from_numpy(pad_slices(padded, padded_size, AIR))
-    parts: tuple[list[NDArray], list[NDArray]] = ([], [])
+    parts: tuple[list[NDArray[Any]], list[NDArray[Any]]] = ([], [])
     for first in range(0, count, batch_size):
         last = min(first + batch_size, count)
         slabs = torch.stack([padded_NSS[place : place + slices] for place in range(first, last)])

@@ -20,6 +20,7 @@ from petsynth.systems.fields import (
     Positive,
     PositiveFloat,
     Precision,
+    SystemConfig,
 )
 
 MRI_BOX_MM, PET_BOX_MM = 256, (152, 186, 152)
@@ -104,7 +105,7 @@ class VolumeTrainingConfig:
     """Epochs between sample pictures."""
 
 
-class VolumeConfig(Protocol):
+class VolumeConfig(SystemConfig, Protocol):
     """What the configurations of all 3D systems have."""
 
     @property

@@ -7,6 +7,8 @@ Shin et al., GANBERT, section 3.1: the T1's own statistics bring the PET back to
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from petsynth.preprocessing.grids import from_paper_order
 
 @torch.inference_mode()
 def predict_volume(
-    generator: nn.Module, t1_XYZ: NDArray, device: torch.device | str = "cpu"
+    generator: nn.Module, t1_XYZ: NDArray[Any], device: torch.device | str = "cpu"
 ) -> NDArray[np.float32]:
     """Infer all frames of a PET.
 
