@@ -13,7 +13,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from petsynth.cli.main import VERBS
+from petsynth.cli.main import COMMANDS
+from petsynth.config import load_config, shipped_configs
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = Path(__file__).parent / "snapshots" / "options.txt"
@@ -25,10 +26,10 @@ def test_layers_import_only_what_stands_below_them():
     assert done.returncode == 0, done.stdout
 
 
-def options_of(verb: str) -> list[str]:
-    """Return a verb's options as its help shows them, with their values."""
+def options_of(*words: str) -> list[str]:
+    """Return a command's options as its help shows them, with their values."""
     done = subprocess.run(
-        [sys.executable, "-m", "petsynth", verb, "--help"],
+        [sys.executable, "-m", "petsynth", *words, "--help"],
         capture_output=True,
         text=True,
         check=True,
@@ -39,11 +40,31 @@ def options_of(verb: str) -> list[str]:
     return [option for option in shown if re.match(r"-|\[|[A-Z_]+$", option)]
 
 
+def one_configuration_of_each_kind() -> list[str]:
+    """Return names of shipped configurations whose options differ."""
+    name_of: dict[type, str] = {}
+    for name in shipped_configs():
+        name_of.setdefault(type(load_config(name)), name)
+    return list(name_of.values())
+
+
 def test_options_are_those_of_the_snapshot():
     """Renew it with ``PETSYNTH_RENEW_SNAPSHOTS=1``, and tell users in the changelog."""
+    blocks = {f"petsynth {command}": options_of(command) for command in COMMANDS}
+    for name in one_configuration_of_each_kind():
+        train, describe = (
+            [
+                each
+                for each in options_of(command, name)
+                if each not in blocks[f"petsynth {command}"]
+            ]
+            for command in ("train", "describe")
+        )
+        assert train == describe
+        blocks[f"petsynth train {name} (and describe), beside its own"] = train
     now = "\n".join(
-        "\n".join([f"petsynth {verb}", *(f"  {option}" for option in options_of(verb))])
-        for verb in VERBS
+        "\n".join([command, *(f"  {option}" for option in options)])
+        for command, options in blocks.items()
     )
     if os.environ.get("PETSYNTH_RENEW_SNAPSHOTS"):
         SNAPSHOT.write_text(now + "\n")
@@ -119,8 +140,8 @@ def test_no_scan_and_no_large_file_is_tracked(refuse):
 # What is added to the README's commands so that each takes seconds.
 TINY = {
     "prepare": "--voxel-mm 4 --masks my_bids/derivatives/truth --test 2",
-    "train": "--data.padded-size 64 --generator.levels 5 --generator.filters 4 --discriminator.filters 4"
-    " --training.epochs 1 --training.max-steps 2",
+    "train": "--data.padded-size 64 --generator.levels 5 --generator.filters 4"
+    " --discriminator.filters 4 --training.epochs 1 --training.max-steps 2",
     "predict": "--masks new_mask.nii.gz",
     "evaluate": "",
 }
@@ -138,8 +159,8 @@ def test_readme_commands_are_understood(monkeypatch):
     """Every command of the README parses; the slow test below runs them."""
     assert len(readme_commands()) >= 4
     for command in readme_commands():
-        _, verb, *words = shlex.split(command, comments=True)
-        importlib.import_module(f"petsynth.cli.{verb}").parse(words)
+        _, command, *words = shlex.split(command, comments=True)
+        importlib.import_module(f"petsynth.cli.{command}").parse(words)
 
 
 @pytest.mark.slow
@@ -173,8 +194,8 @@ def test_fresh_clone_runs_readme_commands(tmp_path):
         "&& cp my_bids/derivatives/truth/sub-001/anat/*_mask.nii.gz new_mask.nii.gz"
     )
     for command in readme_commands():
-        verb = shlex.split(command)[1]
-        shell(f".venv/bin/{command.split('#')[0]} {TINY[verb]}")
+        command = shlex.split(command)[1]
+        shell(f".venv/bin/{command.split('#')[0]} {TINY[command]}")
     assert (clone / "evaluation" / "report.html").is_file()
     assert list((clone / "predictions").glob("*_desc-synth_pet.nii.gz"))
     shell("make demo")

@@ -20,7 +20,7 @@ def petsynth(*words) -> int:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Return a folder in which every verb has run once."""
+    """Return a folder in which every command has run once."""
     out = tmp_path_factory.mktemp("study")
     truth = out / "bids" / "derivatives" / "truth"
     assert petsynth("simulate", out / "bids", "--subjects", 6, "--voxel-mm", 4) == 0
@@ -57,7 +57,7 @@ def study(tmp_path_factory):
     return out
 
 
-def test_every_verb_leaves_what_the_design_names(study):
+def test_every_command_leaves_what_the_design_names(study):
     for name in (
         "bids/dataset_description.json",
         "bids/participants.tsv",

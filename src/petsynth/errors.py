@@ -4,11 +4,15 @@ from __future__ import annotations
 
 
 class PetsynthError(Exception):
-    """A mistake that the user can mend; the command line prints it in one line and exits with 1."""
+    """A mistake that the user can fix; the command line prints it in one line and exits with 1."""
 
 
 class ArgumentError(PetsynthError):
     """An option has a value that it cannot have, by itself or together with others."""
+
+
+class UsageError(PetsynthError):
+    """The words typed cannot be understood; the command line exits with 2."""
 
 
 class InputError(PetsynthError):

@@ -27,65 +27,67 @@ for action in os.environ.get(system.replace("-", "_"), "").split(";"):
 """Stands for ``python -m petsynth train``."""
 
 
-class Verbs:
-    """Stand for the verbs: keep the options that each was run with."""
+class Commands:
+    """Stand for the commands: keep the options that each was run with."""
 
     def __init__(self, calls: Path):
         self.ran: dict[str, object] = {}
         self.calls = calls
 
-    def __call__(self, verb: str, args) -> None:
-        self.ran[verb] = args
-        if verb == "prepare":
+    def __call__(self, command: str, args) -> None:
+        self.ran[command] = args
+        if command == "prepare":
             rows = {"participant_id": ["sub-001", "sub-007", "sub-009"]}
             table = pd.DataFrame(rows | {"split": ["train", "test", "test"]})
             write_table(args.out_dir / "split.tsv", table)
 
 
 @pytest.fixture
-def verbs(tmp_path, monkeypatch) -> Verbs:
+def commands(tmp_path, monkeypatch) -> Commands:
     calls = tmp_path / "calls.txt"
-    verbs = Verbs(calls)
+    commands = Commands(calls)
     for name in ("simulate", "prepare", "predict", "evaluate"):
         module = importlib.import_module(f"petsynth.cli.{name}")
-        monkeypatch.setattr(module, "run", lambda args, name=name: verbs(name, args))
+        monkeypatch.setattr(module, "run", lambda args, name=name: commands(name, args))
     package = tmp_path / "modules" / "petsynth"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(TRAINING)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
     monkeypatch.setenv("CALLS", str(calls))
-    return verbs
+    return commands
 
 
-def commands(told: str) -> list[list[str]]:
+def shown_commands(told: str) -> list[list[str]]:
     """Return the words of the commands that were shown, each after ``petsynth``."""
     lines = [line.removesuffix(" &") for line in told.splitlines() if line.startswith("$ ")]
     return [shlex.split(line)[2:] for line in lines]
 
 
 @pytest.mark.usefixtures("messages")
-def test_every_command_that_is_shown_can_be_given_by_hand(tmp_path, verbs, capfd):
+def test_every_command_that_is_shown_can_be_given_by_hand(tmp_path, commands, capfd):
     out = tmp_path / "my demo"
     run(Args(out, seed=5, nprocs=3))
     told = capfd.readouterr().err
-    shown = commands(told)
+    shown = shown_commands(told)
     assert [words[0] for words in shown] == [
         *("simulate", "prepare", "train", "train", "predict", "evaluate")
     ]
-    for verb, *words in shown:
-        again = importlib.import_module(f"petsynth.cli.{verb}").parse(words)
-        assert again.seed == 5
-        if verb != "train":
-            assert again == verbs.ran[verb]
+    for command, *words in shown:
+        again = importlib.import_module(f"petsynth.cli.{command}").parse(words)
+        if command == "train":
+            assert again[1].seed == 5
+        else:
+            assert again.seed == 5
+            assert again == commands.ran[command]
     assert f"Open {out / 'evaluation' / 'report.html'}" in told
     assert "All data are simulated" in told
 
 
-def test_each_step_takes_what_the_one_before_made(tmp_path, verbs, capfd):
+def test_each_step_takes_what_the_one_before_made(tmp_path, commands, capfd):
     run(Args(tmp_path / "demo"))
     capfd.readouterr()
-    simulate, prepare, predict, evaluate = verbs.ran.values()
+    simulate, prepare, predict, evaluate = commands.ran.values()
     out = tmp_path / "demo"
     assert (simulate.out, simulate.subjects) == (out / "bids", 16)
     assert (prepare.bids_dir, prepare.out_dir) == (out / "bids", out / "prepared")
@@ -96,27 +98,27 @@ def test_each_step_takes_what_the_one_before_made(tmp_path, verbs, capfd):
     assert predict.model == str(out / "runs" / SYSTEMS[0])
 
 
-def test_both_systems_are_trained_and_all_but_the_first_leave_a_log(tmp_path, verbs):
+def test_both_systems_are_trained_and_all_but_the_first_leave_a_log(tmp_path, commands):
     run(Args(tmp_path / "demo"))
-    assert sorted(verbs.calls.read_text().split()) == sorted(SYSTEMS)
+    assert sorted(commands.calls.read_text().split()) == sorted(SYSTEMS)
     assert (tmp_path / "demo" / "runs" / f"{SYSTEMS[1]}.log").read_text() == ""
 
 
-def test_a_training_that_fails_is_told_with_its_last_line(tmp_path, verbs, monkeypatch):
+def test_a_training_that_fails_is_told_with_its_last_line(tmp_path, commands, monkeypatch):
     monkeypatch.setenv(SYSTEMS[1].replace("-", "_"), "fail")
     message = rf"training {SYSTEMS[1]} failed: step 2: the loss is nan"
     with pytest.raises(TrainingError, match=message):
         run(Args(tmp_path / "demo"))
-    assert "predict" not in verbs.ran
+    assert "predict" not in commands.ran
 
 
-def test_of_the_training_that_is_shown_the_lines_above_tell_more(tmp_path, verbs, monkeypatch):
+def test_of_the_training_that_is_shown_the_lines_above_tell_more(tmp_path, commands, monkeypatch):
     monkeypatch.setenv(SYSTEMS[0].replace("-", "_"), "fail")
     with pytest.raises(TrainingError, match=rf"training {SYSTEMS[0]} failed: see the lines above"):
         run(Args(tmp_path / "demo"))
 
 
-def test_when_one_training_fails_the_other_is_ended(tmp_path, verbs, monkeypatch):
+def test_when_one_training_fails_the_other_is_ended(tmp_path, commands, monkeypatch):
     monkeypatch.setenv(SYSTEMS[0].replace("-", "_"), "fail")
     monkeypatch.setenv(SYSTEMS[1].replace("-", "_"), "sleep")
     start = time.monotonic()
@@ -135,7 +137,7 @@ def make_demo(out: Path, *parts: str) -> None:
 
 
 @pytest.mark.parametrize("parts", [PARTS, PARTS[:1], PARTS[:3]])
-def test_an_earlier_demo_is_replaced_only_when_asked(tmp_path, verbs, parts):
+def test_an_earlier_demo_is_replaced_only_when_asked(tmp_path, commands, parts):
     out = tmp_path / "demo"
     make_demo(out, *parts)
     with pytest.raises(OutputError, match=r"demo: holds .* or give --overwrite to replace the"):
@@ -143,22 +145,22 @@ def test_an_earlier_demo_is_replaced_only_when_asked(tmp_path, verbs, parts):
     assert len(list(out.glob("*/file.txt"))) == len(parts)
     run(Args(out, overwrite=True))
     assert not list(out.glob("*/file.txt"))
-    assert verbs.ran
+    assert commands.ran
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_nothing_is_removed_beside_what_is_not_the_demos(tmp_path, verbs, overwrite):
+def test_nothing_is_removed_beside_what_is_not_the_demos(tmp_path, commands, overwrite):
     out = tmp_path / "demo"
     make_demo(out, *PARTS)
     (out / "thesis.txt").write_text("precious")
     with pytest.raises(OutputError, match=r"holds .* already; name another folder$"):
         run(Args(out, overwrite=overwrite))
     assert len(list(out.glob("*/file.txt"))) == len(PARTS)
-    assert not verbs.ran
+    assert not commands.ran
 
 
 @pytest.mark.parametrize("parts", [("bids",), ("bids", "prepared", "runs"), ("prepared", "runs")])
-def test_a_study_of_real_scans_is_never_taken_for_an_earlier_demo(tmp_path, verbs, parts):
+def test_a_study_of_real_scans_is_never_taken_for_an_earlier_demo(tmp_path, commands, parts):
     """Its folders may have the same names."""
     out = tmp_path / "study"
     for part in parts:
@@ -169,10 +171,10 @@ def test_a_study_of_real_scans_is_never_taken_for_an_earlier_demo(tmp_path, verb
     with pytest.raises(OutputError, match=r"study: holds .*no earlier demo.*name another folder"):
         run(Args(out, overwrite=True))
     assert len(list(out.glob("*/file.txt"))) == len(parts)
-    assert not verbs.ran
+    assert not commands.ran
 
 
-def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, verbs):
+def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, commands):
     out, elsewhere = tmp_path / "demo", tmp_path / "elsewhere"
     make_demo(out, "bids")
     elsewhere.mkdir()
@@ -184,17 +186,17 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, verbs):
     assert (out / "bids" / "file.txt").exists()
 
 
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path, verbs):
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path, commands):
     (tmp_path / "demo").touch()
     with pytest.raises(OutputError, match=r"demo: is a file; name a folder"):
         run(Args(tmp_path / "demo", overwrite=True))
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_an_empty_folder_may_be_used(tmp_path, verbs, overwrite):
+def test_an_empty_folder_may_be_used(tmp_path, commands, overwrite):
     (tmp_path / "demo").mkdir()
     run(Args(tmp_path / "demo", overwrite=overwrite))
-    assert "evaluate" in verbs.ran
+    assert "evaluate" in commands.ran
 
 
 def test_options_have_defaults_that_suit_two_cores():

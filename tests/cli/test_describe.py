@@ -55,7 +55,7 @@ def test_prepared_data_and_overrides_count(tiny_prepared, capsys):
     ("arguments", "message"),
     [
         (["nowhere.toml"], "nowhere.toml: no such configuration file"),
-        (["pix2pix-axial.toml", "--training.epoch", "3"], "did you mean 'training.epochs'?"),
+        (["pix2pix-axial.toml", "--training.epoch", "3"], "did you mean --training.epochs?"),
         (["pix2pix-axial.toml", "--data.padded-size", "100"], "not divisible"),
         (["pix2pix-axial.toml", "--data", "nowhere"], "nowhere: no such folder"),
     ],

@@ -1,4 +1,4 @@
-"""Verbs, exit statuses, and what reaches the user's terminal."""
+"""Commands, exit statuses, and what reaches the user's terminal."""
 
 import os
 import signal
@@ -11,12 +11,12 @@ import warnings
 import pytest
 
 from petsynth import __version__
-from petsynth.cli.main import VERBS, run
+from petsynth.cli.main import COMMANDS, run
 from petsynth.errors import ArgumentError, InputError, PetsynthWarning
 
 
 @pytest.fixture
-def verb(monkeypatch):
+def command(monkeypatch):
     """Return a function that makes ``petsynth demo`` do something else."""
 
     def replace(action):
@@ -31,12 +31,12 @@ def test_help(arguments, capsys):
     assert run(arguments) == 0
     printed = capsys.readouterr().out
     assert "not a medical device" in printed
-    assert all(f"  {verb} " in printed for verb in VERBS)
+    assert all(f"  {command} " in printed for command in COMMANDS)
 
 
-def test_no_verb_shows_the_help_and_is_wrong(capsys):
+def test_no_command_shows_the_help_and_is_wrong(capsys):
     assert run([]) == 2
-    assert "usage: petsynth VERB" in capsys.readouterr().out
+    assert "usage: petsynth COMMAND" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("words", [["--version"], ["prepare", "--version"]])
@@ -46,15 +46,15 @@ def test_version(words, capsys):
 
 
 @pytest.mark.parametrize(
-    ("typed", "hint"), [("pedict", "did you mean 'predict'?"), ("xyz", "verbs: demo, simulate")]
+    ("typed", "hint"), [("pedict", "did you mean 'predict'?"), ("xyz", "commands: demo, simulate")]
 )
-def test_unknown_verb(typed, hint, capsys):
+def test_unknown_command(typed, hint, capsys):
     assert run([typed]) == 2
     assert hint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_every_verb_has_help_with_defaults(name, capsys):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_defaults(name, capsys):
     assert run([name, "--help"]) == 0
     printed = capsys.readouterr().out
     assert f"usage: petsynth {name}" in printed
@@ -79,25 +79,25 @@ def raising(error):
         (KeyboardInterrupt(), 130, "interrupted; no half-written file was left"),
     ],
 )
-def test_errors_become_one_line_and_a_status(verb, capsys, error, status, line):
-    verb(raising(error))
+def test_errors_become_one_line_and_a_status(command, capsys, error, status, line):
+    command(raising(error))
     assert run(["demo"]) == status
     assert capsys.readouterr().err == f"petsynth demo: {line}\n"
 
 
-def test_debug_shows_the_traceback(verb):
-    verb(raising(InputError("a.nii: no such file")))
+def test_debug_shows_the_traceback(command):
+    command(raising(InputError("a.nii: no such file")))
     with pytest.raises(InputError):
         run(["demo", "--debug"])
 
 
-def test_a_bug_is_not_dressed_up(verb):
-    verb(raising(ZeroDivisionError()))
+def test_a_bug_is_not_dressed_up(command):
+    command(raising(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         run(["demo"])
 
 
-def test_sigterm_is_like_an_interruption(verb, capsys):
+def test_sigterm_is_like_an_interruption(command, capsys):
     cleaned = []
 
     def action(args):
@@ -108,15 +108,15 @@ def test_sigterm_is_like_an_interruption(verb, capsys):
             cleaned.append(True)
 
     before = signal.getsignal(signal.SIGTERM)
-    verb(action)
+    command(action)
     assert run(["demo"]) == 143
     assert cleaned == [True]
     assert "terminated; no half-written file" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_verbs_run_in_other_threads_too(verb):
-    verb(lambda args: None)
+def test_commands_run_in_other_threads_too(command):
+    command(lambda args: None)
     statuses = []
     thread = threading.Thread(target=lambda: statuses.append(run(["demo"])))
     thread.start()
@@ -129,14 +129,14 @@ def warn_twice(args):
     warnings.warn("numpy will change", FutureWarning, stacklevel=1)
 
 
-def test_own_warnings_are_one_line_once_and_others_are_silent(verb, capsys):
-    verb(lambda args: [warn_twice(args) for _ in range(2)])
+def test_own_warnings_are_one_line_once_and_others_are_silent(command, capsys):
+    command(lambda args: [warn_twice(args) for _ in range(2)])
     assert run(["demo"]) == 0
     assert capsys.readouterr().err == "petsynth: warning: the affine was assumed\n"
 
 
-def test_debug_shows_the_warnings_of_others(verb):
-    verb(warn_twice)
+def test_debug_shows_the_warnings_of_others(command):
+    command(warn_twice)
     with pytest.warns(FutureWarning, match="numpy will change"):
         assert run(["demo", "--debug"]) == 0
 
@@ -146,7 +146,7 @@ def test_module_and_command_exit_with_the_status():
         [sys.executable, "-m", "petsynth", "pedict"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == "petsynth: unknown verb 'pedict'; did you mean 'predict'?\n"
+    assert done.stderr == "petsynth: unknown command 'pedict'; did you mean 'predict'?\n"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["train", "--help"]])

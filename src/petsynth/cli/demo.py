@@ -1,6 +1,6 @@
 """``petsynth demo``: the whole of paper A on a small simulated cohort, in minutes.
 
-The demo runs the same verbs that a user would type and prints each command before it runs, so
+The demo runs the same commands that a user would type and prints each before it runs, so
 that every step can be repeated by hand with other options.
 """
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+
+from petsynth.cli.options import parse_options
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class Args:
 
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth demo``."""
-    return tyro.cli(Args, args=argv, prog="petsynth demo", description=__doc__)
+    return parse_options(Args, argv, command="demo", description=__doc__)
 
 
 def run(args: Args) -> None:
@@ -62,17 +64,17 @@ def run(args: Args) -> None:
     bids, prepared, runs = out / "bids", out / "prepared", out / "runs"
     masks = bids / "derivatives" / "truth"
 
-    _verb("simulate", bids, "--subjects", "16", "--voxel-mm", "2", "--pet-voxel-mm", "3",
+    _run("simulate", bids, "--subjects", "16", "--voxel-mm", "2", "--pet-voxel-mm", "3",
           "--seed", seed, "--nprocs", nprocs)  # fmt: skip
-    _verb("prepare", bids, prepared, "--skip-bids-validation", "--voxel-mm", "3", "--test", "4",
+    _run("prepare", bids, prepared, "--skip-bids-validation", "--voxel-mm", "3", "--test", "4",
           "--masks", masks, "--seed", seed, "--nprocs", nprocs)  # fmt: skip
     _train_side_by_side(prepared, runs, seed)
     split = read_table(prepared / "split.tsv")
     unseen = split.loc[split["split"] == "test", "participant_id"].iloc[0]
-    _verb("predict", bids / unseen / "anat" / f"{unseen}_T1w.nii.gz", "--model", runs / SYSTEMS[0],
+    _run("predict", bids / unseen / "anat" / f"{unseen}_T1w.nii.gz", "--model", runs / SYSTEMS[0],
           "--masks", masks, "--samples", "4", "--seed", seed, "--threads", "1",
           "--out", out / "predictions")  # fmt: skip
-    _verb("evaluate", *(runs / system for system in SYSTEMS), "--data", prepared,
+    _run("evaluate", *(runs / system for system in SYSTEMS), "--data", prepared,
           "--out", out / "evaluation", "--seed", seed, "--threads", nprocs)  # fmt: skip
 
     logger.info(
@@ -118,10 +120,10 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
             training.wait()
 
 
-def _verb(verb: str, *arguments: str | Path) -> None:
+def _run(command: str, *arguments: str | Path) -> None:
     words = [str(argument) for argument in arguments]
-    logger.info(f"$ petsynth {verb} {shlex.join(words)}")
-    module = importlib.import_module(f"petsynth.cli.{verb}")
+    logger.info(f"$ petsynth {command} {shlex.join(words)}")
+    module = importlib.import_module(f"petsynth.cli.{command}")
     module.run(module.parse(words))
 
 

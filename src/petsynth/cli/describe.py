@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from petsynth.cli.overrides import load_with_overrides, print_keys, split_overrides
+from petsynth.cli.options import parse_with_configuration
+
+if TYPE_CHECKING:
+    from petsynth.systems.fields import SystemConfig
 
 DESCRIPTION = """Show a configuration's parameters, receptive field, shapes, memory for training
 and steps per epoch."""
@@ -18,45 +20,40 @@ and steps per epoch."""
 
 @dataclass(frozen=True)
 class Args:
-    """Options of ``petsynth describe``."""
+    """Options of ``petsynth describe``; those of the configuration come on top."""
 
     config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
     """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
     data: Path | None = None
-    """Prepared data, for the number of steps; default: the paper's subjects (A: 12; B: 3,108 with
-    FDG), those of the pretrained models (87)."""
+    """Prepared data, for the number of steps; default: as many subjects as the paper had."""
     json: bool = False
     """Print JSON on stdout instead of a table."""
-    overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
-    """Configuration keys given on the command line, as typed."""
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth describe``."""
-    own = {field.name for field in dataclasses.fields(Args)}
-    rest, overrides = split_overrides(argv, own)
-    try:
-        args = tyro.cli(Args, args=rest, prog="petsynth describe", description=DESCRIPTION)
-    except SystemExit:
-        if {"-h", "--help"} & set(argv):
-            print_keys("describe")
-        raise
-    return dataclasses.replace(args, overrides=tuple(overrides))
+def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
+    """Read the command line after ``petsynth describe``.
+
+    Raises
+    ------
+    UsageError, InputError, ConfigError
+        If options or configuration cannot be used.
+    """
+    return parse_with_configuration(Args, argv, command="describe", description=DESCRIPTION)
 
 
-def run(args: Args) -> None:
+def run(parsed: tuple[Args, SystemConfig]) -> None:
     """Print the description.
 
     Raises
     ------
     PetsynthError
-        If configuration or data cannot be used.
+        If the data cannot be used, or the configuration does not fit them.
     """
     from petsynth.config import config_hash
     from petsynth.data.prepared import PreparedData
     from petsynth.systems.registry import build_system
 
-    config = load_with_overrides(args.config, list(args.overrides))
+    args, config = parsed
     data = None if args.data is None else PreparedData(args.data)
     resources = build_system(config).resources(
         grid_shape=None if data is None else data.grid.shape,

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from petsynth.cli.options import parse_options
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,7 +52,7 @@ class Args:
 
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth evaluate``."""
-    return tyro.cli(Args, args=argv, prog="petsynth evaluate", description=__doc__)
+    return parse_options(Args, argv, command="evaluate", description=__doc__)
 
 
 def run(args: Args) -> None:

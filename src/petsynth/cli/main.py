@@ -1,7 +1,7 @@
-"""Choose the verb, parse its arguments, turn errors into one line and an exit status.
+"""Choose the command, parse its arguments, turn errors into one line and an exit status.
 
-Each verb lives in a module of its own with a dataclass ``Args`` (its fields are its options)
-and ``run(args)``; only the module of the verb that was asked for is imported.
+Each command lives in a module of its own with a dataclass ``Args`` (its fields are its options)
+and ``run(args)``; only the module of the command that was asked for is imported.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import threading
 import warnings
 from collections.abc import Iterator
 from types import FrameType
+from typing import TextIO
 
-VERBS = {
+COMMANDS = {
     "demo": "simulate, prepare, train, predict, evaluate and report, in minutes",
     "simulate": "make a simulated cohort of T1 and PET scans in BIDS",
     "prepare": "bring a BIDS dataset's scans onto the models' grid",
@@ -27,14 +28,14 @@ VERBS = {
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
 }
 
-USAGE = """usage: petsynth VERB ... [--debug]
-       petsynth VERB --help
+USAGE = """usage: petsynth COMMAND ... [--debug]
+       petsynth COMMAND --help
        petsynth --version
 
 Infer brain PET images from T1-weighted MRI. Research software, not a medical device.
 
-verbs:
-{verbs}
+commands:
+{commands}
 
 options:
   --debug    show the traceback of an error, and the warnings of other libraries
@@ -42,7 +43,7 @@ options:
 
 
 def run(arguments: list[str]) -> int:
-    """Carry out one command.
+    """Carry out what was typed.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def run(arguments: list[str]) -> int:
     -------
     int
         0: done; 1: it failed, one line on stderr says what, where and what to do;
-        2: the words typed cannot be understood (unknown verb, option or choice);
+        2: the words typed cannot be understood (unknown command, option or choice);
         130: interrupted; 143: terminated.
     """
     debug = "--debug" in arguments
@@ -66,34 +67,36 @@ def run(arguments: list[str]) -> int:
 
         print(f"petsynth {__version__}")
         return 0
-    verb, *rest = arguments
-    if verb not in VERBS:
-        print(_unknown_verb(verb), file=sys.stderr)
+    command, *rest = arguments
+    if command not in COMMANDS:
+        print(_unknown_command(command), file=sys.stderr)
         return 2
-    return _run_verb(verb, rest, debug)
+    return _run_command(command, rest, debug)
 
 
-def _run_verb(verb: str, rest: list[str], debug: bool) -> int:
-    from petsynth.errors import PetsynthError
+def _run_command(command: str, rest: list[str], debug: bool) -> int:
+    from petsynth.errors import PetsynthError, UsageError
     from petsynth.log import messages_on_stderr
 
-    module = importlib.import_module(f"petsynth.cli.{verb}")
+    module = importlib.import_module(f"petsynth.cli.{command}")
     try:
         with messages_on_stderr(), _warnings_as_lines(debug), _sigterm_interrupts():
             module.run(module.parse(rest))
     except SystemExit as stop:  # tyro has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else 2
     except Terminated:
-        return _say(verb, "terminated; no half-written file was left", 128 + signal.SIGTERM)
+        return _say(command, "terminated; no half-written file was left", 128 + signal.SIGTERM)
     except KeyboardInterrupt:
-        return _say(verb, "interrupted; no half-written file was left", 128 + signal.SIGINT)
+        return _say(command, "interrupted; no half-written file was left", 128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except UsageError as error:
+        return _say(command, f"error: {_in_one_line(error)}", 2)
     except (PetsynthError, OSError, MemoryError) as error:
         if debug:
             raise
-        return _say(verb, f"error: {_in_one_line(error)}", 1)
+        return _say(command, f"error: {_in_one_line(error)}", 1)
     return 0
 
 
@@ -126,9 +129,16 @@ def _warnings_as_lines(debug: bool) -> Iterator[None]:
             warnings.simplefilter("ignore")
         warnings.simplefilter("always", PetsynthWarning)
         show_before = warnings.showwarning
-        shown = set()
+        shown: set[str] = set()
 
-        def show(message, category, filename, lineno, file=None, line=None):
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
             if issubclass(category, PetsynthWarning):
                 if str(message) not in shown:
                     print(f"petsynth: warning: {message}", file=sys.stderr)
@@ -140,8 +150,8 @@ def _warnings_as_lines(debug: bool) -> Iterator[None]:
         yield
 
 
-def _say(verb: str, message: str, status: int) -> int:
-    print(f"petsynth {verb}: {message}", file=sys.stderr)
+def _say(command: str, message: str, status: int) -> int:
+    print(f"petsynth {command}: {message}", file=sys.stderr)
     return status
 
 
@@ -152,13 +162,14 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def _usage() -> str:
-    width = max(map(len, VERBS)) + 2
-    return USAGE.format(verbs="\n".join(f"  {verb:<{width}}{VERBS[verb]}" for verb in VERBS))
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {command:<{width}}{about}" for command, about in COMMANDS.items()]
+    return USAGE.format(commands="\n".join(lines))
 
 
-def _unknown_verb(verb: str) -> str:
+def _unknown_command(command: str) -> str:
     import difflib
 
-    close = difflib.get_close_matches(verb, VERBS, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"verbs: {', '.join(VERBS)}"
-    return f"petsynth: unknown verb '{verb}'; {hint}"
+    close = difflib.get_close_matches(command, COMMANDS, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"commands: {', '.join(COMMANDS)}"
+    return f"petsynth: unknown command '{command}'; {hint}"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import tyro
+from petsynth.cli.options import parse_options
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Args:
 
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth models``."""
-    return tyro.cli(
+    return parse_options(
         Args,
-        args=argv,
-        prog="petsynth models",
+        argv,
+        command="models",
         description="List the models that come with petsynth, for petsynth predict --model NAME.",
     )
 

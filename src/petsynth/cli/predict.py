@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from petsynth.cli.options import parse_options
+
 if TYPE_CHECKING:
     from petsynth.inference import Run
     from petsynth.log import Progress
@@ -52,7 +54,7 @@ class Args:
 
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth predict``."""
-    return tyro.cli(Args, args=argv, prog="petsynth predict", description=__doc__)
+    return parse_options(Args, argv, command="predict", description=__doc__)
 
 
 def run(args: Args) -> None:

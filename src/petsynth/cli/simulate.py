@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from petsynth.cli.options import parse_options
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,10 +50,10 @@ class Args:
 
 def parse(argv: list[str]) -> Args:
     """Turn what was typed after ``petsynth simulate`` into options."""
-    return tyro.cli(
+    return parse_options(
         Args,
-        args=argv,
-        prog="petsynth simulate",
+        argv,
+        command="simulate",
         description="Make a simulated cohort of T1 and PET scans as a BIDS dataset.",
     )
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from petsynth.cli.overrides import load_with_overrides, print_keys, split_overrides
+from petsynth.cli.options import parse_with_configuration
 from petsynth.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from petsynth.systems.fields import SystemConfig
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +24,7 @@ stopped goes on with --resume and ends as if it had not been stopped."""
 
 @dataclass(frozen=True)
 class Args:
-    """Options of ``petsynth train``."""
+    """Options of ``petsynth train``; those of the configuration, such as the seed, come on top."""
 
     config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
     """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
@@ -42,36 +44,30 @@ class Args:
     """Devices on each machine (on a CPU: processes); each takes a batch of its own."""
     nodes: int = 1
     """Machines; start the same command on each with torchrun or Slurm."""
-    seed: int | None = None
-    """Starts every random draw; default: the configuration's."""
-    overrides: tyro.conf.Suppress[tuple[str, ...]] = ()
-    """Configuration keys given on the command line, as typed."""
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth train``."""
-    own = {field.name for field in dataclasses.fields(Args)}
-    rest, overrides = split_overrides(argv, own)
-    try:
-        args = tyro.cli(Args, args=rest, prog="petsynth train", description=DESCRIPTION)
-    except SystemExit:
-        if {"-h", "--help"} & set(argv):
-            print_keys("train")
-        raise
-    return dataclasses.replace(args, overrides=tuple(overrides))
+def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
+    """Read the command line after ``petsynth train``.
+
+    Raises
+    ------
+    UsageError, InputError, ConfigError
+        If options or configuration cannot be used.
+    """
+    return parse_with_configuration(Args, argv, command="train", description=DESCRIPTION)
 
 
-def run(args: Args) -> None:
-    """Check the configuration, then train.
+def run(parsed: tuple[Args, SystemConfig]) -> None:
+    """Train.
 
     Raises
     ------
     PetsynthError
-        If configuration, data or run folder cannot be used, or training fails.
+        If data or run folder cannot be used, or training fails.
     """
+    args, config = parsed
     if args.threads is not None and args.threads < 1:
         raise ArgumentError(f"--threads {args.threads}: must be 1 or more")
-    config = load_with_overrides(args.config, list(args.overrides), args.seed)
     from petsynth.data.prepared import PreparedData
     from petsynth.training.trainer import train
 

@@ -5,6 +5,7 @@ The classes of the configurations stand with their systems, `petsynth.systems.NA
 """
 
 from petsynth.config.reading import (
+    RENAMED,
     config_hash,
     config_to_toml,
     describe_unknown_key,
@@ -18,6 +19,7 @@ from petsynth.config.reading import (
 )
 
 __all__ = [
+    "RENAMED",
     "config_hash",
     "config_to_toml",
     "describe_unknown_key",

@@ -16,6 +16,17 @@ from petsynth.errors import ConfigError, InputError
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import DEFAULT, config_class, system_names
 
+RENAMED: dict[str, str] = {
+    "data.canvas": "data.padded_size",
+    "data.slices_per_head": "data.slabs_per_volume",
+    "data.window": "data.shuffled_volumes",
+    "loss.edges": "loss.gradient",
+    "bert.slope_penalty": "bert.gradient_penalty",
+    "stack-unet": "unet25d",
+    "oracle": "noise-free",
+}
+"""Keys, options and values of earlier versions -> what they are called now."""
+
 
 def load_config(path: str | Path) -> SystemConfig:
     """Read and validate a TOML file.
@@ -112,7 +123,8 @@ def kind_of(content: dict[str, Any], source: str = "configuration") -> type[Syst
         return config_class(system)
     known = [f"'{name}'" for name in system_names()]
     raise ConfigError(
-        f"{source}: system: input should be {', '.join(known[:-1])} or {known[-1]}, got {system!r}"
+        f"{source}: system: input should be {', '.join(known[:-1])} or {known[-1]}, "
+        f"got {_got(system)}"
     )
 
 
@@ -148,8 +160,12 @@ def describe_unknown_key(key: str, kind: type[SystemConfig]) -> str:
     --------
     >>> describe_unknown_key("training.epoch", kind_of({}))
     "unknown key 'training.epoch' (did you mean 'training.epochs'?)"
+    >>> describe_unknown_key("data.canvas", kind_of({}))
+    "unknown key 'data.canvas' (its name is 'data.padded_size' now)"
     """
     known = known_keys(kind)
+    if RENAMED.get(key) in known:
+        return f"unknown key '{key}' (its name is '{RENAMED[key]}' now)"
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f" (did you mean '{close[0]}'?)" if close else f"; known keys: {', '.join(known)}"
     return f"unknown key '{key}'{hint}"
@@ -170,5 +186,10 @@ def known_keys(kind: Any, prefix: str = "") -> list[str]:
 def _describe(item: Any, kind: type[SystemConfig]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     if item["type"] != "unexpected_keyword_argument":
-        return f"{where}: {item['msg'].lower()}, got {item['input']!r}"
+        return f"{where}: {item['msg'].lower()}, got {_got(item['input'])}"
     return describe_unknown_key(where, kind)
+
+
+def _got(value: Any) -> str:
+    new = RENAMED.get(value) if isinstance(value, str) else None
+    return f"{value!r}" if new is None else f"{value!r} (its name is {new!r} now)"

@@ -11,9 +11,9 @@ Ours; the threshold and what it separates are in `docs/results/pretrained-fdg.md
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.preprocessing.registration.inputs import WORKING_MM, normalise_locally, template_brain
@@ -98,12 +98,12 @@ def _extent(mask: Volume) -> tuple[FloatArray, FloatArray]:
     return places.mean(axis=0), places.std(axis=0)
 
 
-def _smooth_inside(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _smooth_inside(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the values inside a mask, smoothed over the mask only."""
     sigma = SMOOTHING_MM / WORKING_MM
     total, weight = (
         ndimage.gaussian_filter(np.where(mask, values, 0).astype(np.float32), sigma)
         for values in (image, 1.0)
     )
-    smoothed: np.ndarray[Any, Any] = total[mask] / np.maximum(weight[mask], 1e-3)
-    return smoothed
+    smooth: NDArray[np.float32] = total[mask] / np.maximum(weight[mask], 1e-3)
+    return smooth

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from petsynth.cli.options import parse_options
+
 Level = Literal["participant", "group"]
 
 
@@ -126,12 +128,12 @@ def parse(argv: list[str]) -> Args:
     """
     from petsynth.cli.prepare.config_file import filed_options
 
-    return tyro.cli(
+    return parse_options(
         Args,
-        args=argv,
-        default=Args(tyro.MISSING, tyro.MISSING, **filed_options(argv, Args)),
-        prog="petsynth prepare",
+        argv,
+        command="prepare",
         description="Bring a BIDS dataset's T1 and PET scans onto the models' grid.",
+        default=Args(tyro.MISSING, tyro.MISSING, **filed_options(argv, Args)),
     )
 
 
