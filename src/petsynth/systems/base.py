@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -142,6 +142,34 @@ class CardLines:
     limits: str = ""
 
 
+class _Optimiser(Protocol):
+    @property
+    def learning_rate(self) -> float: ...
+
+
+class _Epochs(Protocol):
+    @property
+    def epochs(self) -> int: ...
+
+
+def adaptation_tables(
+    optimiser: _Optimiser, training: _Epochs, *, epochs: float = 0.2
+) -> dict[str, dict[str, Any]]:
+    """Return a fifth of the learning rate, and a fraction of the epochs.
+
+    Parameters
+    ----------
+    optimiser, training : dataclass
+        Tables of a configuration.
+    epochs : float
+        The fraction.
+    """
+    return {
+        "optimiser": {"learning_rate": optimiser.learning_rate / 5},
+        "training": {"epochs": max(round(training.epochs * epochs), 1)},
+    }
+
+
 class Training(ABC, Generic[Batch]):
     """A training of one system on prepared data: what the trainer's loop needs.
 
@@ -240,6 +268,36 @@ class System(ABC, Generic[Config]):
         InputError, ConfigError
             As `check_data`.
         """
+
+    # Starting from trained weights
+
+    def adaptation_tables(self) -> dict[str, dict[str, Any]]:
+        """Return what a training that starts from trained weights changes in the configuration.
+
+        A smaller learning rate and fewer epochs; keys that a user gives by himself stay.
+        """
+        return {}
+
+    def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
+        """Return the generator's early layers that can be frozen, the outermost first."""
+        return []
+
+    def rescale_output(self, generator: nn.Module, factor: float) -> bool:
+        """Multiply what the generator makes of PET units by a factor, in place, if it can be.
+
+        Parameters
+        ----------
+        generator : torch.nn.Module
+            With trained weights.
+        factor : float
+            PET scale that they were trained with, over that of the new data.
+
+        Returns
+        -------
+        bool
+            Whether it was done; False if the first steps must learn it.
+        """
+        return False
 
     # Prediction
 

@@ -28,6 +28,7 @@ diagnosis, and never show them without saying so.**
 | method | {method} |
 | trained with | petsynth {version}, seed {seed} |
 | configuration | {config_hash}: config.toml beside this file |
+| started from | {started_from} |
 | steps | {steps} of batch {batch} ({epochs:.1f} epochs) |
 | generator | {parameters:,} parameters |
 | training data | {subjects} subjects, {diagnoses}; {origin} |
@@ -44,7 +45,12 @@ diagnosis, and never show them without saying so.**
 {limit}"""
 
 
-def model_metadata(system: System[Any], data: PreparedData, steps: int) -> dict[str, Any]:
+def model_metadata(
+    system: System[Any],
+    data: PreparedData,
+    steps: int,
+    started_from: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Return what a weights file says about itself; plain values."""
     config = system.config
     return {
@@ -62,15 +68,21 @@ def model_metadata(system: System[Any], data: PreparedData, steps: int) -> dict[
         "simulated": data.simulated,
         "preprocessing": data.description.get("preprocessing", {}),
         "training_subjects": len(data.subjects("train")),
+        **({} if started_from is None else {"started_from": started_from}),
     }
 
 
 def write_model(
-    path: Path, generator: nn.Module, system: System[Any], data: PreparedData, steps: int
+    path: Path,
+    generator: nn.Module,
+    system: System[Any],
+    data: PreparedData,
+    steps: int,
+    started_from: dict[str, Any] | None = None,
 ) -> None:
     """Write the weights with their metadata, atomically."""
     with atomic_path(path) as temporary:
-        save_weights(temporary, generator, model_metadata(system, data, steps))
+        save_weights(temporary, generator, model_metadata(system, data, steps, started_from))
 
 
 def write_card(
@@ -82,6 +94,7 @@ def write_card(
     steps: int,
     epochs: float,
     validation: dict[str, float],
+    started_from: dict[str, Any] | None = None,
 ) -> None:
     """Write the model card.
 
@@ -97,6 +110,8 @@ def write_card(
         How long.
     validation : dict of float
         The last validation's metrics; empty if there was none yet.
+    started_from : dict, optional
+        See `petsynth.training.initial_weights.Start.describe`; None for random weights.
     """
     train = data.subjects("train")
     known = {participant_of(name): data.diagnosis(name) for name in data.participants("train")}
@@ -113,6 +128,7 @@ def write_card(
         grid=f"{_shown(data.grid)}, {_place(data)}{lines.grid}",
         limit=lines.limits,
         version=metadata["petsynth_version"],
+        started_from=_start_text(started_from),
         seed=system.config.seed,
         batch=system.batch_text,
         epochs=epochs,
@@ -123,6 +139,16 @@ def write_card(
         validation=_validation_text(validation, len(data.subjects("validation")), data.unit),
     )
     write_text(path, content)
+
+
+def _start_text(started_from: dict[str, Any] | None) -> str:
+    if started_from is None:
+        return "random weights"
+    frozen = started_from["frozen_levels"]
+    return (
+        f"{started_from['name']} (weights {started_from['weights_sha256'][:12]}, "
+        f"{started_from['steps']} steps)" + (f"; {frozen} levels frozen" if frozen else "")
+    )
 
 
 def _place(data: PreparedData) -> str:

@@ -42,6 +42,7 @@ class Recorder:
     ):
         self.system, self.training, self.data = system, training, data
         self.folder, self.state = folder, state
+        self.started_from = folder.read_start()
         columns = ("step", "epoch", *training.terms, *training.extras, "seconds")
         self.train_log = CsvLog(folder.train_log, columns, state.step)
         self.board = TensorBoardLog(folder.root, state.step)
@@ -99,7 +100,7 @@ class Recorder:
 
     def _write_model(self) -> None:
         generator, step = self.state.networks.generator, self.state.step
-        write_model(self.folder.model, generator, self.system, self.data, step)
+        write_model(self.folder.model, generator, self.system, self.data, step, self.started_from)
         write_card(
             self.folder.card,
             generator,
@@ -108,6 +109,7 @@ class Recorder:
             steps=step,
             epochs=step / self.training.epoch_steps,
             validation=self.validation,
+            started_from=self.started_from,
         )
 
     def _validate(self, log: CsvLog) -> None:
@@ -118,5 +120,10 @@ class Recorder:
         if self.validation["brain_mae"] < state.best_mae:
             state.best_mae = self.validation["brain_mae"]
             write_model(
-                self.folder.best, state.networks.generator, self.system, self.data, state.step
+                self.folder.best,
+                state.networks.generator,
+                self.system,
+                self.data,
+                state.step,
+                self.started_from,
             )

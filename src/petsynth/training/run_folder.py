@@ -4,6 +4,7 @@
 
     RUN/config.toml               the fully resolved configuration
     RUN/data.json                 which prepared data it is trained on
+    RUN/start.json                which trained weights it started from, if it did (``--from``)
     RUN/model.safetensors         the generator after the last finished epoch (paper B: written
                                   every `validate_every` epochs)
     RUN/model_card.md             what that model is, for people
@@ -50,6 +51,27 @@ class RunFolder:
         return self.root / "data.json"
 
     @property
+    def start(self) -> Path:
+        """Which trained weights the training started from; there if it did."""
+        return self.root / "start.json"
+
+    def read_start(self) -> dict[str, Any] | None:
+        """Return `petsynth.training.initial_weights.Start.describe`; None for random weights.
+
+        Raises
+        ------
+        RunError
+            If the file is damaged.
+        """
+        try:
+            content: dict[str, Any] = json.loads(self.start.read_text(encoding="utf-8"))
+            return {**content, "frozen_levels": int(content["frozen_levels"])}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.start}: damaged ({error}); copy the run again") from None
+
+    @property
     def model(self) -> Path:
         """The generator's weights."""
         return self.root / "model.safetensors"
@@ -86,7 +108,7 @@ class RunFolder:
 
     def parts(self) -> list[Path]:
         """Return the files and folders of a run that are there."""
-        named = [self.config, self.data, self.model, self.card, self.train_log]
+        named = [self.config, self.data, self.start, self.model, self.card, self.train_log]
         named += [self.validation_log, self.checkpoint.parent, self.samples]
         return [path for path in named if path.exists()] + sorted(self.root.glob("events.out.*"))
 

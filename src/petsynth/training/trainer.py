@@ -20,13 +20,15 @@ from lightning_fabric import Fabric
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import SplitError, TrainingError
+from petsynth.io.atomic import write_json
 from petsynth.log import Progress
 from petsynth.systems.base import Training
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
 from petsynth.training.distributed import average_terms, launch_fabric, on_first
+from petsynth.training.initial_weights import Start, freeze, start_from
 from petsynth.training.recorder import Recorder
-from petsynth.training.run_folder import open_run
+from petsynth.training.run_folder import RunFolder, open_run
 from petsynth.training.state import TrainingState, load_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ def train(
     device: str = "auto",
     devices: int = 1,
     nodes: int = 1,
+    start: Start | None = None,
 ) -> None:
     """Train a system on prepared data.
 
@@ -66,6 +69,8 @@ def train(
     devices, nodes : int
         Devices (on a CPU: processes) on each machine, and machines. Each takes batches of its
         own, so that a step sees as many more samples.
+    start : Start, optional
+        Trained weights to start from; random ones if left out.
 
     Raises
     ------
@@ -86,9 +91,17 @@ def train(
     torch.set_num_threads(min(threads or max(cores // devices, 1), cores))
     system = build_system(config)
     training = system.start_training(data, fabric)
+    begins = overwrite or not RunFolder(Path(run)).checkpoint.exists()
+    if start is not None and begins:
+        start_from(start, system, training, data)
+        freeze(start.freeze, system, training)
     folder = on_first(
         fabric, lambda: open_run(run, config, data, resume=resume, overwrite=overwrite)
     )
+    if start is not None and begins:
+        on_first(fabric, lambda: write_json(folder.start, start.describe()))
+    elif started_from := folder.read_start():
+        freeze(started_from["frozen_levels"], system, training)
     state = TrainingState(training.networks)
     if folder.checkpoint.exists():
         load_checkpoint(folder.checkpoint, state)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from petsynth.data.batching import check_padded_size, steps_per_epoch
 from petsynth.data.jpeg import round_trip
@@ -25,6 +26,7 @@ from petsynth.systems.base import (
     System,
     TrainedGenerator,
     TrainingFormat,
+    adaptation_tables,
 )
 from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.systems.pix2pix.training import (
@@ -77,6 +79,15 @@ class Pix2pixSystem(System[Pix2pixConfig]):
     def start_training(self, data: PreparedData, fabric: Fabric) -> Pix2pixTraining:
         """Make networks, optimisers and batches of slices."""
         return Pix2pixTraining(self.config, data, fabric)
+
+    def adaptation_tables(self) -> dict[str, dict[str, Any]]:
+        """Return a fifth of the learning rate and of the epochs."""
+        return adaptation_tables(self.config.optimiser, self.config.training)
+
+    def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
+        """Return the levels of the encoder."""
+        assert isinstance(generator, UNet2d)
+        return list(generator.downs)
 
     def predict(
         self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from petsynth.data.batching import steps_per_epoch
 from petsynth.data.prepared import PreparedData
@@ -21,6 +22,7 @@ from petsynth.systems.base import (
     StdKind,
     System,
     TrainedGenerator,
+    adaptation_tables,
 )
 from petsynth.systems.resources import (
     Resources,
@@ -74,6 +76,21 @@ class Unet25dSystem(System[Unet25dConfig]):
     def start_training(self, data: PreparedData, fabric: Fabric) -> Unet25dTraining:
         """Make the network, its optimiser and batches of slabs."""
         return Unet25dTraining(self.config, data, fabric)
+
+    def adaptation_tables(self) -> dict[str, dict[str, Any]]:
+        """Return a fifth of the learning rate and half the epochs."""
+        return adaptation_tables(self.config.optimiser, self.config.training, epochs=0.5)
+
+    def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
+        """Return the blocks of the encoder."""
+        assert isinstance(generator, SlabUNet)
+        return list(generator.downs)
+
+    def rescale_output(self, generator: nn.Module, factor: float) -> bool:
+        """Multiply the weights that make the PET; the expected error is learnt anew."""
+        assert isinstance(generator, SlabUNet)
+        generator.rescale_pet(factor)
+        return True
 
     def predict(
         self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings

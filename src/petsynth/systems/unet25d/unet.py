@@ -90,6 +90,13 @@ class SlabUNet(nn.Module):
         pet, error = functional.pixel_shuffle(self.head(features), _FOLD).split(1, dim=1)
         return pet - 1, functional.softplus(error - 3)
 
+    def rescale_pet(self, factor: float) -> None:
+        """Multiply the PET above air by a factor, in place; the expected error stays."""
+        with torch.no_grad():
+            for weights in (self.head.weight, self.head.bias):
+                assert weights is not None
+                weights[: _FOLD**2] *= factor
+
     def _check_sides(self, mri_BSHW: Tensor) -> None:
         height, width = mri_BSHW.shape[-2:]
         if height % 2**self.levels or width % 2**self.levels:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.unet3d import Generator3d
@@ -15,6 +16,7 @@ from petsynth.systems.base import (
     PredictionSettings,
     System,
     TrainedGenerator,
+    adaptation_tables,
 )
 from petsynth.systems.volumes.config import VolumeConfig
 from petsynth.systems.volumes.networks import build_generator
@@ -41,6 +43,15 @@ class VolumeSystem(System[Config]):
     def build_generator(self) -> Generator3d:
         """Make the 3D U-Net."""
         return build_generator(self.config)
+
+    def adaptation_tables(self) -> dict[str, dict[str, Any]]:
+        """Return a fifth of the learning rate and of the epochs."""
+        return adaptation_tables(self.config.optimiser, self.config.training)
+
+    def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
+        """Return the levels of the encoder."""
+        assert isinstance(generator, Generator3d)
+        return [generator.outermost, *generator.downs]
 
     def predict(
         self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
