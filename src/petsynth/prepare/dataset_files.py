@@ -67,8 +67,8 @@ QC_COLUMNS = {
     "template_mutual_information": "Mutual information of the T1's brain and the template, in nats",
     "mutual_information": "Mutual information of the locally normalised T1 and PET after "
     "registration, in nats",
-    "local_correlation_ratio": "Correlation ratio of the locally normalised T1 and PET: fraction "
-    "of the PET's variance that the T1 explains (0 to 1)",
+    "local_correlation_ratio": "Fraction of the variance of the PET's local detail that the T1's "
+    "explains (0 to 1)",
     "local_correlation_ratio_flipped": "The same with the PET flipped left to right: chance level",
     "pet_shift_mm": "How far registration moved the brain's centre, in mm",
     "pet_rotation_deg": "By what angle registration rotated the PET, in degrees",
