@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 import tyro
@@ -66,7 +66,12 @@ def parse_options(
 
 
 def parse_with_configuration(
-    options: type[Options], argv: Sequence[str], *, command: str, description: str
+    options: type[Options],
+    argv: Sequence[str],
+    *,
+    command: str,
+    description: str,
+    change: Callable[[SystemConfig], SystemConfig] | None = None,
 ) -> tuple[Options, SystemConfig]:
     """Read a command's own options and those of the configuration that it names.
 
@@ -76,6 +81,8 @@ def parse_with_configuration(
         The command's own; one of them is the positional ``config``.
     argv, command, description
         As for `parse_options`.
+    change : function from configuration to configuration, optional
+        Applied to the file's values, before what was typed stands over them.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def parse_with_configuration(
         return _without_configuration(options, argv, prog, description)
     from petsynth.config import kind_of, load_config, parse_config
 
-    config = load_config(name)
+    config = load_config(name) if change is None else change(load_config(name))
     if _HELP & set(argv):
         more = f"The defaults are those of {name}."
         kind: Any = tyro.conf.FlagConversionOff[type(config)]  # type: ignore[misc]
@@ -177,7 +184,7 @@ def _own_options(options: type[Any]) -> list[str]:
         marks = get_args(hint)[1:] if hasattr(hint, "__metadata__") else ()
         if tyro.conf.Positional in marks:
             continue
-        names.append(_option(name))
+        names += [_option(getattr(mark, "name", None) or name) for mark in marks or (None,)]
         names += [alias for mark in marks for alias in getattr(mark, "aliases", None) or ()]
         if hint is bool:
             names.append(_option(f"no_{name}"))

@@ -44,6 +44,11 @@ class Args:
     """Devices on each machine (on a CPU: processes); each takes a batch of its own."""
     nodes: int = 1
     """Machines; start the same command on each with torchrun or Slurm."""
+    start: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
+    """Start from trained weights: a pretrained model (petsynth models), a run folder or its
+    weights file. Learning rate and epochs are then smaller by default."""
+    freeze: int = 0
+    """With --from: levels of the encoder, the outermost first, whose weights stay as they are."""
 
 
 def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
@@ -54,7 +59,19 @@ def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
     UsageError, InputError, ConfigError
         If options or configuration cannot be used.
     """
-    return parse_with_configuration(Args, argv, command="train", description=DESCRIPTION)
+    return parse_with_configuration(
+        Args,
+        argv,
+        command="train",
+        description=DESCRIPTION,
+        change=_adapt if any(word.partition("=")[0] == "--from" for word in argv) else None,
+    )
+
+
+def _adapt(config: SystemConfig) -> SystemConfig:
+    from petsynth.training.initial_weights import adapt_config
+
+    return adapt_config(config)
 
 
 def run(parsed: tuple[Args, SystemConfig]) -> None:
@@ -68,8 +85,14 @@ def run(parsed: tuple[Args, SystemConfig]) -> None:
     args, config = parsed
     if args.threads is not None and args.threads < 1:
         raise ArgumentError(f"--threads {args.threads}: must be 1 or more")
+    if args.freeze and args.start is None:
+        raise ArgumentError(f"--freeze {args.freeze}: needs --from, the weights that are kept")
     from petsynth.data.prepared import PreparedData
+    from petsynth.inference.pretrained import find_weights
+    from petsynth.training.initial_weights import Start
     from petsynth.training.trainer import train
+
+    start = None if args.start is None else Start(find_weights(args.start), args.freeze)
 
     try:
         train(
@@ -82,6 +105,7 @@ def run(parsed: tuple[Args, SystemConfig]) -> None:
             device=args.device,
             devices=args.devices,
             nodes=args.nodes,
+            start=start,
         )
     except KeyboardInterrupt:
         logger.info(f"{args.out}: the same command with --resume goes on from the last checkpoint")

@@ -88,16 +88,32 @@ def load_model(model: str | Path | None = None, device: torch.device | str = "cp
     ConfigError
         If its configuration is not valid.
     """
+    return load_run(_find_run(model), device)
+
+
+def find_weights(model: str | Path) -> Path:
+    """Return the weights file of a model, by its name, its run folder or that file itself.
+
+    Raises
+    ------
+    RunError
+        If there is no such model, or a pretrained one is damaged.
+    """
+    path = Path(model)
+    return path if path.is_file() else _find_run(model) / WEIGHTS
+
+
+def _find_run(model: str | Path | None) -> Path:
     path = Path(model or DEFAULT)
     if model is not None and path.is_file():
-        return load_run(_run_of(path), device)
+        return _run_of(path)
     if model is not None and path.is_dir():
-        return load_run(path, device)
+        return path
     named = {each.name: each for each in pretrained_models()}.get(str(path))
     if named is None:
         raise RunError(_no_such_model(path))
     named.check()
-    return load_run(named.folder, device)
+    return named.folder
 
 
 def _run_of(weights: Path) -> Path:

@@ -274,7 +274,7 @@ class System(ABC, Generic[Config]):
     def adaptation_tables(self) -> dict[str, dict[str, Any]]:
         """Return what a training that starts from trained weights changes in the configuration.
 
-        A smaller learning rate and fewer epochs; keys that a user gives by himself stay.
+        A smaller learning rate and fewer epochs; what a user gives stands over them.
         """
         return {}
 

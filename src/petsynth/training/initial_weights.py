@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from petsynth.errors import ArgumentError, InputError, PetsynthError, RunError
 from petsynth.networks.weights import load_weights, read_metadata
 from petsynth.systems.base import System, Training
 from petsynth.systems.fields import SystemConfig
+from petsynth.systems.registry import build_system
 from petsynth.volume import Grid
 
 logger = logging.getLogger(__name__)
@@ -56,22 +56,17 @@ class Start:
         }
 
 
-def adapt_config(config: SystemConfig, system: System[Any], given: Collection[str]) -> SystemConfig:
+def adapt_config(config: SystemConfig) -> SystemConfig:
     """Return a configuration with the smaller learning rate and fewer epochs of an adaptation.
 
     Parameters
     ----------
     config : SystemConfig
-        Of a training from random weights.
-    system : System
-        Its system, which says what changes.
-    given : collection of str
-        Keys that the user gave, such as ``training.epochs``; they stay.
+        Of a training from random weights; its system says what changes.
     """
     changes: dict[str, Any] = {}
-    for table, values in system.adaptation_tables().items():
-        own = {name: value for name, value in values.items() if f"{table}.{name}" not in given}
-        changes[table] = dataclasses.replace(getattr(config, table), **own)
+    for table, values in build_system(config).adaptation_tables().items():
+        changes[table] = dataclasses.replace(getattr(config, table), **values)
     return dataclasses.replace(config, **changes)
 
 
