@@ -23,9 +23,11 @@ from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from petsynth.config import Pix2pixConfig, load_config
-from petsynth.data.prepared import PreparedData, write_array, write_description
+from petsynth.data.prepared import PreparedData
 from petsynth.io.atomic import write_text
 from petsynth.networks.dropout import sample_keys
+from petsynth.prepare.output_folder import write_description
+from petsynth.prepare.records import write_array
 from petsynth.preprocessing.grids import model_grid
 from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
 from petsynth.systems.pix2pix.training import build_networks, train_step

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from petsynth.data.prepared import PreparedData, write_array, write_description
+from petsynth.data.prepared import PreparedData
 from petsynth.io.bids.metadata import read_table, write_dataset_description, write_table
+from petsynth.prepare.output_folder import write_description
+from petsynth.prepare.records import write_array
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 from petsynth.volume import Grid
 

@@ -6,14 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from petsynth.data.prepared import (
-    PreparedData,
-    array_path,
-    static_mean,
-    write_array,
-    write_description,
-)
+from petsynth.data.prepared import PreparedData, array_path, static_mean
 from petsynth.errors import InputError, SplitError
+from petsynth.prepare.output_folder import write_description
+from petsynth.prepare.records import write_array
 from petsynth.volume import Grid
 
 
@@ -99,7 +95,14 @@ def test_memory_does_not_grow_with_subjects(folder):
     [
         (lambda f: (f / "prepared.json").unlink(), "make it with petsynth prepare"),
         (lambda f: (f / "prepared.json").write_text("{"), "not valid JSON"),
-        (lambda f: (f / "prepared.json").write_text('{"unit": "SUVR"}'), "tracer, frames, grid"),
+        (
+            lambda f: (f / "prepared.json").write_text('{"format": 2, "unit": "SUVR"}'),
+            "tracer, frames, grid",
+        ),
+        (
+            lambda f: (f / "prepared.json").write_text('{"unit": "SUVR", "steps": {}}'),
+            "prepared by another version of petsynth; run petsynth prepare again with --overwrite",
+        ),
         (lambda f: (f / "split.tsv").unlink(), "no such file"),
         (lambda f: (f / "split.tsv").write_text("who\nsub-01\n"), "column participant_id, split"),
         (lambda f: array_path(f, "sub-01", "mri").unlink(), "run petsynth prepare again"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from petsynth.data.prepared import PreparedData, read_array, write_array
+from petsynth.data.prepared import PreparedData, read_array
 from petsynth.errors import InputError
 from petsynth.evaluation.baselines import (
     TissueRegression,
@@ -13,6 +13,7 @@ from petsynth.evaluation.baselines import (
     tissue_maps,
 )
 from petsynth.evaluation.domains import MetricSettings
+from petsynth.prepare.records import write_array
 
 SETTINGS = MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from petsynth.data.jpeg import decode
-from petsynth.data.prepared import PreparedData, array_path, write_array
+from petsynth.data.prepared import PreparedData, array_path
 from petsynth.errors import InputError
 from petsynth.prepare import jpeg_export
 from petsynth.prepare.jpeg_export import export_slices
+from petsynth.prepare.records import write_array
 
 SIDES = {"sagittal": 11, "coronal": 13, "axial": 11}
 """Of 18 mm voxels."""

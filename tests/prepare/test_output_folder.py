@@ -1,17 +1,45 @@
-"""Whose folder it is: taken, continued, cleared or refused."""
+"""The folder of prepared data: taken, continued, cleared or refused; files at its root."""
 
 import dataclasses
+import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from petsynth.errors import OutputError
-from petsynth.io.atomic import write_json
-from petsynth.prepare.derivatives import Record, record_path
-from petsynth.prepare.failures import read_failures, write_failure
-from petsynth.prepare.output_folder import claim_folder, finished_subjects, read_settings
+from petsynth.data.prepared import read_description
+from petsynth.errors import InputError, OutputError
+from petsynth.io.bids.metadata import read_table
+from petsynth.prepare.output_folder import (
+    DATASET_FILES,
+    FolderSettings,
+    claim_folder,
+    read_settings,
+    write_dataset_files,
+    write_description,
+    write_participants,
+)
+from petsynth.prepare.quality_control import write_qc
+from petsynth.prepare.records import (
+    Record,
+    finished_subjects,
+    read_failures,
+    write_failure,
+    write_record,
+)
+from petsynth.preprocessing.subject import PreprocessingSettings
+from petsynth.volume import Grid
 
-SETTINGS = {"voxel_mm": 3.0, "tracer": "FDG"}
+SETTINGS = FolderSettings(
+    preprocessing=PreprocessingSettings(voxel_mm=3.0),
+    tracer="FDG",
+    session=None,
+    pairs="first",
+    max_interval=365.0,
+    bids_filter_file=None,
+    dataset="/bids",
+)
 
 
 @pytest.fixture
@@ -28,12 +56,12 @@ def out(tmp_path, bids) -> Path:
 
 def finish(out: Path, name: str) -> Path:
     """Leave a finished subject with one file of its own; return that file."""
-    person = name.partition("_")[0]
-    file = out / person / "anat" / f"{name}_T1w.nii.gz"
+    participant = name.partition("_")[0]
+    file = out / participant / "anat" / f"{name}_T1w.nii.gz"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch()
-    record = Record(person, None, {}, [file.relative_to(out).as_posix()], "SUVR", 1, {}, [])
-    write_json(record_path(out, name), dataclasses.asdict(record))
+    record = Record(participant, None, {}, [file.relative_to(out).as_posix()], "SUVR", 1, {}, [])
+    write_record(out, name, record)
     return file
 
 
@@ -45,13 +73,16 @@ def test_settings_are_kept_and_the_same_ones_continue(out, bids):
 
 
 def test_other_settings_are_refused_once_somebody_is_finished(out, bids):
-    other = SETTINGS | {"voxel_mm": 2.0}
+    finer = PreprocessingSettings(voxel_mm=2.0)
+    other = dataclasses.replace(SETTINGS, preprocessing=finer, pairs="all")
     write_failure(out, "sub-1", "needs SUVR")
     claim_folder(out, bids, other, overwrite=False)
     assert read_settings(out) == other
     assert read_failures(out) == {}  # they failed under settings that are gone
     finish(out, "sub-1")
-    with pytest.raises(OutputError, match="prepared with another voxel_mm; choose another"):
+    with pytest.raises(
+        OutputError, match="prepared with another pairs and voxel_mm; choose another"
+    ):
         claim_folder(out, bids, SETTINGS, overwrite=False)
     assert read_settings(out) == other
 
@@ -99,3 +130,85 @@ def test_a_folder_that_another_job_has_just_begun_is_shared(bids, tmp_path):
     (out / "arrays" / ".tmp-x-settings.json").touch()
     claim_folder(out, bids, SETTINGS, overwrite=False)
     assert read_settings(out) == SETTINGS
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: {name: content[name] for name in content if name != "format"},
+        lambda content: content | {"format": 1},
+        lambda content: content | {"colour": "red"},
+        lambda content: content | {"preprocessing": {"voxel_mm": 3.0, "steps": 2}},
+        lambda content: [content],
+    ],
+)
+def test_a_folder_of_another_version_is_refused_and_may_be_overwritten(out, bids, spoil):
+    finish(out, "sub-1")
+    path = out / "arrays" / "settings.json"
+    path.write_text(json.dumps(spoil(json.loads(path.read_text()))))
+    for read in (
+        lambda: read_settings(out),
+        lambda: claim_folder(out, bids, SETTINGS, overwrite=False),
+    ):
+        with pytest.raises(InputError, match="prepared by another version of petsynth; choose"):
+            read()
+    assert finished_subjects(out) == ["sub-1"]
+    claim_folder(out, bids, SETTINGS, overwrite=True)
+    assert (read_settings(out), finished_subjects(out)) == (SETTINGS, [])
+
+
+def test_a_folder_without_settings_has_none(tmp_path):
+    assert read_settings(tmp_path) is None
+    assert read_settings(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_the_source_is_named_and_a_simulation_is_called_so(tmp_path, simulated):
+    source = tmp_path / "echte Daten"
+    write_dataset_files(tmp_path / "out", source, simulated=simulated)
+    description = json.loads((tmp_path / "out" / "dataset_description.json").read_text())
+    readme = (tmp_path / "out" / "README.md").read_text()
+
+    assert description["DatasetType"] == "derivative"
+    assert description["DatasetLinks"] == {"raw": source.resolve().as_uri()}
+    assert description["SourceDatasets"] == [{"URL": source.resolve().as_uri()}]
+    assert description.get("Simulated", False) is simulated
+    assert ("The scans are simulated" in readme) is simulated
+    assert f"from `{source.resolve()}`." in readme
+
+
+def test_every_file_at_the_root_is_known_to_whoever_removes_it(tmp_path):
+    write_dataset_files(tmp_path, "bids", simulated=False)
+    write_participants(tmp_path, pd.DataFrame({"participant_id": ["sub-01"]}))
+    write_qc(tmp_path, [{"participant_id": "sub-01"}])
+
+    written = {path.name for path in tmp_path.iterdir()}
+    assert len(written) == 8
+    assert written <= set(DATASET_FILES)
+
+
+def test_what_is_no_bids_is_ignored(tmp_path):
+    write_dataset_files(tmp_path, "bids", simulated=False)
+    lines = (tmp_path / ".bidsignore").read_text().splitlines()
+
+    assert {"arrays", "prepared.json", "split.tsv", "*.html", "*_xfm.*"} <= set(lines)
+    assert not {"participants.tsv", "README.md"} & set(lines)
+
+
+def test_columns_of_participants_are_explained(tmp_path):
+    row = {"participant_id": ["sub-1"], "diagnosis": ["AD"], "original_id": [None]}
+    write_participants(tmp_path, pd.DataFrame(row))
+
+    assert read_table(tmp_path / "participants.tsv").iloc[0].tolist() == ["sub-1", "AD", "n/a"]
+    meanings = json.loads((tmp_path / "participants.json").read_text())
+    assert set(meanings) == {"diagnosis", "original_id"}
+
+
+def test_a_description_comes_back_with_its_grids(tmp_path):
+    grid, cube = Grid((2, 3, 4), np.diag([2.0, 2, 2, 1])), Grid((5, 5, 5), np.eye(4))
+    content = {"tracer": "FDG", "unit": "SUVR", "frames": 1, "pet_scale": 2.0, "simulated": True}
+    write_description(tmp_path, grid, t1_grid=cube, **content)
+    read = read_description(tmp_path)
+    assert content.items() <= read.items()
+    assert Grid.from_dict(read["grid"]).matches(grid)
+    assert Grid.from_dict(read["t1_grid"]).matches(cube)

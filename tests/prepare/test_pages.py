@@ -4,12 +4,10 @@ import re
 
 import pytest
 
-from petsynth.io.atomic import write_json
-from petsynth.prepare.derivatives import Record, record_path
-from petsynth.prepare.failures import write_failure
-from petsynth.prepare.pages import outliers, write_all_pages, write_subject_page
+from petsynth.prepare.pages import write_all_pages, write_subject_page
+from petsynth.prepare.records import Record, write_failure, write_record
 
-STEPS = {"voxel_mm": 1.5, "frames": "mean", "bias_field": True, "motion": True, "psf_mm": 8.0}
+SETTINGS = {"voxel_mm": 1.5, "frames": "mean", "bias_field": True, "motion": True, "psf_mm": 8.0}
 PNG = b"\x89PNG not really"
 
 
@@ -29,9 +27,9 @@ def folder(tmp_path):
             "flags": "none" if number != 2 else "T1 <may> not be aligned",
         }
         inputs = {"t1": [f"/data/{name}_T1w.nii.gz", 10, 0]}
-        key = {"petsynth_version": "9.9", "preprocessing": STEPS, "inputs": inputs}
+        key = {"petsynth_version": "9.9", "preprocessing": SETTINGS, "inputs": inputs}
         record = Record(name, None, key, [picture], "SUVR", 1, qc, ["an assumption"])
-        write_json(record_path(tmp_path, name), vars(record))
+        write_record(tmp_path, name, record)
     write_failure(tmp_path, "sub-07", "PET is constant")
     return tmp_path
 
@@ -84,8 +82,3 @@ def test_whom_the_group_level_left_out_is_named(folder):
 
 def test_an_unfinished_subject_has_no_page(folder):
     assert write_subject_page(folder, "sub-99", simulated=False) is None
-
-
-def test_equal_values_are_no_outliers():
-    assert outliers([2.0] * 6) == [False] * 6
-    assert outliers([1.0, 2.0, 300.0]) == [False] * 3

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from petsynth.config import Config, config_hash, load_config, parse_config
-from petsynth.data.prepared import PreparedData, write_array
+from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, OutputError, SplitError, TrainingError
 from petsynth.networks.weights import read_metadata
+from petsynth.prepare.records import write_array
 from petsynth.systems.pix2pix import step as pix2pix
 from petsynth.systems.pix2pix.system import total_steps
 from petsynth.training.trainer import train

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from petsynth.data.prepared import PreparedData, read_array, write_array
+from petsynth.data.prepared import PreparedData, read_array
+from petsynth.prepare.records import write_array
 from petsynth.training.validation import validate
 
 

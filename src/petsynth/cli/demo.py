@@ -131,7 +131,7 @@ def _make_room(out: Path, overwrite: bool) -> None:
     import shutil
 
     from petsynth.errors import OutputError
-    from petsynth.prepare.derivatives import read_simulated
+    from petsynth.io.bids.metadata import is_simulated
 
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; name a folder")
@@ -141,7 +141,7 @@ def _make_room(out: Path, overwrite: bool) -> None:
             f"{out}: holds {', '.join(held[:3])} already; name another folder"
             + ("" if set(held) - set(PARTS) else " or give --overwrite to replace the earlier demo")
         )
-    if held and not (read_simulated(out / "bids") and all(map(_is_own_folder, out.iterdir()))):
+    if held and not (is_simulated(out / "bids") and all(map(_is_own_folder, out.iterdir()))):
         raise OutputError(
             f"{out}: holds {', '.join(held[:3])}, which is no earlier demo; nothing was removed: "
             "name another folder"

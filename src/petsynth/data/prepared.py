@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 
 from petsynth.data.split import check_split
 from petsynth.errors import InputError
-from petsynth.io.atomic import atomic_path, write_json
 from petsynth.io.bids.metadata import read_table
 from petsynth.io.bids.names import participant_of
 from petsynth.volume import Grid
@@ -37,6 +36,8 @@ from petsynth.volume import Grid
 Kind = Literal["mri", "pet", "mask", "noisefree", "t1"]
 Split = Literal["train", "validation", "test"]
 
+FORMAT = 2
+"""Version of the layout of prepared data; folders of another version are refused."""
 DESCRIPTION = "prepared.json"
 SPLIT_TABLE = "split.tsv"
 _NEEDED = ("tracer", "unit", "frames", "grid", "pet_scale", "simulated")
@@ -215,25 +216,14 @@ def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray[Any]
         raise InputError(f"{path}: damaged ({error}); remove it and prepare again") from None
 
 
-def write_array(folder: str | Path, participant: str, kind: Kind, array: NDArray[Any]) -> None:
-    """Write one array of one subject, atomically.
-
-    Raises
-    ------
-    OutputError
-        If the disk is full or the folder cannot be written.
-    """
-    with atomic_path(array_path(folder, participant, kind)) as temporary:
-        np.save(temporary, array, allow_pickle=False)
-
-
 def read_description(folder: str | Path) -> dict[str, Any]:
     """Read ``prepared.json``.
 
     Raises
     ------
     InputError
-        If the folder or the file is missing, or a needed entry is.
+        If the folder, the file or a needed entry is missing, or another version of petsynth
+        wrote it.
     """
     path = Path(folder) / DESCRIPTION
     if not path.parent.is_dir():
@@ -244,30 +234,13 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: not valid JSON ({error})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(
+            f"{path.parent}: was prepared by another version of petsynth; "
+            "run petsynth prepare again with --overwrite"
+        )
     missing = [key for key in _NEEDED if key not in content]
     if missing:
         raise InputError(f"{path}: entries {', '.join(missing)} are missing; prepare again")
     result: dict[str, Any] = content
     return result
-
-
-def write_description(
-    folder: str | Path, grid: Grid, *, t1_grid: Grid | None = None, **content: Any
-) -> None:
-    """Write ``prepared.json``: the grid and whatever else is named.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Prepared data.
-    grid : Grid
-        Of every array but the conformed T1.
-    t1_grid : Grid, optional
-        Of the conformed T1.
-    **content
-        At least tracer, unit, frames, pet_scale and simulated.
-    """
-    lattices = {"grid": grid.to_dict()}
-    if t1_grid is not None:
-        lattices["t1_grid"] = t1_grid.to_dict()
-    write_json(Path(folder) / DESCRIPTION, {**content, **lattices})

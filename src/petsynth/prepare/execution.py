@@ -1,24 +1,40 @@
-"""Call a function many times in processes side by side, on this machine or on a Dask cluster."""
+"""Call a function many times in processes side by side, on this machine or on a Dask cluster.
+
+How many processes fit into memory was measured with ``benchmarks/prepare_scaling.py`` (peak of
+one process).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from petsynth.errors import InputError, PetsynthError
+from petsynth.errors import ArgumentError, InputError, PetsynthError
+from petsynth.io.bids.index import Scan
+from petsynth.io.nifti import read_shape
 
 if TYPE_CHECKING:
     from distributed import Client
 
 ANSWER_SECONDS = 20
 """How long a Dask scheduler may take to answer."""
+BASE_MB = 400
+"""A process with the libraries that preparing needs, and the template."""
+DEEPBET_MB = 1100
+"""What deepbet adds while it runs."""
+COPIES = 8
+"""Copies of an image, in float32, that live at the same time."""
+FRAME_COPIES = 3
+"""The same of a PET's frames beyond the first. Measured were 1.6 (12 frames of 4 million voxels
+added 277 MB to the peak, with or without motion correction); smoothing and units add one each."""
 
 
 def run_side_by_side(
     function: Callable[..., Any],
-    arguments: Sequence[tuple],
+    arguments: Sequence[tuple[Any, ...]],
     *,
     nprocs: int = 1,
     threads: int | None = None,
@@ -61,14 +77,14 @@ def run_side_by_side(
 
 
 def _in_this_process(
-    function: Callable[..., Any], arguments: Sequence[tuple], threads: int | None
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], threads: int | None
 ) -> Iterator[Any]:
     for each in arguments:
         yield function(*each) if threads is None else with_threads(threads, function, each)
 
 
 def _on_this_machine(
-    function: Callable[..., Any], arguments: Sequence[tuple], nprocs: int, threads: int
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], nprocs: int, threads: int
 ) -> Iterator[Any]:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -85,7 +101,7 @@ def _on_this_machine(
 
 
 def _on_dask(
-    function: Callable[..., Any], arguments: Sequence[tuple], threads: int, scheduler: str
+    function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], threads: int, scheduler: str
 ) -> Iterator[Any]:
     # Not through joblib's backend: it waits for ever where a worker cannot load the function.
     with connect(scheduler) as client:
@@ -131,7 +147,7 @@ def connect(scheduler: str) -> Iterator[Client]:
         yield client
 
 
-def with_threads(threads: int, function: Callable[..., Any], arguments: tuple) -> Any:
+def with_threads(threads: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """Call a function while libraries use so many threads, also those that it imports itself."""
     from threadpoolctl import threadpool_limits
 
@@ -150,3 +166,46 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def subject_mb(scans: Sequence[Scan], *, deepbet: bool) -> int:
+    """Return the memory in MB that the largest of some subjects needs, from its headers.
+
+    A file that cannot be read counts nothing: it will be left out.
+    """
+    largest = max((_copies(scan) for scan in scans), default=0)
+    return BASE_MB + (DEEPBET_MB if deepbet else 0) + math.ceil(largest * 4 / 1e6)
+
+
+def processes_within(mem_mb: int, nprocs: int, per_subject_mb: int) -> int:
+    """Return how many processes may run side by side.
+
+    Raises
+    ------
+    ArgumentError
+        If not even one subject fits.
+
+    Examples
+    --------
+    >>> processes_within(16_000, nprocs=8, per_subject_mb=3000)
+    5
+    """
+    if mem_mb < per_subject_mb:
+        raise ArgumentError(
+            f"--mem-mb {mem_mb}: one subject of this dataset needs about {per_subject_mb} MB; "
+            "give at least that, or leave the option out"
+        )
+    return min(nprocs, mem_mb // per_subject_mb)
+
+
+def _copies(scan: Scan) -> int:
+    """Return how many voxels of one subject live at the same time."""
+    total = 0
+    for path in (scan.t1, scan.pet):
+        try:
+            shape = read_shape(path)
+        except InputError:
+            continue
+        volume = math.prod(shape[:3])
+        total += COPIES * volume + FRAME_COPIES * (math.prod(shape) - volume)
+    return total

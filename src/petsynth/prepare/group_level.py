@@ -1,6 +1,6 @@
 """Group level of ``prepare``: what all finished subjects have in common.
 
-Split and PET scale are drawn over all subjects that are finished, so a later run with more
+Split and PET scale are made over all subjects that are finished, so a later run with more
 subjects extends what is there.
 """
 
@@ -15,33 +15,26 @@ from typing import Any
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.data.prepared import (
-    SPLIT_TABLE,
-    PreparedData,
-    read_array,
-    static_mean,
-    write_description,
-)
+from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array, static_mean
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index
-from petsynth.io.bids.metadata import write_table
+from petsynth.io.bids.metadata import is_simulated, read_table, write_table
 from petsynth.io.bids.names import participant_of
 from petsynth.io.bids.participants import Participants, read_participants
 from petsynth.log import Progress
-from petsynth.prepare.dataset_files import write_participants, write_qc
-from petsynth.prepare.derivatives import Record, read_record
 from petsynth.prepare.execution import run_side_by_side
-from petsynth.prepare.failures import read_failures
 from petsynth.prepare.jpeg_export import export_slices
-from petsynth.prepare.output_folder import finished_subjects
+from petsynth.prepare.output_folder import FolderSettings, write_description, write_participants
+from petsynth.prepare.quality_control import write_qc
+from petsynth.prepare.records import Record, finished_subjects, read_failures, read_record
 from petsynth.preprocessing.subject import PreprocessingSettings
 
 logger = logging.getLogger(__name__)
 
 EXCLUSIONS = "exclusions.tsv"
-"""Who and which images are left out, and why."""
+"""Which subjects and images are left out, and why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +44,9 @@ class SplitRequest:
     Parameters
     ----------
     test, validation : float
-        Below 1 a share of the subjects, from 1 on their number.
+        Below 1 a fraction of the subjects, from 1 on their number.
     seed : int
-        Of the draw.
+        Of the random choice.
     table : Path, optional
         A file to take the split from instead.
     """
@@ -64,31 +57,10 @@ class SplitRequest:
     table: Path | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """What the group level must know of the participant level.
-
-    Parameters
-    ----------
-    bids, out : Path
-        The dataset, and the folder of prepared data.
-    preprocessing : PreprocessingSettings
-        What was done to each subject.
-    tracer : str
-        Everyday name.
-    simulated : bool
-        Whether the dataset is a simulation.
-    """
-
-    bids: Path
-    out: Path
-    preprocessing: PreprocessingSettings
-    tracer: str
-    simulated: bool = False
-
-
 def build_cohort(
-    source: Source,
+    bids: Path,
+    out: Path,
+    settings: FolderSettings,
     index: Index,
     request: SplitRequest,
     *,
@@ -102,10 +74,12 @@ def build_cohort(
 
     Parameters
     ----------
-    source : Source
-        Where the subjects are and what was done to them.
+    bids, out : Path
+        The dataset, and the folder of prepared data.
+    settings : FolderSettings
+        How the subjects were prepared; the tracer is known.
     index : Index
-        Who should be there.
+        The pairs of images in the dataset.
     request : SplitRequest
         How to split.
     jpeg : bool
@@ -122,34 +96,47 @@ def build_cohort(
     OutputError
         If the results cannot be written.
     """
-    participants = read_participants(source.bids)
-    names = sorted({*(scan.name for scan in index.scans), *finished_subjects(source.out)})
-    everyone = sorted(set(map(participant_of, names)))
-    check_distinct(everyone)
-    settled = settle(source.out, everyone, request, participants)
-    excluded = index.excluded | read_failures(source.out)
+    participants = read_participants(bids)
+    names = sorted({*(scan.name for scan in index.scans), *finished_subjects(out)})
+    subjects = sorted(set(map(participant_of, names)))
+    check_distinct(subjects)
+    known = known_parts(out, subjects, request, participants)
+    excluded = index.excluded | read_failures(out)
     if request.table is not None:
-        decided = {*settled, *excluded}
+        decided = {*known, *excluded}
         outside = [name for name in names if not decided & {name, participant_of(name)}]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
-    records = _all_records(source, excluded)
+    records = _matching_records(out, settings.preprocessing, excluded)
     for scan in index.scans:
         if scan.name not in records and scan.name not in excluded:
             excluded[scan.name] = "not prepared yet: run the participant level for it"
     for name, reason in sorted(excluded.items()):
         logger.info(f"left out: {name}: {reason}")
     if not records:
-        _write_exclusions(source.out, excluded, index.unused)
+        _write_exclusions(out, excluded, index.unused)
         reason = excluded[min(excluded)] if excluded else "nothing to do"
         raise InputError(f"no subject could be prepared; the first: {reason}")
-    diagnoses = {person: participants[person].diagnosis for person in map(participant_of, records)}
-    parts = _divide(diagnoses, request, settled)
-    split = {name: parts[participant_of(name)] for name in records}
-    scale = _scale(source.out, split)
-    _write_exclusions(source.out, excluded, index.unused)
-    write_qc(source.out, [record.qc for record in records.values()])
-    _write_tables(source.out, split, participants)
-    data = _describe_cohort(source, next(iter(records.values())), request, scale)
+    split = _split_of(records, request, known, participants)
+    scale = _scale(out, split)
+    _write_exclusions(out, excluded, index.unused)
+    write_qc(out, [record.qc for record in records.values()])
+    _write_tables(out, split, participants)
+    first = next(iter(records.values()))
+    write_description(
+        out,
+        settings.preprocessing.pet_grid(),
+        t1_grid=settings.preprocessing.conformed_grid(),
+        petsynth_version=__version__,
+        tracer=settings.tracer,
+        unit=first.unit,
+        frames=first.frames,
+        pet_scale=scale,
+        pet_scale_definition=DEFINITION,
+        simulated=is_simulated(bids),
+        preprocessing=dataclasses.asdict(settings.preprocessing),
+        split=_describe(request),
+    )
+    data = PreparedData(out)
     if jpeg:
         with Progress("writing JPEG slices", total=len(records)) as progress:
             arguments = [(data, name) for name in records]
@@ -158,10 +145,26 @@ def build_cohort(
     return data
 
 
-def settle(
-    out: Path, names: list[str], request: SplitRequest, participants: Participants
+def known_parts(
+    out: Path, subjects: list[str], request: SplitRequest, participants: Participants
 ) -> dict[str, str]:
-    """Return the parts of subjects that are decided already: by the given table or an earlier run.
+    """Return the parts of those subjects whose part is given: by the table, or by an earlier run.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of prepared data.
+    subjects : list of str
+        With ``sub-``.
+    request : SplitRequest
+        How to split.
+    participants : Participants
+        The dataset's ``participants.tsv``.
+
+    Returns
+    -------
+    dict of str to {"train", "validation", "test"}
+        By subject.
 
     Raises
     ------
@@ -169,7 +172,8 @@ def settle(
         If the table is not usable.
     """
     if request.table is not None:
-        return read_split(request.table, {name: [participants[name].original_id] for name in names})
+        aliases = {name: [participants[name].original_id] for name in subjects}
+        return read_split(request.table, aliases)
     try:
         before = PreparedData(out)
         parts = {participant_of(name): before.split(name) for name in before.participants()}
@@ -184,17 +188,20 @@ def _describe(request: SplitRequest) -> dict[str, Any]:
     return {"test": request.test, "validation": request.validation, "seed": request.seed}
 
 
-def _all_records(source: Source, excluded: dict[str, str]) -> dict[str, Record]:
-    """Return the records of all finished subjects that fit together, by participant.
+def _matching_records(
+    out: Path, preprocessing: PreprocessingSettings, excluded: dict[str, str]
+) -> dict[str, Record]:
+    """Return the records of all finished subjects that fit together, by name.
 
-    A subject that failed is out, also if an earlier run had finished it.
+    A subject that failed is out, also if an earlier run had finished it. Subjects that do not fit
+    are added to ``excluded``.
     """
-    preprocessing = dataclasses.asdict(source.preprocessing)
+    settings = dataclasses.asdict(preprocessing)
     records = {}
-    for name in finished_subjects(source.out):
-        out = name in excluded or participant_of(name) in excluded
-        record = None if out else read_record(source.out, name)
-        if record is not None and record.key.get("preprocessing") != preprocessing:
+    for name in finished_subjects(out):
+        is_out = name in excluded or participant_of(name) in excluded
+        record = None if is_out else read_record(out, name)
+        if record is not None and record.key.get("preprocessing") != settings:
             excluded[name] = "prepared with other settings: run the participant level for it"
         elif record is not None:
             records[name] = record
@@ -228,26 +235,32 @@ def read_left_out(folder: str | Path) -> dict[str, str]:
     path = Path(folder) / EXCLUSIONS
     if not path.exists():
         return {}
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = read_table(path)
     table = table[table["image"] == "n/a"]
     visits = "_" + table["session_id"]
     names = table["participant_id"] + visits.where(table["session_id"] != "n/a", "")
     return dict(zip(names, table["reason"], strict=True))
 
 
-def _divide(
-    diagnoses: dict[str, str], request: SplitRequest, settled: dict[str, str]
+def _split_of(
+    records: dict[str, Record],
+    request: SplitRequest,
+    known: dict[str, str],
+    participants: Participants,
 ) -> dict[str, str]:
-    """Return the part of each person."""
+    """Return the part of each pair of scans, by name; all visits of a subject are in one part."""
+    subjects = list(dict.fromkeys(map(participant_of, records)))
     if request.table is not None:
-        return {person: settled[person] for person in diagnoses}
-    return draw_split(
-        diagnoses,
-        test=request.test,
-        validation=request.validation,
-        seed=request.seed,
-        settled=settled,
-    )
+        parts = known
+    else:
+        parts = draw_split(
+            {subject: participants[subject].diagnosis for subject in subjects},
+            test=request.test,
+            validation=request.validation,
+            seed=request.seed,
+            settled=known,
+        )
+    return {name: parts[participant_of(name)] for name in records}
 
 
 def _scale(out: Path, split: dict[str, str]) -> float:
@@ -261,7 +274,7 @@ def _scale(out: Path, split: dict[str, str]) -> float:
 
 
 def _write_tables(out: Path, split: dict[str, str], participants: Participants) -> None:
-    everyone = list(dict.fromkeys(map(participant_of, split)))
+    """Write ``split.tsv``, a row per pair of scans, and ``participants.tsv``."""
     table = pd.DataFrame(
         {
             "participant_id": [participant_of(name) for name in split],
@@ -272,34 +285,16 @@ def _write_tables(out: Path, split: dict[str, str], participants: Participants) 
     if any(name != participant_of(name) for name in split):
         table.insert(1, "session_id", [_session(name) for name in split])
     write_table(out / SPLIT_TABLE, table)
-    rows = [
-        (each, participants[each].diagnosis, participants[each].original_id) for each in everyone
-    ]
+    rows = {name: participants[name] for name in dict.fromkeys(map(participant_of, split))}
     write_participants(
-        out, pd.DataFrame(rows, columns=["participant_id", "diagnosis", "original_id"])
+        out,
+        pd.DataFrame(
+            [(name, row.diagnosis, row.original_id) for name, row in rows.items()],
+            columns=["participant_id", "diagnosis", "original_id"],
+        ),
     )
 
 
 def _session(name: str) -> str:
-    """Return ``ses-m12`` for ``sub-01_ses-m12``; ``n/a`` for a person."""
+    """Return ``ses-m12`` for ``sub-01_ses-m12``; ``n/a`` for a participant."""
     return name.removeprefix(participant_of(name)).removeprefix("_") or "n/a"
-
-
-def _describe_cohort(
-    source: Source, first: Record, request: SplitRequest, scale: float
-) -> PreparedData:
-    write_description(
-        source.out,
-        source.preprocessing.pet_grid(),
-        t1_grid=source.preprocessing.conformed_grid(),
-        petsynth_version=__version__,
-        tracer=source.tracer,
-        unit=first.unit,
-        frames=first.frames,
-        pet_scale=scale,
-        pet_scale_definition=DEFINITION,
-        simulated=source.simulated,
-        preprocessing=dataclasses.asdict(source.preprocessing),
-        split=_describe(request),
-    )
-    return PreparedData(source.out)

@@ -1,67 +1,270 @@
-"""Whose folder is it: take one for prepared data, or refuse."""
+"""The folder of prepared data: who may write into it, and the files at its root."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from petsynth.errors import OutputError
-from petsynth.io.atomic import write_json
+import pandas as pd
+
+from petsynth.data.prepared import DESCRIPTION, FORMAT
+from petsynth.errors import InputError, OutputError
+from petsynth.io.atomic import write_json, write_text
+from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.io.bids.names import participant_of
-from petsynth.prepare.dataset_files import DATASET_FILES
-from petsynth.prepare.derivatives import read_record
+from petsynth.prepare.records import finished_subjects, read_record
+from petsynth.preprocessing.subject import PreprocessingSettings
+from petsynth.volume import Grid
+
+README = """# Prepared data for petsynth
+
+Made by `petsynth prepare` from {source}.
+
+- `sub-*/anat`, `sub-*/pet`: T1-weighted MRI, brain mask and PET on one grid. `space-aligned` means
+  the participant's own brain, rigidly aligned to MNI axes; it is **not** MNI space.
+- `arrays/`: the same as NumPy arrays, as the models read them (MRI scaled to [-1, 1]).
+- `prepared.json`: tracer, unit, grid, PET scale and its definition.
+- `split.tsv`: who is for training, validation and test. `exclusions.tsv`: who is left out, and why.
+- `group_qc.html`, `sub-*.html`, `qc.tsv`: quality control; look at every picture before training.
+- `logs/CITATION.md`: what was done, in words for a paper.
+{simulated}"""
+
+IGNORED = (
+    "arrays",
+    "slices",
+    "figures",
+    "logs",
+    "*.html",
+    "prepared.json",
+    "split.tsv",
+    "exclusions.tsv",
+    "qc.*",
+    "*_xfm.*",
+)
+"""What is not part of BIDS, in ``.bidsignore``."""
+
+DATASET_FILES = (
+    "dataset_description.json",
+    "README.md",
+    ".bidsignore",
+    "descriptions.tsv",
+    "participants.tsv",
+    "participants.json",
+    "prepared.json",
+    "split.tsv",
+    "exclusions.tsv",
+    "qc.tsv",
+    "qc.json",
+    "group_qc.html",
+    "logs/CITATION.md",
+)
+"""All files at the root of prepared data."""
+
+DESCRIPTIONS = {
+    "desc-preproc": "Rigidly aligned to MNI axes (PET by way of the T1w image), resampled once",
+    "desc-brain": "Brain mask",
+}
 
 
-def claim_folder(out: Path, bids: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+@dataclasses.dataclass(frozen=True)
+class FolderSettings:
+    """What all subjects of one folder of prepared data have in common.
+
+    Parameters
+    ----------
+    preprocessing : PreprocessingSettings
+        How each subject is prepared.
+    tracer : str or None
+        Short name or ``trc-`` label; None until the dataset has been searched.
+    session : str or None
+        Label of the only session that is considered.
+    pairs : {"first", "all"}
+        One pair of scans per subject, or one per visit.
+    max_interval : float or None
+        Longest interval between T1 and PET in days; None for any.
+    bids_filter_file : str or None
+        Absolute path of the filter of images.
+    dataset : str
+        Absolute path of the BIDS dataset.
+    """
+
+    preprocessing: PreprocessingSettings
+    tracer: str | None
+    session: str | None
+    pairs: Literal["first", "all"]
+    max_interval: float | None
+    bids_filter_file: str | None
+    dataset: str
+
+    def changes(self, other: FolderSettings) -> list[str]:
+        """Return the names of the settings that differ."""
+        ours, theirs = dataclasses.asdict(self), dataclasses.asdict(other)
+        ours |= ours.pop("preprocessing")
+        theirs |= theirs.pop("preprocessing")
+        return [name for name in ours if ours[name] != theirs[name]]
+
+
+def claim_folder(out: Path, bids: Path, settings: FolderSettings, *, overwrite: bool) -> None:
     """Make a folder of prepared data, or continue one of the same settings.
 
     Parameters
     ----------
     out : Path
-        Where prepared data are to stand.
+        The folder of prepared data.
     bids : Path
         The dataset that they are made from.
-    settings : dict
-        What all subjects have in common; kept in ``arrays/settings.json``. Those of a folder
-        without any finished subject bind nobody.
+    settings : FolderSettings
+        Kept in ``arrays/settings.json``. Those of a folder without any finished subject are
+        replaced.
     overwrite : bool
         Whether earlier prepared data are removed first, and a folder that holds something else
         is used all the same. Nothing but prepared data is ever removed.
 
     Raises
     ------
+    InputError
+        If the folder was prepared by another version of petsynth.
     OutputError
         If the folder is a file, is or holds the source dataset or another dataset, holds
-        something else, or was prepared in another way.
+        something else, or was prepared with other settings.
     """
     here, source = out.resolve(), bids.resolve()
     if here == source or here in source.parents:
         raise OutputError(f"{out}: is or contains the source dataset; choose another output folder")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; choose another output folder")
-    held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    before = read_settings(out)
-    if held and before is None and not _just_begun(out):
-        if (out / "dataset_description.json").exists():
-            raise OutputError(f"{out}: holds another dataset; choose another output folder")
-        if not overwrite:
-            raise OutputError(
-                f"{out}: holds {', '.join(held[:3])}, which is no prepared data; choose another "
-                "output folder, or give --overwrite to write beside it"
-            )
-    if before is not None and overwrite:
+    prepared = _settings_path(out).is_file()
+    if not prepared and not _just_begun(out):
+        _refuse_other_content(out, overwrite)
+    if prepared and overwrite:
         _remove_prepared(out)
-    elif before is not None and before != settings and not finished_subjects(out):
-        shutil.rmtree(out / "arrays" / "failed", ignore_errors=True)
-    elif before is not None and before != settings:
-        changed = [name for name in settings if before.get(name) != settings[name]]
+    before = read_settings(out)
+    changes = [] if before is None else settings.changes(before)
+    if changes and finished_subjects(out):
         raise OutputError(
-            f"{out}: was prepared with another {' and '.join(changed) or 'set of options'}; "
+            f"{out}: was prepared with another {' and '.join(changes)}; "
             "choose another output folder, or give --overwrite to prepare anew"
         )
-    write_json(_settings_path(out), settings)
+    if changes:
+        shutil.rmtree(out / "arrays" / "failed", ignore_errors=True)
+    write_settings(out, settings)
+
+
+def write_settings(out: Path, settings: FolderSettings) -> None:
+    """Write ``arrays/settings.json``."""
+    write_json(_settings_path(out), {"format": FORMAT, **dataclasses.asdict(settings)})
+
+
+def read_settings(out: Path) -> FolderSettings | None:
+    """Return the settings that a folder was prepared with; None if it holds no prepared data.
+
+    Raises
+    ------
+    InputError
+        If it was prepared by another version of petsynth.
+    """
+    path = _settings_path(out)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise KeyError
+        preprocessing = PreprocessingSettings(**content.pop("preprocessing"))
+        return FolderSettings(preprocessing=preprocessing, **content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{out}: was prepared by another version of petsynth; choose another output folder, "
+            "or give --overwrite to prepare anew"
+        ) from None
+
+
+def write_dataset_files(folder: str | Path, bids: str | Path, *, simulated: bool) -> None:
+    """Write description, README, ``.bidsignore`` and the meaning of ``desc-``.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the prepared data.
+    bids : str or Path
+        The dataset that they are made from.
+    simulated : bool
+        Whether that is a simulation.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    root, source = Path(folder), Path(bids).resolve()
+    more = {"DatasetLinks": {"raw": source.as_uri()}} | ({"Simulated": True} if simulated else {})
+    write_dataset_description(
+        root, "petsynth: prepared T1 and PET", derivative=True, sources=[str(source)], **more
+    )
+    note = "\n**The scans are simulated; none of them shows a real PET.**\n" if simulated else ""
+    write_text(root / "README.md", README.format(source=f"`{source}`", simulated=note))
+    write_text(root / ".bidsignore", "\n".join(IGNORED) + "\n")
+    table = pd.DataFrame(DESCRIPTIONS.items(), columns=["desc_id", "description"])
+    write_table(root / "descriptions.tsv", table)
+
+
+def write_participants(folder: str | Path, participants: pd.DataFrame) -> None:
+    """Write ``participants.tsv``, and what its columns mean.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the prepared data.
+    participants : DataFrame
+        With ``participant_id``, ``diagnosis`` and ``original_id``.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    write_table(Path(folder) / "participants.tsv", participants)
+    write_json(
+        Path(folder) / "participants.json",
+        {
+            "diagnosis": {"Description": "As in the source dataset"},
+            "original_id": {"Description": "Identifier before conversion to BIDS, where known"},
+        },
+    )
+
+
+def write_description(
+    folder: str | Path, grid: Grid, *, t1_grid: Grid | None = None, **content: Any
+) -> None:
+    """Write ``prepared.json``: the grid and whatever else is named.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of the prepared data.
+    grid : Grid
+        Of every array but the conformed T1.
+    t1_grid : Grid, optional
+        Of the conformed T1.
+    **content
+        At least tracer, unit, frames, pet_scale and simulated.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    grids = {"grid": grid.to_dict()}
+    if t1_grid is not None:
+        grids["t1_grid"] = t1_grid.to_dict()
+    write_json(Path(folder) / DESCRIPTION, {"format": FORMAT, **content, **grids})
+
+
+def _settings_path(out: Path) -> Path:
+    return out / "arrays" / "settings.json"
 
 
 def _just_begun(out: Path) -> bool:
@@ -70,27 +273,15 @@ def _just_begun(out: Path) -> bool:
     return all(path.name.startswith(".tmp-") for path in held)
 
 
-def _settings_path(out: Path) -> Path:
-    return out / "arrays" / "settings.json"
-
-
-def finished_subjects(out: Path) -> list[str]:
-    """Return the names of all that have a record in a folder of prepared data, sorted.
-
-    They are ``sub-01``, or ``sub-01_ses-m12`` where every visit is prepared.
-    """
-    return sorted(path.stem for path in (out / "arrays").glob("sub-*.json"))
-
-
-def read_settings(out: Path) -> dict[str, Any] | None:
-    """Return the settings that a folder was prepared with; None if it holds no prepared data."""
-    try:
-        content = json.loads(_settings_path(out).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+def _refuse_other_content(out: Path, overwrite: bool) -> None:
+    if (out / "dataset_description.json").exists():
+        raise OutputError(f"{out}: holds another dataset; choose another output folder")
+    if not overwrite:
+        held = sorted(path.name for path in out.iterdir())
+        raise OutputError(
+            f"{out}: holds {', '.join(held[:3])}, which is no prepared data; choose another "
+            "output folder, or give --overwrite to write beside it"
+        )
 
 
 def _remove_prepared(out: Path) -> None:

@@ -12,22 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 
 import petsynth
 from petsynth.io.atomic import write_text
-from petsynth.prepare.dataset_files import QC_COLUMNS
-from petsynth.prepare.derivatives import Record, read_record
-from petsynth.prepare.failures import read_failures
 from petsynth.prepare.group_level import read_left_out
 from petsynth.prepare.methods_text import as_markdown, boilerplate, versions
-from petsynth.prepare.output_folder import finished_subjects
+from petsynth.prepare.quality_control import OUTLIER, QC_COLUMNS, outliers
+from petsynth.prepare.records import Record, finished_subjects, read_failures, read_record
 
 GROUP_PAGE = "group_qc.html"
 CITATION = "logs/CITATION.md"
-OUTLIER = 3.5
-"""Distance from the median, in units of 1.4826 times the median absolute deviation, from which a
-figure is marked (Iglewicz and Hoaglin, 1993)."""
 _CAPTIONS = {
     "alignment": "PET as contours on the T1, before and after registration; brain mask in cyan",
     "regions": "Reference and target regions on the PET",
@@ -92,16 +86,16 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
             columns=_columns(list(records.values())),
             meanings=QC_COLUMNS,
             rows=_rows(records),
-            people=len({record.participant for record in records.values()}),
+            subjects=len({record.participant for record in records.values()}),
             left_out=read_failures(root) | read_left_out(root),
             simulated=simulated,
             outlier=OUTLIER,
             version=petsynth.__version__,
         ),
     )
-    told = describe_group(root)
-    if told is not None:
-        write_text(root / CITATION, as_markdown(*told))
+    methods = describe_group(root)
+    if methods is not None:
+        write_text(root / CITATION, as_markdown(*methods))
     return root / GROUP_PAGE
 
 
@@ -131,23 +125,6 @@ def write_all_pages(folder: str | Path, *, simulated: bool) -> int:
         write_subject_page(folder, name, simulated=simulated)
     write_group_page(folder, simulated=simulated)
     return len(names)
-
-
-def outliers(values: Sequence[float | None]) -> list[bool]:
-    """Return which values lie far from the others; of fewer than five, none.
-
-    Examples
-    --------
-    >>> outliers([1.0, 1.1, 0.9, 1.0, 5.0, None])
-    [False, False, False, False, True, False]
-    """
-    numbers = np.array([np.nan if value is None else value for value in values], dtype=float)
-    if np.isfinite(numbers).sum() < 5:
-        return [False] * len(values)
-    middle = np.nanmedian(numbers)
-    spread = 1.4826 * np.nanmedian(np.abs(numbers - middle))
-    far = np.abs(numbers - middle) > OUTLIER * max(spread, 1e-6 * abs(middle) + 1e-12)
-    return [bool(each) for each in far]
 
 
 def _records(root: Path) -> dict[str, Record]:

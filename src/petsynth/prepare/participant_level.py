@@ -1,23 +1,189 @@
-"""Participant level of ``prepare``: subjects side by side.
+"""Participant level of ``prepare``: one subject, and many side by side.
 
-A subject that fails is left out with a reason and the others finish. A subject that is finished
-is not done again.
+A subject that fails is left out with a reason, and the others finish. A subject that is finished
+is not prepared again.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import time
+import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from petsynth.errors import InputError
-from petsynth.io.bids.index import Scan
+import pandas as pd
+
+from petsynth import __version__
+from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
+from petsynth.io.bids.brain_masks import first_brain_mask
+from petsynth.io.bids.index import Index, Scan, find_noise_free_pet
+from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.bids.participants import Participants
 from petsynth.log import Progress
-from petsynth.prepare.dataset_files import write_dataset_files
-from petsynth.prepare.derivatives import Record
+from petsynth.prepare.derivatives import write_subject
 from petsynth.prepare.execution import run_side_by_side
-from petsynth.prepare.preparation import Outcome, Preparation
+from petsynth.prepare.output_folder import write_dataset_files
+from petsynth.prepare.records import (
+    Record,
+    is_finished,
+    read_record,
+    remove_failure,
+    write_failure,
+)
+from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
+from petsynth.preprocessing.t1.brain_mask import Device
 
 logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The result of preparing one subject.
+
+    Parameters
+    ----------
+    name : str
+        As `petsynth.io.bids.index.Scan.name`.
+    record : Record or None
+        None if the subject could not be prepared.
+    reason : str
+        Why it could not.
+    notes : tuple of str
+        What was assumed about the scans.
+    seconds : float
+        How long it took.
+    """
+
+    name: str
+    record: Record | None = None
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """One run of ``petsynth prepare``.
+
+    Parameters
+    ----------
+    bids, out : Path
+        The dataset, and the folder of prepared data.
+    preprocessing : PreprocessingSettings
+        How each subject is prepared.
+    masks : tuple of Path
+        Derivatives datasets with brain masks; a T1's comes from the first that has one.
+    simulated : bool
+        Whether the dataset is a simulation.
+    participants : Participants
+        The dataset's ``participants.tsv``.
+    device : {"cpu", "auto", "cuda"}
+        Where brains without a given mask are segmented.
+    """
+
+    bids: Path
+    out: Path
+    preprocessing: PreprocessingSettings
+    masks: tuple[Path, ...] = ()
+    simulated: bool = False
+    participants: Participants = dataclasses.field(default_factory=lambda: Participants({}))
+    device: Device = "cpu"
+
+    def files(self, scan: Scan) -> Files:
+        """Return what a subject is made from.
+
+        Raises
+        ------
+        InputError
+            If folders of masks are given and none has one of this subject.
+        """
+        folders = [folder / scan.participant for folder in self.masks]
+        mask = first_brain_mask(folders, scan.t1) if folders else None
+        weight = self.participants[scan.participant].weight_kg
+        noise_free = find_noise_free_pet(self.bids, scan)
+        return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight)
+
+    def key(self, files: Files) -> dict[str, Any]:
+        """Return what a finished subject depends on: version, settings, input files."""
+        named = {name: path for name, path in vars(files).items() if isinstance(path, Path)} | {
+            "sidecar": sidecar_path(files.pet)
+        }
+        return {
+            "petsynth_version": __version__,
+            "preprocessing": dataclasses.asdict(self.preprocessing),
+            "inputs": {
+                name: [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
+                for name, path in named.items()
+                if name != "sidecar" or path.exists()
+            },
+            "weight_kg": files.weight_kg,
+        }
+
+    def is_finished(self, scan: Scan) -> bool:
+        """Whether a subject needs nothing done.
+
+        Raises
+        ------
+        InputError
+            As `files`.
+        OSError
+            If one of its files has vanished.
+        """
+        return self._finished(scan.name, self.key(self.files(scan))) is not None
+
+    def run_one(self, scan: Scan) -> Outcome:
+        """Prepare one subject, unless it is finished.
+
+        Raises
+        ------
+        OutputError
+            If the results cannot be written: nobody else's could be either.
+        """
+        start = time.monotonic()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", PetsynthWarning)
+            try:
+                record, reason = self._record(scan), ""
+                remove_failure(self.out, scan.name)
+            except (InputError, RegistrationError) as error:
+                record, reason = None, str(error)
+            except OutputError:
+                raise
+            except OSError as error:
+                record, reason = None, _unreadable(error)
+            if record is None:
+                write_failure(self.out, scan.name, reason)
+        for item in caught:
+            if item.category is not PetsynthWarning:
+                warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+        return Outcome(scan.name, record, reason, _notes(caught), time.monotonic() - start)
+
+    def _record(self, scan: Scan) -> Record:
+        files = self.files(scan)
+        key = self.key(files)
+        record = self._finished(scan.name, key)
+        if record is not None:
+            return record
+        with warnings.catch_warnings(record=True) as caught:
+            subject = prepare_subject(files, self.preprocessing, self.device)
+        for item in caught:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+        return write_subject(
+            self.out,
+            scan,
+            subject,
+            self.preprocessing,
+            key,
+            notes=_notes(caught),
+            simulated=self.simulated,
+        )
+
+    def _finished(self, name: str, key: dict[str, Any]) -> Record | None:
+        record = read_record(self.out, name)
+        return record if is_finished(self.out, record, key) else None
 
 
 def prepare_participants(
@@ -36,9 +202,9 @@ def prepare_participants(
     Parameters
     ----------
     preparation : Preparation
-        From where to where, and how.
+        Dataset, folder of prepared data, and settings.
     scans : list of Scan
-        Whom.
+        The subjects' images.
     nprocs : int
         Processes; each works on one subject at a time.
     threads : int, optional
@@ -48,8 +214,8 @@ def prepare_participants(
     stop_on_failure : bool
         Whether to stop at the first subject that cannot be prepared.
     verbose : bool
-        Whether to tell the figures of every subject that could be prepared.
-    finished : function from Outcome to None
+        Whether to log the quality figures of every subject.
+    finished : function of an Outcome
         Called in this process after each subject.
 
     Returns
@@ -79,7 +245,7 @@ def prepare_participants(
             for note in outcome.notes:
                 logger.info(f"{outcome.name}: {note}")
             if verbose and outcome.record is not None:
-                logger.info(_told(outcome.name, outcome.record, outcome.seconds))
+                logger.info(_figures(outcome.name, outcome.record, outcome.seconds))
             if outcome.record is None and stop_on_failure:
                 raise InputError(
                     f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
@@ -92,7 +258,35 @@ def prepare_participants(
     return failed
 
 
-def _told(name: str, record: Record, seconds: float) -> str:
+def plan(preparation: Preparation, index: Index) -> pd.DataFrame:
+    """Return a row for each pair, and for each person and image that is left out.
+
+    Returns
+    -------
+    DataFrame
+        ``participant_id``, ``session_id``, ``t1``, ``pet``, ``tracer``, ``interval_days`` and
+        ``what``: ``prepare``, ``finished`` or ``left out: reason``.
+    """
+    rows = []
+    for scan in index.scans:
+        try:
+            what = "finished" if preparation.is_finished(scan) else "prepare"
+        except (InputError, OSError) as error:
+            what = f"left out: {error}"
+        session = f"ses-{scan.session}" if scan.session else None
+        names = (scan.t1.name, scan.pet.name, scan.tracer, scan.interval_days, what)
+        rows.append((scan.participant, session, *names))
+    left_out = [(name, "n/a", reason) for name, reason in index.excluded.items()]
+    left_out += [(each.participant, each.image, each.reason) for each in index.unused]
+    for name, image, reason in left_out:
+        kind = (image, None) if image.split(".")[0].endswith("_T1w") else (None, image)
+        rows.append((name, None, *kind, None, None, f"left out: {reason}"))
+    columns = ["participant_id", "session_id", "t1", "pet", "tracer", "interval_days", "what"]
+    table = pd.DataFrame(rows, columns=columns).sort_values("participant_id", kind="stable")
+    return table.astype({"interval_days": "Int64"})
+
+
+def _figures(name: str, record: Record, seconds: float) -> str:
     """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
     qc = record.qc
     ratio, flipped = qc["local_correlation_ratio"], qc["local_correlation_ratio_flipped"]
@@ -103,3 +297,13 @@ def _told(name: str, record: Record, seconds: float) -> str:
         f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
         f"mean {qc['pet_mean']:.3g} {record.unit}"
     )
+
+
+def _notes(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
+    return tuple(str(item.message) for item in caught if item.category is PetsynthWarning)
+
+
+def _unreadable(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{error.filename}: has vanished since the dataset was indexed"
+    return f"{error.filename}: cannot be read ({error.strerror})"

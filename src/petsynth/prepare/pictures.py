@@ -1,4 +1,4 @@
-"""The pictures of one prepared subject, for its page and for whoever leafs through the folder."""
+"""The pictures of one prepared subject, shown on its page and kept as files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from petsynth.figures.quality import draw_alignment, draw_intensities, draw_regions
 from petsynth.figures.save import save_png
 from petsynth.io.bids.index import Scan
-from petsynth.prepare.uptake_figures import flags_of
+from petsynth.prepare.quality_control import flags_of
 from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.resampling import resample_mask
 from petsynth.preprocessing.subject import PreparedSubject

@@ -37,10 +37,12 @@ from torch import Tensor
 
 from petsynth.cli import evaluate as evaluate_command
 from petsynth.config import config_to_toml, parse_config
-from petsynth.data.prepared import PreparedData, write_array, write_description
+from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, InputError
 from petsynth.inference import PredictionSettings, load_run
 from petsynth.io.bids.metadata import write_dataset_description, write_table
+from petsynth.prepare.output_folder import write_description
+from petsynth.prepare.records import write_array
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 from petsynth.systems.base import System
 from petsynth.systems.fields import SystemConfig

@@ -39,8 +39,8 @@ def digest(folder: Path) -> dict[str, tuple[str, int]]:
     }
 
 
-def add_person(root: Path, label: str, bids: Path) -> Path:
-    """Copy the first person of a dataset, with the true brain mask, under another label."""
+def add_subject(root: Path, label: str, bids: Path) -> Path:
+    """Copy the first subject of a dataset, with the true brain mask, under another label."""
     truth = bids / "derivatives" / "truth" / "sub-001" / "anat"
     mask = root / "derivatives" / "masks" / f"sub-{label}" / f"sub-{label}_desc-brain_mask.nii.gz"
     mask.parent.mkdir(parents=True)
@@ -53,7 +53,7 @@ def add_person(root: Path, label: str, bids: Path) -> Path:
 
 
 class Scans:
-    """A person's files, to be damaged."""
+    """A subject's files, to be damaged."""
 
     def __init__(self, folder: Path):
         (self.t1,) = folder.glob("anat/*_T1w.nii.gz")
@@ -126,17 +126,17 @@ BAD = {
         None,
     ),
 }
-"""By the label of the person who is damaged: how, and the reason in ``exclusions.tsv``."""
+"""By the label of the damaged subject: how, and the reason in ``exclusions.tsv``."""
 
 
 @pytest.fixture(scope="module")
 def damaged(bids, tmp_path_factory):
-    """Prepare one sound person and one of every damaged kind; return dataset, folder, digest."""
+    """Prepare one sound subject and one of every damaged kind; return dataset, folder, digest."""
     root = tmp_path_factory.mktemp("damaged") / "bids"
-    add_person(root, "sound", bids)
+    add_subject(root, "sound", bids)
     shutil.copy(bids / "dataset_description.json", root)
     for label, (how, _) in BAD.items():
-        how(Scans(add_person(root, label, bids)))
+        how(Scans(add_subject(root, label, bids)))
     (mask,) = (root / "derivatives" / "masks" / "sub-foreignMask").iterdir()
     mask.rename(mask.with_name("sub-foreignMask_run-1_desc-brain_mask.nii.gz"))
     before = digest(root)
@@ -147,7 +147,7 @@ def damaged(bids, tmp_path_factory):
 
 
 @pytest.mark.parametrize("label", BAD)
-def test_each_damaged_person_is_left_out_with_a_reason(damaged, label):
+def test_each_damaged_subject_is_left_out_with_a_reason(damaged, label):
     _, out, _ = damaged
     table = read_table(out / "exclusions.tsv")
     (reason,) = [
@@ -188,7 +188,7 @@ def test_the_others_finish_and_the_dataset_stays_as_it_was(damaged):
 )
 def test_a_sidecar_that_lacks_what_is_needed(bids, tmp_path, capfd, options, fields, message):
     root = tmp_path / "bids"
-    Scans(add_person(root, "01", bids)).tell(**fields)
+    Scans(add_subject(root, "01", bids)).tell(**fields)
     assert prepare(root, tmp_path / "out", "--masks", root / "derivatives" / "masks", *options) == 1
     lines = capfd.readouterr().err.strip().splitlines()
     assert lines[-1].startswith("petsynth prepare: error: no subject could be prepared")
@@ -198,7 +198,7 @@ def test_a_sidecar_that_lacks_what_is_needed(bids, tmp_path, capfd, options, fie
 
 def test_after_such_a_refusal_other_options_may_be_given(bids, tmp_path, capfd):
     root, out = tmp_path / "bids", tmp_path / "out"
-    add_person(root, "01", bids)
+    add_subject(root, "01", bids)
     masks = ("--masks", root / "derivatives" / "masks")
     assert prepare(root, out, *masks, "--units", "suv") == 1
     assert prepare(root, out, *masks) == 0
@@ -208,12 +208,12 @@ def test_after_such_a_refusal_other_options_may_be_given(bids, tmp_path, capfd):
 def test_missing_and_wrong_units_are_said(bids, tmp_path, capfd):
     """Without Units values stay as they are; SUVR of some thousand is flagged."""
     root, out = tmp_path / "bids", tmp_path / "out"
-    Scans(add_person(root, "none", bids)).tell(Units=None)
+    Scans(add_subject(root, "none", bids)).tell(Units=None)
     masks = ("--masks", root / "derivatives" / "masks")
     assert prepare(root, out, *masks) == 0
     assert "Units is missing from its sidecar" in capfd.readouterr().err
     assert PreparedData(out).unit == "arbitrary"
-    scans = Scans(add_person(root, "wrong", bids))
+    scans = Scans(add_subject(root, "wrong", bids))
     scans.change(scans.pet, lambda data: 5000 * data)
     assert prepare(root, tmp_path / "two", *masks, "--participant-label", "wrong") == 0
     assert "SUVR, plausible are" in read_table(tmp_path / "two" / "qc.tsv")["flags"][0]
@@ -224,7 +224,7 @@ def odd(bids, tmp_path_factory):
     """Prepare a dataset that is read-only and reached by a link, at a path with odd letters."""
     home = tmp_path_factory.mktemp("odd") / "Köpfe & mehr 脳"
     root = home / "echte Daten"
-    scans = Scans(add_person(root, "01", bids))
+    scans = Scans(add_subject(root, "01", bids))
     shutil.copy(bids / "dataset_description.json", root)
     annex = root / ".git" / "annex" / "object.nii.gz"
     annex.parent.mkdir(parents=True)
@@ -267,7 +267,7 @@ def test_a_path_with_spaces_and_other_letters(odd):
 
 
 def visits(root: Path, *, dates: dict[str, str], names: list[str]) -> None:
-    """Make empty images of one person, and a table of their sessions."""
+    """Make empty images of one subject, and a table of their sessions."""
     for name in names:
         path = root / "sub-01" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -323,8 +323,8 @@ def test_two_t1s_of_the_same_date(tmp_path, capfd):
 
 
 @pytest.mark.parametrize(("train", "test"), [("0731", "731"), ("sub-731", "sub-0731")])
-def test_0731_and_731_in_train_and_test_are_one_person(bids, tmp_path, capfd, train, test):
-    add_person(tmp_path / "bids", "0731", bids)
+def test_0731_and_731_in_train_and_test_are_one_subject(bids, tmp_path, capfd, train, test):
+    add_subject(tmp_path / "bids", "0731", bids)
     table = tmp_path / "split.tsv"
     table.write_text(f"participant_id\tsplit\n{train}\ttrain\n{test}\ttest\n")
     assert prepare(tmp_path / "bids", tmp_path / "out", "--split", table) == 1
@@ -335,7 +335,7 @@ def test_0731_and_731_in_train_and_test_are_one_person(bids, tmp_path, capfd, tr
 
 def test_a_folder_0731_beside_731_is_refused(bids, tmp_path, capfd):
     for label in ("0731", "731"):
-        add_person(tmp_path / "bids", label, bids)
+        add_subject(tmp_path / "bids", label, bids)
     assert prepare(tmp_path / "bids", tmp_path / "out") == 1
     (line,) = capfd.readouterr().err.strip().splitlines()
     assert "sub-0731 and sub-731 may be the same subject" in line
@@ -351,10 +351,10 @@ def test_a_scheduler_that_does_not_answer_leaves_nothing_behind(bids, tmp_path, 
 
 
 def test_a_split_that_became_impossible_changes_no_table(bids, tmp_path, capfd):
-    """One of two people turns out to be damaged: nobody is left for training beside the test."""
+    """One of two subjects turns out to be damaged: nobody is left for training beside the test."""
     root, out = tmp_path / "bids", tmp_path / "out"
-    add_person(root, "1", bids)
-    scans = Scans(add_person(root, "2", bids))
+    add_subject(root, "1", bids)
+    scans = Scans(add_subject(root, "2", bids))
     scans.truncate(scans.pet)
     masks = ("--masks", root / "derivatives" / "masks")
     assert prepare(root, out, *masks, "--test", "1") == 1
@@ -413,7 +413,7 @@ sys.exit(run(sys.argv[1:]))
 def test_a_full_disk_in_the_middle_of_a_write(bids, tmp_path):
     """The system refuses to write on: one line, status 1, no half-written file, no record."""
     root, out = tmp_path / "bids", tmp_path / "out"
-    add_person(root, "01", bids)
+    add_subject(root, "01", bids)
     words = ["prepare", root, out, "--masks", root / "derivatives" / "masks", *SMALL]
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *map(str, words)],

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from petsynth.cli.prepare.checks import check, mask_folders
-from petsynth.cli.prepare.command import Args
+from petsynth.cli.prepare.options import Args
 from petsynth.errors import ArgumentError, InputError
 
 DEFAULTS = Args(Path("bids"), Path("out"))

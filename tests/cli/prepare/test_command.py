@@ -1,4 +1,4 @@
-"""``petsynth prepare`` from a BIDS folder to prepared data; see also ``test_prepare_bad_input``."""
+"""``petsynth prepare`` from a BIDS folder to prepared data; see also ``test_bad_input``."""
 
 import hashlib
 import json
@@ -14,13 +14,12 @@ import pandas as pd
 import pytest
 
 from petsynth.cli.main import run
-from petsynth.cli.prepare.command import parse
+from petsynth.cli.prepare.options import parse
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
 from petsynth.io.bids.metadata import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
-from petsynth.prepare import participant_level as participants_module
-from petsynth.prepare import preparation as preparation_module
+from petsynth.prepare import participant_level
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
@@ -203,7 +202,7 @@ def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch):
         raise AssertionError("a finished subject was prepared again")
 
     before = digest(copy)
-    monkeypatch.setattr(preparation_module, "prepare_subject", refuse)
+    monkeypatch.setattr(participant_level, "prepare_subject", refuse)
     assert prepare(bids, copy, "--masks", truth, "--jpeg", "--test", "2") == 0
     assert digest(copy) == before
 
@@ -212,9 +211,9 @@ def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
     own_bids, truth, copy, monkeypatch
 ):
     done = []
-    real = preparation_module.prepare_subject
+    real = participant_level.prepare_subject
     monkeypatch.setattr(
-        preparation_module, "prepare_subject", lambda *a: done.append(a[0].t1.name) or real(*a)
+        participant_level, "prepare_subject", lambda *a: done.append(a[0].t1.name) or real(*a)
     )
     # Copied scans lie elsewhere; records name the originals, so rename them in the copy.
     for path in (copy / "arrays").glob("sub-*.json"):
@@ -292,7 +291,7 @@ def test_a_session_that_vanishes_is_left_out(own_bids, truth, tmp_path, monkeypa
     def vanish(*_, **__):
         shutil.rmtree(own_bids / "sub-001" / "pet", ignore_errors=True)
 
-    monkeypatch.setattr(participants_module, "write_dataset_files", vanish)
+    monkeypatch.setattr(participant_level, "write_dataset_files", vanish)
     out, chosen = tmp_path / "out", ("--participant-label", "001", "002")
     assert prepare(own_bids, out, "--masks", truth, *chosen, "--test", "0") == 0
     excluded = read_table(out / "exclusions.tsv")
@@ -309,12 +308,12 @@ def test_more_subjects_extend_what_is_there(bids, truth, tmp_path):
 
 
 def test_a_split_file_may_use_original_ids(own_bids, truth, copy, tmp_path, capfd):
-    people = read_table(own_bids / "participants.tsv")
-    people["original_id"] = ["IXI012-HH-1211", "x_2", "n/a", "n/a"]
+    participants = read_table(own_bids / "participants.tsv")
+    participants["original_id"] = ["IXI012-HH-1211", "x_2", "n/a", "n/a"]
     rows = [("ixi012hh1211", "train"), ("X-2", "test"), ("3", "validation")]
     table = tmp_path / "split.tsv"
     pd.DataFrame(rows, columns=["participant_id", "split"]).to_csv(table, sep="\t", index=False)
-    people.to_csv(own_bids / "participants.tsv", sep="\t", index=False)
+    participants.to_csv(own_bids / "participants.tsv", sep="\t", index=False)
     out = tmp_path / "new"
     assert prepare(own_bids, out, "--masks", truth, "--split", table) == 0
     data = PreparedData(out)
@@ -448,7 +447,7 @@ def test_a_subject_in_train_and_test_is_refused(bids, tmp_path, capfd):
     assert "sub-1 (test) and 0001 (train) are the same subject" in line
 
 
-def test_a_person_twice_in_the_dataset_is_refused(own_bids, tmp_path, capfd):
+def test_a_subject_twice_in_the_dataset_is_refused(own_bids, tmp_path, capfd):
     for old in sorted(own_bids.glob("sub-001/**/*"), reverse=True):
         if old.is_file():
             new = Path(str(old).replace("sub-001", "sub-1"))

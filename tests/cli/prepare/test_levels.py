@@ -10,21 +10,20 @@ from pathlib import Path
 import pytest
 
 from petsynth.cli.prepare import levels as prepare_levels
-from petsynth.cli.prepare.command import Args, parse
-from petsynth.cli.prepare.levels import build_group, prepare_participants, show_plan
+from petsynth.cli.prepare.levels import print_plan, run_group_level, run_participant_level
+from petsynth.cli.prepare.options import Args, parse
 from petsynth.cli.prepare.settings import settings_of
 from petsynth.errors import ArgumentError, InputError, OutputError, SplitError
 from petsynth.io.bids.index import Index, Scan
-from petsynth.prepare import participant_level as participants
 from petsynth.prepare.output_folder import read_settings
-from petsynth.prepare.preparation import Outcome
+from petsynth.prepare.participant_level import Outcome
 
 pytestmark = pytest.mark.usefixtures("messages")
 
 
 @pytest.fixture
 def args(tmp_path) -> Args:
-    """Return options for a dataset of seven people; there is no validator to be waited for."""
+    """Return options for a dataset of seven subjects; there is no validator to be waited for."""
     for number in range(1, 8):
         (tmp_path / "bids" / f"sub-{number}").mkdir(parents=True)
     out = tmp_path / "out"
@@ -63,12 +62,12 @@ class Worker:
 @pytest.fixture
 def worker(monkeypatch) -> Worker:
     worker = Worker()
-    monkeypatch.setattr(participants, "prepare_participants", worker)
+    monkeypatch.setattr(prepare_levels, "prepare_participants", worker)
     return worker
 
 
 def prepare(args: Args, index: Index, *, alone: bool = True) -> None:
-    prepare_participants(args, settings_of(args), index, alone=alone)
+    run_participant_level(args, settings_of(args), index, alone=alone)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 9])
@@ -127,7 +126,7 @@ def test_options_of_the_work_are_passed_on(args, index, worker):
     assert (worker.preparation.bids, worker.preparation.out) == (args.bids_dir, args.out_dir)
 
 
-def test_choices_among_a_persons_images_are_told_once_of_those_that_are_prepared(
+def test_choices_among_a_subjects_images_are_told_once_of_those_that_are_prepared(
     args, index, worker, capsys
 ):
     visits = [scan_of(args, "sub-1", "a"), scan_of(args, "sub-1", "b")]
@@ -300,7 +299,7 @@ def test_the_plan_names_who_is_left_out_and_writes_nothing(args, index, capsys):
         scan.t1.touch()
         scan.pet.touch()
     known = dataclasses.replace(index, excluded={"sub-9": "no PET"})
-    show_plan(args, known)
+    print_plan(args, known)
     header, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     what = {row[0]: row[header.index("what")] for row in rows}
     assert what["sub-9"] == "left out: no PET"
@@ -314,5 +313,5 @@ def test_a_group_of_nobody_is_refused(args, index, worker, capsys):
     worker.failing = ("all",)
     prepare(args, index, alone=False)
     with pytest.raises(InputError, match=r"no subject could be prepared; the first: .*"):
-        build_group(args, settings_of(args) | {"tracer": "FDG"}, index)
+        run_group_level(args, dataclasses.replace(settings_of(args), tracer="FDG"), index)
     assert "left out: sub-7: not prepared yet" in capsys.readouterr().err

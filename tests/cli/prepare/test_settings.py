@@ -1,14 +1,14 @@
 """What binds all subjects of a folder of prepared data."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
 
-from petsynth.cli.prepare.command import Args
-from petsynth.cli.prepare.settings import preprocessing_of, settings_in, settings_of, source_of
+from petsynth.cli.prepare.options import Args
+from petsynth.cli.prepare.settings import preprocessing_of, settings_in, settings_of
 from petsynth.errors import InputError
+from petsynth.prepare.output_folder import write_settings
 from petsynth.preprocessing.subject import PreprocessingSettings
 
 
@@ -25,11 +25,11 @@ def test_voxels_are_the_papers_unless_they_are_given(args, options, voxel_mm):
     assert preprocessing_of(dataclasses.replace(args, **options)).voxel_mm == voxel_mm
 
 
-def test_options_that_are_left_out_are_the_steps_defaults(args):
+def test_options_that_are_left_out_are_the_settings_defaults(args):
     assert preprocessing_of(args) == PreprocessingSettings()
 
 
-def test_every_step_comes_from_the_option_of_its_name(args):
+def test_every_setting_comes_from_the_option_of_its_name(args):
     options = {
         "voxel_mm": 3.0, "frames": 4, "brain_mask": "deepbet", "bias_field": True,
         "units": "suvr", "reference_region": "pons", "motion": False, "psf_mm": 8.0,
@@ -44,12 +44,17 @@ def test_settings_do_not_depend_on_where_a_command_is_given(args, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     settings = settings_of(relative)
 
-    assert settings["dataset"] == str((tmp_path / "bids").resolve())
-    assert settings["bids_filter_file"] == str((tmp_path / "filter.json").resolve())
+    assert settings.dataset == str((tmp_path / "bids").resolve())
+    assert settings.bids_filter_file == str((tmp_path / "filter.json").resolve())
     assert settings == settings_of(
         dataclasses.replace(args, bids_filter_file=tmp_path / "filter.json")
     )
-    assert json.loads(json.dumps(settings)) == settings
+
+
+def test_settings_come_back_from_their_folder(args):
+    settings = settings_of(dataclasses.replace(args, frames=2, max_interval=None))
+    write_settings(args.out_dir, settings)
+    assert settings_in(args.out_dir) == settings
 
 
 @pytest.mark.parametrize(
@@ -74,18 +79,3 @@ def test_what_changes_nothing_of_a_subject_is_no_setting(args, options):
 def test_a_folder_without_settings_is_not_prepared(tmp_path):
     with pytest.raises(InputError, match="holds no prepared subjects; run the participant level"):
         settings_in(tmp_path)
-
-
-def test_the_group_level_goes_by_the_settings_of_the_subjects(args):
-    settings = settings_of(dataclasses.replace(args, motion=False)) | {"tracer": "AV45"}
-    source = source_of(args, json.loads(json.dumps(settings)))  # as they stand in a file
-
-    assert source.preprocessing == PreprocessingSettings(motion=False)
-    assert (source.tracer, source.simulated) == ("AV45", False)
-
-
-def test_settings_of_another_version_are_refused_by_name(args):
-    settings = settings_of(args)
-    del settings["scanner_psf_mm"]
-    with pytest.raises(InputError, match="another version, which knew no 'scanner_psf_mm'"):
-        source_of(args, settings)

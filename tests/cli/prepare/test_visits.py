@@ -1,4 +1,4 @@
-"""``petsynth prepare --pairs all``: every visit of a person, and the person as the unit."""
+"""``petsynth prepare --pairs all``: every visit of a subject, and the subject as the unit."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ VISITS = {
     "sub-2_ses-bl": "003",
     "sub-2_ses-m12": None,
 }
-"""Name of a visit -> the simulated person whose scans it has; None: damaged ones."""
+"""Name of a visit -> the simulated subject whose scans it has; None: damaged ones."""
 
 
 def prepare(bids, out, *options) -> int:
@@ -26,26 +26,28 @@ def prepare(bids, out, *options) -> int:
 
 @pytest.fixture(scope="module")
 def followed(bids, tmp_path_factory) -> Path:
-    """Return a dataset of two people who were seen twice, a year apart."""
+    """Return a dataset of two subjects that were seen twice, a year apart."""
     root = tmp_path_factory.mktemp("followed") / "bids"
     masks = root / "derivatives" / "masks"
     for name, source in VISITS.items():
-        person, _, session = name.partition("_")
+        participant, _, session = name.partition("_")
         origin = f"sub-{source or '001'}"
         mask = f"{origin}_desc-brain_mask.nii.gz"
-        (masks / person / session / "anat").mkdir(parents=True)
+        (masks / participant / session / "anat").mkdir(parents=True)
         shutil.copy(
             bids / "derivatives" / "truth" / origin / "anat" / mask,
-            masks / person / session / "anat" / mask.replace(origin, name),
+            masks / participant / session / "anat" / mask.replace(origin, name),
         )
         for path in sorted((bids / origin).rglob("*.*")):
-            there = root / person / session / path.parent.name / path.name.replace(origin, name)
+            there = (
+                root / participant / session / path.parent.name / path.name.replace(origin, name)
+            )
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, there)
             if source is None and path.name.endswith("_pet.nii.gz"):
                 there.write_bytes(b"no image")
-    for person in ("sub-1", "sub-2"):
-        (root / person / f"{person}_sessions.tsv").write_text(
+    for participant in ("sub-1", "sub-2"):
+        (root / participant / f"{participant}_sessions.tsv").write_text(
             "session_id\tacq_time\nses-bl\t2010-01-01\nses-m12\t2011-01-05\n"
         )
     shutil.copy(bids / "dataset_description.json", root)
@@ -67,24 +69,24 @@ def test_every_visit_has_arrays_derivatives_and_a_page(prepared):
     assert data.subjects() == ["sub-1", "sub-2"]
     assert abs(data.mri("sub-1_ses-bl") - data.mri("sub-1_ses-m12")).max() > 0.1
     for name in data.participants():
-        person, _, session = name.partition("_")
+        participant, _, session = name.partition("_")
         assert (prepared / f"{name}.html").exists()
         assert (prepared / "slices" / name).is_dir()
-        folder = prepared / person / session
+        folder = prepared / participant / session
         assert (folder / "anat" / f"{name}_space-aligned_desc-preproc_T1w.nii.gz").exists()
         assert f'href="{name}.html"' in (prepared / "group_qc.html").read_text()
 
 
-def test_the_group_page_counts_people_and_pairs(prepared):
+def test_the_group_page_counts_subjects_and_pairs(prepared):
     assert "Prepared scans: 2 subjects, 3 pairs</h1>" in (prepared / "group_qc.html").read_text()
 
 
-def test_the_split_is_by_person(prepared):
+def test_the_split_is_by_subject(prepared):
     table = read_table(prepared / "split.tsv")
     assert list(table.columns) == ["participant_id", "session_id", "split", "diagnosis"]
     assert list(table["session_id"]) == ["ses-bl", "ses-m12", "ses-bl"]
-    of_person = table.groupby("participant_id")["split"].nunique()
-    assert of_person.tolist() == [1, 1]
+    of_subject = table.groupby("participant_id")["split"].nunique()
+    assert of_subject.tolist() == [1, 1]
     data = PreparedData(prepared)
     assert (len(data.subjects("test")), len(data.subjects("train"))) == (1, 1)
     assert list(read_table(prepared / "participants.tsv")["participant_id"]) == data.subjects()
@@ -117,7 +119,7 @@ def test_continued_by_the_group_level_alone(followed, prepared, tmp_path):
         assert (out / name).read_text() == (prepared / name).read_text()
 
 
-def test_a_split_table_names_people(followed, prepared, tmp_path):
+def test_a_split_table_names_subjects(followed, prepared, tmp_path):
     out = Path(shutil.copytree(prepared, tmp_path / "out"))
     table = tmp_path / "split.tsv"
     table.write_text("participant_id\tsplit\nsub-1\ttrain\n")
@@ -131,7 +133,7 @@ def test_a_split_table_names_people(followed, prepared, tmp_path):
     ]
 
 
-def test_one_pair_per_person_is_another_folder_or_overwrites(followed, prepared, tmp_path, capfd):
+def test_one_pair_per_subject_is_another_folder_or_overwrites(followed, prepared, tmp_path, capfd):
     out = Path(shutil.copytree(prepared, tmp_path / "out"))
     words = (followed, out, "--masks", followed / "derivatives" / "masks", "--test", "0")
     assert prepare(*words) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from petsynth.errors import InputError
 from petsynth.io.bids.metadata import (
+    is_simulated,
     read_metadata,
     read_sidecar,
     read_table,
@@ -82,3 +83,29 @@ def test_what_stands_closer_wins(tmp_path):
 def test_outside_a_dataset_only_the_own_sidecar_counts(tmp_path):
     (tmp_path / "pet.json").write_text('{"Units": "Bq/mL"}')
     assert read_metadata(tmp_path / "x_pet.nii.gz") == {}
+
+
+@pytest.mark.parametrize(
+    ("description", "simulated"),
+    [
+        ('{"Simulated": true}', True),
+        ('{"Simulated": false}', False),
+        ('{"Simulated": "true"}', False),
+        ('{"Name": "ADNI"}', False),
+        ("[]", False),
+    ],
+)
+def test_simulated_is_what_says_so(tmp_path, description, simulated):
+    (tmp_path / "dataset_description.json").write_text(description)
+    assert is_simulated(tmp_path) is simulated
+
+
+def test_a_dataset_without_a_description_is_not_simulated(tmp_path):
+    assert is_simulated(tmp_path) is False
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe{"])
+def test_a_damaged_description_is_refused(tmp_path, content):
+    (tmp_path / "dataset_description.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"dataset_description\.json: not valid JSON"):
+        is_simulated(tmp_path)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from petsynth.cli.prepare.options import Args
 from petsynth.errors import ArgumentError, InputError
-
-if TYPE_CHECKING:
-    from petsynth.cli.prepare.command import Args
 
 
 def check(args: Args) -> None:
@@ -57,7 +54,7 @@ def mask_folders(words: Sequence[str]) -> tuple[Path, ...]:
 
 
 def _wrong_numbers(args: Args) -> dict[str, bool]:
-    """Return messages, and whether they are to be said."""
+    """Return messages on single options, and whether each applies."""
     return {
         f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
         f"--validation {args.validation}: give a share below 1, or a number": (
@@ -91,6 +88,7 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
 
 
 def _wrong_together(args: Args) -> dict[str, bool]:
+    """Return messages on options that exclude each other, and whether each applies."""
     return {
         "--registration none: needs --grid paper-b": (
             args.registration == "none" and args.grid == "paper-a"

@@ -1,140 +1,9 @@
-"""``petsynth prepare``: a BIDS dataset's T1 and PET scans onto the models' grid."""
+"""``petsynth prepare``: which levels are run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
-
-import tyro
-
-from petsynth.cli.options import parse_options
-
-Level = Literal["participant", "group"]
-
-
-@dataclass(frozen=True)
-class Args:
-    """Options of ``petsynth prepare``."""
-
-    bids_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="BIDS_DIR")]
-    """BIDS dataset with sub-*/[ses-*/]anat/*_T1w.nii.gz and pet/*_pet.nii.gz."""
-    out_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT_DIR")]
-    """Folder of the prepared data, a BIDS derivative; continued if it was begun earlier."""
-    analysis_level: Annotated[
-        tuple[Level, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[participant] [group]")
-    ] = ()
-    """participant: prepare each subject; group: split, PET scale, tables and pages of all that
-    are finished, by the settings they were prepared with. None: one after the other; so does
-    participant, unless it prepares some only (--participant-label, --num-parts)."""
-    participant_label: tuple[str, ...] = ()
-    """Only these participants, with or without sub-; default: all."""
-    session_label: str | None = None
-    """Only this session, with or without ses-; default: any."""
-    tracer_label: Annotated[str | None, tyro.conf.arg(aliases=["--tracer"])] = None
-    """FDG, AV45, AV1451, FBB, FMM, PIB or a trc- label; needed if the dataset has several."""
-    pairs: Literal["first", "all"] = "first"
-    """first: one pair of scans per person, of the earliest PET; all: one per visit, each with a
-    name, arrays and page of its own. Split and statistics go by person either way."""
-    max_interval: float | None = 365.0
-    """Longest interval between T1 and PET in days (paper A: one year); None: any, also unknown."""
-    bids_filter_file: Path | None = None
-    """JSON that says which images are looked at, as in fMRIPrep: {"t1w": {...}, "pet": {...}}."""
-    skip_bids_validation: bool = False
-    """Do not run the BIDS validator first. Its errors are shown; they never stop the run."""
-    grid: Literal["paper-a", "paper-b"] = "paper-a"
-    """paper-a: T1 and PET on the MNI bounding box; paper-b: PET on 152 x 186 x 152 mm, T1 on a
-    cube of 256 mm with voxels half as wide."""
-    voxel_mm: float | None = None
-    """Voxel edge of the PET's grid in mm; default: 1.5 for paper-a (121 x 145 x 121), 2 for
-    paper-b (76 x 93 x 76, T1 256 x 256 x 256)."""
-    registration: Literal["rigid", "none"] = "rigid"
-    """none: T1 and PET are centred and not aligned, as in paper B; with --grid paper-b only."""
-    masks: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--derivatives", "-d"])] = ()
-    """Derivatives datasets, PATH or NAME=PATH, with sub-*/**/*_desc-brain_mask.nii.gz, or
-    *_dseg.nii.gz all of whose labels are brain; the first that has a T1's mask counts. Default:
-    computed."""
-    brain_mask: Literal["auto", "deepbet"] = "auto"
-    """Without --masks. auto: nonzero voxels of a skull-stripped T1, deepbet for any other."""
-    device: Literal["cpu", "auto", "cuda"] = "cpu"
-    """Where deepbet computes; the rest always takes the processor."""
-    bias_field: bool = False
-    """Correct the T1's bias field (N4); not part of the paper."""
-    frames: Literal["mean", "keep"] | int = "mean"
-    """mean: average the PET's frames by duration (paper A); keep: one image per frame; a number:
-    as many windows of equal length."""
-    motion: bool = True
-    """Correct head motion between the PET's frames."""
-    units: Literal["auto", "keep", "suv", "suvr"] = "auto"
-    """auto: Bq/mL, kBq/mL and SUV become SUVR, other units stay; suv needs dose and weight."""
-    reference_region: str | None = None
-    """Of the SUVR: pons, pons-vermis, whole-cerebellum, cerebellar-grey or
-    inferior-cerebellar-grey; default: the tracer's own (pons for FDG)."""
-    psf_mm: float | None = None
-    """Smooth every PET to this resolution in mm (full width at half maximum); ADNI: 8."""
-    scanner_psf_mm: float | None = None
-    """Resolution that the PET has, where the sidecar does not tell (PointSpreadFWHM)."""
-    jpeg: bool = False
-    """Write all slices as 8-bit JPEG files of quality 100 too."""
-    test: float = 0.25
-    """Test subjects: below 1 their share, from 1 on their number; stratified by diagnosis."""
-    validation: float = 0.0
-    """Validation subjects, likewise."""
-    split: Path | None = None
-    """Table to be used instead, tab-separated, with the columns participant_id and split (train,
-    validation or test); its participants may go by the dataset's original_id. Who is not in it is
-    left out."""
-    seed: Annotated[int, tyro.conf.arg(aliases=["--random-seed"])] = 0
-    """Of the draw of test and validation subjects; nothing else is random."""
-    nprocs: int = 1
-    """Subjects at a time, each in a process of its own; about 1.5 GB each with deepbet."""
-    omp_nthreads: int | None = None
-    """Threads of each process for deepbet and linear algebra; default: 1, or all with --nprocs 1.
-    Registration always takes one, so that it gives the same result everywhere."""
-    mem_mb: int | None = None
-    """Memory in MB for all processes together; fewer run at a time where they would need more."""
-    scheduler: str | None = None
-    """Address of a Dask scheduler, tcp://HOST:8786: its workers prepare the subjects. They must
-    see the same folders. Needs the extra dask."""
-    num_parts: int = 1
-    """Divide the participants into so many parts, for jobs of an array; see --part-id."""
-    part_id: int = 0
-    """Which part this job prepares: 0 to num-parts - 1."""
-    work_dir: Annotated[Path | None, tyro.conf.arg(aliases=["-w"])] = None
-    """Folder for temporary files; default: the system's."""
-    dry_run: bool = False
-    """Print which images would be paired, what would be done and who is left out; write nothing."""
-    reports_only: bool = False
-    """Only make the pages of the finished subjects and of the group anew."""
-    boilerplate_only: bool = False
-    """Only print the paragraph for a paper: of the finished subjects, or of these options."""
-    stop_on_first_crash: bool = False
-    """Stop at the first subject that cannot be prepared, with status 1. Default: it is left out."""
-    config_file: Path | None = None
-    """TOML file with values of these options, as nprocs = 4; what is typed wins."""
-    verbose: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(aliases=["-v"])] = 0
-    """Tell each subject's seconds, brain mask and quality figures too."""
-    overwrite: bool = False
-    """Remove earlier prepared data first, or write beside what else the folder holds."""
-
-
-def parse(argv: list[str]) -> Args:
-    """Turn what was typed after ``petsynth prepare`` into options.
-
-    Raises
-    ------
-    InputError, ConfigError
-        If the file of ``--config-file`` cannot be used.
-    """
-    from petsynth.cli.prepare.config_file import filed_options
-
-    return parse_options(
-        Args,
-        argv,
-        command="prepare",
-        description="Bring a BIDS dataset's T1 and PET scans onto the models' grid.",
-        default=Args(tyro.MISSING, tyro.MISSING, **filed_options(argv, Args)),
-    )
+from petsynth.cli.prepare.checks import check
+from petsynth.cli.prepare.options import Args
 
 
 def run(args: Args) -> None:
@@ -154,28 +23,25 @@ def run(args: Args) -> None:
     OutputError
         If the output folder is taken or cannot be written.
     """
-    from petsynth.cli.prepare.checks import check
-
     check(args)
-    from petsynth.cli.prepare.levels import build_group, prepare_participants, show_plan
-    from petsynth.cli.prepare.pages import make_pages, print_boilerplate
+    from petsynth.cli.prepare import levels
     from petsynth.cli.prepare.settings import find_scans, settings_in, settings_of
 
     if args.boilerplate_only:
-        print_boilerplate(args)
+        levels.print_boilerplate(args)
         return
     if args.reports_only:
-        make_pages(args)
+        levels.make_pages(args)
         return
-    levels = set(args.analysis_level) or {"participant", "group"}
-    if levels == {"participant"} and args.num_parts == 1 and not args.participant_label:
-        levels.add("group")  # everyone is here, so nobody has to remember the second level
-    settings = settings_of(args) if "participant" in levels else settings_in(args.out_dir)
-    index = find_scans(args, settings)
+    wanted = set(args.analysis_level) or {"participant", "group"}
+    if wanted == {"participant"} and args.num_parts == 1 and not args.participant_label:
+        wanted.add("group")  # all subjects are prepared, so the second level can follow at once
+    settings = settings_of(args) if "participant" in wanted else settings_in(args.out_dir)
+    index, settings = find_scans(args, settings)
     if args.dry_run:
-        show_plan(args, index)
+        levels.print_plan(args, index)
         return
-    if "participant" in levels:
-        prepare_participants(args, settings, index, alone="group" not in levels)
-    if "group" in levels:
-        build_group(args, settings, index)
+    if "participant" in wanted:
+        levels.run_participant_level(args, settings, index, alone="group" not in wanted)
+    if "group" in wanted:
+        levels.run_group_level(args, settings, index)

@@ -1,44 +1,49 @@
-"""The levels of ``petsynth prepare``: participants and group; and what they would do."""
+"""The levels of ``petsynth prepare``, its plan, and its pages without preparing."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import shlex
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import get_args
 
+from petsynth import __version__
 from petsynth.cli.prepare.checks import mask_folders
-from petsynth.cli.prepare.settings import preprocessing_of, source_of
+from petsynth.cli.prepare.options import Args
+from petsynth.cli.prepare.settings import preprocessing_of, settings_in
+from petsynth.data.prepared import Split
 from petsynth.data.split import draw_split
 from petsynth.errors import InputError, OutputError, SplitError
 from petsynth.io.bids.index import Index, Scan
+from petsynth.io.bids.metadata import is_simulated
 from petsynth.io.bids.participants import read_participants
 from petsynth.io.bids.validator import COMMAND, find_validator, validate
-from petsynth.prepare import participant_level as participants
-from petsynth.prepare.derivatives import read_simulated
-from petsynth.prepare.execution import connect
-from petsynth.prepare.group_level import SplitRequest, build_cohort, settle
-from petsynth.prepare.memory import processes_within, subject_mb
-from petsynth.prepare.output_folder import claim_folder
-from petsynth.prepare.pages import write_group_page, write_subject_page
-from petsynth.prepare.plan import plan
-from petsynth.prepare.preparation import Preparation
-
-if TYPE_CHECKING:
-    from petsynth.cli.prepare.command import Args
+from petsynth.prepare.execution import connect, processes_within, subject_mb
+from petsynth.prepare.group_level import SplitRequest, build_cohort, known_parts
+from petsynth.prepare.methods_text import as_markdown, boilerplate
+from petsynth.prepare.output_folder import FolderSettings, claim_folder, read_settings
+from petsynth.prepare.pages import (
+    describe_group,
+    write_all_pages,
+    write_group_page,
+    write_subject_page,
+)
+from petsynth.prepare.participant_level import Preparation, plan, prepare_participants
+from petsynth.prepare.records import finished_subjects
 
 logger = logging.getLogger(__name__)
 
 
-def show_plan(args: Args, index: Index) -> None:
+def print_plan(args: Args, index: Index) -> None:
     """Print what would be done, as a table; write nothing."""
     table = plan(_preparation(args), index)
     print(table.to_csv(sep="\t", index=False, na_rep="n/a"), end="")
 
 
-def prepare_participants(
-    args: Args, settings: dict[str, Any], index: Index, *, alone: bool
+def run_participant_level(
+    args: Args, settings: FolderSettings, index: Index, *, alone: bool
 ) -> None:
     """Prepare the subjects, or this job's part of them.
 
@@ -46,10 +51,10 @@ def prepare_participants(
     ----------
     args : Args
         The command's options.
-    settings : dict
+    settings : FolderSettings
         What all subjects have in common.
     index : Index
-        Whom.
+        The pairs of images in the dataset.
     alone : bool
         Whether the group level is left to another command.
 
@@ -65,7 +70,7 @@ def prepare_participants(
     """
     _validate(args)
     preparation = _preparation(args)
-    scans = _who(args, index, preparation, alone=alone)
+    scans = _scans_to_prepare(args, index, preparation, alone=alone)
     nprocs = args.nprocs
     if args.mem_mb is not None:
         per_subject = subject_mb(scans, deepbet=not args.masks)
@@ -79,7 +84,7 @@ def prepare_participants(
     for name in dict.fromkeys(scan.participant for scan in chosen):
         if name in index.notes:
             logger.info(index.notes[name])
-    failed = participants.prepare_participants(
+    failed = prepare_participants(
         preparation,
         chosen,
         nprocs=nprocs,
@@ -98,14 +103,14 @@ def prepare_participants(
     if chosen and len(failed) == len(chosen):
         raise InputError(f"no subject could be prepared; the first: {failed[0].reason}")
     command = ["petsynth", "prepare", str(args.bids_dir), str(args.out_dir), "group"]
-    later = shlex.join(command + _group_options(args))
+    next_command = shlex.join(command + _group_options(args))
     logger.info(
         f"prepared {len(chosen) - len(failed)} of {len(chosen)} subjects in {args.out_dir}; "
-        f"when all are done: {later}"
+        f"when all are done: {next_command}"
     )
 
 
-def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
+def run_group_level(args: Args, settings: FolderSettings, index: Index) -> None:
     """Build the cohort from all subjects that are finished.
 
     Raises
@@ -118,20 +123,60 @@ def build_group(args: Args, settings: dict[str, Any], index: Index) -> None:
         If the results cannot be written.
     """
     data = build_cohort(
-        source_of(args, settings),
+        args.bids_dir,
+        args.out_dir,
+        settings,
         index,
         SplitRequest(args.test, args.validation, args.seed, args.split),
         jpeg=args.jpeg,
         nprocs=args.nprocs,
     )
     write_group_page(args.out_dir, simulated=data.simulated)
-    counts = {part: len(data.subjects(part)) for part in ("train", "validation", "test")}
-    pairs = f" subjects, {len(data.participants())} pairs" if settings.get("pairs") == "all" else ""
+    counts = {part: len(data.subjects(part)) for part in get_args(Split)}
+    pairs = f" subjects, {len(data.participants())} pairs" if settings.pairs == "all" else ""
     logger.info(
         f"prepared: {args.out_dir} ("
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
         + f"{pairs}); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
+
+
+def make_pages(args: Args) -> None:
+    """Make the pages of the finished subjects and of the group anew.
+
+    Raises
+    ------
+    InputError
+        If no subject is prepared.
+    OutputError
+        If the pages cannot be written.
+    """
+    settings_in(args.out_dir)
+    if not finished_subjects(args.out_dir):
+        raise InputError(
+            f"{args.out_dir}: holds no prepared subjects; run the participant level first"
+        )
+    count = write_all_pages(args.out_dir, simulated=is_simulated(args.bids_dir))
+    logger.info(f"pages of {count} subjects and of the group: {args.out_dir}")
+
+
+def print_boilerplate(args: Args) -> None:
+    """Print the paragraph for a methods section and its references; write nothing.
+
+    It describes the finished subjects. Before there are any it describes the options, and knows
+    neither how the brain will be found nor which unit the PET has.
+
+    Raises
+    ------
+    InputError
+        If another version of petsynth prepared the folder.
+    """
+    read_settings(args.out_dir)  # refuses records of another version
+    methods = describe_group(args.out_dir)
+    if methods is None:
+        brain = {"mask_source": "given"} if args.masks else {}
+        methods = boilerplate(dataclasses.asdict(preprocessing_of(args)), brain, __version__)
+    print(as_markdown(*methods), end="")
 
 
 def _group_options(args: Args) -> list[str]:
@@ -145,21 +190,19 @@ def _group_options(args: Args) -> list[str]:
 
 
 def _preparation(args: Args) -> Preparation:
-    simulated = read_simulated(args.bids_dir)
-    participants = read_participants(args.bids_dir)
     return Preparation(
         args.bids_dir,
         args.out_dir,
         preprocessing_of(args),
         mask_folders(args.masks),
-        simulated,
-        participants,
+        is_simulated(args.bids_dir),
+        read_participants(args.bids_dir),
         args.device,
     )
 
 
 def _use_work_dir(args: Args) -> None:
-    """Let temporary files of this and of other processes stand in the folder that was named."""
+    """Put the temporary files of this and of other processes into the folder of ``-w``."""
     if args.work_dir is None:
         return
     folder = args.work_dir.resolve()
@@ -189,13 +232,14 @@ def _validate(args: Args) -> None:
         )
 
 
-def _who(args: Args, index: Index, preparation: Preparation, *, alone: bool) -> list[Scan]:
-    """Return the scans that the split has a use for; refuse an impossible one before the work."""
+def _scans_to_prepare(
+    args: Args, index: Index, preparation: Preparation, *, alone: bool
+) -> list[Scan]:
+    """Return the scans that the split uses; refuse an impossible split before the work."""
     if args.split is not None:
         names = [scan.participant for scan in index.scans]
-        inside = settle(
-            args.out_dir, names, SplitRequest(table=args.split), preparation.participants
-        )
+        request = SplitRequest(table=args.split)
+        inside = known_parts(args.out_dir, names, request, preparation.participants)
         scans = [scan for scan in index.scans if scan.participant in inside]
         if not scans:
             raise SplitError(f"{args.split}: names no participant of {args.bids_dir}")

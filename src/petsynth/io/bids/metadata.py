@@ -128,6 +128,24 @@ def write_dataset_description(
     write_json(Path(folder) / "dataset_description.json", content | more)
 
 
+def is_simulated(folder: str | Path) -> bool:
+    """Whether the description of a dataset says that it is simulated.
+
+    Raises
+    ------
+    InputError
+        If the description is not valid JSON.
+    """
+    path = Path(folder) / "dataset_description.json"
+    if not path.exists():
+        return False
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
+    return isinstance(content, dict) and content.get("Simulated") is True
+
+
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a BIDS TSV with every value as text, ``n/a`` included.
 

@@ -1,12 +1,11 @@
-"""Options of ``petsynth prepare`` in a file."""
+"""Options of ``petsynth prepare``, typed and in a file."""
 
 from pathlib import Path
 
 import pytest
 
 from petsynth.cli.main import run
-from petsynth.cli.prepare.command import Args, parse
-from petsynth.cli.prepare.config_file import filed_options
+from petsynth.cli.prepare.options import Args, parse, read_config_file
 from petsynth.errors import ConfigError, InputError
 
 FILE = """
@@ -52,8 +51,8 @@ def test_what_is_typed_wins(file):
     assert args.tracer_label == "AV45"
 
 
-def test_without_a_file_nothing_is_filed():
-    assert filed_options(["in", "out", "--nprocs", "2"], Args) == {}
+def test_without_a_file_there_are_no_options_of_it():
+    assert read_config_file(["in", "out", "--nprocs", "2"]) == {}
 
 
 @pytest.mark.parametrize(

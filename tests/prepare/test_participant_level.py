@@ -1,20 +1,20 @@
-"""One subject of a dataset: what it depends on, and what becomes of its mistakes."""
+"""One subject: what it depends on and what becomes of its mistakes; many subjects; the plan."""
 
 import dataclasses
 import os
 import warnings
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from petsynth import __version__
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
-from petsynth.io.atomic import write_json
-from petsynth.io.bids.index import Scan
+from petsynth.io.bids.index import Exclusion, Index, Scan
 from petsynth.io.bids.participants import Participant, Participants
-from petsynth.prepare import preparation as module
-from petsynth.prepare.derivatives import Record, record_path
-from petsynth.prepare.failures import read_failures
-from petsynth.prepare.preparation import Preparation
+from petsynth.prepare import participant_level as module
+from petsynth.prepare.participant_level import Preparation, plan, prepare_participants
+from petsynth.prepare.records import Record, read_failures, write_record
 from petsynth.preprocessing.subject import PreprocessingSettings
 
 
@@ -82,7 +82,7 @@ def record_of(preparation, scan) -> Record:
 def test_finished_is_what_was_made_from_the_same_and_is_all_there(scan, preparation, tmp_path):
     assert not preparation.is_finished(scan)
     record = dataclasses.replace(record_of(preparation, scan), files=["sub-1/picture.png"])
-    write_json(record_path(tmp_path / "out", "sub-1"), dataclasses.asdict(record))
+    write_record(tmp_path / "out", "sub-1", record)
     assert not preparation.is_finished(scan)
     (tmp_path / "out" / "sub-1").mkdir()
     (tmp_path / "out" / "sub-1" / "picture.png").touch()
@@ -146,3 +146,59 @@ def test_own_warnings_become_notes_and_others_stay_warnings(scan, preparation, m
         outcome = preparation.run_one(scan)
     assert outcome.notes == ("LAS was assumed",)
     assert noted == ["LAS was assumed"]
+
+
+@pytest.fixture
+def scans(tmp_path, scan) -> list[Scan]:
+    """Return three subjects, of which the second has lost its PET."""
+    others = []
+    for number in (2, 3):
+        t1 = tmp_path / "bids" / f"sub-{number}_T1w.nii.gz"
+        t1.touch()
+        pet = scan.pet if number == 3 else tmp_path / "bids" / "gone_pet.nii.gz"
+        others.append(Scan(f"sub-{number}", t1, pet, "FDG"))
+    return [scan, *others]
+
+
+def test_a_subject_that_fails_does_not_stop_the_others(scans, preparation, monkeypatch):
+    monkeypatch.setattr(module, "prepare_subject", lambda *_: None)
+    monkeypatch.setattr(
+        module, "write_subject", lambda _, scan, *__, **___: record_of(preparation, scan)
+    )
+    seen = []
+    failed = prepare_participants(preparation, scans, finished=lambda each: seen.append(each.name))
+    assert [outcome.name for outcome in failed] == ["sub-2"]
+    assert seen == ["sub-1", "sub-2", "sub-3"]
+    assert (preparation.out / "dataset_description.json").is_file()
+    with pytest.raises(InputError, match=r"sub-2: .*stopped there; finished subjects are kept"):
+        prepare_participants(preparation, scans, stop_on_failure=True)
+
+
+def test_a_row_for_each_pair_each_subject_and_each_image_left_out(tmp_path):
+    scans = []
+    for name in ("sub-1", "sub-3"):
+        t1, pet = (tmp_path / f"{name}_{suffix}.nii.gz" for suffix in ("T1w", "pet"))
+        if name == "sub-1":
+            t1.touch()
+            pet.touch()
+        scans.append(Scan(name, t1, pet, "FDG", "bl", 12))
+    unused = [
+        Exclusion("sub-1", "further away", "sub-1_run-2_T1w.nii.gz"),
+        Exclusion("sub-1", "later", "sub-1_ses-m12_pet.nii.gz"),
+    ]
+    index = Index(scans, {"sub-2": "no FDG PET"}, unused)
+    table = plan(Preparation(tmp_path, tmp_path / "out", PreprocessingSettings()), index)
+    assert list(table["participant_id"]) == ["sub-1", "sub-1", "sub-1", "sub-2", "sub-3"]
+    assert list(table["what"][:4]) == [
+        "prepare",
+        "left out: further away",
+        "left out: later",
+        "left out: no FDG PET",
+    ]
+    assert table["what"].iloc[4].startswith("left out: [Errno 2] No such file")
+    first = table.iloc[0]
+    assert (first["session_id"], first["tracer"], first["interval_days"]) == ("ses-bl", "FDG", 12)
+    assert table["t1"].iloc[1] == "sub-1_run-2_T1w.nii.gz"
+    assert pd.isna(table["t1"].iloc[2])
+    assert table["pet"].iloc[2] == "sub-1_ses-m12_pet.nii.gz"
+    assert not Path(tmp_path / "out").exists()

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from petsynth import __version__
-from petsynth.cli.prepare.command import Args
-from petsynth.cli.prepare.pages import make_pages, print_boilerplate
+from petsynth.cli.prepare.levels import make_pages, print_boilerplate
+from petsynth.cli.prepare.options import Args
 from petsynth.cli.prepare.settings import preprocessing_of, settings_of
 from petsynth.errors import InputError, OutputError
-from petsynth.io.atomic import write_json
 from petsynth.io.bids.metadata import write_dataset_description
-from petsynth.prepare.derivatives import Record, record_path
+from petsynth.prepare.output_folder import write_settings
+from petsynth.prepare.records import Record, write_record
 
 pytestmark = pytest.mark.usefixtures("messages")
 
@@ -25,7 +25,7 @@ def args(tmp_path) -> Args:
 
 def finish(args: Args, *names: str, version: str = "9.9", **qc: str) -> None:
     """Write records as the participant level does, of subjects prepared with these options."""
-    write_json(args.out_dir / "arrays" / "settings.json", settings_of(args))
+    write_settings(args.out_dir, settings_of(args))
     for name in names:
         figures = {"participant_id": name, "flags": "none", "mask_source": "given"} | qc
         key = {
@@ -34,7 +34,7 @@ def finish(args: Args, *names: str, version: str = "9.9", **qc: str) -> None:
         }
         key["inputs"] = {"t1": [f"/data/{name}_T1w.nii.gz", 10, 0]}
         record = Record(name, None, key, [], "SUVR", 1, figures, [])
-        write_json(record_path(args.out_dir, name), vars(record))
+        write_record(args.out_dir, name, record)
 
 
 def files(folder: Path) -> set[str]:

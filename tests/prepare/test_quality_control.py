@@ -1,5 +1,7 @@
-"""A subject's figures and flags as they stand in ``qc.tsv``."""
+"""A subject's figures and flags as they stand in ``qc.tsv``, and outliers among subjects."""
 
+import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,9 +9,17 @@ import numpy as np
 import pytest
 
 from petsynth.io.bids.index import Scan
-from petsynth.prepare.dataset_files import QC_COLUMNS
-from petsynth.prepare.uptake_figures import describe_uptake, flags_of
+from petsynth.io.bids.metadata import read_table
+from petsynth.prepare.quality_control import (
+    QC_COLUMNS,
+    flags_of,
+    outliers,
+    qc_row,
+    uptake_figures,
+    write_qc,
+)
 from petsynth.preprocessing.pet.suvr import RegionMean, Uptake
+from petsynth.preprocessing.quality import Quality
 from petsynth.volume import Volume
 
 SCAN = Scan("sub-1", Path("t1.nii.gz"), Path("pet.nii.gz"), "FDG")
@@ -27,8 +37,22 @@ def subject(pet=1.0, unit="SUVR", uptake=None, flags=()):
     )
 
 
+def test_a_row_has_the_columns_that_are_explained():
+    figures = Quality(1412.34567, 0.4, 0.5, 0.3, 0.1, 3.0, 2.0, 1.0, pet_reproducible=False)
+    one = subject()
+    one.quality, one.mask_source = figures, "given"
+    row = qc_row(dataclasses.replace(SCAN, session="m12", interval_days=7), one)
+    assert list(row) == ["participant_id", *QC_COLUMNS]
+    assert (row["participant_id"], row["session_id"], row["interval_days"]) == (
+        *("sub-1", "ses-m12"),
+        7,
+    )
+    assert (row["brain_volume_ml"], row["pet_reproducible"]) == (1412.3457, "no")
+    assert "from one start only" in row["flags"]
+
+
 def test_without_regions_the_brains_mean_is_all_there_is():
-    figures = describe_uptake(subject(1.23456789))
+    figures = uptake_figures(subject(1.23456789))
 
     assert (figures["pet_mean"], figures["unit"]) == (1.2346, "SUVR")
     assert {figures[name] for name in set(figures) - {"pet_mean", "unit"}} == {None}
@@ -37,7 +61,7 @@ def test_without_regions_the_brains_mean_is_all_there_is():
 def test_regions_are_told_where_there_are_any():
     place = Volume(np.ones((2, 2, 2), bool), np.eye(4))
     reference = RegionMean("pons", 8123.45678, 15.00004, place)
-    figures = describe_uptake(subject(uptake=Uptake(reference, None, 0.98765, abnormal=False)))
+    figures = uptake_figures(subject(uptake=Uptake(reference, None, 0.98765, abnormal=False)))
 
     assert figures["reference_region"] == "pons"
     assert (figures["reference_value"], figures["reference_ml"]) == (8123.4568, 15.0)
@@ -46,7 +70,7 @@ def test_regions_are_told_where_there_are_any():
 
 
 def test_every_figure_is_explained():
-    assert set(describe_uptake(subject())) <= set(QC_COLUMNS)
+    assert set(uptake_figures(subject())) <= set(QC_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +91,26 @@ def test_flags_of_quality_come_first_and_are_not_lost():
     assert flags[0] == "T1 may be tilted"
     assert "deformation to MNI space is poor" in flags[1]
     assert len(flags) == 3
+
+
+def test_unknown_figures_are_n_a_and_columns_are_explained(tmp_path):
+    rows = [
+        {"participant_id": "sub-01", "pet_mean": 1.25, "abnormal": None},
+        {"participant_id": "sub-02", "pet_mean": None, "abnormal": "True"},
+    ]
+    write_qc(tmp_path, rows)
+    table = read_table(tmp_path / "qc.tsv")
+    meanings = json.loads((tmp_path / "qc.json").read_text())
+
+    assert table.to_numpy().tolist() == [["sub-01", "1.25", "n/a"], ["sub-02", "n/a", "True"]]
+    assert set(table.columns) - {"participant_id"} <= set(meanings)
+    assert all(meaning["Description"] for meaning in meanings.values())
+
+
+def test_every_figure_of_quality_has_a_meaning():
+    assert {field.name for field in dataclasses.fields(Quality)} <= set(QC_COLUMNS)
+
+
+def test_equal_values_are_no_outliers():
+    assert outliers([2.0] * 6) == [False] * 6
+    assert outliers([1.0, 2.0, 300.0]) == [False] * 3

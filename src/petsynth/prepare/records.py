@@ -1,0 +1,139 @@
+"""What the folder ``arrays/`` of prepared data holds of each subject.
+
+::
+
+    arrays/sub-001_mri.npy, ...     arrays, read by `petsynth.data.prepared`
+    arrays/sub-001.json             record: what the subject was made from, written last
+    arrays/failed/sub-001.json      why the subject could not be prepared; removed once it could
+
+Subjects are named by `petsynth.io.bids.index.Scan.name`: ``sub-001``, or ``sub-001_ses-m12`` where
+every visit is prepared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsynth.data.prepared import Kind, array_path
+from petsynth.io.atomic import atomic_path, write_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What is known of a finished subject.
+
+    Parameters
+    ----------
+    participant : str
+        With ``sub-``.
+    session : str or None
+        Of the PET.
+    key : dict
+        Settings and input files (path, size, time of change) that it was made from.
+    files : list of str
+        What was written, relative to the folder of prepared data.
+    unit : str
+        Of the PET.
+    frames : int
+        Of the PET as stored.
+    qc : dict
+        A row of ``qc.tsv``.
+    notes : list of str
+        What was assumed about the scans.
+    """
+
+    participant: str
+    session: str | None
+    key: dict[str, Any]
+    files: list[str]
+    unit: str
+    frames: int
+    qc: dict[str, Any]
+    notes: list[str]
+
+
+def write_array(folder: str | Path, name: str, kind: Kind, array: NDArray[Any]) -> Path:
+    """Write one array of one subject atomically, and return its path.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    path = array_path(folder, name, kind)
+    with atomic_path(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
+    return path
+
+
+def write_record(folder: str | Path, name: str, record: Record) -> None:
+    """Write a subject's record: from now on the subject counts as finished.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    write_json(_record_path(folder, name), dataclasses.asdict(record))
+
+
+def read_record(folder: str | Path, name: str) -> Record | None:
+    """Return a subject's record; None if there is none, or it is damaged."""
+    try:
+        content = json.loads(_record_path(folder, name).read_text(encoding="utf-8"))
+        return Record(**content)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def is_finished(folder: str | Path, record: Record | None, key: dict[str, Any]) -> bool:
+    """Whether a subject was made from the same files in the same way, and all of it exists."""
+    if record is None or record.key != key:
+        return False
+    return all((Path(folder) / name).exists() for name in record.files)
+
+
+def finished_subjects(folder: str | Path) -> list[str]:
+    """Return the names of all subjects that have a record, sorted."""
+    return sorted(path.stem for path in (Path(folder) / "arrays").glob("sub-*.json"))
+
+
+def write_failure(folder: str | Path, name: str, reason: str) -> None:
+    """Note that a subject could not be prepared, and why.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    write_json(_failure_path(folder, name), {"reason": reason})
+
+
+def remove_failure(folder: str | Path, name: str) -> None:
+    """Remove the note that a subject could not be prepared, if there is one."""
+    _failure_path(folder, name).unlink(missing_ok=True)
+
+
+def read_failures(folder: str | Path) -> dict[str, str]:
+    """Return which subjects could not be prepared, and why."""
+    failures = {}
+    for path in sorted((Path(folder) / "arrays" / "failed").glob("sub-*.json")):
+        try:
+            failures[path.stem] = str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            continue  # another process has just removed it, or it is not a note of petsynth
+    return failures
+
+
+def _record_path(folder: str | Path, name: str) -> Path:
+    return Path(folder) / "arrays" / f"{name}.json"
+
+
+def _failure_path(folder: str | Path, name: str) -> Path:
+    return Path(folder) / "arrays" / "failed" / f"{name}.json"

@@ -1,0 +1,142 @@
+"""What all finished subjects have in common, from records and arrays that are written by hand."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from petsynth.errors import InputError, SplitError
+from petsynth.io.bids.index import Exclusion, Index, Scan
+from petsynth.io.bids.metadata import read_table
+from petsynth.prepare.group_level import SplitRequest, build_cohort, read_left_out
+from petsynth.prepare.output_folder import FolderSettings
+from petsynth.prepare.records import Record, write_array, write_failure, write_record
+from petsynth.preprocessing.subject import PreprocessingSettings
+
+NAMES = [f"sub-{number}" for number in range(1, 7)]
+
+
+@pytest.fixture
+def settings(tmp_path) -> FolderSettings:
+    preprocessing = PreprocessingSettings(voxel_mm=18.0)
+    return FolderSettings(preprocessing, "FDG", None, "first", 365.0, None, str(tmp_path / "bids"))
+
+
+@pytest.fixture
+def bids(tmp_path) -> Path:
+    folder = tmp_path / "bids"
+    folder.mkdir()
+    rows = [f"{name}\t{'AD' if number % 2 else 'CN'}" for number, name in enumerate(NAMES)]
+    (folder / "participants.tsv").write_text("\n".join(["participant_id\tdx", *rows]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path, settings) -> Path:
+    for level, name in enumerate(NAMES, 1):
+        finish(tmp_path / "out", name, settings, level=level)
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def build(bids, out, settings):
+    """Return the function that builds the cohort; two test subjects unless it is told another."""
+
+    def build(request=None, index=None):
+        return build_cohort(
+            bids, out, settings, index or index_of(*NAMES), request or SplitRequest(test=2)
+        )
+
+    return build
+
+
+def index_of(*names: str) -> Index:
+    return Index([Scan(name, Path("t1.nii"), Path("pet.nii"), "FDG") for name in names])
+
+
+def finish(out: Path, name: str, settings: FolderSettings, *, level=1.0, unit="SUVR", frames=1):
+    """Leave a finished subject whose PET is the same everywhere."""
+    shape = settings.preprocessing.pet_grid().shape
+    for kind, value in (("mri", 0), ("pet", level)):
+        write_array(out, name, kind, np.full(shape, value, np.float32))
+    write_array(out, name, "mask", np.ones(shape, bool))
+    key = {"preprocessing": dataclasses.asdict(settings.preprocessing)}
+    participant = name.partition("_")[0]
+    qc = {"participant_id": participant, "flags": "none"}
+    write_record(out, name, Record(participant, None, key, [], unit, frames, qc, []))
+
+
+def test_split_scale_and_tables_of_all_finished_subjects(build, out):
+    data = build()
+    assert [len(data.subjects(part)) for part in ("train", "validation", "test")] == [4, 0, 2]
+    assert sorted(map(data.diagnosis, data.subjects("test"))) == ["AD", "CN"]
+    brightest = max(float(data.static_pet(name).max()) for name in data.subjects("train"))
+    assert data.pet_scale == pytest.approx(brightest, rel=1e-4)
+    assert data.description["preprocessing"]["voxel_mm"] == 18.0
+    assert (data.tracer, data.unit, data.simulated) == ("FDG", "SUVR", False)
+    assert list(read_table(out / "qc.tsv")["participant_id"]) == NAMES
+    assert list(read_table(out / "participants.tsv")["participant_id"]) == NAMES
+    assert read_left_out(out) == {}
+
+
+def test_a_later_run_keeps_the_parts_of_an_earlier_one(build, out, settings):
+    before = build()
+    for name in ("sub-7", "sub-8", "sub-9"):
+        finish(out, name, settings)
+    after = build()
+    for part in ("train", "test"):
+        assert set(before.subjects(part)) <= set(after.subjects(part))
+    assert len(after.subjects()) == 9
+
+
+def test_a_table_decides_the_split_and_whom_it_does_not_name_is_left_out(build, out, tmp_path):
+    table = tmp_path / "split.tsv"
+    table.write_text("participant_id\tsplit\n1\ttrain\n002\ttest\nsub-3\ttrain\n")
+    data = build(SplitRequest(table=table))
+    assert (data.subjects("train"), data.subjects("test")) == (["sub-1", "sub-3"], ["sub-2"])
+    assert read_left_out(out) == dict.fromkeys(NAMES[3:], f"not in {table}")
+    table.write_text("participant_id\tsplit\n1\ttest\n")
+    with pytest.raises(SplitError, match="no training subject"):
+        build(SplitRequest(table=table))
+
+
+def test_who_does_not_fit_is_left_out_with_a_reason(build, out, settings):
+    write_failure(out, "sub-1", "T1 is truncated")
+    finish(out, "sub-2", settings, unit="Bq/mL")
+    finer = PreprocessingSettings(voxel_mm=9.0)
+    finish(out, "sub-3", dataclasses.replace(settings, preprocessing=finer))
+    index = index_of(*NAMES, "sub-7")
+    index.unused.append(Exclusion("sub-4", "another is taken", "sub-4_run-2_T1w.nii.gz"))
+    data = build(SplitRequest(test=1), index)
+    assert data.subjects() == ["sub-4", "sub-5", "sub-6"]
+    assert read_left_out(out) == {
+        "sub-1": "T1 is truncated",
+        "sub-2": "PET unit is Bq/mL, of most others SUVR",
+        "sub-3": "prepared with other settings: run the participant level for it",
+        "sub-7": "not prepared yet: run the participant level for it",
+    }
+    images = read_table(out / "exclusions.tsv")["image"]
+    assert list(images) == ["n/a"] * 4 + ["sub-4_run-2_T1w.nii.gz"]
+
+
+def test_all_visits_of_a_subject_are_in_one_part(bids, tmp_path, settings):
+    out = tmp_path / "visits"
+    names = [f"sub-{number}_ses-{visit}" for number in (1, 2, 3) for visit in "ab"]
+    for name in names:
+        finish(out, name, settings)
+    data = build_cohort(bids, out, settings, Index([]), SplitRequest(test=1))
+    assert data.participants() == names
+    assert [len(data.participants(part)) for part in ("train", "test")] == [4, 2]
+    assert list(read_table(out / "split.tsv")["session_id"][:2]) == ["ses-a", "ses-b"]
+
+
+def test_nobody_prepared_is_refused_and_written_down(bids, tmp_path, settings):
+    write_failure(tmp_path / "none", "sub-1", "T1 is truncated")
+    with pytest.raises(InputError, match=r"no subject could be prepared; the first: T1 is trunc"):
+        build_cohort(bids, tmp_path / "none", settings, index_of("sub-1"), SplitRequest())
+    assert read_left_out(tmp_path / "none") == {"sub-1": "T1 is truncated"}
+
+
+def test_before_the_group_level_nobody_is_left_out(tmp_path):
+    assert read_left_out(tmp_path) == {}
