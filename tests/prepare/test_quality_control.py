@@ -48,7 +48,7 @@ def test_a_row_has_the_columns_that_are_explained():
         7,
     )
     assert (row["brain_volume_ml"], row["pet_reproducible"]) == (1412.3457, "no")
-    assert "from one start only" in row["flags"]
+    assert "registration of the PET is not reproducible" in row["flags"]
 
 
 def test_without_regions_the_brains_mean_is_all_there_is():
