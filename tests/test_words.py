@@ -1,5 +1,6 @@
 """Prose uses the field's words, not words that this project coined and has dropped."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -12,10 +13,11 @@ MARKDOWN = [
     *sorted((ROOT / "src").rglob("*.md")),
 ]
 CONFIGURATIONS = sorted((ROOT / "configs").rglob("*.toml"))
+MODULES = sorted((ROOT / "src").rglob("*.py"))
 
 COINED = {
     r"awkward": "corrupted, unusual",
-    r"boxed|in the box": "pretrained, bundled",
+    r"boxed|in the box(?! around)": "pretrained, bundled",
     r"canvas(es)?": "padded size",
     r"ceilings?": "upper bound",
     r"climb(s|ed|ing)?": "optimise",
@@ -39,6 +41,9 @@ COINED = {
 }
 """Pattern of a whole word, in any case -> what the field says."""
 
+NAMES = ("oracle", "paint", "painted")
+"""Coined words that are names in `petsynth.simulation`, and so may stand in docstrings."""
+
 WORDS = re.compile(
     r"(?<![\w-])(?:" + "|".join(f"(?:{word})" for word in COINED) + r")(?![\w-])",
     flags=re.IGNORECASE,
@@ -55,6 +60,18 @@ def prose_of_comments(text: str) -> str:
     """Return the comments of a TOML file, without paths and options."""
     comments = "\n".join(re.findall(r"#(.*)$", text, flags=re.MULTILINE))
     return re.sub(r"\S*[/_=.]\S+|--\S+", " ", comments)
+
+
+def prose_of_module(text: str) -> str:
+    """Return docstrings and messages: literals that hold at least two words, without code."""
+    literals = [
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    prose = "\n".join(literal for literal in literals if re.search(r"\w \w", literal))
+    prose = re.sub(r"^\s*(>>>|\.\.\.).*$", "", prose, flags=re.MULTILINE)
+    return re.sub(r"``[^`]*``|`[^`]*`|\S*[/_=]\S+|\S+\.\w\S*|--\S+", " ", prose)
 
 
 def coined(prose: str) -> list[str]:
@@ -76,3 +93,12 @@ def test_pages_use_the_fields_words(page):
 @pytest.mark.parametrize("file", CONFIGURATIONS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_configurations_use_the_fields_words(file):
     assert coined(prose_of_comments(file.read_text(encoding="utf-8"))) == []
+
+
+def test_modules_use_the_fields_words():
+    prose = {path: prose_of_module(path.read_text(encoding="utf-8")) for path in MODULES}
+    found = {
+        str(path.relative_to(ROOT)): [word for word in coined(text) if word not in NAMES]
+        for path, text in prose.items()
+    }
+    assert {path: words for path, words in found.items() if words} == {}

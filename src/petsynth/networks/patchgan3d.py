@@ -1,4 +1,4 @@
-"""The CNN discriminator of paper B: judges patches of a T1 and PET volume shown together.
+"""The CNN discriminator of paper B: classifies patches of a T1 and PET volume shown together.
 
 It stands in both 3D pix2pix baselines and, beside BERT, in GANBERT "with CNN-D".
 
@@ -62,7 +62,7 @@ class PatchGan3d(nn.Module):
         if min(pet_grid.shape) < 2 ** (layers + 1):
             raise ValueError(
                 f"a PET of {' x '.join(map(str, pet_grid.shape))} voxels cannot be halved "
-                f"{layers} times and judged: sides must be at least {2 ** (layers + 1)}"
+                f"{layers} times: sides must be at least {2 ** (layers + 1)}"
             )
         self.to_pet_grid = Resample3d(mri_grid, pet_grid)
         width = [filters * min(2**layer, 8) for layer in range(layers)]
@@ -78,7 +78,7 @@ class PatchGan3d(nn.Module):
         initialise_weights(self)
 
     def forward(self, mri_BCXYZ: Tensor, pet_BTYXZ: Tensor) -> Tensor:
-        """Judge pairs.
+        """Classify the patches of pairs as real or generated.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The discriminator of paper A: judges patches of an MRI and PET slice shown together.
+"""The discriminator of paper A: classifies patches of an MRI and PET slice shown together.
 
 Sources
 -------
@@ -49,7 +49,7 @@ class PatchGan2d(nn.Module):
         initialise_weights(self)
 
     def forward(self, mri_BCHW: Tensor, pet_BCHW: Tensor) -> Tensor:
-        """Judge pairs.
+        """Classify the patches of pairs as real or generated.
 
         Parameters
         ----------
