@@ -23,8 +23,8 @@ def batch(count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     return draws[0], 5 * draws[1]
 
 
-def masks(count: int = 2, **knobs):
-    return sample_masking(torch.arange(count), LAYOUT, **knobs)
+def masks(count: int = 2, **more):
+    return sample_masking(torch.arange(count), LAYOUT, **more)
 
 
 def bert_parameters(size: BertSize, length: int, vocabulary: int) -> int:
@@ -39,7 +39,7 @@ def bert_parameters(size: BertSize, length: int, vocabulary: int) -> int:
 
 def test_base_is_bert_base():
     assert SIZES["base"] == BertSize(12, 768, 12, 3072)
-    assert SIZES["base"].start_std == 0.02
+    assert SIZES["base"].initial_std == 0.02
     with torch.device("meta"):
         bert = BertDiscriminator(Tokens(), Layout(), SIZES["base"])
     assert count_parameters(bert.bert) == bert_parameters(SIZES["base"], 1027, 11_004) == 95_492_606
@@ -56,9 +56,9 @@ def test_parameters_of_a_small_one(embedding):
 
 @pytest.mark.parametrize("embedding", ["continuous", "table"])
 def test_shapes(embedding):
-    judgement = tiny_bert(embedding=embedding)(*batch(), masks())
-    assert judgement.nsp_B2.shape == (2, 2)
-    assert judgement.mlm_BMV.shape == (2, 1 + 7, 11_004)  # 0.05 and 0.25 of 27
+    output = tiny_bert(embedding=embedding)(*batch(), masks())
+    assert output.nsp_B2.shape == (2, 2)
+    assert output.mlm_BMV.shape == (2, 1 + 7, 11_004)  # 0.05 and 0.25 of 27
 
 
 def test_same_as_transformers_own_forward():
@@ -66,11 +66,11 @@ def test_same_as_transformers_own_forward():
     bert, (mri, pet), masking = tiny_bert(), batch(), masks()
     embeddings = bert.embed(LAYOUT.join(mri, pet), masking)
     whole = bert.bert(inputs_embeds=embeddings, token_type_ids=LAYOUT.token_types().expand(2, -1))
-    judgement = bert(mri, pet, masking)
-    torch.testing.assert_close(judgement.nsp_B2, whole.seq_relationship_logits)
+    output = bert(mri, pet, masking)
+    torch.testing.assert_close(output.nsp_B2, whole.seq_relationship_logits)
     for sample in range(2):
         chosen = whole.prediction_logits[sample, masking.chosen_BM[sample]]
-        torch.testing.assert_close(judgement.mlm_BMV[sample], chosen)
+        torch.testing.assert_close(output.mlm_BMV[sample], chosen)
 
 
 def test_the_table_reads_ids_as_transformers_does():
@@ -86,8 +86,8 @@ def test_the_table_reads_ids_as_transformers_does():
 def test_masked_values_are_not_seen(embedding):
     bert, (mri, pet), masking = tiny_bert(embedding=embedding), batch(), masks()
     pet.requires_grad_(True)
-    judgement = bert(mri, pet, masking)
-    (judgement.nsp_B2[:, 0].sum() + judgement.mlm_BMV[..., 7].sum()).backward()
+    output = bert(mri, pet, masking)
+    (output.nsp_B2[:, 0].sum() + output.mlm_BMV[..., 7].sum()).backward()
     hidden = masking.masked_BL[:, LAYOUT.pet]
     assert (pet.grad[hidden] == 0).all()
     assert (pet.grad[~hidden] != 0).all()
@@ -124,6 +124,6 @@ def test_dropout_is_a_setting():
 def test_every_parameter_learns():
     """None is left without a gradient, which data-parallel training would stumble over."""
     bert = tiny_bert()
-    judgement = bert(*batch(), masks())
-    (judgement.nsp_B2[:, 0].sum() + judgement.mlm_BMV.logsumexp(-1).sum()).backward()
+    output = bert(*batch(), masks())
+    (output.nsp_B2[:, 0].sum() + output.mlm_BMV.logsumexp(-1).sum()).backward()
     assert [name for name, weight in bert.named_parameters() if weight.grad is None] == []

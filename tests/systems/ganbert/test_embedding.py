@@ -72,8 +72,8 @@ def test_the_tables_gradient_is_that_of_the_interpolation():
     vectors[..., 2].sum().backward()
     # levels 123|124, -32|-31 (ids 32, 31), 10000|10001 (ids 10999, 501); 1000 levels per unit
     rows = table()[:, 2]
-    slopes = [rows[1123] - rows[1122], rows[31] - rows[32], rows[501] - rows[10999]]
-    torch.testing.assert_close(values.grad, 1000 * torch.stack(slopes)[None])
+    gradients = [rows[1123] - rows[1122], rows[31] - rows[32], rows[501] - rows[10999]]
+    torch.testing.assert_close(values.grad, 1000 * torch.stack(gradients)[None])
 
 
 def test_the_tables_rows_learn_by_look_up():

@@ -16,9 +16,9 @@ from petsynth.systems.ganbert.losses import (
     gradient_norms,
     mlm_loss,
     nsp_loss,
-    pool,
+    pool_batch,
     real_labels,
-    slope,
+    squared_gradient,
 )
 from petsynth.systems.ganbert.masking import sample_masking
 from petsynth.systems.ganbert.sequence import Layout
@@ -63,10 +63,10 @@ def test_weights_are_the_papers():
 
 def test_generator_loss_is_the_weighted_sum():
     bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     terms = generator_loss(bert, pooled, pet, synthetic_pet, MASKING, LossWeights(3.0, 0.5, 2.0))
-    judgement = bert(pooled.mri_BN, pooled.synthetic_pet_BN, MASKING)
-    odds = (judgement.nsp_B2[:, 0] - judgement.nsp_B2[:, 1]).tolist()
+    output = bert(pooled.mri_BN, pooled.synthetic_pet_BN, MASKING)
+    odds = (output.nsp_B2[:, 0] - output.nsp_B2[:, 1]).tolist()
     assert terms["nsp"].item() == pytest.approx(-sum(map(log_sigmoid, odds)) / 2, rel=1e-5)
     assert terms["l1"].item() == pytest.approx((pet - synthetic_pet).abs().mean().item())
     total = 3.0 * terms["nsp"] + 0.5 * terms["mlm"] + 2.0 * terms["l1"]
@@ -75,7 +75,7 @@ def test_generator_loss_is_the_weighted_sum():
 
 def test_labels_of_a_generated_pet_are_the_real_ones_tokens():
     bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     labels = real_labels(bert, pooled, MASKING)
     tokens, specials = Tokens(), 3
     for sample in range(2):
@@ -89,44 +89,44 @@ def test_labels_of_a_generated_pet_are_the_real_ones_tokens():
 
 def test_bert_is_shown_what_it_is_told():
     bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     is_real = torch.tensor([False, True])
     terms = bert_loss(bert, pooled, is_real, MASKING)
     shown = torch.stack([pooled.synthetic_pet_BN[0], pooled.pet_BN[1]])
-    judgement = bert(pooled.mri_BN, shown, MASKING)
-    torch.testing.assert_close(terms["nsp"], nsp_loss(judgement.nsp_B2, is_real))
+    output = bert(pooled.mri_BN, shown, MASKING)
+    torch.testing.assert_close(terms["nsp"], nsp_loss(output.nsp_B2, is_real))
     torch.testing.assert_close(terms["bert"], terms["nsp"] + terms["mlm"])
 
 
-def test_slope_by_hand():
+def test_the_squared_gradient_by_hand():
     shown = torch.tensor([[0.0, 2.0], [0.0, 0.0]], requires_grad=True)
     # odds: 3 a + 4 b in the first sample's values, nothing in the second's
     odds = torch.stack([3 * shown[0, 0] + 4 * shown[0, 1], torch.tensor(0.0)])
     # u = asinh(2 v): dv/du is 1/2 at 0 and sqrt(17)/2 at 2
     by_hand = ((3 / 2) ** 2 + (4 * math.sqrt(17) / 2) ** 2) / 2
     nsp = torch.stack([odds, torch.zeros(2)], dim=1)
-    assert slope(nsp, shown).item() == pytest.approx(by_hand)
+    assert squared_gradient(nsp, shown).item() == pytest.approx(by_hand)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_slope_penalty_reaches_bert(checkpointing):
+def test_the_gradient_penalty_reaches_bert(checkpointing):
     bert = tiny_bert(checkpointing=checkpointing).train()
     mri, pet, synthetic_pet = images()
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     is_real = torch.tensor([False, True])
     terms = bert_loss(bert, pooled, is_real, MASKING, gradient_penalty=7.0)
     plain = bert_loss(bert, pooled, is_real, MASKING)
-    assert terms["slope"] > 0
-    assert plain["slope"] == 0
-    torch.testing.assert_close(terms["bert"], plain["bert"] + 7 * terms["slope"])
+    assert terms["gradient_penalty"] > 0
+    assert plain["gradient_penalty"] == 0
+    torch.testing.assert_close(terms["bert"], plain["bert"] + 7 * terms["gradient_penalty"])
     with attention_of(7.0):
-        terms["slope"].backward()
+        terms["gradient_penalty"].backward()
     assert bert.continuous.linear.weight.grad.abs().sum() > 0
 
 
 def test_bert_loss_does_not_reach_the_generator():
     bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     bert_loss(bert, pooled, torch.tensor([False, False]), MASKING)["bert"].backward()
     assert synthetic_pet.grad is None
 
@@ -141,7 +141,7 @@ def test_each_term_reaches_the_generators_weights(embedding, term):
     synthetic_pet = generator(mri)
     pet = torch.randn_like(synthetic_pet)
     bert = tiny_bert(embedding).requires_grad_(False)
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     terms = generator_loss(bert, pooled, pet, synthetic_pet, MASKING, LossWeights())
     terms[term].backward()
     for name, weight in generator.named_parameters():
@@ -150,7 +150,7 @@ def test_each_term_reaches_the_generators_weights(embedding, term):
 
 def test_gradient_norms():
     bert, (mri, pet, synthetic_pet) = tiny_bert(), images()
-    pooled = pool(mri, pet, synthetic_pet, side=2)
+    pooled = pool_batch(mri, pet, synthetic_pet, side=2)
     terms = generator_loss(bert, pooled, pet, synthetic_pet, MASKING, LossWeights(0.0, 0.0, 4.0))
     norms = gradient_norms(terms, synthetic_pet)
     # L1: each of n voxels pulls with 1 / n

@@ -25,9 +25,9 @@ def test_special_tokens_are_never_chosen():
 
 def test_chosen_positions_are_spread_over_the_image():
     masking = sample_masking(torch.arange(400), LAYOUT)
-    share = masking.masked_BL[:, LAYOUT.pet].float().mean(0)
-    assert share.min() > 0.15
-    assert share.max() < 0.35
+    fraction = masking.masked_BL[:, LAYOUT.pet].float().mean(0)
+    assert fraction.min() > 0.15
+    assert fraction.max() < 0.35
 
 
 def test_labels_are_the_ids_at_the_chosen_positions():

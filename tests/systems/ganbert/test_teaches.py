@@ -21,11 +21,11 @@ from petsynth.volume import Grid
 
 MRI_GRID, PET_GRID = mri_grid(16, 16.0), grid_in_paper_order(pet_grid(16.0))
 WEIGHTS = LossWeights(nsp=20.0, mlm=1.0, l1=0.0)
-SLOPE_PENALTY = 200.0
+GRADIENT_PENALTY = 200.0
 """On one pair BERT is soon sure of itself; without this its gradients then mislead (0058)."""
 
 
-def lopsided_head(grid: Grid, inside: float, rim: float, outside: float) -> np.ndarray:
+def lopsided_brain(grid: Grid, inside: float, rim: float, outside: float) -> np.ndarray:
     voxels = np.indices(grid.shape).reshape(3, -1)
     x, y, z = (grid.affine[:3, :3] @ voxels + grid.affine[:3, 3:]).reshape(3, *grid.shape)
     radius = np.sqrt(((x - 15) / 65) ** 2 + ((y + 33) / 80) ** 2 + ((z - 33) / 60) ** 2)
@@ -38,8 +38,8 @@ def teach(side: int, steps: int, *, permuted: bool, seed: int = 0) -> float:
     """Return the RMSE of the pooled values, mean of the last tenth of steps, first step = 1."""
     torch.manual_seed(seed)
     shuffle = torch.Generator().manual_seed(seed)
-    mri = torch.from_numpy(lopsided_head(MRI_GRID, 2.0, 1.0, -0.6))[None, None]
-    pet = torch.from_numpy(lopsided_head(PET_GRID, 1.5, 5.0, 0.0))[None, None]
+    mri = torch.from_numpy(lopsided_brain(MRI_GRID, 2.0, 1.0, -0.6))[None, None]
+    pet = torch.from_numpy(lopsided_brain(PET_GRID, 1.5, 5.0, 0.0))[None, None]
     pet = pet + 0.25 * torch.randn_like(pet)
     mri_pooled, pet_pooled = pool_image(mri, side), pool_image(pet, side)
     layout = Layout(side**3)
@@ -58,7 +58,7 @@ def teach(side: int, steps: int, *, permuted: bool, seed: int = 0) -> float:
         bert.requires_grad_(True)
         bert_optimiser.zero_grad()
         shown = torch.tensor([True, False])
-        bert_loss(bert, both, shown, masking, SLOPE_PENALTY)["bert"].backward()
+        bert_loss(bert, both, shown, masking, GRADIENT_PENALTY)["bert"].backward()
         bert_optimiser.step()
 
         bert.requires_grad_(False)

@@ -59,7 +59,7 @@ def test_paper_size_counts():
 
 
 @pytest.mark.parametrize("index", [0, 6, 7, 17, 18, 26, 27, 53])
-def test_a_pair_is_the_slice_on_the_middle_of_the_canvas(index):
+def test_a_pair_is_the_slice_on_the_middle_of_the_padded_image(index):
     slices = dataset(flip=False)
     participant, plane, place = slices.locate(index)
     mri, pet = slices[0, index]
@@ -78,25 +78,25 @@ def test_a_pair_is_the_slice_on_the_middle_of_the_canvas(index):
     assert (pet[0].numpy()[border] == -1).all()
 
 
-def test_mirroring_exchanges_left_and_right_never_front_and_back():
-    mirrored, plain = dataset(), dataset(flip=False)
+def test_flipping_exchanges_left_and_right_never_front_and_back():
+    flipped, plain = dataset(), dataset(flip=False)
     seen = set()
-    for index in range(len(mirrored)):
-        _, plane, _ = mirrored.locate(index)
-        for image, reference in zip(mirrored[5, index], plain[5, index], strict=True):
+    for index in range(len(flipped)):
+        _, plane, _ = flipped.locate(index)
+        for image, reference in zip(flipped[5, index], plain[5, index], strict=True):
             # Columns of axial and coronal slices run from left to right; rows never turn.
             turned = np.asarray(reference)[:, :, ::-1]
             if plane != "sagittal":
                 # 7 columns stand in the middle of 16 from column 4 on, turned or not
                 turned = np.roll(turned, -1, axis=2)
-            expected = turned if mirrored.is_flipped(5, index) else np.asarray(reference)
+            expected = turned if flipped.is_flipped(5, index) else np.asarray(reference)
             np.testing.assert_array_equal(image, expected)
-        seen.add((plane, mirrored.is_flipped(5, index)))
+        seen.add((plane, flipped.is_flipped(5, index)))
     assert ("sagittal", True) not in seen
     assert {("axial", True), ("axial", False), ("coronal", True), ("coronal", False)} <= seen
 
 
-def test_mirroring_changes_between_epochs_and_seeds_about_half_the_time():
+def test_flipping_changes_between_epochs_and_seeds_about_half_the_time():
     slices = dataset(planes=("axial",))
     chosen = np.array([[slices.is_flipped(epoch, index) for index in range(18)]
                        for epoch in range(100)])  # fmt: skip

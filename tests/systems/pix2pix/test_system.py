@@ -1,156 +1,226 @@
-"""Paper A's systems: two processes share what one would take, and volumes come back in SUVR."""
+"""Paper A's systems: how large they are, what a prediction averages, what a card says."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
-from lightning_fabric import Fabric
 
-from petsynth.config import Pix2pixConfig, parse_config
+from petsynth.config import load_config, parse_config
+from petsynth.data.jpeg import round_trip
 from petsynth.data.prepared import PreparedData
+from petsynth.data.scale import from_network, to_network
 from petsynth.errors import ConfigError
-from petsynth.systems.pix2pix.system import Pix2pixTraining, total_steps
+from petsynth.inference.run import Run, load_run
+from petsynth.slicing import take_slices
+from petsynth.systems.base import Prediction, PredictionSettings
+from petsynth.systems.pix2pix.config import Pix2pixConfig
+from petsynth.systems.pix2pix.system import Pix2pixSystem
+from petsynth.systems.pix2pix.volume import predict_volume, sample_key
+
+ALL_PLANES = ("axial", "coronal", "sagittal")
 
 
-def small_config(*, planes=("axial",), **training) -> Pix2pixConfig:
-    return parse_config(
-        {
-            "system": "pix2pix-axial",
-            "data": {"padded_size": 32, "intensity": "float", "planes": planes},
-            "generator": {"filters": 4, "max_filters": 8, "levels": 2, "dropout_levels": 1},
-            "discriminator": {"filters": 4, "layers": 1},
-            "training": {"epochs": 2, "batch_size": 2} | training,
-        }
-    )
+def describe(config, **more) -> dict:
+    return Pix2pixSystem(config).resources(**more).content
+
+
+def test_paper_size():
+    content = describe(load_config("pix2pix-axial.toml"))
+    assert content["generator"]["parameters"] == 54_408_385
+    assert content["discriminator"]["parameters"] == 2_764_609
+    assert content["discriminator"]["receptive_field"] == 70
+    assert content["generator"]["output_shape"] == [1, 1, 256, 256]
+    assert content["discriminator"]["output_shape"] == [1, 1, 30, 30]
+    assert content["training"]["slices_per_epoch"] == 1452
+    assert content["training"]["steps_per_epoch"] == 1452
+    assert content["training"]["steps"] == 145_200
+    assert content["memory"]["weights_bytes"] == 4 * (54_408_385 + 2_764_609)
+
+
+def test_augmented_has_4644_slices():
+    training = describe(load_config("pix2pix-augmented.toml"))["training"]
+    assert (training["slices_per_epoch"], training["steps"]) == (4644, 464_400)
+
+
+def test_prepared_data_decide_the_steps():
+    config = load_config("small/pix2pix-augmented.toml")
+    training = describe(config, grid_shape=(46, 55, 46), subjects=3)["training"]
+    assert training["slices_per_epoch"] == 3 * (46 + 55 + 46)
+    assert training["steps_per_epoch"] == 111  # 441 slices, 4 at a time, rounded up
+    assert training["steps"] == 1500
+
+
+def test_a_small_padded_size_is_described_at_a_grid_that_fits():
+    training = describe(load_config("small/pix2pix-axial.toml"))["training"]
+    assert training["grid_shape"] == [61, 73, 61]
+
+
+def test_memory_adds_up_and_activations_grow_with_the_batch():
+    one = describe(Pix2pixConfig())["memory"]
+    four = describe(
+        dataclasses.replace(
+            Pix2pixConfig(), training=dataclasses.replace(Pix2pixConfig().training, batch_size=4)
+        )
+    )["memory"]
+    parts = ("weights_bytes", "gradients_bytes", "optimiser_bytes", "activations_bytes")
+    assert one["total_bytes"] == sum(one[part] for part in parts)
+    assert four["activations_bytes"] == 4 * one["activations_bytes"]
+    assert four["weights_bytes"] == one["weights_bytes"]
+
+
+def test_a_padded_size_for_no_usual_grid_is_refused():
+    config = parse_config({"data": {"padded_size": 32}, "generator": {"levels": 4}})
+    with pytest.raises(ConfigError, match=r"holds no slices of 6.0 mm"):
+        describe(config)
+
+
+def test_slices_larger_than_the_padded_size_are_refused():
+    with pytest.raises(ConfigError, match=r"data.padded_size of 80 pixels is too small"):
+        describe(load_config("small/pix2pix-axial.toml"), grid_shape=(121, 145, 121))
+
+
+class Identity(torch.nn.Module):
+    """The PET is the MRI."""
+
+    def forward(self, mri_BCHW, dropout_keys_B):
+        return mri_BCHW
 
 
 @pytest.fixture
-def alone() -> Fabric:
-    return Fabric(accelerator="cpu", devices=1)
+def run(tiny_run):
+    return load_run(tiny_run)
 
 
 @pytest.fixture
-def data(make_prepared, tmp_path) -> PreparedData:
-    """Return one training subject of 21 axial slices."""
-    return PreparedData(make_prepared(tmp_path / "prepared", {"train": 1, "validation": 1}))
+def mri(tiny_prepared):
+    return np.asarray(PreparedData(tiny_prepared).mri("sub-001"))
 
 
-def test_an_epoch_shows_every_slice_once(data, alone):
-    system = Pix2pixTraining(small_config(batch_size=4), data, alone)
-    assert (system.epoch_steps, system.steps) == (6, 12)
-    sizes = [len(mri) for mri, _ in system.batches(0)]
-    assert sizes == [4, 4, 4, 4, 4, 1] * 2
+def predict(run: Run, mri: np.ndarray, **settings) -> Prediction:
+    return run.predict(mri, PredictionSettings(**settings))
 
 
-def test_batches_are_pairs_of_square_images_of_the_network(data, alone):
-    system = Pix2pixTraining(small_config(), data, alone)
-    mri, pet = next(system.batches(0))
-    assert mri.shape == pet.shape == (2, 1, 32, 32)
-    assert mri.dtype == pet.dtype == torch.float32
-    assert mri.min() == pet.min() == -1
-    assert max(mri.max(), pet.max()) <= 1
+def test_network_units_become_pet_units(run, mri):
+    identity = dataclasses.replace(run, generator=Identity())
+    prediction = predict(identity, mri, planes=ALL_PLANES)
+    # PET scale 2: -1 is 0, 0 is 1, 1 is 2.
+    np.testing.assert_allclose(prediction.mean, mri + 1, atol=1e-6)
+    assert prediction.mean.dtype == np.float32
+    assert prediction.std is None
 
 
-def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, alone, one_of_two):
-    one = Pix2pixTraining(small_config(batch_size=4), data, alone)
-    two = [Pix2pixTraining(small_config(batch_size=2), data, one_of_two(rank)) for rank in (0, 1)]
-    assert {system.steps for system in two} == {one.steps}
-    parts = zip(one.batches(0), *(system.batches(0) for system in two), strict=True)
-    for step, ((mri, pet), first, second) in enumerate(parts):
-        if step % one.epoch_steps == one.epoch_steps - 1:
-            assert len(mri) == len(first[0]) == 1
-            continue
-        assert torch.equal(mri, torch.cat([first[0], second[0]]))
-        assert torch.equal(pet, torch.cat([first[1], second[1]]))
+def test_same_seed_same_image_other_seed_other_image(run, mri):
+    first, again, other = (predict(run, mri, seed=seed).mean for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
 
 
-@pytest.mark.parametrize("step", [0, 5])  # of 4 slices; of one, which the first process takes
-def test_the_mean_of_two_processes_terms_is_that_of_the_whole_batch(data, alone, step, one_of_two):
-    whole = figures_of(Pix2pixTraining(small_config(batch_size=4), data, alone), step)
-    parts = [
-        figures_of(Pix2pixTraining(small_config(batch_size=2), data, one_of_two(rank)), step)
-        for rank in (0, 1)
+def test_samples(run, mri):
+    """Mean and standard deviation are those of the single draws, one draw per whole volume."""
+    draws = [
+        from_network(
+            predict_volume(run.generator, mri, padded_size=32, dropout_key=sample_key(5, sample)),
+            2.0,
+        )
+        for sample in range(3)
     ]
-    for name in ("discriminator", "l1"):  # the other terms follow a step of the discriminator
-        mean = (parts[0][name] + parts[1][name]) / 2
-        assert mean == pytest.approx(whole[name], rel=1e-5)
+    prediction = predict(run, mri, samples=3, seed=5)
+    np.testing.assert_allclose(prediction.mean, np.mean(draws, axis=0), atol=1e-5)
+    np.testing.assert_allclose(prediction.std, np.std(draws, axis=0, ddof=1), atol=1e-5)
+    assert prediction.std.max() > 1e-3
 
 
-def figures_of(system: Pix2pixTraining, step: int) -> dict[str, float]:
-    figures = system.train_step(next(system.batches(step)), step, measure=False)
-    return {name: figure.item() for name, figure in figures.items()}
+def test_first_sample_does_not_depend_on_their_number(run, mri):
+    counted = []
+    one = predict(run, mri, seed=5, on_sample=lambda: counted.append(1)).mean
+    two = predict(run, mri, seed=5, samples=2)
+    # With two samples a and b, std = |a - b| / sqrt(2) and mean = (a + b) / 2.
+    np.testing.assert_allclose(np.abs(one - two.mean) * np.sqrt(2), two.std, atol=1e-5)
+    assert counted == [1]
 
 
-def test_a_process_without_a_slice_changes_nothing(data, one_of_two):
-    system = Pix2pixTraining(small_config(batch_size=2), data, one_of_two(1))
-    before = [w.detach().clone() for net in system.networks.networks() for w in net.parameters()]
-    assert set(figures_of(system, 5).values()) == {0.0}
-    after = [w for net in system.networks.networks() for w in net.parameters()]
-    assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
+def test_all_slices_share_a_draw(run):
+    """Where the MRI does not change along z, neither does the prediction: no stripes."""
+    mri = np.full(run.grid.shape, -1, dtype=np.float32)
+    mri[5:15, 6:20, :] = 0.5
+    mean = predict(run, mri, seed=1).mean
+    assert mean.std() > 1e-3
+    np.testing.assert_allclose(mean, np.broadcast_to(mean[..., :1], mean.shape), atol=1e-5)
 
 
-def test_dropout_is_keyed_by_seed_and_step_and_not_by_torch(data, alone):
-    def l1(step, seed=0):
-        config = dataclasses.replace(small_config(), seed=seed)
-        system = Pix2pixTraining(config, data, alone)
-        batch = next(Pix2pixTraining(small_config(), data, alone).batches(0))
-        system.networks.load_state_dict(weights)
-        return system.train_step(batch, step, measure=False)["l1"].item()
-
-    weights = Pix2pixTraining(small_config(), data, alone).networks.state_dict()
-    first = l1(0)
-    torch.manual_seed(99)
-    assert l1(0) == first
-    assert l1(1) != first
-    assert l1(0, seed=1) != first
+@pytest.mark.parametrize("samples", [1, 2])
+def test_batches_agree_with_one_by_one(run, mri, samples):
+    one_by_one = predict(run, mri, samples=samples, batch_size=1)
+    batches = predict(run, mri, samples=samples, batch_size=8)
+    np.testing.assert_allclose(one_by_one.mean, batches.mean, atol=1e-5)
+    if samples > 1:
+        np.testing.assert_allclose(one_by_one.std, batches.std, atol=1e-5)
 
 
-@pytest.mark.parametrize("output", [-1.0, 0.0, 1.0])
-def test_the_networks_range_is_zero_to_the_pet_scale(data, alone, output):
-    system = Pix2pixTraining(small_config(), data, alone)
-    system.networks.generator = Constant(output)
-    pet = system.infer_pet("sub-002")
-    assert pet.shape == data.grid.shape
-    np.testing.assert_allclose(pet, (output + 1) / 2 * data.pet_scale, atol=1e-6)
+def test_all_planes_are_averaged(run, mri):
+    single = [predict(run, mri, planes=(plane,)).mean for plane in ALL_PLANES]
+    together = predict(run, mri, planes=ALL_PLANES).mean
+    np.testing.assert_allclose(together, np.mean(single, axis=0), atol=1e-5)
+    assert not np.allclose(single[0], single[1])
+
+
+def trained_on(*planes) -> Pix2pixSystem:
+    return Pix2pixSystem(parse_config({"data": {"planes": planes, "padded_size": 256}}))
+
+
+def test_planes_default_to_those_of_training(run, mri):
+    data = dataclasses.replace(run.config.data, planes=("coronal",))
+    system = Pix2pixSystem(dataclasses.replace(run.config, data=data))
+    coronal = dataclasses.replace(run, system=system)
+    np.testing.assert_array_equal(
+        predict(coronal, mri).mean, predict(run, mri, planes=("coronal",)).mean
+    )
+    np.testing.assert_array_equal(predict(run, mri).mean, predict(run, mri, planes=("axial",)).mean)
 
 
 @pytest.mark.parametrize(
-    ("planes", "calls"),
-    [(("axial", "coronal"), 21), (("coronal", "sagittal"), 25 + 21), (("sagittal",), 21)],
+    ("trained", "asked", "used", "unseen"),
+    [
+        (["axial"], None, ("axial",), []),
+        (["sagittal", "coronal", "axial"], None, ("axial",), []),
+        (["coronal", "sagittal"], None, ("coronal", "sagittal"), []),
+        (["axial"], ("coronal", "axial"), ("coronal", "axial"), ["coronal"]),
+    ],
 )
-def test_inference_goes_along_axial_slices_or_all_planes_where_axial_ones_were_not_learnt(
-    data, alone, planes, calls
-):
-    system = Pix2pixTraining(small_config(planes=planes), data, alone)
-    system.networks.generator = Constant(0.0)
-    system.infer_pet("sub-002")
-    assert system.planes == planes
-    assert system.networks.generator.slices == calls
+def test_planes_that_are_used_and_those_that_were_not_trained_on(trained, asked, used, unseen):
+    system = trained_on(*trained)
+    assert system.planes_used(asked) == used
+    assert system.unseen_planes(system.planes_used(asked)) == unseen
 
 
-class Constant(torch.nn.Module):
-    """Answers every slice with one value, and counts them."""
-
-    def __init__(self, value: float):
-        super().__init__()
-        self.value, self.slices = value, 0
-
-    def forward(self, mri_BCHW, draws_B):
-        self.slices += len(mri_BCHW)
-        return torch.full_like(mri_BCHW, self.value)
+def test_several_samples_tell_the_spread_over_dropout_draws_and_one_tells_nothing():
+    system = trained_on("axial")
+    system.check_samples(20)
+    assert [system.std_kind(samples) for samples in (1, 2)] == [None, "dropout"]
 
 
-def test_slices_larger_than_the_canvas_are_refused(data, alone):
-    config = small_config()
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, padded_size=24))
-    with pytest.raises(
-        ConfigError, match=r"data.padded_size of 24 pixels is too small.* side of 25"
-    ):
-        Pix2pixTraining(config, data, alone)
+def test_the_training_slices_jpeg_is_applied_to_axial_slices_in_pet_units(tiny_prepared):
+    pet = PreparedData(tiny_prepared).static_pet("sub-001")
+    system = Pix2pixSystem(Pix2pixConfig())
+    passed = system.training_format().apply(pet, 2.0)
+
+    assert system.training_format().name == "jpeg"
+    for before, after in zip(take_slices(pet, "axial"), take_slices(passed, "axial"), strict=True):
+        expected = from_network(round_trip(to_network(before, 2.0)), 2.0)
+        np.testing.assert_array_equal(after, expected)
+    # Half a grey level is 2 SUVR / 255 / 2; the codec's own rounding adds a few.
+    assert 0 < np.abs(passed - np.clip(pet, 0, 2)).max() < 6 / 255
 
 
-@pytest.mark.parametrize(("max_steps", "steps"), [(0, 12), (11, 11), (12, 12), (13, 12)])
-def test_processes_shorten_an_epoch_and_the_limit_counts_steps(max_steps, steps):
-    config = small_config(batch_size=2, max_steps=max_steps)
-    assert total_steps(config, slices=21, processes=2) == steps
+def test_slices_that_are_not_quantised_have_no_format():
+    config = parse_config({"data": {"intensity": "float"}})
+    assert Pix2pixSystem(config).training_format() is None
+
+
+def test_a_run_is_described_by_planes_format_steps_and_seed():
+    text = trained_on("coronal", "axial").describe_run(1500)
+    assert text == (
+        "pix2pix trained on coronal + axial slices (uint8-jpeg), 1500 steps of batch 1, seed 0; "
+        "predicted from axial slices, one dropout draw"
+    )

@@ -56,7 +56,7 @@ def test_a_bias_stands_exactly_where_no_norm_follows():
 
 
 def test_dropout_is_on_the_three_innermost_up_blocks():
-    assert [up.dropout.share for up in paper_size().ups] == [0, 0, 0, 0, 0, 0.5, 0.5, 0.5]
+    assert [up.dropout.rate for up in paper_size().ups] == [0, 0, 0, 0, 0, 0.5, 0.5, 0.5]
 
 
 def test_starting_weights_are_the_notebooks():

@@ -1,4 +1,4 @@
-"""Augmented heads: the key decides them, and which of their slices are taken."""
+"""Augmented volumes: the key decides them, and which of their slices are taken."""
 
 import numpy as np
 import pytest
@@ -17,19 +17,19 @@ def make(data, **options):
     return AugmentedVolumes(data, data.participants("train"), **({"slabs_per_volume": 4} | options))
 
 
-def test_unchanged_a_head_is_what_was_prepared(data):
-    head = make(data, augmented=False, target="pet")[(0, 1)]
+def test_unchanged_a_volume_is_what_was_prepared(data):
+    volume = make(data, augmented=False, target="pet")[(0, 1)]
     name = data.participants("train")[1]
     wanted = np.clip(2 * take_slices(data.static_pet(name), "axial") / data.pet_scale - 1, -1, 1)
 
-    np.testing.assert_allclose(head.pet_PNHW[0], wanted, atol=1e-6)
-    np.testing.assert_array_equal(head.pet_PNHW[0], head.pet_PNHW[1])
+    np.testing.assert_allclose(volume.pet_PNHW[0], wanted, atol=1e-6)
+    np.testing.assert_array_equal(volume.pet_PNHW[0], volume.pet_PNHW[1])
     original = take_slices(data.mri(name), "axial")
-    assert np.corrcoef(head.mri_NHW.ravel(), original.ravel())[0, 1] > 0.99
-    assert len(head.middles) == 4
+    assert np.corrcoef(volume.mri_NHW.ravel(), original.ravel())[0, 1] > 0.99
+    assert len(volume.middles) == 4
 
 
-def test_the_oracle_is_learnt_where_there_is_one(data):
+def test_the_noise_free_pet_is_learnt_where_there_is_one(data):
     name = data.participants("train")[0]
     learnt, measured = make(data, augmented=False).read(0).pet
 
@@ -37,7 +37,7 @@ def test_the_oracle_is_learnt_where_there_is_one(data):
     np.testing.assert_array_equal(measured, data.static_pet(name))
 
 
-def test_key_decides_the_head_whatever_came_before(data):
+def test_key_decides_the_volume_whatever_came_before(data):
     fresh, used = make(data), make(data)
     used[(0, 0)], used[(2, 0)]
 
@@ -48,10 +48,10 @@ def test_key_decides_the_head_whatever_came_before(data):
 
 
 def test_slices_of_air_are_not_taken(data):
-    head = make(data, augmented=False, slabs_per_volume=40)[(0, 0)]
-    shares = (head.mri_NHW > -0.9).mean(axis=(1, 2))
+    volume = make(data, augmented=False, slabs_per_volume=40)[(0, 0)]
+    fractions = (volume.mri_NHW > -0.9).mean(axis=(1, 2))
 
-    assert (shares[head.middles] > 0.02).all()
+    assert (fractions[volume.middles] > 0.02).all()
 
 
 def test_nobody_is_refused(data):

@@ -1,4 +1,4 @@
-"""Stacks of slices: what is cut, in which order, and that processes change nothing."""
+"""Slabs of slices: what is cut, in which order, and that processes change nothing."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,9 @@ def dataset(tiny_prepared):
 
 
 def load(dataset, *, start=0, stop=9, batch_size=5, workers=0):
-    batches = SlabBatches(len(dataset), 4, batch_size, window=2, seed=3, start=start, stop=stop)
+    batches = SlabBatches(
+        len(dataset), 4, batch_size, shuffled_volumes=2, seed=3, start=start, stop=stop
+    )
     return list(load_slabs(dataset, batches, slices=3, padded_size=32, workers=workers))
 
 
@@ -29,19 +31,19 @@ def same(left, right):
     )
 
 
-def test_a_stack_is_three_neighbours_and_the_middle_ones_pets():
+def test_a_slab_is_three_neighbours_and_the_middle_ones_pets():
     mri = np.arange(5 * 4 * 6, dtype=np.float32).reshape(5, 4, 6)
-    head = AugmentedVolume(mri, np.stack([mri + 1000, mri + 2000]), np.array([0, 3]))
+    volume = AugmentedVolume(mri, np.stack([mri + 1000, mri + 2000]), np.array([0, 3]))
 
-    stack, pet = cut_slab(head, 1, 3, 8)
-    assert (stack.shape, pet.shape) == ((3, 8, 8), (2, 8, 8))
-    np.testing.assert_array_equal(crop_padding(stack.numpy(), (4, 6)), mri[2:5])
-    np.testing.assert_array_equal(crop_padding(pet.numpy(), (4, 6)), head.pet_PNHW[:, 3])
-    assert stack[0, 0, 0] == pet[0, 0, 0] == -1
+    slab, pet = cut_slab(volume, 1, 3, 8)
+    assert (slab.shape, pet.shape) == ((3, 8, 8), (2, 8, 8))
+    np.testing.assert_array_equal(crop_padding(slab.numpy(), (4, 6)), mri[2:5])
+    np.testing.assert_array_equal(crop_padding(pet.numpy(), (4, 6)), volume.pet_PNHW[:, 3])
+    assert slab[0, 0, 0] == pet[0, 0, 0] == -1
 
 
-def test_batches_hold_the_stacks_of_their_keys(dataset):
-    batches = SlabBatches(len(dataset), 4, 5, window=2, seed=3, start=0, stop=9)
+def test_batches_hold_the_slabs_of_their_keys(dataset):
+    batches = SlabBatches(len(dataset), 4, 5, shuffled_volumes=2, seed=3, start=0, stop=9)
     for keys, (mri, pet) in zip(batches, load(dataset), strict=True):
         for number, (epoch, index) in enumerate(keys):
             wanted = cut_slab(dataset[(epoch, index // 4)], index % 4, 3, 32)
@@ -49,7 +51,7 @@ def test_batches_hold_the_stacks_of_their_keys(dataset):
             assert torch.equal(pet[number], wanted[1])
 
 
-def test_each_head_is_made_once_an_epoch(dataset, monkeypatch):
+def test_each_volume_is_made_once_an_epoch(dataset, monkeypatch):
     made = []
     make = AugmentedVolumes.__getitem__
     monkeypatch.setattr(
@@ -58,7 +60,7 @@ def test_each_head_is_made_once_an_epoch(dataset, monkeypatch):
     steps = -(-len(dataset) * 4 // 5)
     load(dataset, stop=2 * steps)
 
-    assert sorted(made) == [(epoch, head) for epoch in (0, 1) for head in range(len(dataset))]
+    assert sorted(made) == [(epoch, volume) for epoch in (0, 1) for volume in range(len(dataset))]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -70,8 +72,8 @@ def test_begun_in_the_middle_of_an_epoch_the_rest_is_the_same(dataset):
     assert same(load(dataset, start=4), load(dataset)[4:])
 
 
-def test_each_epoch_shows_every_stack_once_in_another_order():
-    batches = list(SlabBatches(5, 4, 6, window=2, seed=1, start=0, stop=8))
+def test_each_epoch_shows_every_slab_once_in_another_order():
+    batches = list(SlabBatches(5, 4, 6, shuffled_volumes=2, seed=1, start=0, stop=8))
     epochs = [[key for batch in batches[n : n + 4] for key in batch] for n in (0, 4)]
 
     for number, epoch in enumerate(epochs):
@@ -80,24 +82,24 @@ def test_each_epoch_shows_every_stack_once_in_another_order():
     assert [key[1] for key in epochs[0]] != [key[1] for key in epochs[1]]
 
 
-def test_few_heads_are_open_at_a_time():
-    batches = SlabBatches(40, 8, 8, window=5, seed=0, start=0, stop=40)
-    heads = [index // 8 for batch in batches for _, index in batch]
+def test_few_volumes_are_open_at_a_time():
+    batches = SlabBatches(40, 8, 8, shuffled_volumes=5, seed=0, start=0, stop=40)
+    volumes = [index // 8 for batch in batches for _, index in batch]
     first, last = (
-        [heads.index(h) for h in range(40)],
-        [len(heads) - heads[::-1].index(h) for h in range(40)],
+        [volumes.index(h) for h in range(40)],
+        [len(volumes) - volumes[::-1].index(h) for h in range(40)],
     )
     open_at_once = max(
         sum(start <= place < stop for start, stop in zip(first, last, strict=True))
-        for place in range(len(heads))
+        for place in range(len(volumes))
     )
 
     assert open_at_once <= 5 + 2
 
 
 def test_two_processes_share_each_batch():
-    def batches(**knobs):
-        return list(SlabBatches(3, 5, 4, window=2, seed=0, start=0, stop=4, **knobs))
+    def batches(**more):
+        return list(SlabBatches(3, 5, 4, shuffled_volumes=2, seed=0, start=0, stop=4, **more))
 
     whole = batches()
     first, second = (batches(processes=2, process=process) for process in (0, 1))

@@ -1,94 +1,137 @@
-"""The pretrained models' training: it learns, and goes on exactly where it was stopped."""
-
-import dataclasses
+"""The 2.5D U-Net behind the interface: its size, its prediction, what is said of it."""
 
 import numpy as np
 import pytest
 import torch
-from petsynth.inference.predict import synthesise
+from lightning_fabric import Fabric
 
-from petsynth.config import parse_config
+from petsynth.config import load_config, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import ConfigError
-from petsynth.inference.run import load_run
-from petsynth.systems.unet25d.training import gradient_loss
-from petsynth.training import trainer as loop
-from petsynth.training.trainer import train
+from petsynth.errors import ArgumentError
+from petsynth.networks.layers import count_parameters
+from petsynth.systems.base import PredictionSettings, TrainedGenerator
+from petsynth.systems.unet25d.system import NORMAL_ERROR_TO_STD, Unet25dSystem
+from petsynth.systems.unet25d.training import Unet25dTraining
+from petsynth.systems.unet25d.volume import predict_slabs
 
 
-def small_config(**training):
+def small_config(*, slabs_per_volume=6, **training):
     return parse_config(
         {
             "system": "unet25d",
-            "data": {"slices": 3, "padded_size": 32, "slabs_per_volume": 6, "window": 2},
+            "data": {
+                "slices": 3,
+                "padded_size": 32,
+                "slabs_per_volume": slabs_per_volume,
+                "shuffled_volumes": 2,
+            },
             "generator": {"filters": 8, "max_filters": 16, "levels": 2},
-            "training": {"batch_size": 4, "workers": 0, "log_every": 2, "samples_every": 100}
-            | training,
+            "training": {"batch_size": 5, "workers": 0, "epochs": 3} | training,
         }
     )
 
 
-def test_edges_are_differences_of_neighbours_along_both_axes():
-    pet = torch.zeros(1, 1, 2, 3)
-    synthetic = torch.tensor([[[[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]]])
-
-    assert gradient_loss(synthetic, pet).item() == pytest.approx(
-        0.5
-    )  # rows: 0; columns: 1, 0, 1, 0
-    assert gradient_loss(synthetic + 3, pet).item() == pytest.approx(0.5)
+def describe(config, **more) -> dict:
+    return Unet25dSystem(config).resources(**more).content
 
 
-class KilledError(Exception):
-    pass
+@pytest.mark.parametrize(
+    ("max_steps", "steps"), [(0, 15), (14, 14), (15, 15), (16, 15)]
+)  # 4 volumes of 6 slabs: 5 steps an epoch, the last one smaller
+def test_steps_are_those_that_are_taken(tiny_prepared, max_steps, steps):
+    config = small_config(max_steps=max_steps)
+    told = describe(config, subjects=4)
+    assert told["training"] == {
+        "subjects": 4,
+        "slabs_per_epoch": 24,
+        "batch_size": 5,
+        "steps_per_epoch": 5,
+        "steps": steps,
+    }
+    fabric = Fabric(accelerator="cpu", devices=1)
+    training = Unet25dTraining(config, PreparedData(tiny_prepared), fabric)
+    assert (training.epoch_steps, training.steps) == (5, steps)
+    assert told["generator"]["parameters"] == count_parameters(training.networks.generator)
 
 
-def test_a_killed_training_goes_on_exactly(tiny_prepared, tmp_path, monkeypatch):
-    config = small_config(epochs=3, checkpoint_minutes=1e-9, workers=0)
-    data = PreparedData(tiny_prepared)
-    train(config, data, tmp_path / "whole", threads=1, device="cpu")
+def test_shapes_are_those_of_a_batch():
+    told = describe(small_config())
+    assert told["generator"]["input_shape"] == [5, 3, 32, 32]
+    assert told["generator"]["output_shape"] == [5, 1, 32, 32]
 
-    with monkeypatch.context() as patch:
-        check = loop._check_finite
 
-        def kill(figures, step, recorder):
-            if step == 10:  # in the middle of the second epoch of six steps
-                raise KilledError
-            check(figures, step, recorder)
+def test_without_data_the_pretrained_models_subjects_count():
+    training = describe(load_config("petsynth-fdg.toml"))["training"]
+    assert training["subjects"] == 87
+    assert training["slabs_per_epoch"] == 87 * 16
+    assert training["steps_per_epoch"] == 87
 
-        patch.setattr(loop, "_check_finite", kill)
-        with pytest.raises(KilledError):
-            train(config, data, tmp_path / "resumed", threads=1, device="cpu")
-    train(config, data, tmp_path / "resumed", resume=True, threads=1, device="cpu")
 
-    one, other = (
-        (tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "resumed")
+def test_memory_is_that_of_one_network_and_says_so():
+    one, two = (describe(small_config(batch_size=size)) for size in (1, 2))
+    memory = one["memory"]
+    assert memory["weights_bytes"] == 4 * one["generator"]["parameters"]
+    assert memory["total_bytes"] == 4 * memory["weights_bytes"] + memory["activations_bytes"]
+    assert two["memory"]["weights_bytes"] == memory["weights_bytes"]
+    assert two["memory"]["activations_bytes"] == 2 * memory["activations_bytes"] > 0
+    assert "discriminator" not in memory["definition"]
+    assert "activations" in memory["definition"]
+
+
+class Lopsided(torch.nn.Module):
+    """Infer the middle slice, brighter to the right; expect an error that grows to the right."""
+
+    def forward(self, mri):
+        columns = torch.linspace(0, 1, mri.shape[3]).expand(len(mri), 1, *mri.shape[2:])
+        return mri[:, 1:2] + 0.1 * columns, columns
+
+
+@pytest.fixture
+def mri(tiny_prepared):
+    return np.asarray(PreparedData(tiny_prepared).mri("sub-001"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "factor"), [({}, NORMAL_ERROR_TO_STD), ({"error_to_std": 2.5}, 2.5)]
+)
+def test_a_prediction_is_the_mean_over_the_t1_and_its_flipped_image(mri, metadata, factor):
+    system, network = Unet25dSystem(small_config()), Lopsided()
+    model = TrainedGenerator(network, torch.device("cpu"), 3.0, metadata)
+    counted = []
+    settings = PredictionSettings(on_sample=lambda: counted.append(1))
+    prediction = system.predict(model, mri, settings)
+
+    one, flipped = (
+        predict_slabs(network, image, slices=3, padded_size=32) for image in (mri, mri[::-1])
     )
-    assert one == other
+    pet = (one[0] + flipped[0][::-1]) / 2
+    error = (one[1] + flipped[1][::-1]) / 2
+    np.testing.assert_allclose(prediction.mean, (pet + 1) / 2 * 3.0, atol=1e-6)
+    # The network's units are half a PET scale wide.
+    np.testing.assert_allclose(prediction.std, error * 1.5 * factor, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(prediction.std, prediction.std[::-1], atol=1e-6)
+    assert prediction.mean.dtype == prediction.std.dtype == np.float32
+    assert counted == [1]
 
 
-def test_a_canvas_that_is_too_small_is_refused_before_anything_is_written(tiny_prepared, tmp_path):
-    config = small_config()
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, padded_size=16))
+def test_it_always_knows_its_error_draws_nothing_and_takes_axial_slices():
+    system = Unet25dSystem(small_config())
+    assert system.std_kind(1) == "expected-error"
+    assert system.planes_used(("coronal", "sagittal")) == ("axial",)
+    assert system.unseen_planes(("axial",)) == []
+    assert system.training_format() is None
+    with pytest.raises(ArgumentError, match="--samples 2: unet25d is not stochastic"):
+        system.check_samples(2)
 
-    with pytest.raises(ConfigError, match="too small"):
-        train(config, PreparedData(tiny_prepared), tmp_path / "run", threads=1, device="cpu")
-    assert not (tmp_path / "run").exists()
 
-
-def test_training_lowers_the_error_and_the_run_predicts(tiny_prepared, tmp_path):
-    config = small_config(epochs=25)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, augment=False))
+def test_cards_and_tables_say_slabs_augmentation_and_scale(tiny_prepared):
     data = PreparedData(tiny_prepared)
-    train(config, data, tmp_path / "run", threads=1, device="cpu")
-    rows = (tmp_path / "run" / "train_log.csv").read_text().splitlines()
-    l1 = [float(row.split(",")[2]) for row in rows[1:]]
-    assert l1[-1] < 0.5 * l1[0]
-
-    run = load_run(tmp_path / "run")
-    name = data.participants("train")[0]
-    prediction = synthesise(run, np.asarray(data.mri(name)))
-    pet = np.asarray(data.static_pet(name))
-    assert prediction.std is not None
-    assert (prediction.std > 0).all()
-    assert np.corrcoef(prediction.mean.ravel(), pet.ravel())[0, 1] > 0.7
-    assert "2.5D U-Net" in (tmp_path / "run" / "model_card.md").read_text()
+    system = Unet25dSystem(small_config())
+    lines = system.card_lines(data)
+    assert lines.method.startswith("2.5D U-Net: 3 neighbouring axial slices in")
+    assert lines.method.endswith("augmented subjects")
+    assert lines.intensities == "the network's 1 is 2 SUVR: chosen"
+    assert (lines.grid, lines.limits) == ("", "")
+    assert system.describe_run(9) == (
+        "unet25d: 2.5D U-Net on slabs of 3 axial slices, 9 steps of batch 5, seed 0"
+    )

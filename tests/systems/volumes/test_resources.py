@@ -2,12 +2,11 @@
 
 import pytest
 from lightning_fabric import Fabric
-from petsynth.systems.volumes_resources import estimate_volumes
 
-from petsynth.config import config_hash, load_config, parse_config
+from petsynth.config import load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import count_parameters
-from petsynth.systems.volumes import Pix2pix3dSystem
+from petsynth.systems.registry import build_system
 
 
 def small_config(system="ganbert", *, checkpointing=False, bert_checkpointing=False, **training):
@@ -24,6 +23,10 @@ def small_config(system="ganbert", *, checkpointing=False, bert_checkpointing=Fa
     return parse_config(content)
 
 
+def describe(config, **more) -> dict:
+    return build_system(config).resources(**more).content
+
+
 @pytest.mark.parametrize(
     ("system", "networks"),
     [
@@ -33,10 +36,8 @@ def small_config(system="ganbert", *, checkpointing=False, bert_checkpointing=Fa
     ],
 )
 def test_every_network_of_a_system_is_counted_and_no_other(system, networks):
-    config = small_config(system)
-    told = estimate_volumes(config, subjects=5)
-    assert set(told) - {"system", "config_hash", "training", "memory"} == networks
-    assert (told["system"], told["config_hash"]) == (system, config_hash(config))
+    told = describe(small_config(system), subjects=5)
+    assert set(told) - {"training", "memory"} == networks
     parameters = sum(told[name]["parameters"] for name in networks)
     assert told["memory"]["weights_bytes"] == 4 * parameters
 
@@ -44,16 +45,16 @@ def test_every_network_of_a_system_is_counted_and_no_other(system, networks):
 def test_shapes_and_steps_are_those_of_the_training(tiny_volumes):
     config = small_config("pix2pix3d-tanhshrink")
     data = PreparedData(tiny_volumes)
-    told = estimate_volumes(config, subjects=3)
-    system = Pix2pix3dSystem(config, data, Fabric(accelerator="cpu", devices=1))
-    mri, pet = next(system.batches(0))[0]
+    told = describe(config, subjects=3)
+    training = build_system(config).start_training(data, Fabric(accelerator="cpu", devices=1))
+    mri, pet = next(training.batches(0))[0]
     assert told["generator"]["input_shape"] == list(mri.shape[1:]) == [1, 39, 39, 39]
     assert told["generator"]["output_shape"] == list(pet.shape[1:]) == [2, 14, 12, 12]
     assert told["cnn"]["input_shapes"] == {"mri": [1, 39, 39, 39], "pet": [2, 14, 12, 12]}
-    assert told["generator"]["parameters"] == count_parameters(system.networks.generator)
-    assert told["cnn"]["parameters"] == count_parameters(system.networks.cnn)
-    assert told["training"]["steps_per_epoch"] == system.epoch_steps
-    assert told["training"]["steps"] == system.steps
+    assert told["generator"]["parameters"] == count_parameters(training.networks.generator)
+    assert told["cnn"]["parameters"] == count_parameters(training.networks.cnn)
+    assert told["training"]["steps_per_epoch"] == training.epoch_steps
+    assert told["training"]["steps"] == training.steps
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_shapes_and_steps_are_those_of_the_training(tiny_volumes):
 )
 def test_a_step_sees_the_batches_of_a_window(subjects, max_steps, epoch, steps):
     config = small_config("pix2pix3d-tanhshrink", max_steps=max_steps)
-    assert estimate_volumes(config, subjects=subjects)["training"] == {
+    assert describe(config, subjects=subjects)["training"] == {
         "subjects": subjects,
         "batch_size": 2,
         "accumulate": 2,
@@ -73,13 +74,13 @@ def test_a_step_sees_the_batches_of_a_window(subjects, max_steps, epoch, steps):
 
 
 def test_without_data_the_papers_pairs_with_fdg_count():
-    training = estimate_volumes(small_config("pix2pix3d-tanhshrink"))["training"]
+    training = describe(small_config("pix2pix3d-tanhshrink"))["training"]
     assert (training["subjects"], training["steps_per_epoch"]) == (3108, 777)
 
 
 def test_memory_adds_up_whichever_way_activations_are_kept():
     plain, saving = (
-        estimate_volumes(small_config(checkpointing=is_on, bert_checkpointing=is_on))["memory"]
+        describe(small_config(checkpointing=is_on, bert_checkpointing=is_on))["memory"]
         for is_on in (False, True)
     )
     parts = ("weights_bytes", "gradients_bytes", "optimiser_bytes", "activations_bytes")
@@ -94,8 +95,7 @@ def test_memory_adds_up_whichever_way_activations_are_kept():
 
 def test_activations_grow_with_the_batch_and_weights_do_not():
     one, two = (
-        estimate_volumes(small_config("pix2pix3d-tanhshrink", batch_size=size))["memory"]
-        for size in (1, 2)
+        describe(small_config("pix2pix3d-tanhshrink", batch_size=size))["memory"] for size in (1, 2)
     )
     assert two["weights_bytes"] == one["weights_bytes"]
     assert two["activations_bytes"] == pytest.approx(2 * one["activations_bytes"], rel=0.01)
@@ -103,7 +103,7 @@ def test_activations_grow_with_the_batch_and_weights_do_not():
 
 def test_checkpointing_of_bert_and_of_the_generator_each_save_their_own():
     kept = {
-        (of_generator, of_bert): estimate_volumes(
+        (of_generator, of_bert): describe(
             small_config(checkpointing=of_generator, bert_checkpointing=of_bert)
         )["memory"]["activations_bytes"]
         for of_generator in (False, True)
@@ -116,6 +116,6 @@ def test_checkpointing_of_bert_and_of_the_generator_each_save_their_own():
 
 
 def test_paper_size_has_the_papers_shapes():
-    told = estimate_volumes(load_config("pix2pix3d-tanh.toml"))
+    told = describe(load_config("pix2pix3d-tanh.toml"))
     assert told["generator"]["input_shape"] == [1, 256, 256, 256]
     assert told["generator"]["output_shape"] == [2, 93, 76, 76]

@@ -1,19 +1,26 @@
+"""Training of GANBERT: one step, what it hides and shows, its learning rates, dropout."""
+
 import copy
 import dataclasses
+import itertools
 
 import pytest
 import torch
 from lightning_fabric import Fabric
 
-from petsynth.config import GanbertConfig, parse_config
+from petsynth.config import parse_config
+from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition
 from petsynth.networks.losses import adversarial_loss
-from petsynth.systems.ganbert.losses import LossWeights, bert_loss, generator_loss, pool
+from petsynth.systems.ganbert.config import GanbertConfig
+from petsynth.systems.ganbert.losses import LossWeights, bert_loss, generator_loss, pool_batch
 from petsynth.systems.ganbert.training import (
     GanbertNetworks,
+    GanbertTraining,
     build_networks,
     gradients_of,
     make_micro_batch,
+    sample_real,
     terms_of,
     train_step,
 )
@@ -74,7 +81,7 @@ def test_losses_are_those_of_the_networks_at_hand(fabric):
     part = make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)
     with torch.no_grad():
         synthetic_pet = networks.generator(part.mri)
-        pooled = pool(part.mri, part.pet, synthetic_pet)
+        pooled = pool_batch(part.mri, part.pet, synthetic_pet)
         before = bert_loss(networks.bert, pooled, part.is_real, part.masking)
     terms = train_step(networks, fabric, config, [part])
     with torch.no_grad():
@@ -94,8 +101,8 @@ def test_losses_are_those_of_the_networks_at_hand(fabric):
 def test_one_step_is_one_adam_step_of_each_network(fabric):
     config = small_config("ganbert-cnnd")
     networks = build_networks(config, fabric)
-    networks = (networks.generator, networks.bert, networks.cnn)
-    before = [[weight.detach().clone() for weight in network.parameters()] for network in networks]
+    modules = networks.modules()
+    before = [[weight.detach().clone() for weight in network.parameters()] for network in modules]
     (batch,) = make_batches(1)
     train_step(
         networks,
@@ -103,7 +110,8 @@ def test_one_step_is_one_adam_step_of_each_network(fabric):
         config,
         [make_micro_batch(config, networks, batch, BatchPartition(2), 0, 0)],
     )
-    for network, old_weights in zip(networks, before, strict=True):
+    assert modules == [networks.generator, networks.bert, networks.cnn]
+    for network, old_weights in zip(modules, before, strict=True):
         moved = [
             (new - old).abs().max().item()
             for old, new in zip(old_weights, network.parameters(), strict=True)
@@ -120,7 +128,7 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(fabric):
         together, second = run_steps(config, fabric, whole, 2)
         for name, value in first[-1].items():
             assert value == pytest.approx(second[-1][name], rel=1e-4, abs=1e-6), name
-        for one, other in zip(accumulated.networks(), together.networks(), strict=True):
+        for one, other in zip(accumulated.modules(), together.modules(), strict=True):
             for a, b in zip(one.parameters(), other.parameters(), strict=True):
                 torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-5)
 
@@ -194,7 +202,7 @@ def test_state_comes_back(fabric):
 
 
 def test_checkpointing_gives_the_same_gradients(fabric):
-    """To float32's rounding, since sums are taken in parts; tests/models compares in float64."""
+    """To float32's rounding, since sums are taken in parts; test_unet3d compares in float64."""
     batches = make_batches(1)
     plain, _ = run_steps(small_config(), fabric, batches, 1)
     on = {"checkpointing": True}
@@ -206,3 +214,113 @@ def test_checkpointing_gives_the_same_gradients(fabric):
     assert (gradients - others).norm() < 1e-4 * gradients.norm()
     for one, other in zip(plain.bert.parameters(), saving.bert.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_neighbours_are_never_shown_alike():
+    for step in range(10):
+        chosen = sample_real(3, step, 7)
+        assert chosen.dtype == torch.bool
+        assert (chosen[1:] != chosen[:-1]).all()
+
+
+def test_the_first_sample_is_real_in_half_of_the_steps():
+    firsts = [bool(sample_real(0, step, 1)[0]) for step in range(400)]
+
+    assert 160 < sum(firsts) < 240
+    changes = sum(one != other for one, other in itertools.pairwise(firsts))
+    assert 150 < changes < 250  # neither constant nor alternating
+
+
+def test_another_seed_draws_otherwise_and_the_same_one_alike():
+    one, again, other = (
+        [bool(sample_real(seed, step, 1)[0]) for step in range(64)] for seed in (1, 1, 2)
+    )
+
+    assert one == again
+    assert one != other
+
+
+def loop_config(system="ganbert", *, seed=0, **bert) -> GanbertConfig:
+    return parse_config(
+        {
+            "system": system,
+            "seed": seed,
+            "data": {"voxel_mm": 13.0},
+            "generator": {"filters": 4, "levels": 2, "checkpointing": False},
+            "cnn": {"filters": 4, "layers": 2},
+            "bert": {
+                "layers": 1,
+                "hidden": 16,
+                "heads": 2,
+                "inner": 32,
+                "checkpointing": False,
+            }
+            | bert,
+            "optimiser": {"learning_rate": 1e-3, "warm_up": 1.0},
+            "training": {"max_steps": 4, "batch_size": 1, "accumulate": 2},
+        }
+    )
+
+
+@pytest.fixture
+def data(tiny_volumes) -> PreparedData:
+    return PreparedData(tiny_volumes)
+
+
+def test_a_cnn_discriminator_adds_its_terms(data, fabric):
+    plain, both = (
+        GanbertTraining(loop_config(name), data, fabric) for name in ("ganbert", "ganbert-cnnd")
+    )
+    assert set(both.terms) - set(plain.terms) == {"cnn", "adversarial"}
+    assert set(both.extras) - set(plain.extras) == {"gradient_adversarial"}
+    assert plain.extras == ("gradient_nsp", "gradient_mlm", "gradient_l1")
+
+
+def test_berts_own_learning_rate_warms_up_too(data, fabric):
+    training = GanbertTraining(loop_config("ganbert-cnnd", learning_rate=2e-5), data, fabric)
+    window = next(training.batches(1))
+    training.train_step(window, 1, measure=False)
+    rates = {
+        name: getattr(training.networks, f"{name}_optimiser").param_groups[0]["lr"]
+        for name in ("generator", "cnn", "bert")
+    }
+    assert rates == pytest.approx({"generator": 5e-4, "cnn": 5e-4, "bert": 1e-5})
+
+
+def first_step(data, fabric, torch_seed, **bert) -> float:
+    """Return how BERT guesses in the first step, from the same weights and volumes each time."""
+    training = GanbertTraining(loop_config(dropout=0.5, **bert), data, fabric)
+    window = next(training.batches(0))
+    torch.manual_seed(torch_seed)
+    return training.train_step(window, 0, measure=False)["bert_mlm"].item()
+
+
+def test_berts_dropout_is_that_of_the_step_whatever_torch_drew_before(data, fabric):
+    first = first_step(data, fabric, 1)
+    assert first_step(data, fabric, 2) == first
+    assert first_step(data, fabric, 1, mri_masked=0.1) != first
+
+
+def test_each_process_drops_values_of_its_own(data, fabric):
+    """Its batches' masks are left as they are; only the draws of torch's generator differ."""
+
+    def judge(process):
+        training = GanbertTraining(loop_config(dropout=0.5), data, fabric)
+        window = next(training.batches(0))
+        training.partition = Same(process)
+        return training.train_step(window, 0, measure=False)["bert_mlm"].item()
+
+    assert judge(0) == judge(0)
+    assert judge(0) != judge(1)
+
+
+class Same:
+    """A partition whose batches have the same places whichever process has them."""
+
+    samples = 2
+
+    def __init__(self, process: int):
+        self.process = process
+
+    def first(self, step: int, batch: int) -> int:
+        return self.samples * step + batch

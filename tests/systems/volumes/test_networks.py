@@ -5,7 +5,7 @@ import torch
 
 from petsynth.config import parse_config
 from petsynth.networks.layers import count_parameters
-from petsynth.systems.volumes_networks import build_cnn, build_generator3d
+from petsynth.systems.volumes.networks import build_cnn, build_generator
 
 T1, PET = (32, 32, 32), (12, 10, 10)
 """Voxels of 8 mm of 256 mm a side; of 16 mm of 186, 152 and 152 mm, in the paper's order."""
@@ -24,11 +24,11 @@ def configure(system="pix2pix3d-tanhshrink", frames=2, **more):
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-def test_a_t1_becomes_all_frames_of_a_pet_that_can_be_judged(frames):
+def test_a_t1_becomes_all_frames_of_a_pet_and_a_pair_becomes_logits(frames):
     config = configure(frames=frames)
     t1 = torch.zeros(1, 1, *T1)
     with torch.no_grad():
-        pet = build_generator3d(config)(t1)
+        pet = build_generator(config)(t1)
         logits = build_cnn(config)(t1, pet)
 
     assert pet.shape == (1, frames, *PET)
@@ -43,7 +43,7 @@ def test_the_last_layer_is_the_configured_one():
         config = configure(f"pix2pix3d-{activation}", generator={"activation": activation})
         torch.manual_seed(1)
         with torch.no_grad():
-            pets[activation] = build_generator3d(config)(t1)
+            pets[activation] = build_generator(config)(t1)
 
     before = torch.atanh(pets["tanh"].double())
     expected = before - pets["tanh"].double()
@@ -51,17 +51,13 @@ def test_the_last_layer_is_the_configured_one():
 
 
 @pytest.mark.parametrize("changes", [{"filters": 8}, {"max_filters": 4}, {"levels": 3}])
-def test_the_generators_knobs_reach_it(changes):
-    sizes = [
-        count_parameters(build_generator3d(configure(generator=each))) for each in ({}, changes)
-    ]
+def test_the_generators_settings_reach_it(changes):
+    sizes = [count_parameters(build_generator(configure(generator=each))) for each in ({}, changes)]
     assert sizes[0] != sizes[1]
 
 
-def test_the_cnns_knobs_are_its_own():
+def test_the_cnns_settings_are_its_own():
     wide = configure(cnn={"filters": 8})
 
     assert count_parameters(build_cnn(wide)) > 3 * count_parameters(build_cnn(configure()))
-    assert count_parameters(build_generator3d(wide)) == count_parameters(
-        build_generator3d(configure())
-    )
+    assert count_parameters(build_generator(wide)) == count_parameters(build_generator(configure()))

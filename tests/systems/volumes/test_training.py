@@ -7,11 +7,13 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from petsynth.config import Pix2pix3dConfig, parse_config
+from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition
 from petsynth.errors import ConfigError, InputError
-from petsynth.systems.volumes import Pix2pix3dSystem, check_volumes, count_steps
+from petsynth.systems.pix2pix3d.config import Pix2pix3dConfig
+from petsynth.systems.pix2pix3d.training import Pix2pix3dTraining
+from petsynth.systems.volumes.training import check_volumes, count_steps
 
 
 def small_config(*, data=None, optimiser=None, **training) -> Pix2pix3dConfig:
@@ -38,9 +40,9 @@ def data(tiny_volumes) -> PreparedData:
 
 
 def test_a_step_takes_a_window_of_batches(data, alone):
-    system = Pix2pix3dSystem(small_config(batch_size=3, accumulate=2, epochs=2), data, alone)
-    windows = list(system.batches(0))
-    assert (system.epoch_steps, system.steps) == (1, 2)
+    training = Pix2pix3dTraining(small_config(batch_size=3, accumulate=2, epochs=2), data, alone)
+    windows = list(training.batches(0))
+    assert (training.epoch_steps, training.steps) == (1, 2)
     assert [len(window) for window in windows] == [2, 2]
     for mri, pet in windows[0]:
         assert mri.shape == (3, 1, 39, 39, 39)
@@ -48,12 +50,12 @@ def test_a_step_takes_a_window_of_batches(data, alone):
 
 
 def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, alone, one_of_two):
-    one = Pix2pix3dSystem(small_config(batch_size=4, max_steps=2), data, alone)
+    one = Pix2pix3dTraining(small_config(batch_size=4, max_steps=2), data, alone)
     two = [
-        Pix2pix3dSystem(small_config(batch_size=2, max_steps=2), data, one_of_two(rank))
+        Pix2pix3dTraining(small_config(batch_size=2, max_steps=2), data, one_of_two(rank))
         for rank in (0, 1)
     ]
-    steps = list(zip(one.batches(0), *(system.batches(0) for system in two), strict=True))
+    steps = list(zip(one.batches(0), *(each.batches(0) for each in two), strict=True))
     assert len(steps) == 2
     for window, *parts in steps:
         for (_, pet), (_, first), (_, second) in zip(window, *parts, strict=True):
@@ -61,7 +63,7 @@ def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, a
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "shares"),
+    ("optimiser", "fractions"),
     [
         ({"warm_up": 0.0}, [1, 1, 1, 1]),
         ({"warm_up": 0.5}, [0.5, 1, 1, 1]),
@@ -69,17 +71,19 @@ def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, a
         ({"warm_up": 0.25, "decay": 0.75}, [1, 1, 2 / 3, 1 / 3]),
     ],
 )
-def test_the_step_size_rises_and_falls_over_shares_of_all_steps(data, alone, optimiser, shares):
-    system = Pix2pix3dSystem(small_config(optimiser=optimiser, max_steps=4), data, alone)
-    optimisers = (system.networks.generator_optimiser, system.networks.cnn_optimiser)
-    for step, (window, share) in enumerate(zip(system.batches(0), shares, strict=True)):
-        system.train_step(window, step, measure=False)
+def test_the_learning_rate_rises_and_falls_over_fractions_of_all_steps(
+    data, alone, optimiser, fractions
+):
+    training = Pix2pix3dTraining(small_config(optimiser=optimiser, max_steps=4), data, alone)
+    optimisers = (training.networks.generator_optimiser, training.networks.cnn_optimiser)
+    for step, (window, fraction) in enumerate(zip(training.batches(0), fractions, strict=True)):
+        training.train_step(window, step, measure=False)
         rates = [group["lr"] for each in optimisers for group in each.param_groups]
-        assert rates == pytest.approx([1e-3 * share] * 2)
+        assert rates == pytest.approx([1e-3 * fraction] * 2)
 
 
 def test_models_are_written_as_often_as_they_are_validated(data, alone):
-    assert Pix2pix3dSystem(small_config(validate_every=7), data, alone).write_every == 7
+    assert Pix2pix3dTraining(small_config(validate_every=7), data, alone).write_every == 7
 
 
 class Zero(torch.nn.Module):
@@ -90,9 +94,9 @@ class Zero(torch.nn.Module):
 
 
 def test_inferred_pet_has_the_axes_and_units_of_the_prepared_one(data, alone):
-    system = Pix2pix3dSystem(small_config(), data, alone)
-    system.networks.generator = Zero()
-    pet = system.infer_pet("sub-004")
+    training = Pix2pix3dTraining(small_config(), data, alone)
+    training.networks.generator = Zero()
+    pet = training.infer_pet("sub-004")
     assert pet.shape == np.asarray(data.pet("sub-004")).shape == (12, 14, 12, 2)
     mean = np.asarray(data.t1("sub-004")).mean()
     np.testing.assert_allclose(pet, mean / 10, rtol=1e-5)
@@ -122,15 +126,15 @@ def test_data_prepared_as_configured_pass(data):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("settings", "message"),
     [
         ({"voxel_mm": 13.5}, r"13.5, .* PET voxels of 13 mm; give --data.voxel-mm 13, or prepare"),
         ({"frames": 3}, r"data.frames is 3, .* has 2; give --data.frames 2, or prepare"),
     ],
 )
-def test_other_voxels_or_frames_are_refused_with_the_option_that_helps(data, knobs, message):
+def test_other_voxels_or_frames_are_refused_with_the_option_that_helps(data, settings, message):
     with pytest.raises(ConfigError, match=message):
-        check_volumes(small_config(data=knobs), data)
+        check_volumes(small_config(data=settings), data)
 
 
 def test_the_advice_for_data_of_paper_a_names_the_voxels_that_are_wanted(tiny_prepared):

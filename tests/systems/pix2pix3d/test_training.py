@@ -1,4 +1,4 @@
-"""One step of the 3D baselines: both networks take_step, each by its own loss alone."""
+"""One step of the 3D baselines: both networks learn, each by its own loss alone."""
 
 import copy
 
@@ -66,7 +66,7 @@ def test_two_accumulated_batches_are_one_of_twice_the_size(fabric, batches):
         terms = train_step(networks, fabric, config, window)
         gradients = [
             weight.grad.flatten()
-            for network in networks.networks()
+            for network in networks.modules()
             for weight in network.parameters()
         ]
         results.append((terms, torch.cat(gradients)))
@@ -96,21 +96,23 @@ def test_the_discriminator_learns_nothing_from_the_generators_loss(fabric, batch
 def test_one_step_is_one_adam_step_of_each_network(fabric, batches):
     config = small_config(optimiser={"learning_rate": 1e-3})
     networks = build_networks(config, fabric)
-    before = [copy.deepcopy(network) for network in networks.networks()]
+    before = [copy.deepcopy(network) for network in networks.modules()]
     train_step(networks, fabric, config, batches)
 
-    for old, new in zip(before, networks.networks(), strict=True):
+    for old, new in zip(before, networks.modules(), strict=True):
         pairs = zip(old.parameters(), new.parameters(), strict=True)
         moved = max((b - a).abs().max().item() for a, b in pairs)
         assert moved == pytest.approx(1e-3, rel=0.05)
 
 
-def test_the_seed_alone_decides_the_starting_weights(fabric):
+def test_the_seed_alone_decides_the_initial_weights(fabric):
     state = torch.get_rng_state()
     one, again, other = (build_networks(small_config(seed=seed), fabric) for seed in (5, 5, 6))
 
     assert torch.equal(torch.get_rng_state(), state)
-    for network, same, different in zip(*(p.networks() for p in (one, again, other)), strict=True):
+    for network, same, different in zip(
+        *(each.modules() for each in (one, again, other)), strict=True
+    ):
         first, second, third = (next(each.parameters()) for each in (network, same, different))
         assert torch.equal(first, second)
         assert not torch.equal(first, third)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from petsynth.systems.volumes_prediction import predict_volume
 
 from petsynth.errors import InputError
+from petsynth.systems.volumes.prediction import predict_volume
 
 
 class Echo(torch.nn.Module):
