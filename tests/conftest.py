@@ -66,6 +66,12 @@ def tiny_run(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return make_run(tmp_path_factory.mktemp("tiny") / "axial", tiny_prepared)
 
 
+@pytest.fixture(scope="session")
+def tiny_volume_run(tiny_volumes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder of an untrained little GANBERT for `tiny_volumes`."""
+    return make_volume_run(tmp_path_factory.mktemp("volumes") / "ganbert", tiny_volumes)
+
+
 def make_run(
     folder: Path,
     prepared: Path,

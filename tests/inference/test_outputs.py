@@ -7,7 +7,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib.text import Text
-from petsynth.inference.predict import Prediction
 from PIL import Image
 
 from petsynth import __version__
@@ -18,6 +17,7 @@ from petsynth.inference.run import load_run
 from petsynth.inference.scan import ScanPrediction
 from petsynth.io.nifti import read_grid
 from petsynth.preprocessing.t1.alignment import PreparedT1
+from petsynth.systems.base import Prediction
 
 STEM = "sub-01_ses-bl_trc-18FFDG"
 AFFINE = np.array([[0, 0, -8.0, 90], [-9.0, 0, 0, 80], [0, 7.0, 0, -60], [0, 0, 0, 1]])

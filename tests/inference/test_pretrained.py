@@ -12,7 +12,8 @@ from petsynth.inference.pretrained import CARD, DEFAULT, load_model, pretrained_
 def test_every_pretrained_model_loads_and_says_what_it_is():
     for model in pretrained_models():
         run = load_model(model.name)
-        assert run.stacks is not None
+        assert run.config.system == "unet25d"
+        assert run.system.std_kind(1) == "expected-error"
         assert run.simulated
         card = model.card.read_text()
         for words in ("not for diagnosis", "CC BY-SA 3.0", "IXI", "simulat"):

@@ -1,8 +1,12 @@
 """A run folder is loaded whole or refused with the reason."""
 
+import dataclasses
+import json
 import shutil
 
+import numpy as np
 import pytest
+import safetensors.torch
 import tomli_w
 import torch
 
@@ -18,6 +22,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, RunError
 from petsynth.inference.run import find_runs, load_run
 from petsynth.networks.weights import load_weights, read_metadata, save_weights
+from petsynth.systems.base import Prediction, PredictionSettings
 
 
 @pytest.fixture
@@ -121,3 +126,71 @@ def test_runs_are_found_two_levels_down(run_copy, tmp_path):
     incomplete = shutil.copytree(run_copy, tmp_path / "runs" / "killed")
     (incomplete / "config.toml").unlink()
     assert find_runs(tmp_path) == [tmp_path / "near", tmp_path / "runs" / "axial"]
+
+
+def test_what_the_system_predicts_is_handed_on(tiny_run):
+    run = load_run(tiny_run)
+    seen = []
+
+    class Recorded(type(run.system)):
+        def predict(self, model, t1_XYZ, settings):
+            seen.append((model, settings))
+            return Prediction(t1_XYZ)
+
+    recorded = dataclasses.replace(run, system=Recorded(run.config))
+    t1, settings = np.zeros(run.grid.shape, np.float32), PredictionSettings(seed=7)
+    assert recorded.predict(t1, settings).mean is t1
+    ((model, given),) = seen
+    assert given is settings
+    assert (model.network, model.pet_scale) == (run.generator, 2.0)
+    assert model.metadata == run.metadata
+
+
+def test_wrong_arguments(tiny_run):
+    run = load_run(tiny_run)
+    t1 = np.zeros(run.grid.shape, np.float32)
+    with pytest.raises(ValueError, match="at least one"):
+        run.predict(t1, PredictionSettings(samples=0))
+    with pytest.raises(ValueError, match="not on the grid"):
+        run.predict(t1[1:], PredictionSettings())
+
+
+@pytest.fixture
+def earlier_run(run_copy):
+    """Return a run as the version before wrote it: other keys, and weights without a format."""
+    text = (run_copy / "config.toml").read_text()
+    (run_copy / "config.toml").write_text(text.replace("padded_size", "canvas"))
+    weights = run_copy / "model.safetensors"
+    metadata = read_metadata(weights)
+    del metadata["format"], metadata["weights_sha256"]
+    tensors = safetensors.torch.load_file(weights)
+    weights.write_bytes(safetensors.torch.save(tensors, {"petsynth": json.dumps(metadata)}))
+    return run_copy
+
+
+def test_a_run_of_an_earlier_version_is_to_be_trained_again(earlier_run):
+    message = r"model.safetensors: was not written by this version .* train the model again"
+    with pytest.raises(RunError, match=message) as refusal:
+        load_run(earlier_run)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_flipped_bit_is_noticed(run_copy):
+    weights = run_copy / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(RunError, match=r"damaged weights .*copy the file again"):
+        load_run(run_copy)
+
+
+def test_a_run_of_paper_b_reads_the_conformed_t1(tiny_volume_run, tiny_run, tiny_volumes):
+    run, data = load_run(tiny_volume_run), PreparedData(tiny_volumes)
+    assert run.t1_grid.matches(data.t1_grid)
+    assert run.grid.matches(data.grid)
+    assert load_run(tiny_run).t1_grid is None
+
+    mean = run.predict(data.t1("sub-005"), PredictionSettings()).mean
+    assert mean.shape == (*data.grid.shape, 2)
+    with pytest.raises(ValueError, match=r"not on the grid \(39, 39, 39\)"):
+        run.predict(data.mri("sub-005"), PredictionSettings())

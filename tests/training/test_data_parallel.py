@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from petsynth.config import SYSTEMS
+from petsynth.systems.registry import system_names
 
 SCRIPT = Path(__file__).with_name("train_all.py")
 
@@ -28,7 +28,7 @@ def runs(tiny_prepared, tiny_volumes, tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", system_names())
 def test_two_processes_are_one_with_twice_the_batch(runs, system):
     one, two = (networks(run / system) for run in runs)
     assert one.keys() == two.keys()
@@ -42,15 +42,15 @@ def networks(run: Path) -> dict[str, torch.Tensor]:
     """Return the weights of all networks of a training's last checkpoint."""
     networks = torch.load(run / "checkpoints" / "last.pt", weights_only=True)["networks"]
     return {
-        f"{player}.{name}": weight
-        for player, state in networks.items()
-        if not player.endswith("_optimiser")
+        f"{network}.{name}": weight
+        for network, state in networks.items()
+        if not network.endswith("_optimiser")
         for name, weight in state.items()
     }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", system_names())
 def test_only_the_first_process_writes(runs, system):
     one, two = (run / system / "train_log.csv" for run in runs)
     assert len(one.read_text().splitlines()) == len(two.read_text().splitlines())

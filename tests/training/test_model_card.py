@@ -7,7 +7,8 @@ from torch import nn
 
 from petsynth.config import config_hash, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.networks.weights import read_metadata
+from petsynth.networks.weights import FORMAT, read_metadata
+from petsynth.systems.registry import build_system
 from petsynth.training.model_card import model_metadata, write_card, write_model
 
 NETWORK = nn.Linear(999, 2)
@@ -20,30 +21,37 @@ def data(make_prepared, tmp_path):
     return PreparedData(folder)
 
 
+def system_of(content=None):
+    return build_system(parse_config(content or {}))
+
+
 def card(tmp_path, data, content=None, **more):
     path = tmp_path / "model_card.md"
     told = {"steps": 1200, "epochs": 2.5, "validation": {}} | more
-    write_card(path, NETWORK, parse_config(content or {}), data, **told)
+    write_card(path, NETWORK, system_of(content), data, **told)
     return path.read_text()
 
 
 def test_metadata_are_plain_and_tell_what_pet_means(data):
-    config = parse_config({"seed": 4})
-    metadata = model_metadata(config, data, 7)
+    system = system_of({"seed": 4})
+    metadata = model_metadata(system, data, 7)
 
     assert json.loads(json.dumps(metadata)) == metadata
     assert (metadata["steps"], metadata["system"]) == (7, "pix2pix-axial")
-    assert metadata["config_hash"] == config_hash(config)
+    assert metadata["config_hash"] == config_hash(system.config)
     assert (metadata["tracer"], metadata["unit"], metadata["pet_scale"]) == ("FDG", "SUVR", 2.0)
     assert (metadata["training_subjects"], metadata["simulated"]) == (3, True)
     assert "t1_grid" not in metadata
 
 
 def test_the_weights_file_holds_the_metadata(tmp_path, data):
-    config = parse_config({})
-    write_model(tmp_path / "model.safetensors", NETWORK, config, data, steps=7)
+    system = system_of()
+    write_model(tmp_path / "model.safetensors", NETWORK, system, data, steps=7)
 
-    assert read_metadata(tmp_path / "model.safetensors") == model_metadata(config, data, 7)
+    metadata = read_metadata(tmp_path / "model.safetensors")
+    assert metadata.pop("format") == FORMAT
+    assert len(metadata.pop("weights_sha256")) == 64
+    assert metadata == model_metadata(system, data, 7)
 
 
 def test_a_card_counts_people_steps_and_parameters(tmp_path, data):
@@ -61,7 +69,7 @@ def test_visits_of_one_person_count_once(tmp_path, visits):
     data = PreparedData(visits)
     text = card(tmp_path, data)
 
-    assert model_metadata(parse_config({}), data, 7)["training_subjects"] == 2
+    assert model_metadata(system_of(), data, 7)["training_subjects"] == 2
     assert "| 2 subjects, 1 AD, 1 CN, 3 pairs of scans; " in text
 
 
@@ -80,15 +88,15 @@ def test_validation_is_told_or_why_there_is_none(tmp_path, data, make_prepared):
     ("content", "told", "not_told"),
     [
         ({"data": {"planes": ["coronal", "axial"]}}, ["coronal + axial slices", "Dropout"], []),
-        ({"system": "unet25d"}, ["2.5D U-Net", "augmented heads"], ["Dropout", "Jung"]),
+        ({"system": "unet25d"}, ["2.5D U-Net", "augmented subjects"], ["Dropout", "Jung"]),
         (
             {"system": "unet25d", "data": {"augment": False, "slices": 3}},
-            ["3 neighbouring axial slices", "heads as they are"],
+            ["3 neighbouring axial slices", "subjects as they are"],
             ["augmented"],
         ),
         (
             {"system": "ganbert", "training": {"batch_size": 2, "accumulate": 3}},
-            ["Shin et al.", "of batch 2 x 3 (", "2 frame(s)"],
+            ["Shin et al.", "of batch 3 x 2 (", "2 frame(s)"],
             ["Dropout", "pix2pix"],
         ),
     ],

@@ -12,8 +12,9 @@ from torch.optim import Adam
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.weights import read_metadata
-from petsynth.systems.base import System
+from petsynth.systems.base import Training
 from petsynth.systems.optimisation import Networks
+from petsynth.systems.registry import build_system
 from petsynth.training.recorder import Recorder
 from petsynth.training.run_folder import open_run
 from petsynth.training.state import TrainingState, load_checkpoint
@@ -21,7 +22,7 @@ from petsynth.training.state import TrainingState, load_checkpoint
 EPOCH_STEPS = 4
 
 
-class Flat(System[None]):
+class Level(Training[None]):
     """Answers every MRI with one level, which is its only weight."""
 
     terms = ("l1", "generator")
@@ -50,30 +51,30 @@ class Flat(System[None]):
 
 
 @dataclass
-class Office:
-    """A recorder and everything on it."""
+class Recording:
+    """A recorder and everything that it records."""
 
     data: PreparedData
     root: Path
-    training: dict = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)
     write_every: int = 1
     resume: bool = False
 
     def __post_init__(self):
-        knobs = {"samples_every": 100} | self.training
-        config = parse_config({"training": knobs})
-        self.system = Flat(self.data)
-        self.system.write_every = self.write_every
-        self.state = TrainingState(self.system.networks)
+        config = parse_config({"training": {"samples_every": 100} | self.settings})
+        self.training = Level(self.data)
+        self.training.write_every = self.write_every
+        self.state = TrainingState(self.training.networks)
         self.folder = open_run(self.root, config, self.data, resume=self.resume, overwrite=False)
         if self.resume:
             load_checkpoint(self.folder.checkpoint, self.state)
-        self.desk = Recorder(config, self.data, self.folder, self.system, self.state)
+        system = build_system(config)
+        self.recorder = Recorder(system, self.training, self.data, self.folder, self.state)
 
     def finish(self, epoch: int, level: float = 0.0) -> bool:
-        self.system.answer(level)
+        self.training.answer(level)
         self.state.step = epoch * EPOCH_STEPS
-        return self.desk.finish_epoch()
+        return self.recorder.finish_epoch()
 
     def validations(self) -> list[dict[str, str]]:
         return read_rows(self.folder.validation_log)
@@ -85,33 +86,33 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def open_office(tiny_prepared, tmp_path):
-    """Return a maker of desks in one run folder, which are closed at the end."""
+def open_recording(tiny_prepared, tmp_path):
+    """Return a maker of recorders in one run folder, which are closed at the end."""
     made = []
 
-    def make(data=None, **more) -> Office:
-        made.append(Office(PreparedData(data or tiny_prepared), tmp_path / "run", **more))
+    def make(data=None, **more) -> Recording:
+        made.append(Recording(PreparedData(data or tiny_prepared), tmp_path / "run", **more))
         return made[-1]
 
     yield make
-    for office in made:
-        office.desk.close()
+    for recording in made:
+        recording.recorder.close()
 
 
 @pytest.mark.parametrize(("step", "epoch"), [(0, 0), (1, 1), (4, 1), (5, 2), (8, 2), (20, 5)])
-def test_an_epoch_ends_with_its_last_step(open_office, step, epoch):
-    office = open_office()
-    office.state.step = step
-    assert office.desk.epoch == epoch
+def test_an_epoch_ends_with_its_last_step(open_recording, step, epoch):
+    recording = open_recording()
+    recording.state.step = step
+    assert recording.recorder.epoch == epoch
 
 
-def test_a_row_is_the_mean_since_the_last_and_extras_are_of_its_own_step(open_office):
-    office = open_office()
+def test_a_row_is_the_mean_since_the_last_and_extras_are_of_its_own_step(open_recording):
+    recording = open_recording()
     for step, (l1, is_logged) in enumerate([(4.0, False), (2.0, True), (9.0, True)], start=1):
         figures = {"generator": 10 * l1, "l1": l1} | ({"gradient": step / 8} if is_logged else {})
-        office.state.step, office.state.seconds = step, 1.26 * step
-        office.desk.log(figures, is_logged=is_logged)
-    rows = read_rows(office.folder.train_log)
+        recording.state.step, recording.state.seconds = step, 1.26 * step
+        recording.recorder.log(figures, is_logged=is_logged)
+    rows = read_rows(recording.folder.train_log)
     assert list(rows[0]) == ["step", "epoch", "l1", "generator", "gradient", "seconds"]
     assert [list(map(float, row.values())) for row in rows] == [
         [2, 1, 3.0, 30.0, 0.25, 2.5],
@@ -123,49 +124,49 @@ def test_a_row_is_the_mean_since_the_last_and_extras_are_of_its_own_step(open_of
     ("validate_every", "validated"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])]
 )
 def test_every_so_many_epochs_and_at_the_end_there_is_a_validation(
-    open_office, validate_every, validated
+    open_recording, validate_every, validated
 ):
-    office = open_office(training={"validate_every": validate_every}, write_every=9)
+    recording = open_recording(settings={"validate_every": validate_every}, write_every=9)
     for epoch in range(1, 5):
-        office.finish(epoch)
-    end(office)
-    rows = office.validations()
+        recording.finish(epoch)
+    end(recording)
+    rows = recording.validations()
     assert [int(row["epoch"]) for row in rows] == validated
     assert [int(row["step"]) for row in rows] == [EPOCH_STEPS * epoch for epoch in validated]
 
 
-def end(office: Office) -> bool:
+def end(recording: Recording) -> bool:
     """Finish the last epoch, whose pictures take longer than all the rest, without pictures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("petsynth.training.recorder.write_samples", lambda *_, **__: None)
-        return office.finish(5)
+        return recording.finish(5)
 
 
-def test_models_and_checkpoints_are_written_every_so_many_epochs_and_at_the_end(open_office):
-    office = open_office(write_every=2)
-    folder = office.folder
-    assert not office.finish(1)
+def test_models_and_checkpoints_are_written_every_so_many_epochs_and_at_the_end(open_recording):
+    recording = open_recording(write_every=2)
+    folder = recording.folder
+    assert not recording.finish(1)
     assert not any(path.exists() for path in (folder.model, folder.card, folder.checkpoint))
     steps = []
     for epoch in (2, 3, 4):
-        assert office.finish(epoch) == (epoch != 3)
+        assert recording.finish(epoch) == (epoch != 3)
         steps.append(read_metadata(folder.model)["steps"])
     assert steps == [8, 8, 16]
-    assert end(office)
+    assert end(recording)
     assert read_metadata(folder.model)["steps"] == 20
     assert torch.load(folder.checkpoint, weights_only=True)["step"] == 20
     assert "| steps | 20 of batch 1 (5.0 epochs) |" in folder.card.read_text()
 
 
-def test_the_best_weights_are_kept_through_worse_ones_and_through_a_resumption(open_office):
+def test_the_best_weights_are_kept_through_worse_ones_and_through_a_resumption(open_recording):
     levels = {1: 0.1, 2: 0.3, 3: 0.2}
-    office = open_office()
+    recording = open_recording()
     for epoch, level in levels.items():
-        office.finish(epoch, level)
-    errors = [float(row["brain_mae"]) for row in office.validations()]
+        recording.finish(epoch, level)
+    errors = [float(row["brain_mae"]) for row in recording.validations()]
     assert errors[1] < errors[2] < errors[0]
-    assert read_metadata(office.folder.best)["steps"] == 8
-    again = open_office(resume=True)
+    assert read_metadata(recording.folder.best)["steps"] == 8
+    again = open_recording(resume=True)
     assert again.state.best_mae == pytest.approx(errors[1], rel=1e-5)
     again.finish(4, 0.25)
     assert read_metadata(again.folder.best)["steps"] == 8
@@ -173,76 +174,76 @@ def test_the_best_weights_are_kept_through_worse_ones_and_through_a_resumption(o
     assert read_metadata(again.folder.best)["steps"] == 16
 
 
-def test_measures_are_of_the_validation_subjects_and_stand_on_the_card(open_office):
-    office = open_office()
-    office.finish(1, level=0.5)
-    (row,) = office.validations()
-    (name,) = office.data.participants("validation")
-    pet = np.asarray(office.data.static_pet(name))
-    inside = np.abs(pet - 0.5)[np.asarray(office.data.mask(name)) > 0].mean()
+def test_measures_are_of_the_validation_subjects_and_stand_on_the_card(open_recording):
+    recording = open_recording()
+    recording.finish(1, level=0.5)
+    (row,) = recording.validations()
+    (name,) = recording.data.participants("validation")
+    pet = np.asarray(recording.data.static_pet(name))
+    inside = np.abs(pet - 0.5)[np.asarray(recording.data.mask(name)) > 0].mean()
     assert float(row["mae"]) == pytest.approx(np.abs(pet - 0.5).mean(), rel=1e-4)
     assert float(row["brain_mae"]) == pytest.approx(inside, rel=1e-4)
     assert f"| validation | 1 subjects: MAE inside the brain {inside:.4g} SUVR" in (
-        office.folder.card.read_text()
+        recording.folder.card.read_text()
     )
 
 
-def test_before_the_first_validation_the_card_does_not_deny_the_validation_subjects(open_office):
-    office = open_office(training={"validate_every": 2})
-    office.finish(1)
-    assert "| validation | 1 subjects, not measured yet |" in office.folder.card.read_text()
-    office.finish(2)
-    assert "| validation | 1 subjects: MAE" in office.folder.card.read_text()
+def test_before_the_first_validation_the_card_does_not_deny_the_validation_subjects(open_recording):
+    recording = open_recording(settings={"validate_every": 2})
+    recording.finish(1)
+    assert "| validation | 1 subjects, not measured yet |" in recording.folder.card.read_text()
+    recording.finish(2)
+    assert "| validation | 1 subjects: MAE" in recording.folder.card.read_text()
 
 
-def test_without_validation_subjects_nothing_is_measured(open_office, make_prepared, tmp_path):
+def test_without_validation_subjects_nothing_is_measured(open_recording, make_prepared, tmp_path):
     data = make_prepared(tmp_path / "prepared", {"train": 1}, voxel_mm=18.0)
-    office = open_office(data)
-    assert office.finish(1)
-    assert not office.folder.validation_log.exists()
-    assert not office.folder.best.exists()
-    assert "none: the split has no validation subjects" in office.folder.card.read_text()
+    recording = open_recording(data)
+    assert recording.finish(1)
+    assert not recording.folder.validation_log.exists()
+    assert not recording.folder.best.exists()
+    assert "none: the split has no validation subjects" in recording.folder.card.read_text()
 
 
-def test_pictures_are_named_by_the_epoch(open_office):
-    office = open_office(training={"samples_every": 3}, write_every=9)
+def test_pictures_are_named_by_the_epoch(open_recording):
+    recording = open_recording(settings={"samples_every": 3}, write_every=9)
     for epoch in (1, 2, 3, 4):
-        office.finish(epoch)
-    assert [path.name for path in office.folder.samples.iterdir()] == ["epoch-0003.png"]
+        recording.finish(epoch)
+    assert [path.name for path in recording.folder.samples.iterdir()] == ["epoch-0003.png"]
 
 
-def test_a_message_names_the_checkpoint_only_once_there_is_one(open_office):
-    office = open_office()
-    assert office.desk.kept() == ""
-    office.desk.save_checkpoint()
-    assert office.desk.kept() == (
-        f"; the last good checkpoint is kept in {office.folder.checkpoint}"
+def test_a_message_names_the_checkpoint_only_once_there_is_one(open_recording):
+    recording = open_recording()
+    assert recording.recorder.kept() == ""
+    recording.recorder.save_checkpoint()
+    assert recording.recorder.kept() == (
+        f"; the last good checkpoint is kept in {recording.folder.checkpoint}"
     )
 
 
-def test_going_on_takes_away_what_was_logged_after_the_checkpoint(open_office):
-    office = open_office()
+def test_going_on_takes_away_what_was_logged_after_the_checkpoint(open_recording):
+    recording = open_recording()
     figures = {"l1": 1.0, "generator": 1.0, "gradient": 1.0}
     for epoch in (1, 2):
-        office.state.step = epoch * EPOCH_STEPS
-        office.desk.log(figures, is_logged=True)
-        office.finish(epoch)
-    office.state.step = 9
-    office.desk.log(figures, is_logged=True)
-    again = open_office(resume=True)
-    assert again.desk.epoch == 2
+        recording.state.step = epoch * EPOCH_STEPS
+        recording.recorder.log(figures, is_logged=True)
+        recording.finish(epoch)
+    recording.state.step = 9
+    recording.recorder.log(figures, is_logged=True)
+    again = open_recording(resume=True)
+    assert again.recorder.epoch == 2
     assert [row["step"] for row in read_rows(again.folder.train_log)] == ["4", "8"]
     assert [row["step"] for row in again.validations()] == ["4", "8"]
 
 
-def test_half_a_mean_is_taken_up_again(open_office):
+def test_half_a_mean_is_taken_up_again(open_recording):
     """A checkpoint between two rows: the next row is the mean over both sides of it."""
-    office = open_office()
-    office.state.step = 1
-    office.desk.log({"l1": 2.0, "generator": 2.0}, is_logged=False)
-    office.desk.save_checkpoint()
-    again = open_office(resume=True)
+    recording = open_recording()
+    recording.state.step = 1
+    recording.recorder.log({"l1": 2.0, "generator": 2.0}, is_logged=False)
+    recording.recorder.save_checkpoint()
+    again = open_recording(resume=True)
     again.state.step = 2
-    again.desk.log({"l1": 4.0, "generator": 6.0, "gradient": 0.0}, is_logged=True)
+    again.recorder.log({"l1": 4.0, "generator": 6.0, "gradient": 0.0}, is_logged=True)
     (row,) = read_rows(again.folder.train_log)
     assert (float(row["l1"]), float(row["generator"])) == (3.0, 4.0)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from petsynth.config import Config, config_to_toml, parse_config
+from petsynth.config import config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.systems.pix2pix import step as pix2pix
+from petsynth.systems.pix2pix import training as pix2pix
+from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.training.trainer import train
 
 SECONDS_TO_START = 600  # on a machine that is busy with other things
@@ -21,7 +22,7 @@ EPOCH_STEPS = 17
 """84 slices in batches of 5; the last is smaller."""
 
 
-def small_config(workers: int) -> Config:
+def small_config(workers: int) -> Pix2pixConfig:
     return parse_config(
         {
             "data": {"padded_size": 32, "intensity": "uint8-jpeg", "flip": True},
@@ -136,7 +137,7 @@ def test_resume_after_an_interruption_at_any_step_is_exact(
     assert_same_run(tmp_path / "undisturbed", tmp_path / "stopped")
 
 
-def with_epochs(config: Config, epochs: int) -> Config:
+def with_epochs(config: Pix2pixConfig, epochs: int) -> Pix2pixConfig:
     return dataclasses.replace(config, training=dataclasses.replace(config.training, epochs=epochs))
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from petsynth.config import Pix2pixConfig, parse_config
+from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import OutputError, RunError
+from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.training.run_folder import open_run
 
 
@@ -124,3 +125,13 @@ def test_a_damaged_configuration_is_no_run_to_resume(tmp_path, data):
     run.config.write_text("seed =")
     with pytest.raises(RunError, match=r"config.toml: cannot be read"):
         start(tmp_path / "run", data, resume=True)
+
+
+@pytest.mark.parametrize(("now", "before"), [("padded_size", "canvas"), ("flip", "mirror")])
+def test_a_run_of_a_version_with_other_keys_is_refused_in_one_line(tmp_path, data, now, before):
+    run = start(tmp_path / "run", data)
+    run.config.write_text(run.config.read_text().replace(f"{now} = ", f"{before} = "))
+    message = rf"config.toml: cannot be read .*unknown key 'data.{before}'.*into a new folder"
+    with pytest.raises(RunError, match=message) as refusal:
+        start(tmp_path / "run", data, resume=True)
+    assert "\n" not in str(refusal.value)

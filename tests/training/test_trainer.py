@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from petsynth.config import Config, config_hash, load_config, parse_config
+from petsynth.config import config_hash, load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, OutputError, SplitError, TrainingError
 from petsynth.networks.weights import read_metadata
 from petsynth.prepare.records import write_array
-from petsynth.systems.pix2pix import step as pix2pix
-from petsynth.systems.pix2pix.system import total_steps
+from petsynth.systems.pix2pix import training as pix2pix
+from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.training.trainer import train
 
 SMALL = {
@@ -27,7 +27,7 @@ SMALL = {
 }
 
 
-def small_config(**training) -> Config:
+def small_config(**training) -> Pix2pixConfig:
     return parse_config(SMALL | {"training": SMALL["training"] | training})
 
 
@@ -192,7 +192,7 @@ def test_a_missing_gpu_is_said_in_one_line(tmp_path, data):
         train(small_config(), data, tmp_path / "run", device="cuda")
 
 
-def test_slices_too_large_for_the_canvas_leave_no_run_behind(tmp_path, data):
+def test_slices_too_large_for_the_padded_size_leave_no_run_behind(tmp_path, data):
     config = dataclasses.replace(
         small_config(), data=dataclasses.replace(small_config().data, padded_size=16)
     )
@@ -217,15 +217,3 @@ def test_extreme_values_in_the_data_are_reported_not_trained_on(tmp_path, make_p
     write_array(prepared, "sub-001", "pet", spoilt)
     with pytest.raises(TrainingError, match="step 1: loss 'discriminator' is nan"):
         train(small_config(), PreparedData(prepared), tmp_path / "run", threads=1, device="cpu")
-
-
-@pytest.mark.parametrize(
-    ("training", "steps"),
-    [
-        ({"epochs": 100, "batch_size": 1}, 145_200),
-        ({"epochs": 100, "batch_size": 4, "max_steps": 1500}, 1500),
-        ({"epochs": 1, "batch_size": 5, "max_steps": 1500}, 291),
-    ],
-)
-def test_total_steps(training, steps):
-    assert total_steps(parse_config({"training": training}), slices=1452) == steps

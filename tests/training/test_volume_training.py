@@ -6,15 +6,16 @@ import math
 
 import pytest
 import torch
-from petsynth.inference.predict import synthesise
 
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, InputError, TrainingError
 from petsynth.inference import load_run
-from petsynth.systems.ganbert import step as ganbert
+from petsynth.systems.base import PredictionSettings
+from petsynth.systems.ganbert import training as ganbert
+from petsynth.systems.registry import build_system
 from petsynth.training.distributed import launch_fabric
-from petsynth.training.trainer import build_system, train
+from petsynth.training.trainer import train
 
 
 def small_config(system: str = "ganbert", *, steps: int = 4, **data):
@@ -58,14 +59,14 @@ def test_a_run_logs_every_term_and_can_predict(tmp_path, data, system):
     names = {"cnn", "adversarial", "l1", "generator"}
     if system == "ganbert-cnnd":
         gradients = {f"gradient_{name}" for name in ("nsp", "mlm", "l1", "adversarial")}
-        names |= {"bert_nsp", "bert_mlm", "bert_slope", "nsp", "mlm"} | gradients
+        names |= {"bert_nsp", "bert_mlm", "bert_gradient_penalty", "nsp", "mlm"} | gradients
     assert set(rows[0]) == names | {"step", "epoch", "seconds"}
     assert all(math.isfinite(float(value)) for row in rows for value in row.values())
     assert len(read_rows(run / "validation_log.csv")) == 1
     assert list((run / "samples").glob("*.png"))
     assert "GANBERT" in (run / "model_card.md").read_text()
     model = load_run(run)
-    pet = synthesise(model, data.t1("sub-005")).mean
+    pet = model.predict(data.t1("sub-005"), PredictionSettings()).mean
     assert pet.shape == (*data.grid.shape, 2)
 
 
@@ -111,7 +112,7 @@ def test_killed_inside_an_accumulation_window_and_in_warm_up_it_resumes_exactly(
         assert one | {"seconds": ""} == other | {"seconds": ""}
 
 
-def test_the_step_size_warms_up(tmp_path, data):
+def test_the_learning_rate_warms_up(tmp_path, data):
     config = small_config("pix2pix3d-tanhshrink", steps=4)  # warm-up: 3 of 4 steps
     train(config, data, tmp_path / "run", threads=1, device="cpu")
     state = torch.load(tmp_path / "run" / "checkpoints" / "last.pt", weights_only=True)
@@ -129,18 +130,18 @@ def test_ganbert_trains_in_bf16(tmp_path, data):
     assert float(row["gradient_nsp"]) > 0
 
 
-def test_bert_may_have_a_step_size_of_its_own(data):
+def test_bert_may_have_a_learning_rate_of_its_own(data):
     config = small_config()
     own = dataclasses.replace(config, bert=dataclasses.replace(config.bert, learning_rate=3e-5))
     for each, expected in ((config, 1e-4), (own, 3e-5)):
-        system = build_system(each, data, launch_fabric("cpu"))
-        system.set_learning_rate(0.5)
-        rates = {name: part.param_groups[0]["lr"] for name, part in optimisers(system)}
+        training = build_system(each).start_training(data, launch_fabric("cpu"))
+        training.set_learning_rate(0.5)
+        rates = {name: part.param_groups[0]["lr"] for name, part in optimisers(training)}
         assert rates == {"generator_optimiser": 0.5e-4, "bert_optimiser": 0.5 * expected}
 
 
-def optimisers(system) -> list[tuple[str, torch.optim.Optimizer]]:
-    parts = vars(system.networks).items()
+def optimisers(training) -> list[tuple[str, torch.optim.Optimizer]]:
+    parts = vars(training.networks).items()
     return [(name, part) for name, part in parts if isinstance(part, torch.optim.Optimizer)]
 
 
@@ -155,15 +156,15 @@ def test_a_loss_that_is_not_finite_ends_training(tmp_path, data, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "message"),
+    ("settings", "message"),
     [
         ({"frames": 1}, "data.frames is 1, the PET of .* has 2; give --data.frames 2"),
         ({"voxel_mm": 12.0}, "data.voxel_mm is 12, .* give --data.voxel-mm 13"),
     ],
 )
-def test_data_of_another_kind_are_refused(tmp_path, data, knobs, message):
+def test_data_of_another_kind_are_refused(tmp_path, data, settings, message):
     with pytest.raises(ConfigError, match=message):
-        train(small_config(**knobs), data, tmp_path / "run", threads=1, device="cpu")
+        train(small_config(**settings), data, tmp_path / "run", threads=1, device="cpu")
     assert not (tmp_path / "run").exists()
 
 

@@ -7,8 +7,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from petsynth.config import SYSTEMS, Pix2pixConfig, Unet25dConfig, parse_config
+from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
+from petsynth.systems.registry import build_system, system_names
 from petsynth.training.trainer import train
 
 SLICES = {
@@ -17,8 +18,8 @@ SLICES = {
     "discriminator": {"filters": 4, "layers": 1},
     "training": {"epochs": 2},
 }
-STACKS = {
-    "data": {"padded_size": 32, "slices": 3, "slabs_per_volume": 21, "window": 2},
+SLABS = {
+    "data": {"padded_size": 32, "slices": 3, "slabs_per_volume": 21, "shuffled_volumes": 2},
     "generator": {"filters": 8, "max_filters": 8, "levels": 2},
     "training": {"epochs": 2, "workers": 0},
 }
@@ -30,11 +31,12 @@ VOLUMES = {
 }
 BERT = {"layers": 1, "hidden": 16, "heads": 2, "inner": 32, "checkpointing": False}
 SLICES_PER_SAMPLE = 10
-"""84 slices, or stacks, in batches of 40 leave 4 for an epoch's last step."""
+"""84 slices, or slabs, in batches of 40 leave 4 for an epoch's last step."""
 
 
 def content_of(system: str, batch_size: int) -> dict:
-    content = dict({Pix2pixConfig: SLICES, Unet25dConfig: STACKS}.get(SYSTEMS[system], VOLUMES))
+    on_slices = {"pix2pix-axial": SLICES, "pix2pix-augmented": SLICES, "unet25d": SLABS}
+    content = dict(on_slices.get(system, VOLUMES))
     size = batch_size * SLICES_PER_SAMPLE if "padded_size" in content["data"] else batch_size
     content |= {"system": system, "training": content["training"] | {"batch_size": size}}
     if system.startswith("ganbert"):
@@ -45,9 +47,9 @@ def content_of(system: str, batch_size: int) -> dict:
 
 
 def main(slices: str, volumes: str, out: str, batch_size: str, processes: str) -> None:
-    for system, kind in SYSTEMS.items():
-        data = PreparedData(slices if kind in (Pix2pixConfig, Unet25dConfig) else volumes)
+    for system in system_names():
         config = parse_config(content_of(system, int(batch_size)))
+        data = PreparedData(volumes if build_system(config).conformed_t1 else slices)
         folder = Path(out) / system
         train(config, data, folder, threads=1, device="cpu", devices=int(processes))
 

@@ -19,8 +19,8 @@ def check_padded_size(
         largest = max(size for axis, size in enumerate(shape) if axis != AXIS[plane])
         if largest > padded_size:
             raise ConfigError(
-                f"data.padded_size of {padded_size} pixels is too small: {plane} slices of these data have "
-                f"a side of {largest}"
+                f"data.padded_size of {padded_size} pixels is too small: {plane} slices of "
+                f"these data have a side of {largest}"
             )
 
 

@@ -124,7 +124,8 @@ class VolumeBatches(Sampler[list[int]]):
     >>> one = list(VolumeBatches(5, BatchPartition(4), seed=0, start=0, stop=3))
     >>> sorted(one[0] + one[1][:1]), [len(batch) for batch in one]
     ([0, 1, 2, 3, 4], [4, 4, 4])
-    >>> two = [VolumeBatches(5, BatchPartition(2, 1, 2, rank), seed=0, start=0, stop=3) for rank in (0, 1)]
+    >>> parts = [BatchPartition(2, 1, 2, process) for process in (0, 1)]
+    >>> two = [VolumeBatches(5, part, seed=0, start=0, stop=3) for part in parts]
     >>> [left + right for left, right in zip(*two)] == one
     True
     """

@@ -10,7 +10,8 @@ Per T1 file, in one folder::
     STEM_desc-synth_panel.png                         a picture with a visible label
 
 Models of images that were merely centred write ``space-centred`` in place of ``space-aligned``.
-``STEM`` is the T1's name with its BIDS entities and the tracer, see `petsynth.io.bids.names.pet_stem`.
+``STEM`` is the T1's name with its BIDS entities and the tracer; see
+`petsynth.io.bids.names.pet_stem`.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ _SYNTHETIC = (
 _STD: dict[StdKind, str] = {
     "dropout": "Standard deviation (n - 1) of a synthetic PET over draws of the generator's "
     "dropout: the model's spread, not its error",
-    "expected-error": "Standard deviation of what a measured PET would differ by from the synthetic "
-    "one, as the model expects it; calibrated on held-out people like its training data, not for "
-    "others",
+    "expected-error": "Standard deviation of what a measured PET would differ by from the "
+    "synthetic one, as the model expects it; calibrated on held-out people like its training data, "
+    "not for others",
     "samples": "Standard deviation (n - 1) of a synthetic PET over samples of a stochastic "
     "generator: the model's spread, not its error",
 }

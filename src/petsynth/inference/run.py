@@ -150,9 +150,9 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
     """
     folder = Path(folder)
     _check_complete(folder)
+    metadata = read_metadata(folder / WEIGHTS)  # first: it tells runs of another version
     content = read_toml(folder / CONFIG)
     config = parse_config(content, source=str(folder / CONFIG))
-    metadata = read_metadata(folder / WEIGHTS)
     missing = [key for key in _NEEDED if key not in metadata]
     if missing:
         raise RunError(

@@ -29,7 +29,7 @@ from typing import Any
 
 from petsynth.config import config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import OutputError, RunError
+from petsynth.errors import ConfigError, OutputError, RunError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.systems.fields import SystemConfig
 
@@ -198,7 +198,7 @@ def _check_same(folder: RunFolder, config: SystemConfig, data: PreparedData) -> 
     for what, path, read, now in pairs:
         try:
             before = read(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ConfigError) as error:
             raise RunError(f"{path}: cannot be read ({error}); train into a new folder") from None
         differences = list(_differences(before, now))
         if differences:

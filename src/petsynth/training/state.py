@@ -1,6 +1,6 @@
 """Where a training stands: kept in a checkpoint, taken up again from one.
 
-Everything random is keyed by seed and step (dropout, order, mirroring), so a checkpoint needs
+Everything random is keyed by seed and step (dropout, order, flipping), so a checkpoint needs
 no random states: weights, both optimisers, the step and the running figures are all.
 """
 
@@ -92,7 +92,8 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
         raise damaged
     if content["format"] != FORMAT:
         raise RunError(
-            f"{path}: checkpoint of another petsynth version; train with that version, or anew with --overwrite"
+            f"{path}: checkpoint of another petsynth version; train with that version, or anew "
+            "with --overwrite"
         )
     if not {"networks", "step", "seconds", "best_mae", "sums", "count"} <= content.keys():
         raise damaged

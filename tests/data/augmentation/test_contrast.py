@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from petsynth.data.augmentation.contrast import (
     FEWEST_LEVELS,
@@ -17,15 +18,15 @@ from petsynth.data.augmentation.pair import VolumePair
 SHAPE = (20, 20, 20)
 
 
-def head_of(mri, mask=True):
+def pair_of(mri, mask=True):
     mri = np.asarray(mri, np.float32)
     return VolumePair(mri, np.broadcast_to(mask, mri.shape), mri[np.newaxis], 4.0)
 
 
 @pytest.fixture
 def ramp():
-    """A head without air: all intensities from 0 to 2 in order."""
-    return head_of(np.linspace(0, 2, 8000).reshape(SHAPE))
+    """A subject without air: all intensities from 0 to 2 in order."""
+    return pair_of(np.linspace(0, 2, 8000).reshape(SHAPE))
 
 
 @pytest.mark.parametrize("key", range(8))
@@ -42,19 +43,19 @@ def test_brightness_outside_the_brain_is_another_one():
     mask[:10] = True
     inside, outside = [], []
     for key in range(20):
-        changed = change_contrast(np.random.default_rng(key), head_of(np.ones(SHAPE), mask)).mri
+        changed = change_contrast(np.random.default_rng(key), pair_of(np.ones(SHAPE), mask)).mri
         inside.append(changed[0, 0, 0])
         outside.append(changed[-1, 0, 0])
     factor = np.divide(outside, inside)
 
-    assert 4 < np.isclose(factor, 1, atol=1e-5).sum() < 16  # about half of the heads keep it
+    assert 4 < np.isclose(factor, 1, atol=1e-5).sum() < 16  # about half of the subjects keep it
     assert factor.min() < 0.9
     assert factor.max() > 1.1
 
 
 def test_shading_is_a_factor_that_does_not_depend_on_the_image(ramp):
     one, double = (
-        add_shading(np.random.default_rng(3), head).mri for head in (ramp, head_of(2 * ramp.mri))
+        add_shading(np.random.default_rng(3), pair).mri for pair in (ramp, pair_of(2 * ramp.mri))
     )
 
     np.testing.assert_allclose(double, 2 * one, rtol=1e-6)
@@ -79,7 +80,7 @@ def test_enlarging_keeps_an_even_field():
 
 def test_noise_of_air_is_rayleighs():
     """Mean over standard deviation of a Rayleigh distribution: the root of pi / (4 - pi)."""
-    air = head_of(np.zeros(SHAPE))
+    air = pair_of(np.zeros(SHAPE))
     noisy = [add_noise(np.random.default_rng(key), air).mri for key in range(8)]
 
     for image in noisy:
@@ -106,5 +107,28 @@ def test_grey_levels_are_evenly_spaced_from_0_to_the_brightest(ramp, key):
 
 def test_a_black_image_stays_black():
     np.testing.assert_array_equal(
-        quantise(np.random.default_rng(0), head_of(np.zeros(SHAPE))).mri, 0
+        quantise(np.random.default_rng(0), pair_of(np.zeros(SHAPE))).mri, 0
     )
+
+
+@pytest.mark.parametrize("key", range(12))
+def test_contrast_is_never_inverted(ball, key):
+    changed = change_contrast(np.random.default_rng(key), ball)
+    inner = ndimage.binary_erosion(ball.mask, iterations=6)
+    dim, bright = (changed.mri[inner & (ball.mri == value)].mean() for value in (0.8, 1.0))
+
+    assert dim < bright
+
+
+def test_quantising_leaves_few_levels(ball):
+    random = np.random.default_rng(0)
+    noisy = add_noise(random, ball)
+
+    assert len(np.unique(quantise(random, noisy).mri)) <= 257 < len(np.unique(noisy.mri))
+
+
+def test_shading_is_smooth():
+    field = enlarge(np.random.default_rng(0).standard_normal((4, 4, 4)), (40, 40, 40))
+
+    assert field.shape == (40, 40, 40)
+    assert max(np.abs(np.diff(field, axis=axis)).max() for axis in range(3)) < 0.35

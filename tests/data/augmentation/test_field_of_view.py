@@ -1,4 +1,4 @@
-"""What is left of a head that is stripped, defaced or cut off."""
+"""What is left of a subject that is stripped, defaced or cut off."""
 
 import dataclasses
 
@@ -76,7 +76,7 @@ def test_one_or_two_sides_are_cut_above_and_below_most_often(full):
     assert times[:2].min() > 3
 
 
-def test_the_kept_part_of_a_cut_head_is_a_box_that_is_as_it_was(full):
+def test_the_kept_part_of_a_cut_image_is_a_box_that_is_as_it_was(full):
     cut = cut_field_of_view(np.random.default_rng(0), full)
     visible = cut.mri > 0
     sides = [left_along(axis, visible) for axis in range(3)]
@@ -89,21 +89,58 @@ def test_the_kept_part_of_a_cut_head_is_a_box_that_is_as_it_was(full):
 
 def test_nothing_spills_where_all_or_nothing_is_visible():
     for everything in (True, False):
-        share = spill(np.full((5, 5, 5), everything), 2.0)
-        np.testing.assert_array_equal(share, float(everything))
+        fraction = spill(np.full((5, 5, 5), everything), 2.0)
+        np.testing.assert_array_equal(fraction, float(everything))
 
 
 def test_pet_spills_alike_to_all_sides():
     visible = np.zeros((13, 13, 13), bool)
     visible[4:9, 4:9, 4:9] = True
-    share = spill(visible, 2.0)
+    fraction = spill(visible, 2.0)
 
-    assert 0 < share[3, 6, 6] < 1
-    for turned in (share[::-1], share.swapaxes(0, 1), share.swapaxes(0, 2)):
-        np.testing.assert_allclose(share, turned, atol=1e-6)
+    assert 0 < fraction[3, 6, 6] < 1
+    for turned in (fraction[::-1], fraction.swapaxes(0, 1), fraction.swapaxes(0, 2)):
+        np.testing.assert_allclose(fraction, turned, atol=1e-6)
 
 
-def test_a_head_without_a_brain_is_not_cut(full):
+def test_a_subject_without_a_brain_is_not_cut(full):
     empty = dataclasses.replace(full, mask=np.zeros_like(full.mask))
     cut = cut_field_of_view(np.random.default_rng(0), empty)
     np.testing.assert_array_equal(cut.mri, full.mri)
+
+
+def test_a_stripped_subject_is_dark_outside_the_brain_in_both_images(ball):
+    stripped = strip_skull(np.random.default_rng(0), ball)
+    far = ~ndimage.binary_dilation(ball.mask, iterations=5)
+
+    assert (stripped.mri[far] == 0).all()
+    assert (stripped.pet[:, far] == 0).all()
+    inner = ndimage.binary_erosion(ball.mask, iterations=2)
+    np.testing.assert_array_equal(stripped.mri[inner], ball.mri[inner])
+
+
+def test_defacing_takes_the_front_and_spares_the_brain(ball):
+    defaced = deface(np.random.default_rng(0), ball)
+
+    np.testing.assert_array_equal(defaced.mask, ball.mask)
+    gone = (ball.mri > 0) & (defaced.mri == 0)
+    assert gone.any()
+    assert np.argwhere(gone)[:, 1].mean() > 30  # the front is at high y; the middle at 24
+
+
+def test_a_cut_subject_has_no_pet_beyond_the_cut(ball):
+    cut = cut_field_of_view(np.random.default_rng(2), ball)
+    lost = ball.mask & ~cut.mask
+
+    assert lost.any()
+    assert cut.pet[0][lost].mean() < 0.7 * ball.pet[0][lost].mean()
+
+
+def test_spill_falls_from_one_to_nothing():
+    visible = np.zeros((21, 5, 5), bool)
+    visible[:10] = True
+    fraction = spill(visible, 2.0)[:, 2, 2]
+
+    assert (fraction[:10] == 1).all()
+    assert (np.diff(fraction[9:]) <= 0).all()
+    assert fraction[13:].max() == 0

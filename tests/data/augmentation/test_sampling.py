@@ -14,7 +14,7 @@ from petsynth.data.augmentation.sampling import (
 )
 
 
-def head_of(mri, voxel_mm=1.0):
+def pair_of(mri, voxel_mm=1.0):
     mri = np.asarray(mri, np.float32)
     return VolumePair(mri, mri > 0, mri[np.newaxis], voxel_mm)
 
@@ -58,7 +58,7 @@ def test_slices_lie_across_one_axis_and_across_each_in_turn():
         changed = [
             axis
             for axis, image in enumerate(images)
-            if not np.allclose(cut_thick_slices(np.random.default_rng(key), head_of(image)).mri,
+            if not np.allclose(cut_thick_slices(np.random.default_rng(key), pair_of(image)).mri,
                                image, atol=1e-5)
         ]  # fmt: skip
         assert len(changed) == 1
@@ -82,7 +82,7 @@ def impulse(side=21):
 
 @pytest.mark.parametrize("key", [0, 1, 2])
 def test_blur_is_even_keeps_the_sum_and_has_a_limit(key):
-    blurred = blur(np.random.default_rng(key), head_of(impulse())).mri
+    blurred = blur(np.random.default_rng(key), pair_of(impulse())).mri
     spread = spread_mm(blurred, 1.0)
 
     assert blurred.sum() == pytest.approx(1, rel=1e-4)
@@ -92,7 +92,7 @@ def test_blur_is_even_keeps_the_sum_and_has_a_limit(key):
 
 def test_blur_is_in_millimetres_whatever_the_voxels():
     one, half = (
-        spread_mm(blur(np.random.default_rng(0), head_of(impulse(31), edge)).mri, edge)
+        spread_mm(blur(np.random.default_rng(0), pair_of(impulse(31), edge)).mri, edge)
         for edge in (1.0, 0.5)
     )
 
@@ -103,7 +103,7 @@ def test_blur_is_in_millimetres_whatever_the_voxels():
 def test_sharpening_exaggerates_an_edge_and_leaves_even_places(key):
     image = np.full((16, 9, 9), 0.2, np.float32)
     image[8:] = 0.8
-    sharp = sharpen(np.random.default_rng(key), head_of(image)).mri[:, 4, 4]
+    sharp = sharpen(np.random.default_rng(key), pair_of(image)).mri[:, 4, 4]
 
     np.testing.assert_allclose(sharp[[0, 1, 14, 15]], [0.2, 0.2, 0.8, 0.8], atol=1e-6)
     assert 0.8 < sharp[8] <= 0.8 + SHARPENING * 0.3 + 1e-6  # half of the step is taken away at most
@@ -111,4 +111,15 @@ def test_sharpening_exaggerates_an_edge_and_leaves_even_places(key):
 
 
 def test_sharpening_makes_nothing_negative():
-    assert sharpen(np.random.default_rng(0), head_of(impulse())).mri.min() == 0
+    assert sharpen(np.random.default_rng(0), pair_of(impulse())).mri.min() == 0
+
+
+def test_thick_slices_keep_a_slope_and_blur_an_edge():
+    slope = np.arange(24, dtype=np.float32).reshape(24, 1, 1)
+    edge = (slope >= 12).astype(np.float32)
+
+    np.testing.assert_allclose(resample_thick(slope, 0, 1.0, 0.0), slope, atol=1e-5)
+    np.testing.assert_allclose(resample_thick(slope, 0, 3.0, 0.4)[6:18], slope[6:18], atol=0.6)
+    blurred = resample_thick(edge, 0, 3.0, 0.0).ravel()
+    assert ((blurred > 0.05) & (blurred < 0.95)).sum() >= 2
+    np.testing.assert_allclose(blurred[[3, 20]], [0, 1], atol=1e-6)

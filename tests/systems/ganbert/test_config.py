@@ -54,5 +54,5 @@ def test_mistakes_are_named(content, message):
 def test_patches_count_only_where_there_is_a_cnn_discriminator():
     content = {"data": {"voxel_mm": 8}, "generator": {"levels": 3}}
     parse_config({"system": "ganbert"} | content)
-    with pytest.raises(ConfigError, match="cnn.layers 4 leave no patch"):
+    with pytest.raises(ConfigError, match=r"cnn.layers 4 leave no patch"):
         parse_config({"system": "ganbert-cnnd"} | content)

@@ -4,7 +4,7 @@ import pytest
 
 from petsynth.networks.patchgan3d import PatchGan3d
 from petsynth.networks.unet3d import Generator3d
-from petsynth.preprocessing.paper_b_grids import conformed_grid, grid_in_paper_order, pet_grid
+from petsynth.preprocessing.grids import conformed_grid, grid_in_paper_order, pet_grid
 from petsynth.systems.volumes.config import (
     CnnConfig,
     Generator3dConfig,

@@ -62,7 +62,7 @@ def test_data_that_are_prepared_for_it_pass_and_others_do_not(system, data, tiny
     with pytest.raises(InputError, match=rf"not prepared for {system.config.system}; run petsynth"):
         system.check_data(PreparedData(tiny_prepared))
     other = build_system(parse_config({"system": "ganbert"}))
-    with pytest.raises(ConfigError, match="data.voxel_mm is 2"):
+    with pytest.raises(ConfigError, match=r"data.voxel_mm is 2"):
         other.check_data(data)
 
 

@@ -98,7 +98,8 @@ def bert_loss(
     Returns
     -------
     dict of scalar tensors
-        ``nsp``, ``mlm``, ``gradient_penalty`` (zero if its weight is) and their weighted sum ``bert``.
+        ``nsp``, ``mlm``, ``gradient_penalty`` (zero if its weight is) and their weighted sum
+        ``bert``.
     """
     shown_BN = torch.where(is_real_B[:, None], pooled.pet_BN, pooled.synthetic_pet_BN).detach()
     if gradient_penalty:

@@ -1,9 +1,9 @@
 """Augmented volumes, from which the training samples are cut.
 
 A subject is augmented as a whole volume, since thick slices, rotations and a cut field of view are
-matters of space, and gives several samples. Nothing keeps a random state: the augmentation is keyed by
-(seed, epoch, subject), so that any process can make any volume at any time, and a resumed training
-goes on exactly (decision record 0031).
+matters of space, and gives several samples. Nothing keeps a random state: the augmentation is keyed
+by (seed, epoch, subject), so that any process can make any volume at any time, and a resumed
+training goes on exactly (decision record 0031).
 """
 
 from __future__ import annotations

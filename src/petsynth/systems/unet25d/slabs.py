@@ -1,7 +1,7 @@
 """Training samples: slabs of neighbouring slices of augmented volumes.
 
-Batches mix the slices of about a dozen volumes, which are kept open meanwhile; processes of their own
-make the next ones. The order is keyed by (seed, epoch), so that any step's batch can be made at
+Batches mix the slices of about a dozen volumes, which are kept open meanwhile; processes of their
+own make the next ones. The order is keyed by (seed, epoch), so that any step's batch can be made at
 any time and a resumed training goes on exactly (decision record 0031).
 """
 
@@ -108,8 +108,8 @@ def take_slab(mri_NHW: NDArray[Any], middle: int, slices: int) -> NDArray[np.flo
 class SlabBatches(Sampler[list[SliceKey]]):
     """Batches of slabs, epoch after epoch, from any step on.
 
-    Slabs are shuffled over about ``shuffled_volumes`` volumes at a time, so that few augmented volumes have to
-    be kept while batches still mix many subjects.
+    Slabs are shuffled over about ``shuffled_volumes`` volumes at a time, so that few augmented
+    volumes have to be kept while batches still mix many subjects.
 
     Parameters
     ----------

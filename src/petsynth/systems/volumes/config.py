@@ -76,7 +76,7 @@ class VolumeOptimiserConfig:
     warm_up: Fraction = 0.05
     """Fraction of all steps over which the learning rate grows linearly from zero."""
     decay: Fraction = 0.0
-    """Fraction of all steps, the last ones, over which it falls linearly to zero; 0 in the paper."""
+    """Fraction of all steps, the last, over which it falls linearly to zero; 0 in the paper."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,4 +1,4 @@
-"""How large a training of a 3D system is: networks, memory with and without checkpointing, steps."""
+"""How large the training of a 3D system is: networks, steps, memory."""
 
 from __future__ import annotations
 
