@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.baselines import TissueRegression, derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
+from petsynth.evaluation.population import PopulationPet, is_possible
 from petsynth.log import Progress
 from petsynth.systems.base import PredictionSettings, TrainingFormat
 
@@ -21,6 +22,7 @@ Kind = Literal["model", "baseline", "control", "upper-bound"]
 BETWEEN_SUBJECTS = "baseline-between-subjects"
 MEAN_PET = "baseline-mean-pet"
 TISSUE_REGRESSION = "baseline-tissue-regression"
+POPULATION_PET = "baseline-population-pet"
 NOISE_FREE = "upper-bound-noise-free"
 TRAINING_FORMAT = "upper-bound-{}"
 OTHER_T1 = "{} (other subject's T1)"
@@ -96,10 +98,13 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
     """Fit the baselines on the training subjects."""
     scans = data.participants("train")
     subjects = len(data.subjects("train"))
-    with Progress("fitting baselines", total=2 * len(scans)) as progress:
+    deformable = is_possible(data)
+    with Progress("fitting baselines", total=(2 + deformable) * len(scans)) as progress:
         mean_pet = mean_training_pet(data, progress.advance)
         regression = TissueRegression(data, seed, progress.advance)
+        population = PopulationPet(data, progress.advance) if deformable else None
     return [
+        *([] if population is None else [_population_method(population, subjects)]),
         Method(
             BETWEEN_SUBJECTS,
             "baseline",
@@ -127,6 +132,17 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
             regression.predict,
         ),
     ]
+
+
+def _population_method(population: PopulationPet, subjects: int) -> Method:
+    return Method(
+        POPULATION_PET,
+        "baseline",
+        f"mean PET of the {subjects} training subjects in MNI space, deformed to each subject by the "
+        "registration of the T1 alone: what costs nothing on real people",
+        POPULATION_PET,
+        population.predict,
+    )
 
 
 def upper_bounds(data: PreparedData, participants: list[str], models: list[Model]) -> list[Method]:

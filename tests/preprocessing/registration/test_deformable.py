@@ -55,3 +55,25 @@ def test_nothing_cannot_be_warped():
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * (first & second).sum() / (first.sum() + second.sum())
+
+
+def test_inverse_brings_points_back():
+    """Subject to MNI and back moves the inside of a brain by less than a voxel."""
+    template, _ = template_brain()
+    scale = np.diag([0.93, 1.04, 0.97, 1.0])
+    brain = resample(template, template.grid, np.linalg.inv(scale))
+    warp = warp_to_mni(brain, np.eye(4), voxel_mm=4.0)
+    back = warp.inverse(model_grid(4.0))
+    for point in ([0.0, 0.0, 0.0], [30.0, -40.0, 20.0], [-35.0, 10.0, 30.0]):
+        there = warp.transform.TransformPoint(point)
+        assert np.linalg.norm(np.subtract(back.transform.TransformPoint(there), point)) < 1.0
+        assert np.linalg.norm(np.subtract(there, point)) < 25.0
+
+
+def test_pull_of_frames_is_that_of_each_frame():
+    template, _ = template_brain()
+    warp = warp_to_mni(template, np.eye(4), voxel_mm=6.0)
+    frames = np.stack([template.data, 2 * template.data], axis=3)
+    pulled = warp.pull(template.with_data(frames, "SUVR"), model_grid(6.0))
+    assert pulled.unit == "SUVR"
+    np.testing.assert_allclose(pulled.data[..., 1], 2 * pulled.data[..., 0], rtol=1e-5)

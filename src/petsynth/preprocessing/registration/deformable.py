@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK
+from nibabel.spaces import vox2out_vox
 
 from petsynth.errors import RegistrationError
-from petsynth.preprocessing.registration.inputs import template_brain
+from petsynth.preprocessing.registration.inputs import WORKING_MM, template_brain
 from petsynth.preprocessing.registration.itk import (
     from_itk,
     from_itk_transform,
@@ -33,6 +34,9 @@ WARP_MM = 3.0
 """Voxel at which the deformation is found."""
 ITERATIONS = ((6.0, 30), (WARP_MM, 20))
 """Voxel in mm and number of demons iterations, from coarse to fine."""
+AFFINE_MM = (8.0, 4.0)
+"""Voxel in mm of the two levels of the affine registration."""
+INVERSION_ITERATIONS = 20
 SMOOTH_VOXELS = 1.5
 """Standard deviation by which the deformation is smoothed after each iteration."""
 
@@ -70,12 +74,65 @@ class Warp:
         Volume
             (X, Y, Z) bool: where at least half of a voxel lies in the region.
         """
-        inside = region.with_data(region.data.astype(np.float32))
+        inside = self.pull(region.with_data(region.data.astype(np.float32)), grid)
+        return inside.with_data(inside.data >= 0.5)
+
+    def pull(self, image: Volume, grid: Grid) -> Volume:
+        """Interpolate an image of MNI space linearly at a grid of the subject's aligned space.
+
+        Parameters
+        ----------
+        image : Volume
+            (X, Y, Z) or (X, Y, Z, T), in MNI space; 0 is taken outside of it.
+        grid : Grid
+            In the aligned space.
+
+        Returns
+        -------
+        Volume
+            On ``grid``, with the image's unit.
+        """
         reference = to_itk(Volume(np.zeros(grid.shape, dtype=np.uint8), grid.affine))
-        warped = SimpleITK.Resample(
-            to_itk(inside), reference, self.transform, SimpleITK.sitkLinear, 0.0
-        )
-        return Volume(from_itk(warped) >= 0.5, np.asarray(grid.affine, dtype=float))
+        frames = image.data if image.data.ndim == 4 else image.data[..., np.newaxis]
+        pulled = [
+            from_itk(
+                SimpleITK.Resample(
+                    to_itk(Volume(frames[..., frame], image.affine)),
+                    reference,
+                    self.transform,
+                    SimpleITK.sitkLinear,
+                    0.0,
+                )
+            )
+            for frame in range(frames.shape[3])
+        ]
+        data = np.stack(pulled, axis=3).reshape(*grid.shape, *image.data.shape[3:])
+        return Volume(data, np.asarray(grid.affine, dtype=float), image.unit)
+
+    def inverse(self, grid: Grid) -> Warp:
+        """Return the deformation from MNI space to the subject's aligned space.
+
+        Parameters
+        ----------
+        grid : Grid
+            In MNI space, on which the inverse is found.
+        """
+        with _errors(), one_itk_thread():
+            field = SimpleITK.TransformToDisplacementField(
+                self.transform,
+                SimpleITK.sitkVectorFloat64,
+                list(grid.shape),
+                *_placement(grid),
+            )
+            inverted = SimpleITK.InvertDisplacementField(
+                field,
+                maximumNumberOfIterations=INVERSION_ITERATIONS,
+                meanErrorToleranceThreshold=0.01,
+                maxErrorToleranceThreshold=0.1,
+                enforceBoundaryCondition=False,
+            )
+        back = SimpleITK.DisplacementFieldTransform(inverted)
+        return Warp(back, self.correlation, self.affine_correlation)
 
 
 def register_affine(fixed: Volume, moving: Volume) -> FloatArray:
@@ -104,7 +161,7 @@ def register_affine(fixed: Volume, moving: Volume) -> FloatArray:
         return from_itk_transform(_affine(fixed, moving))
 
 
-def warp_to_mni(brain: Volume, grid_to_t1: FloatArray) -> Warp:
+def warp_to_mni(brain: Volume, grid_to_t1: FloatArray, *, voxel_mm: float = WORKING_MM) -> Warp:
     """Find the deformation from a subject's aligned space to MNI space.
 
     Parameters
@@ -113,6 +170,8 @@ def warp_to_mni(brain: Volume, grid_to_t1: FloatArray) -> Warp:
         (X, Y, Z) brain of the T1, locally normalised and 0 outside, on any grid of the T1's world.
     grid_to_t1 : (4, 4) float array
         From the aligned world to the T1's world (mm); rigid.
+    voxel_mm : float
+        Voxel of the images that are compared; coarser ones are quicker and less exact.
 
     Raises
     ------
@@ -120,6 +179,8 @@ def warp_to_mni(brain: Volume, grid_to_t1: FloatArray) -> Warp:
         If the images cannot be compared.
     """
     template, _ = template_brain()
+    if voxel_mm > WORKING_MM:
+        template = resample(template, Grid(*vox2out_vox(template.grid, [voxel_mm] * 3)))
     subject = resample(brain, template.grid, grid_to_t1)
     if not subject.data.any():
         raise RegistrationError("deformable registration: the brain is empty on MNI axes")
@@ -144,7 +205,8 @@ def _affine(fixed: Volume, moving: Volume) -> SimpleITK.AffineTransform:
         learningRate=1.0, minStep=0.01, numberOfIterations=60, relaxationFactor=0.6
     )
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([4, 2])
+    edge = min(fixed.grid.voxel_mm)
+    method.SetShrinkFactorsPerLevel([max(round(mm / edge), 1) for mm in AFFINE_MM])
     method.SetSmoothingSigmasPerLevel([4.0, 2.0])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(True)
     fixed_image, moving_image = (to_itk(_as_float(each)) for each in (fixed, moving))
@@ -160,7 +222,7 @@ def _demons(subject: Volume, template: Volume) -> SimpleITK.Transform:
     """Return the deformation that warps the affinely registered template to the subject."""
     field = None
     for voxel_mm, iterations in ITERATIONS:
-        factor = voxel_mm / subject.grid.voxel_mm[0]
+        factor = max(voxel_mm / subject.grid.voxel_mm[0], 1.0)
         fixed, moving = (_shrunk(each, factor) for each in (subject, template))
         demons = SimpleITK.DiffeomorphicDemonsRegistrationFilter()
         demons.SetNumberOfIterations(iterations)
@@ -171,6 +233,12 @@ def _demons(subject: Volume, template: Volume) -> SimpleITK.Transform:
         else:
             field = demons.Execute(fixed, moving, SimpleITK.Resample(field, fixed))
     return SimpleITK.DisplacementFieldTransform(SimpleITK.Cast(field, SimpleITK.sitkVectorFloat64))
+
+
+def _placement(grid: Grid) -> tuple[list[float], list[float], list[float]]:
+    """Return origin, spacing and direction of a grid as ITK has them."""
+    image = to_itk(Volume(np.zeros(grid.shape, dtype=np.uint8), grid.affine))
+    return list(image.GetOrigin()), list(image.GetSpacing()), list(image.GetDirection())
 
 
 def _shrunk(volume: Volume, factor: float) -> SimpleITK.Image:

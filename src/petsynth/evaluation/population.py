@@ -1,0 +1,97 @@
+"""The baseline that costs nothing on real people: the population's PET deformed to the subject.
+
+The training subjects' PETs are brought to MNI space by a deformation of their T1s and averaged. The
+mean is brought back by the deformation of the subject's own T1. It knows the subject's anatomy as
+far as a deformation can tell it, and nothing of the subject's uptake. Ours; nobody should use a
+model that does not beat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsynth.data.prepared import PreparedData
+from petsynth.errors import InputError, RegistrationError
+from petsynth.preprocessing.grids import model_grid
+from petsynth.preprocessing.registration.deformable import Warp, warp_to_mni
+from petsynth.preprocessing.registration.inputs import normalise_locally
+from petsynth.volume import Grid, Volume
+
+FINEST_MM = 2.0
+"""Smallest voxel of the mean PET and of the images that are registered."""
+
+
+class PopulationPet:
+    """Mean PET of the training subjects in MNI space, deformed to any subject.
+
+    Parameters
+    ----------
+    data : PreparedData
+        Aligned to MNI axes; see `is_possible`.
+    on_subject : function
+        Called after each training subject.
+
+    Raises
+    ------
+    InputError
+        If no training subject can be brought to MNI space.
+    """
+
+    def __init__(self, data: PreparedData, on_subject: Callable[[], None] = lambda: None):
+        self._data = data
+        self._voxel_mm = max(FINEST_MM, *data.grid.voxel_mm)
+        self._space = model_grid(self._voxel_mm)
+        total, weight = None, np.zeros(self._space.shape)
+        for participant in data.participants("train"):
+            pet, covered = self._to_mni(participant)
+            total = pet if total is None else total + pet
+            weight += covered
+            on_subject()
+        if total is None or not weight.any():
+            raise InputError(f"{data.folder}: no training subject could be brought to MNI space")
+        shown = np.maximum(weight, 1e-6).reshape(*weight.shape, *[1] * (total.ndim - 3))
+        self._mean = Volume((total / shown).astype(np.float32), self._space.affine)
+
+    def predict(self, participant: str) -> NDArray[np.float32]:
+        """Return the population's PET of a subject, (X, Y, Z[, T]) in PET units.
+
+        Raises
+        ------
+        InputError
+            If the subject's T1 cannot be brought to MNI space.
+        """
+        return self._warp(participant).pull(self._mean, self._data.grid).data
+
+    def _to_mni(self, participant: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return a training subject's PET in MNI space, and where it was measured."""
+        warp, affine = self._warp(participant).inverse(self._space), self._data.grid.affine
+        pet = np.asarray(self._data.pet(participant), dtype=np.float32)
+        everywhere = Volume(np.ones(self._data.grid.shape, dtype=np.float32), affine)
+        covered = warp.pull(everywhere, self._space).data
+        return warp.pull(Volume(pet, affine), self._space).data.astype(np.float64), covered
+
+    def _warp(self, participant: str) -> Warp:
+        data = self._data
+        grid = Grid(data.grid.shape, data.grid.affine)
+        mask = Volume(np.asarray(data.mask(participant), dtype=np.float32), grid.affine)
+        if not mask.data.any():
+            raise InputError(
+                f"{data.folder}: the brain mask of {participant} is empty; prepare this subject "
+                "again"
+            )
+        t1 = Volume(np.asarray(data.mri(participant), dtype=np.float32) + 1, grid.affine)
+        brain = normalise_locally(t1, mask)
+        try:
+            return warp_to_mni(brain, np.eye(4), voxel_mm=self._voxel_mm)
+        except RegistrationError as error:
+            raise InputError(f"{data.folder}: T1 of {participant}: {error}") from None
+
+
+def is_possible(data: PreparedData) -> bool:
+    """Whether the subjects lie on MNI axes, without which there is no common space."""
+    preprocessing = data.description.get("preprocessing", {})
+    return bool(preprocessing.get("registration", "rigid") == "rigid")
