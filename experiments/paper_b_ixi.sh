@@ -98,7 +98,7 @@ ablations() {
     echo "$arm ganbert-linear ganbert $seed tuned --bert.tokens linear"
     echo "$arm ganbert-table ganbert $seed tuned --bert.embedding table"
     echo "$arm ganbert-masked60 ganbert $seed tuned --bert.mri-masked 0.6 --bert.pet-masked 0.6"
-    echo "$arm ganbert-slope ganbert $seed tuned --bert.slope-penalty 10"
+    echo "$arm ganbert-gradient-penalty ganbert $seed tuned --bert.gradient-penalty 10"
   done
 }
 
