@@ -9,7 +9,7 @@
 #   tuning     each system at three step sizes (FDG, seed 0), in original units and in SUVR; the one
 #              with the best PSNR on the validation subjects is that system's from then on
 #   main       the four systems in all arms, three seeds, with the same updates
-#   ablations  GANBERT's loss terms, tokens, embedding, masked share and slope penalty
+#   ablations  GANBERT's loss terms, tokens, embedding, masked fraction and gradient penalty
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
