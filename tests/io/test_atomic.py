@@ -130,3 +130,16 @@ def test_refused_write_is_recognised_behind_each_library(tmp_path, library):
     assert "file size limit reached" in done.stdout, done.stderr
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == [target.name]
+
+
+def test_the_longest_name_that_a_file_system_takes_is_written(tmp_path):
+    write_text(tmp_path / ("x" * 251 + ".txt"), "long")
+    write_text(tmp_path / ("ä" * 120 + ".txt"), "long")
+    with pytest.raises(OutputError, match=r"256 bytes, file systems take 255"):
+        write_text(tmp_path / ("x" * 252 + ".txt"), "too long")
+
+
+def test_folder_that_is_a_link_in_a_circle(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(OutputError, match="link"):
+        write_text(tmp_path / "loop" / "note.txt", "")

@@ -1,4 +1,8 @@
-"""Write files so that a reader sees the old one or the new one, never half of one."""
+"""Write files so that a reader sees the old one or the new one, never half of one.
+
+A file is written beside its place, as ``.tmp-HOST.PID-RANDOM-NAME``, and moved there when it is
+whole. What a process that was killed left behind is found by that name: see `remove_abandoned`.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,26 @@ import contextlib
 import errno
 import json
 import os
+import re
+import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from petsynth.errors import OutputError
 
+PREFIX = ".tmp-"
+"""What the name of every temporary file and folder begins with."""
+LONGEST_NAME = 255
+"""Bytes of a file name that file systems take."""
+ABANDONED_AFTER_S = 24 * 3600
+"""Age of a temporary file of another machine from which on nobody writes to it any more."""
+_KEPT_BYTES = 60
+"""Bytes of the final name at the end of the temporary one, which must not be too long either."""
+_OWNER = re.compile(re.escape(PREFIX) + r"(?P<host>[^-]*)\.(?P<pid>\d+)-")
 _PROBE_BYTES = 1 << 20
 _FULL = (
     "disk full while writing {path}: free some space and run the command again; "
@@ -33,6 +50,8 @@ _MESSAGES = {
     errno.ENOTDIR: _BELOW_A_FILE,
     errno.EEXIST: _BELOW_A_FILE,
     errno.EISDIR: "{path} is a folder; choose another name",
+    errno.ENAMETOOLONG: "{path}: its name is too long for the file system; shorten it",
+    errno.ELOOP: "{path} is reached through a link, or through too many; name the folder itself",
 }
 
 
@@ -40,8 +59,8 @@ _MESSAGES = {
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; move it there when the block ends well.
 
-    The temporary name keeps the suffixes (``.nii.gz``), since writers choose the format by
-    them, and starts with a dot, so that nothing takes it for a result. When the block fails,
+    The temporary name keeps the end of the name (``.nii.gz``), since writers choose the format
+    by it, and starts with a dot, so that nothing takes it for a result. When the block fails,
     the temporary file is removed and an existing ``path`` stays as it was.
 
     Parameters
@@ -58,7 +77,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".tmp-", suffix="-" + path.name, dir=path.parent)
+        check_name(path)
+        handle, name = tempfile.mkstemp(temporary_suffix(path), temporary_prefix(), path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -76,6 +96,95 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def refusals_named(path: str | Path) -> Iterator[None]:
+    """Turn the system's refusal to write into an error that says what to do.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, the folder cannot be written, ...
+    """
+    try:
+        yield
+    except OSError as error:
+        message = _MESSAGES.get(error.errno or 0)
+        if message is None:
+            raise
+        raise OutputError(message.format(path=path)) from error
+
+
+def check_name(path: str | Path) -> None:
+    """Refuse a file name that no file system takes.
+
+    Raises
+    ------
+    OutputError
+        If the last part of the path is longer than `LONGEST_NAME`.
+    """
+    name = Path(path).name
+    length = len(os.fsencode(name))
+    if length > LONGEST_NAME:
+        raise OutputError(
+            f"{path}: its name has {length} bytes, file systems take {LONGEST_NAME}; shorten the "
+            "name that it is made from"
+        )
+
+
+def temporary_prefix() -> str:
+    """Return what names of this process's temporary files and folders begin with."""
+    return f"{PREFIX}{_host()}.{os.getpid()}-"
+
+
+def temporary_suffix(path: Path) -> str:
+    """Return the end of a temporary name: that of the final name, whole characters of it."""
+    return "-" + os.fsencode(path.name)[-_KEPT_BYTES:].decode(errors="ignore")
+
+
+def remove_abandoned(folder: str | Path) -> None:
+    """Remove temporary files and folders below ``folder`` whose process is dead.
+
+    Of this machine's processes that is known; of others, and of names without a process, it is
+    taken for granted after `ABANDONED_AFTER_S`. Links are never followed.
+    """
+    for root, folders, files in os.walk(folder, followlinks=False):
+        for name in [*folders, *files]:
+            path = Path(root) / name
+            if name.startswith(PREFIX) and _is_abandoned(path):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
+        folders[:] = [name for name in folders if not name.startswith(PREFIX)]
+
+
+def _is_abandoned(path: Path) -> bool:
+    owner = _OWNER.match(path.name)
+    if owner is not None and owner["host"] == _host():
+        return not is_running(int(owner["pid"]))
+    try:
+        return time.time() - path.lstat().st_mtime > ABANDONED_AFTER_S
+    except OSError:
+        return False
+
+
+def is_running(pid: int) -> bool:
+    """Whether this machine has a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's process
+        return True
+    return True
+
+
+def _host() -> str:
+    """Return this machine's name, as it stands in file names."""
+    return re.sub(r"[^0-9A-Za-z]", "_", socket.gethostname())[:40]
 
 
 def _refusal(error: OSError | RuntimeError | ValueError, temporary: Path | None) -> int:

@@ -1,0 +1,120 @@
+"""Replace earlier results without touching anything that is not ours.
+
+``--overwrite`` removes files by the names that a command writes. Whatever else a folder holds, and
+every link, stops it before the first file is removed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from petsynth.errors import OutputError
+from petsynth.io.lock import is_bookkeeping
+
+
+def check_own(folder: str | Path, patterns: Sequence[str], what: str) -> list[Path]:
+    """Return all files below a folder, provided that each has a name that a command writes.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Of earlier results; may be missing.
+    patterns : sequence of str
+        Names relative to ``folder``, such as ``samples/epoch-*.png``; ``*`` stands for a part of
+        one name.
+    what : str
+        What the folder is said to hold: ``"a run"``.
+
+    Returns
+    -------
+    list of Path
+        Without locks and temporary files.
+
+    Raises
+    ------
+    OutputError
+        If something else is there, or a link. Links are never followed.
+    """
+    root = Path(folder)
+    own = []
+    for path in _files_and_links(root):
+        name = path.relative_to(root).as_posix()
+        if is_bookkeeping(path.name) and not path.is_symlink():
+            continue
+        if path.is_symlink() or not _is_one_of(name, patterns):
+            kind = ", a link," if path.is_symlink() else ","
+            raise OutputError(
+                f"{folder}: holds {name}{kind} which is no part of {what}; nothing was removed: "
+                "name another folder"
+            )
+        own.append(path)
+    return own
+
+
+def remove_own(folder: str | Path, patterns: Sequence[str], what: str) -> None:
+    """Remove all files below a folder, and folders that are empty then; refuse as `check_own`.
+
+    The folder itself stays.
+
+    Raises
+    ------
+    OutputError
+        If something else is there, or a link; nothing was removed then.
+    """
+    root = Path(folder)
+    remove_files(root, check_own(root, patterns, what))
+
+
+def remove_files(root: Path, files: Sequence[Path]) -> None:
+    """Remove files below ``root``, and the folders that they stood in where they are empty then."""
+    for path in files:
+        path.unlink(missing_ok=True)
+    for folder in sorted({path.parent for path in files}, reverse=True):
+        remove_empty_folders(folder, root)
+
+
+def remove_empty_folders(folder: Path, root: Path) -> None:
+    """Remove a folder below ``root`` and those above it, as far as they are empty."""
+    while folder != root and root in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
+def is_inside(root: str | Path, name: str) -> bool:
+    """Whether a relative name leads to a place below ``root``, and by no link.
+
+    Examples
+    --------
+    >>> [is_inside("/data", name) for name in ("a/b.npy", "../b.npy", "/b.npy", "a/../../b", "")]
+    [True, False, False, False, False]
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or "\0" in name or ".." in parts or PurePosixPath(name).is_absolute():
+        return False
+    path = Path(root)
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            return False
+    return True
+
+
+def _files_and_links(root: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root, followlinks=False):
+        for name in files:
+            yield Path(folder) / name
+        for name in folders:
+            path = Path(folder) / name
+            if path.is_symlink() or is_bookkeeping(name):
+                yield path
+        folders[:] = sorted(name for name in folders if not is_bookkeeping(name))
+
+
+def _is_one_of(name: str, patterns: Sequence[str]) -> bool:
+    # Absolute patterns match whole paths only, and a star none of their separators.
+    return any(PurePosixPath(f"/{name}").match(f"/{pattern}") for pattern in patterns)
