@@ -25,6 +25,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 BoolArray = NDArray[np.bool_]
 
+MOST_VOXELS = 512**3
+"""Voxels of the largest grid that a model or prepared data may have."""
+
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 """Full width at half maximum of a Gaussian whose standard deviation is 1: 2.3548."""
 
@@ -132,3 +135,50 @@ class Volume:
     def with_data(self, data: NDArray[Any], unit: str | None = None) -> Volume:
         """Return the same place in the world with other intensities."""
         return replace(self, data=data, unit=self.unit if unit is None else unit)
+
+
+def check_grid(grid: Grid) -> None:
+    """Refuse a grid that no scan has; for what a file says of itself.
+
+    Raises
+    ------
+    ValueError
+        If it has no voxels or more than `MOST_VOXELS`, or its affine is not an invertible map.
+
+    Examples
+    --------
+    >>> check_grid(Grid((600, 600, 600), np.eye(4)))
+    Traceback (most recent call last):
+    ...
+    ValueError: grid of 600 x 600 x 600 voxels, at most 512 x 512 x 512 are possible
+    """
+    shape = " x ".join(map(str, grid.shape))
+    if min(grid.shape) < 1:
+        raise ValueError(f"grid of {shape} voxels")
+    if np.prod([float(size) for size in grid.shape]) > MOST_VOXELS:
+        raise ValueError(f"grid of {shape} voxels, at most 512 x 512 x 512 are possible")
+    affine = np.asarray(grid.affine)
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        raise ValueError("affine of the grid is no 4 x 4 matrix of numbers")
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-6 or not np.allclose(affine[3], (0, 0, 0, 1)):
+        raise ValueError("affine of the grid is singular")
+
+
+def check_tracer(name: object) -> None:
+    """Refuse a tracer's name that could not stand in a BIDS file name.
+
+    Raises
+    ------
+    ValueError
+        If it is anything but letters and digits.
+
+    Examples
+    --------
+    >>> check_tracer("18FFDG")
+    >>> check_tracer("../../x")
+    Traceback (most recent call last):
+    ...
+    ValueError: tracer is '../../x', not letters and digits
+    """
+    if not isinstance(name, str) or not (name.isascii() and name.isalnum()) or len(name) > 40:
+        raise ValueError(f"tracer is {str(name)[:40]!r}, not letters and digits")

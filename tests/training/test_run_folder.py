@@ -1,5 +1,5 @@
-import dataclasses
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -7,8 +7,9 @@ import pytest
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import OutputError, RunError
-from petsynth.systems.pix2pix.config import Pix2pixConfig
-from petsynth.training.run_folder import open_run
+from petsynth.inference.run import load_run
+from petsynth.systems.fields import SystemConfig
+from petsynth.training.run_folder import RunFolder, adopt_changes, open_run
 
 
 @pytest.fixture
@@ -16,9 +17,9 @@ def data(tiny_prepared) -> PreparedData:
     return PreparedData(tiny_prepared)
 
 
-def start(root: Path, data: PreparedData, config: Pix2pixConfig | None = None, **more: bool):
+def start(root: Path, data: PreparedData, config: SystemConfig | None = None, **more):
     options = {"resume": False, "overwrite": False} | more
-    return open_run(root, config or Pix2pixConfig(), data, **options)
+    return open_run(root, config or parse_config({}), data, **options)
 
 
 def test_a_new_run_holds_its_configuration_and_data(tmp_path, data):
@@ -95,7 +96,9 @@ def test_a_folder_of_something_else_is_refused_even_to_overwrite(tmp_path, data)
 def test_a_run_beside_something_else_is_not_overwritten(tmp_path, data):
     start(tmp_path / "run", data)
     (tmp_path / "run" / "notes.txt").write_text("keep")
-    with pytest.raises(OutputError, match=r"notes.txt, which is no part of a run; nothing was"):
+    with pytest.raises(
+        OutputError, match=r"notes.txt, which is no part of a run; nothing was removed"
+    ):
         start(tmp_path / "run", data, overwrite=True)
     assert (tmp_path / "run" / "config.toml").exists()
 
@@ -107,7 +110,7 @@ def test_overwriting_leaves_nothing_of_the_earlier_run(tmp_path, data):
     (run.samples / "epoch-0001.png").write_bytes(b"")
     (run.root / ".tmp-half-model.safetensors").write_bytes(b"")
     (run.root / "events.out.tfevents.1").write_bytes(b"")
-    other = dataclasses.replace(Pix2pixConfig(), seed=9)
+    other = parse_config({"seed": 9})
     start(tmp_path / "run", data, other, overwrite=True)
     left = {path.name for path in run.root.iterdir() if not path.name.startswith(".tmp")}
     assert left == {"config.toml", "data.json"}
@@ -135,3 +138,69 @@ def test_a_run_of_a_version_with_other_keys_is_refused_in_one_line(tmp_path, dat
     with pytest.raises(RunError, match=message) as refusal:
         start(tmp_path / "run", data, resume=True)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("folder", ["checkpoints", "samples"])
+def test_a_link_in_a_run_is_refused_before_anything_is_removed(tmp_path, data, folder):
+    run = start(tmp_path / "run", data)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "last.pt").write_bytes(b"mine")
+    (run.root / folder).symlink_to(elsewhere)
+    with pytest.raises(OutputError, match=rf"holds {folder}, a link, which is no part of a run"):
+        start(tmp_path / "run", data, overwrite=True)
+    assert run.config.exists()
+    assert (elsewhere / "last.pt").read_bytes() == b"mine"
+
+
+def test_what_somebody_put_among_the_samples_is_not_removed(tmp_path, data):
+    run = start(tmp_path / "run", data)
+    run.samples.mkdir()
+    (run.samples / "figure-for-the-paper.png").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"samples/figure-for-the-paper.png, which is no part"):
+        start(tmp_path / "run", data, overwrite=True)
+    assert run.config.exists()
+
+
+def test_a_training_that_was_killed_before_it_began_may_start_again(tmp_path, data):
+    run = start(tmp_path / "run", data)
+    run.config.unlink()
+    (run.root / ".tmp-host.1-x-config.toml").write_text("see")
+    start(tmp_path / "run", data)
+    assert run.config.exists()
+    run.config.unlink()
+    run.data.write_text('{"participants": "mine"}')
+    with pytest.raises(OutputError, match=r"holds data.json, which is no run"):
+        start(tmp_path / "run", data)
+
+
+LONGER = {"training": {"epochs": 200, "workers": 1}}
+
+
+def test_how_long_a_training_is_may_change_and_stands_in_the_run(tmp_path, data, tiny_run):
+    run = start(tmp_path / "run", data)
+    longer = parse_config(LONGER)
+    start(tmp_path / "run", data, longer, resume=True)
+    adopt_changes(run, longer, step=17)
+    text = run.config.read_text()
+    assert text.startswith("# changed after step 17: training.epochs (100 there, 200 now); ")
+    assert "epochs = 200" in text
+    start(tmp_path / "run", data, parse_config({"training": {"epochs": 300}}), resume=True)
+    adopt_changes(run, parse_config({"training": {"epochs": 300}}), step=20)
+    assert run.config.read_text().count("# changed after step") == 2
+    with pytest.raises(RunError, match=r"training.batch_size"):
+        start(tmp_path / "run", data, parse_config({"training": {"batch_size": 2}}), resume=True)
+
+
+def test_the_weights_of_a_run_that_is_made_longer_stay_usable(tmp_path, data, tiny_run):
+    copy = tmp_path / "run"
+    shutil.copytree(tiny_run, copy)
+    before = (copy / "config.toml").read_text()
+    config = parse_config(tomllib.loads(before.replace("epochs = 100", "epochs = 200")))
+    adopt_changes(RunFolder(copy), config, step=0)
+    assert load_run(copy).config.training.epochs == 200
+    (copy / "config.toml").write_text(before)  # killed before the configuration was written
+    assert load_run(copy).config.training.epochs == 100
+    (copy / "config.toml").write_text(before.replace("seed = 0", "seed = 1"))
+    with pytest.raises(RunError, match="is not the configuration"):
+        load_run(copy)

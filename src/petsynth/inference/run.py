@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from petsynth.config import config_hash, parse_config, read_toml, toml_hash
 from petsynth.errors import RunError
+from petsynth.inference.metadata import check_metadata
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.weights import load_weights, read_metadata
 from petsynth.systems.base import Prediction, PredictionSettings, System, TrainedGenerator
@@ -25,7 +27,6 @@ from petsynth.volume import Grid
 
 CONFIG = "config.toml"
 WEIGHTS = "model.safetensors"
-_NEEDED = ("config_hash", "petsynth_version", "tracer", "unit", "pet_scale", "grid", "simulated")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class Run:
         ------
         ValueError
             If ``samples`` is not positive, or the T1 is not on that grid.
+        RunError
+            If a voxel of the result is NaN or infinite.
         """
         if settings.samples < 1:
             raise ValueError(f"{settings.samples} samples: at least one is needed")
@@ -127,7 +130,15 @@ class Run:
         if t1_XYZ.shape != shape:
             raise ValueError(f"T1 of shape {t1_XYZ.shape} is not on the grid {shape}")
         model = TrainedGenerator(self.generator, self.device, self.pet_scale, self.metadata)
-        return self.system.predict(model, t1_XYZ, settings)
+        prediction = self.system.predict(model, t1_XYZ, settings)
+        for values in (prediction.mean, prediction.std):
+            bad = 0 if values is None else int(values.size - np.isfinite(values).sum())
+            if bad:
+                raise RunError(
+                    f"{self.folder}: the model gives {bad} voxels that are NaN or infinite; its "
+                    "training has diverged, or the T1 has extreme values: nothing was written"
+                )
+        return prediction
 
 
 def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
@@ -143,8 +154,8 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
     Raises
     ------
     RunError
-        If the folder is missing or incomplete, the weights are damaged, or its configuration
-        is not the one that the weights were trained with.
+        If the folder is missing or incomplete, weights or metadata are damaged, or its
+        configuration is not the one that the weights were trained with.
     ConfigError
         If its configuration is not valid.
     """
@@ -153,13 +164,10 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
     metadata = read_metadata(folder / WEIGHTS)  # first: it tells runs of another version
     content = read_toml(folder / CONFIG)
     config = parse_config(content, source=str(folder / CONFIG))
-    missing = [key for key in _NEEDED if key not in metadata]
-    if missing:
-        raise RunError(
-            f"{folder / WEIGHTS}: does not say its {', '.join(missing)}; was it made by "
-            "petsynth train?"
-        )
-    if metadata["config_hash"] not in (toml_hash(content), config_hash(config)):
+    check_metadata(folder / WEIGHTS, metadata)
+    # Both stand in the weights while a training that goes on changes its configuration.
+    hashes = {metadata["config_hash"], metadata.get("earlier_config_hash")}
+    if not hashes & {toml_hash(content), config_hash(config)}:
         raise RunError(
             f"{folder}: {CONFIG} (hash {config_hash(config)}) is not the configuration that "
             f"{WEIGHTS} was trained with (hash {metadata['config_hash']}); put the original back"

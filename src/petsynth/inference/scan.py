@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.errors import PetsynthWarning
+from petsynth.errors import InputError, PetsynthWarning, RunError
 from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
@@ -91,7 +91,7 @@ def predict_scan(
     Raises
     ------
     InputError
-        If the T1 or the mask cannot be used.
+        If the T1 or the mask cannot be used, or the model gives NaN for this T1.
     RegistrationError
         If the brain cannot be aligned to MNI axes.
     """
@@ -100,12 +100,16 @@ def predict_scan(
     if input_check.is_out_of_distribution:
         warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)
     settings = settings or PredictionSettings(planes=("axial",))
+    try:
+        prediction = run.predict(prepared.mri, settings)
+    except RunError as error:
+        raise InputError(f"{t1}: {error}") from None
     return ScanPrediction(
         Path(t1),
         read_grid(t1),
         run,
         prepared,
-        run.predict(prepared.mri, settings),
+        prediction,
         run.system.planes_used(settings.planes),
         settings.samples,
         settings.seed,

@@ -37,6 +37,19 @@ def save_weights(path: str | Path, network: nn.Module, metadata: dict[str, Any])
     Path(path).write_bytes(safetensors.torch.save(tensors, text))
 
 
+def copy_weights(source: str | Path, target: str | Path, changes: dict[str, Any]) -> None:
+    """Write the weights of a file to another, with some of the metadata changed (not atomically).
+
+    Raises
+    ------
+    RunError
+        If the source is missing or damaged.
+    """
+    metadata = read_metadata(source) | changes
+    tensors = _read_tensors(source, metadata["weights_sha256"])
+    Path(target).write_bytes(safetensors.torch.save(tensors, {_KEY: json.dumps(metadata)}))
+
+
 def load_weights(path: str | Path, network: nn.Module) -> None:
     """Fill ``network`` with the weights of a file, in place.
 
@@ -45,20 +58,24 @@ def load_weights(path: str | Path, network: nn.Module) -> None:
     RunError
         If the file is missing, damaged, or of a network of another shape.
     """
-    expected = read_metadata(path)["weights_sha256"]
-    tensors = safetensors.torch.load_file(path)
-    found = weights_checksum(tensors)
-    if found != expected:
-        raise RunError(
-            f"{path}: damaged weights (SHA-256 {found[:12]}..., written were {expected[:12]}...); "
-            "copy the file again"
-        )
+    tensors = _read_tensors(path, read_metadata(path)["weights_sha256"])
     try:
         network.load_state_dict(tensors)
     except RuntimeError:
         raise RunError(
             f"{path}: these weights belong to a network of another size than the configuration's"
         ) from None
+
+
+def _read_tensors(path: str | Path, expected: str) -> dict[str, Tensor]:
+    tensors = safetensors.torch.load_file(path)
+    found = weights_checksum(tensors)
+    if found != expected:
+        raise RunError(
+            f"{path}: damaged weights (SHA-256 {found[:12]}..., written were "
+            f"{str(expected)[:12]}...); copy the file again"
+        )
+    return tensors
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -74,7 +91,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         text = (file.metadata() or {}).get(_KEY, "{}")
     try:
         metadata = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: damaged metadata ({error}); copy the file again") from None
     if not isinstance(metadata, dict):
         raise RunError(f"{path}: damaged metadata; copy the file again")

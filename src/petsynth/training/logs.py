@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petsynth.io.atomic import write_text
+from petsynth.errors import RunError
+from petsynth.io.atomic import refusals_named, write_text
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -33,19 +34,33 @@ class CsvLog:
         The first is ``step``.
     step : int
         Where training stands; later rows, and a row cut off in the middle, are removed.
+
+    Raises
+    ------
+    RunError
+        If the file is there and is no such table.
     """
 
     def __init__(self, path: Path, columns: tuple[str, ...], step: int = 0):
         self.path = path
         self.columns = columns
-        kept = [row for row in self._rows() if int(row["step"]) <= step]
-        write_text(path, self._text(kept, header=True))
+        try:
+            kept = [row for row in self._rows() if int(row["step"]) <= step]
+            text = self._text(kept, header=True)
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise RunError(
+                f"{path}: damaged ({error}); move it away to go on without the rows so far"
+            ) from None
+        write_text(path, text)
 
     def append(self, row: Mapping[str, object]) -> None:
         """Write one row; floats with 6 significant digits."""
         values = {key: f"{value:.6g}" if isinstance(value, float) else value
                   for key, value in row.items()}  # fmt: skip
-        with open(self.path, "a", encoding="utf-8", newline="") as file:
+        with (
+            refusals_named(self.path),
+            open(self.path, "a", encoding="utf-8", newline="") as file,
+        ):
             file.write(self._text([values], header=False))
 
     def _rows(self) -> list[dict[str, str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from petsynth.data.prepared import PreparedData
@@ -30,6 +32,8 @@ class Recorder:
         Where to write.
     state : TrainingState
         Where the training stands.
+    check_folder : function
+        Raises OutputError if the run folder is gone; called before anything large is written.
     """
 
     def __init__(
@@ -39,9 +43,10 @@ class Recorder:
         data: PreparedData,
         folder: RunFolder,
         state: TrainingState,
+        check_folder: Callable[[], None] = lambda: None,
     ):
         self.system, self.training, self.data = system, training, data
-        self.folder, self.state = folder, state
+        self.folder, self.state, self.check_folder = folder, state, check_folder
         self.started_from = folder.read_start()
         columns = ("step", "epoch", *training.terms, *training.extras, "seconds")
         self.train_log = CsvLog(folder.train_log, columns, state.step)
@@ -71,22 +76,32 @@ class Recorder:
         self.board.add("train", row, self.state.step)
 
     def finish_epoch(self) -> bool:
-        """Validate, write model, card, checkpoint and pictures if it is time; tell if it was."""
+        """Validate, write pictures, model, card, checkpoint if it is time; tell if it was.
+
+        The checkpoint comes last, so that a training that goes on from it lacks nothing.
+        """
+        self.check_folder()
         settings, last = self.system.config.training, self.state.step == self.training.steps
         if self.validation_log and (last or self.epoch % settings.validate_every == 0):
             self._validate(self.validation_log)
+        if self._is_picture_due():
+            self._write_picture()
         is_time = last or self.epoch % self.training.write_every == 0
         if is_time:
             self._write_model()
             self.save_checkpoint()
-        if last or self.epoch % settings.samples_every == 0:
-            picture = self.folder.samples / f"epoch-{self.epoch:04}.png"
-            title = f"{self.system.config.system}, epoch {self.epoch}, step {self.state.step}"
-            write_samples(picture, self.training, self.data, title=title)
         return is_time
+
+    def catch_up(self) -> None:
+        """Draw the sample picture of the epoch that has just ended, where it is missing."""
+        step = self.state.step
+        has_ended = step and (step % self.training.epoch_steps == 0 or step == self.training.steps)
+        if has_ended and self._is_picture_due() and not self._picture.exists():
+            self._write_picture()
 
     def save_checkpoint(self) -> None:
         """Write everything that is needed to go on."""
+        self.check_folder()
         save_checkpoint(self.folder.checkpoint, self.state)
 
     def kept(self) -> str:
@@ -97,6 +112,18 @@ class Recorder:
     def close(self) -> None:
         """Finish the TensorBoard events."""
         self.board.close()
+
+    @property
+    def _picture(self) -> Path:
+        return self.folder.samples / f"epoch-{self.epoch:04}.png"
+
+    def _is_picture_due(self) -> bool:
+        last = self.state.step == self.training.steps
+        return last or self.epoch % self.system.config.training.samples_every == 0
+
+    def _write_picture(self) -> None:
+        title = f"{self.system.config.system}, epoch {self.epoch}, step {self.state.step}"
+        write_samples(self._picture, self.training, self.data, title=title)
 
     def _write_model(self) -> None:
         generator, step = self.state.networks.generator, self.state.step

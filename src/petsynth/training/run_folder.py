@@ -20,18 +20,23 @@
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from petsynth.config import config_to_toml, parse_config
+from petsynth.config import config_hash, config_to_toml, parse_config, toml_hash
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, OutputError, RunError
-from petsynth.io.atomic import write_json, write_text
+from petsynth.io.atomic import atomic_path, write_json, write_text
+from petsynth.io.lock import is_bookkeeping
+from petsynth.io.removal import remove_own
+from petsynth.networks.weights import copy_weights
 from petsynth.systems.fields import SystemConfig
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -106,15 +111,46 @@ class RunFolder:
         """Pictures during training."""
         return self.root / "samples"
 
-    def parts(self) -> list[Path]:
-        """Return the files and folders of a run that are there."""
-        named = [self.config, self.data, self.start, self.model, self.card, self.train_log]
-        named += [self.validation_log, self.checkpoint.parent, self.samples]
-        return [path for path in named if path.exists()] + sorted(self.root.glob("events.out.*"))
+
+FILES = (
+    "config.toml",
+    "data.json",
+    "start.json",
+    "model.safetensors",
+    "model_card.md",
+    "train_log.csv",
+    "validation_log.csv",
+    "checkpoints/last.pt",
+    "checkpoints/best.safetensors",
+    "samples/epoch-*.png",
+    "events.out.tfevents.*",
+)
+"""Names of everything that a training writes into its run folder."""
+
+ADJUSTABLE = frozenset(
+    f"training.{name}"
+    for name in (
+        "epochs",
+        "max_steps",
+        "log_every",
+        "checkpoint_minutes",
+        "validate_every",
+        "samples_every",
+        "workers",
+    )
+)
+"""Keys that may change when a training goes on: how long it is, and what it writes on the way."""
+_LENGTH = ("training.epochs", "training.max_steps")
 
 
 def open_run(
-    root: str | Path, config: SystemConfig, data: PreparedData, *, resume: bool, overwrite: bool
+    root: str | Path,
+    config: SystemConfig,
+    data: PreparedData,
+    *,
+    resume: bool,
+    overwrite: bool,
+    started_from: dict[str, Any] | None = None,
 ) -> RunFolder:
     """Make a run folder, or check that an earlier training may go on in it.
 
@@ -129,7 +165,9 @@ def open_run(
     resume : bool
         Whether to go on with what is there; an empty or missing folder is started.
     overwrite : bool
-        Whether to remove an earlier run first.
+        Whether to remove an earlier run first: its `FILES`, and nothing if there is anything else.
+    started_from : dict, optional
+        Of the trained weights that the training starts from.
 
     Raises
     ------
@@ -137,17 +175,19 @@ def open_run(
         If the folder holds something and neither is asked for, or both are, or it holds
         something else.
     RunError
-        If the run to go on with has another configuration or other data; the keys that differ
-        are named. A key that an older version lacked counts at its default.
+        If the run to go on with has other data or another configuration, `ADJUSTABLE` keys
+        excepted; the keys that differ are named. A key that an older version lacked counts at its
+        default.
     """
     folder = RunFolder(Path(root))
     if folder.root.exists() and not folder.root.is_dir():
         raise OutputError(f"{root}: is a file; name a folder")
-    held = set(folder.root.iterdir()) if folder.root.is_dir() else set()
+    held = sorted(path.name for path in folder.root.iterdir()) if folder.root.is_dir() else []
+    held = [name for name in held if not is_bookkeeping(name)]
     if held and overwrite and resume:
         raise OutputError(f"{root}: give --resume to go on or --overwrite to start anew, not both")
     if held and overwrite:
-        _clear(folder, held)
+        remove_own(folder.root, FILES, "a run")
     elif folder.config.exists() and resume:
         _check_same(folder, config, data)
         return folder
@@ -156,9 +196,11 @@ def open_run(
             f"{root}: holds a run already; go on with --resume, replace it with --overwrite, "
             "or name another folder"
         )
-    elif held:
-        raise OutputError(f"{root}: holds {min(held).name}, which is no run; name another folder")
+    elif held and not _has_just_begun(folder, held):
+        raise OutputError(f"{root}: holds {held[0]}, which is no run; name another folder")
     write_json(folder.data, identify_data(data))
+    if started_from is not None:
+        write_json(folder.start, started_from)
     write_text(folder.config, config_to_toml(config))
     return folder
 
@@ -178,16 +220,53 @@ def identify_data(data: PreparedData) -> dict[str, Any]:
     }
 
 
-def _clear(folder: RunFolder, held: set[Path]) -> None:
-    parts = set(folder.parts())
-    others = sorted(path.name for path in held - parts if not path.name.startswith(".tmp-"))
-    if others:
-        raise OutputError(
-            f"{folder.root}: holds {others[0]}, which is no part of a run; nothing was removed: "
-            "name another folder"
-        )
-    for path in parts:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+def _has_just_begun(folder: RunFolder, held: list[str]) -> bool:
+    """Whether a training was killed before it wrote its configuration."""
+    if not set(held) <= {folder.data.name, folder.start.name}:
+        return False
+    try:
+        content = json.loads(folder.data.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and "training_participants" in content
+
+
+def adopt_changes(folder: RunFolder, config: SystemConfig, step: int) -> None:
+    """Let a training that goes on have the `ADJUSTABLE` keys of a new configuration.
+
+    ``config.toml`` then holds the new values and, in its first lines, which were changed when. The
+    weights files name the new configuration as theirs, too.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        That `open_run` has accepted.
+    config : SystemConfig
+        The new configuration.
+    step : int
+        Where the training stands.
+    """
+    text = folder.config.read_text(encoding="utf-8")
+    before, now = _read_config(text), _read_config(config_to_toml(config))
+    changes = dict(_differences(before, now))
+    if not changes:
+        return
+    told = "; ".join(f"{key} {difference}" for key, difference in changes.items())
+    stretched = ""
+    if any(key in _LENGTH for key in changes):
+        stretched = "; a learning-rate schedule is stretched over the new number of steps"
+    logger.info(f"{folder.root}: changed after step {step}: {told}{stretched}")
+    # Old and new hash stand in the weights until config.toml is replaced: a kill in between leaves
+    # a run that can be used.
+    earlier = toml_hash(tomllib.loads(text))
+    hashes = {"config_hash": config_hash(config), "earlier_config_hash": earlier}
+    for weights in (folder.model, folder.best):
+        if weights.exists():
+            with atomic_path(weights) as temporary:
+                copy_weights(weights, temporary, hashes)
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    comments.append(f"# changed after step {step}: {told}")
+    write_text(folder.config, "\n".join(comments) + "\n" + config_to_toml(config))
 
 
 def _check_same(folder: RunFolder, config: SystemConfig, data: PreparedData) -> None:
@@ -198,9 +277,13 @@ def _check_same(folder: RunFolder, config: SystemConfig, data: PreparedData) -> 
     for what, path, read, now in pairs:
         try:
             before = read(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, ConfigError) as error:
+        except (OSError, ValueError, RecursionError, ConfigError) as error:
             raise RunError(f"{path}: cannot be read ({error}); train into a new folder") from None
-        differences = list(_differences(before, now))
+        differences = [
+            f"{key} {difference}"
+            for key, difference in _differences(before, now)
+            if what != "configuration" or key not in ADJUSTABLE
+        ]
         if differences:
             raise RunError(
                 f"{folder.root}: was started with another {what}: {'; '.join(differences)}; "
@@ -213,16 +296,14 @@ def _read_config(text: str) -> dict[str, Any]:
     return tomllib.loads(config_to_toml(parse_config(tomllib.loads(text))))
 
 
-def _differences(before: Any, now: Any, name: str = "") -> list[str]:
+def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the keys whose values differ, each with both values in words."""
     if isinstance(before, dict) and isinstance(now, dict):
-        return [
-            difference
-            for key in sorted(before.keys() | now.keys())
-            for difference in _differences(
-                before.get(key), now.get(key), f"{name}.{key}" if name else key
-            )
-        ]
-    return [] if before == now else [f"{name} ({_short(before)} there, {_short(now)} now)"]
+        for key in sorted(before.keys() | now.keys()):
+            inner = f"{name}.{key}" if name else key
+            yield from _differences(before.get(key), now.get(key), inner)
+    elif before != now:
+        yield name, f"({_short(before)} there, {_short(now)} now)"
 
 
 def _short(value: Any) -> str:

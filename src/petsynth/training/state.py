@@ -6,20 +6,22 @@ no random states: weights, both optimisers, the step and the running figures are
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from petsynth.errors import RunError, TrainingError
 from petsynth.io.atomic import atomic_path
 from petsynth.systems.optimisation import Networks
 from petsynth.training.logs import RunningMeans
 
-FORMAT = 2
+FORMAT = 3
 """Version of the checkpoint's layout."""
 
 
@@ -69,6 +71,7 @@ def save_checkpoint(path: Path, state: TrainingState) -> None:
         "sums": dict(state.means.sums),
         "count": state.means.count,
     }
+    content["sha256"] = _checksum(content)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         torch.save(content, file)
 
@@ -86,7 +89,9 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
     )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, UnpicklingError):
+    except MemoryError:
+        raise
+    except Exception:  # what a damaged pickle raises depends on the byte
         raise damaged from None
     if not isinstance(content, dict) or "format" not in content:
         raise damaged
@@ -95,9 +100,12 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
             f"{path}: checkpoint of another petsynth version; train with that version, or anew "
             "with --overwrite"
         )
-    if not {"networks", "step", "seconds", "best_mae", "sums", "count"} <= content.keys():
+    if content.pop("sha256", None) != _checksum(content):
         raise damaged
-    state.networks.load_state_dict(content["networks"])
+    try:
+        state.networks.load_state_dict(content["networks"])
+    except (RuntimeError, KeyError, ValueError):
+        raise damaged from None
     state.step = content["step"]
     state.seconds = content["seconds"]
     state.best_mae = content["best_mae"]
@@ -111,3 +119,28 @@ def _check_finite(network: nn.Module, step: int) -> None:
                 f"weights {name} are no longer finite after step {step}; lower "
                 "optimiser.learning_rate, or look for extreme values in the prepared data"
             )
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of nested dictionaries and lists of tensors and plain values."""
+    digest = hashlib.sha256()
+    for part in _bytes_of(content):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _bytes_of(value: Any) -> Iterator[bytes]:
+    if isinstance(value, dict):
+        for key in sorted(value, key=str):
+            yield f"{key!r}:".encode()
+            yield from _bytes_of(value[key])
+    elif isinstance(value, list | tuple):
+        yield b"["
+        for each in value:
+            yield from _bytes_of(each)
+        yield b"]"
+    elif isinstance(value, Tensor):
+        yield f"{value.dtype} {tuple(value.shape)}".encode()
+        yield value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    else:
+        yield f"{value!r};".encode()

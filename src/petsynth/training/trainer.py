@@ -8,10 +8,12 @@ happened (decision record 0031).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,17 @@ import torch
 from lightning_fabric import Fabric
 
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import SplitError, TrainingError
-from petsynth.io.atomic import write_json
+from petsynth.errors import RunError, SplitError, TrainingError
+from petsynth.io.lock import lock_folder
 from petsynth.log import Progress
 from petsynth.systems.base import Training
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
 from petsynth.training.distributed import average_terms, launch_fabric, on_first
 from petsynth.training.initial_weights import Start, freeze, start_from
+from petsynth.training.interruption import StopRequest, stop_on_signals
 from petsynth.training.recorder import Recorder
-from petsynth.training.run_folder import RunFolder, open_run
+from petsynth.training.run_folder import RunFolder, adopt_changes, open_run
 from petsynth.training.state import TrainingState, load_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -79,38 +82,60 @@ def train(
     InputError, ConfigError
         If the data are not prepared as the configuration wants them.
     OutputError, RunError
-        If the folder is taken, or belongs to another run.
+        If the folder is taken, is written by another process, or belongs to another run.
     TrainingError
         If there is no such device; or if a loss or weight is no longer finite, and then the last
         checkpoint stays.
+    KeyboardInterrupt
+        After SIGINT or SIGTERM, once the step is finished and a checkpoint is written.
     """
     if not data.participants("train"):
         raise SplitError(f"{data.folder}: no subject is in the training part of split.tsv")
     fabric = launch_fabric(device, devices, nodes, config.training.precision)
     cores = os.cpu_count() or 1
     torch.set_num_threads(min(threads or max(cores // devices, 1), cores))
-    system = build_system(config)
-    training = system.start_training(data, fabric)
-    begins = overwrite or not RunFolder(Path(run)).checkpoint.exists()
-    if start is not None and begins:
-        start_from(start, system, training, data)
-        freeze(start.freeze, system, training)
-    folder = on_first(
-        fabric, lambda: open_run(run, config, data, resume=resume, overwrite=overwrite)
-    )
-    if start is not None and begins:
-        on_first(fabric, lambda: write_json(folder.start, start.describe()))
-    elif started_from := folder.read_start():
-        freeze(started_from["frozen_levels"], system, training)
-    state = TrainingState(training.networks)
-    if folder.checkpoint.exists():
-        load_checkpoint(folder.checkpoint, state)
-    if not fabric.is_global_zero:
-        return _train(config, fabric, training, state, None)
-    if resume:
-        logger.info(f"{folder.root}: going on after step {state.step} of {training.steps}")
-    _train(config, fabric, training, state, Recorder(system, training, data, folder, state))
-    logger.info(f"model in {folder.model}")
+    with contextlib.ExitStack() as stack:
+        # Only the first process writes, so only it holds the lock; the others hear of a refusal.
+        held: list[Callable[[], None]] = []
+        on_first(fabric, lambda: held.append(stack.enter_context(lock_folder(run))))
+        system = build_system(config)
+        training = system.start_training(data, fabric)
+        begins = overwrite or not RunFolder(Path(run)).checkpoint.exists()
+        origin = None
+        if start is not None and begins:
+            start_from(start, system, training, data)
+            freeze(start.freeze, system, training)
+            origin = start.describe()
+        folder = on_first(
+            fabric,
+            lambda: open_run(
+                run, config, data, resume=resume, overwrite=overwrite, started_from=origin
+            ),
+        )
+        if origin is None and (started_from := folder.read_start()):
+            freeze(started_from["frozen_levels"], system, training)
+        state = TrainingState(training.networks)
+        if folder.checkpoint.exists():
+            load_checkpoint(folder.checkpoint, state)
+        elif origin is None and folder.start.exists():
+            raise RunError(
+                f"{folder.root}: stopped before its first checkpoint, and started from trained "
+                "weights; give --from again, with --resume"
+            )
+        if state.step > training.steps:
+            raise RunError(
+                f"{folder.root}: has taken {state.step} steps already, the configuration asks for "
+                f"{training.steps}; give more training.epochs or training.max_steps"
+            )
+        if not fabric.is_global_zero:
+            return _train(config, fabric, training, state, None)
+        if resume:
+            logger.info(f"{folder.root}: going on after step {state.step} of {training.steps}")
+            adopt_changes(folder, config, state.step)
+        recorder = Recorder(system, training, data, folder, state, held[0])
+        recorder.catch_up()
+        _train(config, fabric, training, state, recorder)
+        logger.info(f"model in {folder.model}")
 
 
 def _train(
@@ -123,32 +148,57 @@ def _train(
     """Train until the last step; only the first process has a recorder and writes anything."""
     settings = config.training
     clock = saved = time.monotonic()
-    with Progress(
-        "training", training.steps, done=state.step, shown=recorder is not None
-    ) as progress:
-        for batch in training.batches(state.step):
+    is_stopping = False
+    with (
+        Progress(
+            "training", training.steps, done=state.step, shown=recorder is not None
+        ) as progress,
+        stop_on_signals() as stop,
+    ):
+        for batch in _until_stopped(training.batches(state.step), stop):
             done = state.step + 1
             is_logged = done % settings.log_every == 0 or done == training.steps
-            figures = average_terms(
-                fabric, training.train_step(batch, state.step, measure=is_logged)
-            )
+            terms = training.train_step(batch, state.step, measure=is_logged)
+            # A signal may reach one process only; all stop after the same step.
+            asked = next(iter(terms.values())).new_tensor(float(bool(stop)))
+            figures = average_terms(fabric, {**terms, _ASKED_TO_STOP: asked})
+            is_stopping = figures.pop(_ASKED_TO_STOP) > 0
             _check_finite(figures, done, recorder)
             state.step = done
             now = time.monotonic()
             state.seconds, clock = state.seconds + now - clock, now
             progress.advance(note=_note(figures, training.terms))
-            if recorder is None:
-                continue
-            recorder.log(figures, is_logged=is_logged)
-            if done % training.epoch_steps == 0 or done == training.steps:
-                if recorder.finish_epoch():
-                    saved = time.monotonic()
-                clock = time.monotonic()
-            elif now - saved > 60 * settings.checkpoint_minutes:
+            if recorder is not None:
+                recorder.log(figures, is_logged=is_logged)
+                if done % training.epoch_steps == 0 or done == training.steps:
+                    if recorder.finish_epoch():
+                        saved = time.monotonic()
+                    clock = time.monotonic()
+                elif now - saved > 60 * settings.checkpoint_minutes:
+                    recorder.save_checkpoint()
+                    saved = now
+            if is_stopping:
+                break
+        if recorder is not None:
+            if is_stopping or stop:
                 recorder.save_checkpoint()
-                saved = now
-    if recorder is not None:
-        recorder.close()
+                logger.info(f"{recorder.folder.root}: stopped after step {state.step}")
+            recorder.close()
+    if is_stopping and not stop:  # the signal has reached another process only
+        raise KeyboardInterrupt
+
+
+_ASKED_TO_STOP = "asked to stop"
+"""Name, among the figures of a step, of the number of processes that a signal has reached."""
+
+
+def _until_stopped(batches: Iterator[Any], stop: StopRequest) -> Iterator[Any]:
+    """Yield batches; the signal that asks to stop may have ended the processes that load them."""
+    try:
+        yield from batches
+    except RuntimeError:
+        if not stop:
+            raise
 
 
 def _check_finite(figures: dict[str, float], step: int, recorder: Recorder | None) -> None:
