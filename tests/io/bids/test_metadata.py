@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.bids.metadata import is_simulated, read_metadata, read_sidecar, read_table, sidecar_path, write_dataset_description, write_table
+from petsynth.io.bids.metadata import (
+    is_simulated,
+    read_metadata,
+    read_sidecar,
+    read_table,
+    sidecar_path,
+    write_dataset_description,
+    write_table,
+)
 
 
 def test_what_json_has_not_becomes_null(tmp_path):

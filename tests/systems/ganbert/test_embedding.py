@@ -3,12 +3,15 @@
 import pytest
 import torch
 
+from petsynth.systems.ganbert.bert import SIZES, BertDiscriminator
 from petsynth.systems.ganbert.embedding import (
     ContinuousEmbedding,
     embed_from_table,
     interpolate_table,
     round_to_level,
+    shortest_wavelength,
 )
+from petsynth.systems.ganbert.sequence import Layout
 from petsynth.systems.ganbert.tokens import Tokens
 
 
@@ -91,3 +94,33 @@ def test_neighbouring_values_have_neighbouring_vectors():
         assert (steps.norm(dim=1) > 1e-3 * vectors.norm(dim=1).max()).all()
         ahead = torch.nn.functional.cosine_similarity(steps[1:], steps[:-1])
         assert (ahead > 0.8).all()
+
+
+@torch.no_grad()
+def relative_movement(values, shortest):
+    """Return by how much 10 % more uptake moves a token's vector after BERT's norm."""
+    torch.manual_seed(0)
+    bert = BertDiscriminator(
+        Tokens(), Layout(), SIZES["small"], shortest_wavelength=shortest
+    ).eval()
+    norm = bert.bert.bert.embeddings.LayerNorm
+    types = bert.bert.bert.embeddings.token_type_embeddings.weight[1]
+    before, after = (norm(bert.continuous.smooth(each) + types) for each in values)
+    return float(((after - before).norm(dim=-1) / before.norm(dim=-1)).mean())
+
+
+def test_ten_percent_more_uptake_moves_a_token_in_suvr():
+    """SUVR of 0.5 to 2 with a T1 of mean 30 and SD 45; as in original units with 8 to 64."""
+    suvr = torch.linspace(0.5, 2.0, 200)[None]
+    pair = tuple((each - 3.0) / 4.5 for each in (suvr, 1.1 * suvr))
+    assert relative_movement(pair, 8.0) < 0.03
+    assert relative_movement(pair, shortest_wavelength(pair[0])) > 0.1
+
+
+def test_original_units_keep_wavelengths_of_about_8_to_64():
+    original = torch.linspace(-20.0, 200.0, 1000)[None]
+    assert 7.0 < shortest_wavelength(original) < 9.0
+
+
+def test_values_that_are_all_the_same_have_a_wavelength():
+    assert shortest_wavelength(torch.zeros(2, 512)) > 0

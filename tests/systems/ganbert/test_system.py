@@ -1,15 +1,21 @@
 """GANBERT behind the interface: its size, what is trained, and what prediction need not import."""
 
+import dataclasses
+import inspect
 import subprocess
 import sys
 
 import pytest
+import torch
 from lightning_fabric import Fabric
 
 from petsynth.config import load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.unet3d import Generator3d
+from petsynth.systems.ganbert import training as ganbert_training
+from petsynth.systems.ganbert.embedding import shortest_wavelength
+from petsynth.systems.ganbert.pooling import pool_image
 from petsynth.systems.ganbert.system import GanbertSystem
 from petsynth.systems.ganbert.training import GanbertTraining
 
@@ -72,3 +78,29 @@ def test_the_generator_is_the_3d_u_net_of_the_configuration():
     generator = GanbertSystem(small_config()).build_generator()
     assert isinstance(generator, Generator3d)
     assert generator.last.in_channels == 4
+
+
+def test_bert_learns_without_weight_decay_and_unclipped(tiny_volumes):
+    """Paper B, section A.3, tells of neither; Adam's step is that of the raw gradient."""
+    config = parse_config({"system": "ganbert"} | GanbertSystem.small_tables("ganbert"))
+    training = GanbertTraining(config, PreparedData(tiny_volumes), Fabric(accelerator="cpu"))
+    groups = training.networks.bert_optimiser.param_groups
+    assert [group["weight_decay"] for group in groups] == [0] * len(groups)
+    source = inspect.getsource(ganbert_training)
+    assert "clip_grad" not in source
+
+
+def test_wavelengths_follow_the_training_pets(tiny_volumes):
+    config = parse_config({"system": "ganbert"} | GanbertSystem.small_tables("ganbert"))
+    training = GanbertTraining(config, PreparedData(tiny_volumes), Fabric(accelerator="cpu"))
+    frequencies = training.networks.bert.continuous.frequencies_F
+    pets = torch.stack([pet for _, pet in (training.dataset[k] for k in range(3))])
+    expected = shortest_wavelength(pool_image(pets))
+    assert float(2 * torch.pi / frequencies[0]) == pytest.approx(expected)
+    fixed = dataclasses.replace(
+        config, bert=dataclasses.replace(config.bert, shortest_wavelength=3.0)
+    )
+    training = GanbertTraining(fixed, PreparedData(tiny_volumes), Fabric(accelerator="cpu"))
+    assert float(
+        2 * torch.pi / training.networks.bert.continuous.frequencies_F[0]
+    ) == pytest.approx(3)

@@ -10,6 +10,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import count_parameters
 from petsynth.systems.pix2pix3d.system import Pix2pix3dSystem
 from petsynth.systems.pix2pix3d.training import Pix2pix3dTraining
+from petsynth.systems.volumes.networks import build_cnn, build_generator
 
 
 def small_config(activation="tanhshrink"):
@@ -54,3 +55,10 @@ def test_checkpointing_is_measured_whichever_way_it_is_configured():
     memory = Pix2pix3dSystem(config).resources().content["memory"]
     assert memory["activations_bytes"] == memory["activations_bytes_with_checkpointing"]
     assert memory["activations_bytes"] < memory["activations_bytes_without_checkpointing"]
+
+
+def test_networks_have_no_dropout():
+    """Paper B's 3D pix2pix: the generator is deterministic (decision record 0075)."""
+    config = parse_config({"system": "pix2pix3d-tanh", "generator": {"activation": "tanh"}})
+    for network in (build_generator(config), build_cnn(config)):
+        assert not [part for part in network.modules() if "dropout" in type(part).__name__.lower()]

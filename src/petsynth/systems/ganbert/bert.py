@@ -90,6 +90,8 @@ class BertDiscriminator(nn.Module):
         Depth and width.
     embedding : {"continuous", "table"}
         How values enter; special tokens always have a vector each.
+    shortest_wavelength : float
+        Of the continuous embedding; see `petsynth.systems.ganbert.embedding`.
     dropout : float
         Fraction of hidden values and attention weights dropped in training.
     checkpointing : bool
@@ -107,6 +109,7 @@ class BertDiscriminator(nn.Module):
         size: BertSize = SIZES["base"],
         *,
         embedding: Embedding = "continuous",
+        shortest_wavelength: float = 8.0,
         dropout: float = 0.0,
         checkpointing: bool = False,
     ):
@@ -131,7 +134,9 @@ class BertDiscriminator(nn.Module):
         if checkpointing:
             self.bert.activation_checkpointing_enable({"use_reentrant": False})
         self.continuous = (
-            ContinuousEmbedding(tokens, size.hidden, initial_std=size.initial_std)
+            ContinuousEmbedding(
+                tokens, size.hidden, initial_std=size.initial_std, shortest=shortest_wavelength
+            )
             if embedding == "continuous"
             else None
         )

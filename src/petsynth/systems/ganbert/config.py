@@ -51,6 +51,9 @@ class BertConfig:
     """Compute activations again for the gradient: less memory, more time, the same values."""
     embedding: Literal["continuous", "table"] = "continuous"
     """How a value enters: a smooth function of it, or the row of its id in a table."""
+    shortest_wavelength: Weight = 0.0
+    """Of the continuous embedding, in units of asinh(2 value); the longest is 8 times as long. 0:
+    0.8 times the spread of the training PETs, so that SUVR is told apart like original units."""
     tokens: Literal["offset", "literal", "linear"] = "offset"
     """Reading of the paper's vocabulary (decision record 0051)."""
     linear_from: float = -50.0

@@ -23,6 +23,13 @@ from torch.nn import functional
 
 from petsynth.systems.ganbert.tokens import Tokens
 
+LONGEST = 8.0
+"""Longest wavelength over the shortest."""
+SPREAD_TO_SHORTEST = 0.8
+"""Shortest wavelength over the spread of the compressed values."""
+SMALLEST = 0.01
+"""Shortest wavelength of values that are all the same."""
+
 
 def round_to_level(values: Tensor, tokens: Tokens) -> Tensor:
     """Round values to the lattice of ``tokens``; the gradient is that of the identity.
@@ -54,8 +61,9 @@ class ContinuousEmbedding(nn.Module):
         Length of the vectors.
     initial_std : float
         Standard deviation of the vectors' coordinates at the start.
-    shortest, longest : float
-        Wavelengths, in the units of `compress`; the others lie between in equal ratios.
+    shortest : float
+        Shortest wavelength, in the units of `compress`; see `shortest_wavelength`. The longest is
+        8 times as long, the others lie between in equal ratios.
     count : int
         Number of wavelengths.
     """
@@ -69,12 +77,11 @@ class ContinuousEmbedding(nn.Module):
         *,
         initial_std: float = 0.02,
         shortest: float = 8.0,
-        longest: float = 64.0,
         count: int = 8,
     ):
         super().__init__()
         self.tokens = tokens
-        wavelengths_F = torch.logspace(math.log10(shortest), math.log10(longest), count)
+        wavelengths_F = torch.logspace(math.log10(shortest), math.log10(LONGEST * shortest), count)
         self.register_buffer("frequencies_F", 2 * math.pi / wavelengths_F, persistent=False)
         self.linear = nn.Linear(2 * count, hidden)
         nn.init.normal_(self.linear.weight, 0.0, initial_std / math.sqrt(count))
@@ -91,11 +98,37 @@ class ContinuousEmbedding(nn.Module):
         return result
 
 
+def shortest_wavelength(pooled_pets: Tensor) -> float:
+    """Return the shortest wavelength that suits the PETs of a cohort.
+
+    Wavelengths of 8 to 64 suit original units, whose compressed values spread over 10; in SUVR, which
+    spread over less than 1, they would move a token's vector by 1.3 % for 10 % more uptake.
+
+    Parameters
+    ----------
+    pooled_pets : (N, 512) float tensor
+        Normalised pooled PETs of some training subjects.
+
+    Returns
+    -------
+    float
+        0.8 times the range from the 1st to the 99th percentile of the compressed values.
+
+    Examples
+    --------
+    >>> round(shortest_wavelength(torch.linspace(-0.5, 0.1, 1000)[None]), 3)
+    0.846
+    """
+    values = compress(pooled_pets.flatten().double())
+    low, high = torch.quantile(values, torch.tensor([0.01, 0.99], dtype=values.dtype)).tolist()
+    return max(SPREAD_TO_SHORTEST * (high - low), SMALLEST)
+
+
 def compress(values: Tensor) -> Tensor:
     """Return ``asinh(2 * values)``: linear near zero, logarithmic far from it.
 
-    One set of wavelengths then serves SUVR (normalised to -0.5 to 0.1) and original units (-20
-    to 200).
+    Original units (normalised to -20 to 200) and SUVR (-0.5 to 0.1) then differ in spread by a
+    factor of ten.
 
     Examples
     --------

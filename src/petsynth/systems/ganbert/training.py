@@ -29,6 +29,7 @@ from petsynth.networks.dropout import sample_keys
 from petsynth.networks.losses import adversarial_loss, discriminator_loss
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.config import GanbertConfig
+from petsynth.systems.ganbert.embedding import shortest_wavelength
 from petsynth.systems.ganbert.losses import (
     LossWeights,
     attention_of,
@@ -38,6 +39,7 @@ from petsynth.systems.ganbert.losses import (
     pool_batch,
 )
 from petsynth.systems.ganbert.masking import Masking, sample_masking
+from petsynth.systems.ganbert.pooling import pool_image
 from petsynth.systems.ganbert.sequence import Layout
 from petsynth.systems.ganbert.tokens import Tokens
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 _FOR_BERT, _FOR_GENERATOR = 0, 1
+
+SPREAD_SUBJECTS = 16
+"""Training subjects, evenly spread over the list, whose PETs tell the spread of values."""
 
 
 @dataclass
@@ -183,11 +188,13 @@ def gradients_of(config: GanbertConfig) -> tuple[str, ...]:
     return tuple(f"gradient_{name}" for name in _generator_terms(config))
 
 
-def build_networks(config: GanbertConfig, fabric: Fabric) -> GanbertNetworks:
+def build_networks(
+    config: GanbertConfig, fabric: Fabric, shortest_wavelength: float = 8.0
+) -> GanbertNetworks:
     """Make the networks from the configuration's seed, with their optimisers, on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator, bert = build_generator(config), build_bert(config)
+        generator, bert = build_generator(config), build_bert(config, shortest_wavelength)
         cnn = build_cnn(config) if config.has_cnn else None
     optimiser = config.optimiser
     adam = optimiser.learning_rate, (optimiser.beta1, optimiser.beta2)
@@ -269,14 +276,19 @@ def sample_real(seed: int, step: int, count: int, first: int = 0) -> Tensor:
     return (torch.arange(first, first + count) + coin) % 2 == 0
 
 
-def build_bert(config: GanbertConfig) -> BertDiscriminator:
-    """Make BERT, with initial weights from torch's global generator."""
+def build_bert(config: GanbertConfig, shortest_wavelength: float = 8.0) -> BertDiscriminator:
+    """Make BERT, with initial weights from torch's global generator.
+
+    Its optimiser is Adam without weight decay, and its gradients are not clipped: the paper (section
+    A.3) tells of neither.
+    """
     bert = config.bert
     return BertDiscriminator(
         Tokens(bert.tokens, bert.linear_from, bert.linear_to),
         Layout(),
         BertSize(bert.layers, bert.hidden, bert.heads, bert.inner),
         embedding=bert.embedding,
+        shortest_wavelength=bert.shortest_wavelength or shortest_wavelength,
         dropout=bert.dropout,
         checkpointing=bert.checkpointing,
     )
@@ -290,9 +302,15 @@ class GanbertTraining(VolumeTraining):
     def __init__(self, config: GanbertConfig, data: PreparedData, fabric: Fabric):
         super().__init__(config, data, fabric)
         self.config = config
-        self.networks = build_networks(config, fabric)
+        self.networks = build_networks(config, fabric, self._shortest_wavelength())
         self.terms = terms_of(config)
         self.extras = gradients_of(config)
+
+    def _shortest_wavelength(self) -> float:
+        """Return what suits the PETs of a few training subjects, the same in all processes."""
+        chosen = np.linspace(0, len(self.dataset) - 1, min(SPREAD_SUBJECTS, len(self.dataset)))
+        pets = [self.dataset[int(index)][1] for index in chosen.round()]
+        return shortest_wavelength(torch.cat([pool_image(pet[None]) for pet in pets]))
 
     def set_learning_rate(self, fraction: float) -> None:
         """Set the learning rates; BERT may have one of its own."""
