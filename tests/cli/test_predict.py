@@ -1,6 +1,9 @@
 """``petsynth predict`` as a user meets it."""
 
+import dataclasses
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -212,10 +215,95 @@ def test_earlier_results_are_kept_without_overwrite(command, t1, tmp_path, capsy
     assert command(t1) == 0
     before = (tmp_path / "out" / f"{MAIN}.nii.gz").read_bytes()
     assert command(t1, "--seed", 1) == 1
-    assert "exists already; give --overwrite" in capsys.readouterr().err
+    assert "exists already and has another Seed; give --overwrite" in capsys.readouterr().err
     assert (tmp_path / "out" / f"{MAIN}.nii.gz").read_bytes() == before
     another = save_t1(tmp_path / "in" / "sub-02_T1w.nii.gz")
     assert command(another) == 0  # beside the earlier ones
+
+
+def test_a_killed_command_goes_on(command, t1, tmp_path, capsys, monkeypatch):
+    other = save_t1(tmp_path / "in" / "sub-02_T1w.nii.gz", seed=1)
+    assert command(t1, other) == 0
+    out = tmp_path / "out"
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / f"{MAIN}.nii.gz").unlink()  # the first was killed before its main image
+    (out / ".tmp-nowhere.1-x.nii.gz").write_bytes(b"half")
+    os.utime(out / ".tmp-nowhere.1-x.nii.gz", (0, 0))
+    capsys.readouterr()
+    assert command(t1, other) == 0
+    messages = capsys.readouterr().err
+    assert messages.count("(kept: the same model, inputs and options)") == 1
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_another_t1_of_the_same_name_is_not_kept(command, t1, tmp_path, capsys):
+    assert command(t1) == 0
+    save_t1(tmp_path / "in" / "sub-01_T1w.nii.gz", seed=5)
+    assert command(t1) == 1
+    assert "has another InputsSHA256; give --overwrite" in capsys.readouterr().err
+    assert command(t1, "--overwrite") == 0
+    (tmp_path / "out" / f"{MAIN}.json").write_text("[" * 100_000)
+    assert command(t1) == 1
+    assert "has another sidecar; give --overwrite" in capsys.readouterr().err
+
+
+def test_names_that_become_too_long_are_refused_before_the_computation(
+    command, t1, tmp_path, capsys, monkeypatch
+):
+    long = save_t1(tmp_path / "in" / f"{'x' * 240}.nii.gz")
+    assert command(long, t1) == 1
+    messages = capsys.readouterr().err
+    assert "its name is too long" in messages
+    assert "1 of 2 T1s could not be used" in messages
+    monkeypatch.setattr(scan_module, "prepare_t1", None)
+    assert command(long) == 1
+    assert "rename the T1" in capsys.readouterr().err
+
+
+def test_two_at_once_into_one_folder(command, t1, tmp_path, capsys, monkeypatch):
+    other = save_t1(tmp_path / "in" / "sub-02_T1w.nii.gz", seed=1)
+    prepare, statuses = scan_module.prepare_t1, []
+
+    def prepare_while_another_runs(*arguments, **steps):
+        monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+        statuses.extend([command(t1), command(other)])
+        return prepare(*arguments, **steps)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare_while_another_runs)
+    assert command(t1) == 0
+    assert statuses == [1, 0]  # the same T1 is refused, another is not
+    assert "is writing there; wait" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_folder_that_is_removed_midway_is_status_1(command, t1, tmp_path, capsys, monkeypatch):
+    other = save_t1(tmp_path / "in" / "sub-02_T1w.nii.gz", seed=1)
+    prepare = scan_module.prepare_t1
+
+    def prepare_and_remove(*arguments, **steps):
+        shutil.rmtree(tmp_path / "out")
+        return prepare(*arguments, **steps)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare_and_remove)
+    assert command(t1, other) == 1
+    assert "was removed or replaced while petsynth wrote into it" in capsys.readouterr().err
+
+
+def test_a_model_that_gives_nan_writes_nothing(command, t1, tmp_path, capsys, monkeypatch):
+    other = save_t1(tmp_path / "in" / "sub-02_T1w.nii.gz", seed=1)
+    prepare = scan_module.prepare_t1
+
+    def prepare_extreme(*arguments, **steps):
+        monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+        prepared = prepare(*arguments, **steps)
+        return dataclasses.replace(prepared, mri=np.full_like(prepared.mri, np.nan))
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare_extreme)
+    assert command(t1, other) == 1
+    assert f"{t1}: " in (messages := capsys.readouterr().err)
+    assert "voxels that are NaN or infinite" in messages
+    names = {path.name.partition("_")[0] for path in (tmp_path / "out").iterdir()}
+    assert names == {"sub-02"}
 
 
 def test_folder_that_holds_something_else_is_refused(command, t1, tmp_path, capsys):

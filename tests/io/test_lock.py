@@ -137,6 +137,16 @@ def test_a_folder_that_is_removed_meanwhile_is_an_error(tmp_path):
         replace()
 
 
+def test_a_folder_that_was_made_for_nothing_does_not_stay(tmp_path):
+    def refuse() -> None:
+        with lock_folder(tmp_path / "deep" / "run"):
+            raise OutputError("the data cannot be used")
+
+    with pytest.raises(OutputError, match="cannot be used"):
+        refuse()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_dead_process_left_is_removed_and_a_living_one_keeps_its_own(tmp_path):
     from petsynth.io.atomic import atomic_path, temporary_prefix
 

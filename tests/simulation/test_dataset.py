@@ -19,9 +19,12 @@ from petsynth.simulation.participants import draw_participant
 @pytest.fixture
 def cohort(tmp_path):
     """A finished dataset of one person, and notes that somebody else has put there."""
-    write_descriptions(tmp_path, "one person", "--subjects 1")
+    write_descriptions(tmp_path, "one person", "--subjects 1", ["sub-001"])
     write_participants(tmp_path, [draw_participant(0, 0, "FDG", "sub-001")])
     (tmp_path / "sub-001" / "anat").mkdir(parents=True)
+    (tmp_path / "sub-001" / "anat" / "sub-001_T1w.nii.gz").write_bytes(b"T1")
+    (tmp_path / TRUTH / "sub-001" / "anat").mkdir(parents=True)
+    (tmp_path / TRUTH / "sub-001" / "anat" / "sub-001_desc-brain_mask.json").write_text("{}")
     (tmp_path / "notes.txt").write_text("precious")
     return tmp_path
 
@@ -46,6 +49,42 @@ def test_overwriting_takes_the_people_and_leaves_what_is_not_of_the_cohort(cohor
     assert not left & {"sub-001", "participants.tsv", "participants.json"}
     assert not (cohort / TRUTH).exists()
     assert (cohort / "notes.txt").read_text() == "precious"
+
+
+def test_overwriting_takes_nobody_whom_the_simulation_did_not_write(cohort):
+    theirs = cohort / "sub-999" / "anat" / "sub-999_T1w.nii.gz"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b"a real T1")
+    with pytest.raises(OutputError, match="holds sub-999, which this simulation did not write"):
+        prepare_folder(cohort, overwrite=True)
+    assert theirs.read_bytes() == b"a real T1"
+    assert (cohort / "sub-001" / "anat" / "sub-001_T1w.nii.gz").exists()
+    assert (cohort / "participants.tsv").exists()
+
+
+def test_overwriting_leaves_other_files_of_its_own_people(cohort):
+    segmentation = cohort / "sub-001" / "anat" / "sub-001_dseg.nii.gz"
+    segmentation.write_bytes(b"by hand")
+    prepare_folder(cohort, overwrite=True)
+    assert segmentation.read_bytes() == b"by hand"
+    assert not (cohort / "sub-001" / "anat" / "sub-001_T1w.nii.gz").exists()
+
+
+@pytest.mark.parametrize("linked", ["sub-001", "derivatives", "participants.tsv"])
+def test_overwriting_follows_no_link(cohort, tmp_path_factory, linked):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "data"
+    (cohort / linked).rename(elsewhere)
+    (cohort / linked).symlink_to(elsewhere)
+    with pytest.raises(OutputError, match=rf"{linked} is a link; nothing was removed"):
+        prepare_folder(cohort, overwrite=True)
+    assert elsewhere.is_file() or any(elsewhere.rglob("*.*"))
+    assert (cohort / "README.md").exists()
+
+
+def test_what_a_killed_simulation_left_is_no_obstacle(tmp_path):
+    (tmp_path / ".tmp-host.1-x-README.md").write_text("half")
+    (tmp_path / ".petsynth.lock").write_text("{}")
+    prepare_folder(tmp_path, overwrite=False)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ and the others are finished.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -19,6 +21,7 @@ from petsynth.cli.options import parse_options
 if TYPE_CHECKING:
     from petsynth.inference import Run
     from petsynth.log import Progress
+    from petsynth.slicing import Plane
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +52,8 @@ class Args:
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto: the GPU if there is one."""
     overwrite: bool = False
-    """Write into a folder that holds something else, and over earlier results."""
+    """Write into a folder that holds something else, and over earlier results. Without it, what the
+    same command has finished before is kept."""
 
 
 def parse(argv: list[str]) -> Args:
@@ -74,18 +78,24 @@ def run(args: Args) -> None:
     from petsynth.errors import InputError, RegistrationError
     from petsynth.inference import load_model
     from petsynth.inference.device import choose_device
+    from petsynth.io.lock import lock_folder
     from petsynth.log import Progress
 
     _check_arguments(args)
     model = load_model(args.model, choose_device(args.device, args.threads))
     if args.model is None:
         logger.info(_which_model(model))
-    _check_out(args, model)
     model.system.check_samples(args.samples)
+    _check_out(args, model)
     _warn_of_unseen_planes(args, model)
     failed = []
-    with Progress("predicting", total=len(args.t1) * args.samples) as progress:
+    # Jobs of an array may predict into one folder; each T1 has a lock of its own, too.
+    with (
+        lock_folder(args.out, key="predict") as check_folder,
+        Progress("predicting", total=len(args.t1) * args.samples) as progress,
+    ):
         for number, t1 in enumerate(args.t1):
+            check_folder()
             try:
                 logger.info(f"{t1} -> {_predict_one(args, model, number, progress)}")
             except (InputError, RegistrationError) as error:
@@ -93,7 +103,7 @@ def run(args: Args) -> None:
                     raise
                 logger.error(f"petsynth predict: error: {error}")
                 failed.append(str(t1))
-                progress.advance((number + 1) * args.samples - progress.done)
+            progress.advance((number + 1) * args.samples - progress.done)
     if failed:
         raise InputError(
             f"{len(failed)} of {len(args.t1)} T1s could not be used, the others are finished: "
@@ -101,19 +111,53 @@ def run(args: Args) -> None:
         )
 
 
-def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> Path:
+def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> str:
+    """Predict a T1 unless that is done already, and say where the main image stands."""
     from petsynth.inference import PredictionSettings, predict_scan, write_prediction
+    from petsynth.inference.finished import check_result_names, is_finished
+    from petsynth.io.lock import LOCK, lock_folder
+
+    paths = _paths(args, model, number)
+    check_result_names(args.t1[number], paths)
+    digest = hashlib.sha256(paths[0].name.encode()).hexdigest()[:16]
+    with lock_folder(args.out, name=f".{digest}{LOCK}"):
+        is_there = not args.overwrite and paths[0].exists()
+        if is_there and is_finished(paths, _origin(args, model, number)):
+            return f"{paths[0]} (kept: the same model, inputs and options)"
+        settings = PredictionSettings(
+            planes=_planes(args),
+            samples=args.samples,
+            seed=args.seed,
+            batch_size=args.batch_size,
+            on_sample=progress.advance,
+        )
+        scan = predict_scan(model, args.t1[number], mask=_mask(args, number), settings=settings)
+        return str(write_prediction(scan, args.out)[0])
+
+
+def _planes(args: Args) -> tuple[Plane, ...]:
     from petsynth.slicing import ALL_PLANES
 
-    settings = PredictionSettings(
-        planes=ALL_PLANES if args.planes == "all" else ("axial",),
-        samples=args.samples,
-        seed=args.seed,
-        batch_size=args.batch_size,
-        on_sample=progress.advance,
+    return ALL_PLANES if args.planes == "all" else ("axial",)
+
+
+def _paths(args: Args, model: Run, number: int) -> list[Path]:
+    from petsynth.inference.outputs import result_paths
+
+    has_std = model.system.std_kind(args.samples) is not None
+    return result_paths(args.out, args.t1[number], model, has_std=has_std)
+
+
+def _origin(args: Args, model: Run, number: int) -> dict[str, Any]:
+    from petsynth.inference.finished import fingerprint, origin_of
+
+    return origin_of(
+        model,
+        model.system.planes_used(_planes(args)),
+        args.samples,
+        args.seed,
+        fingerprint(args.t1[number], _mask(args, number)),
     )
-    scan = predict_scan(model, args.t1[number], mask=_mask(args, number), settings=settings)
-    return write_prediction(scan, args.out)[0]
 
 
 def _check_arguments(args: Args) -> None:
@@ -145,28 +189,29 @@ def _which_model(model: Run) -> str:
 
 
 def _check_out(args: Args, model: Run) -> None:
+    """Refuse results that would overwrite each other, or something else than themselves."""
     from petsynth.errors import OutputError
-    from petsynth.inference.outputs import result_paths
+    from petsynth.io.lock import is_bookkeeping
 
     t1_of: dict[Path, Path] = {}
-    for t1 in args.t1:
-        for path in result_paths(
-            args.out, t1, model, has_std=model.system.std_kind(args.samples) is not None
-        ):
+    for number, t1 in enumerate(args.t1):
+        for path in _paths(args, model, number):
             if path in t1_of:
                 raise OutputError(
                     f"{t1_of[path]} and {t1} would both be written to {path}; rename one, or "
                     "predict them into different folders"
                 )
             t1_of[path] = t1
-    if args.out.exists() and not args.out.is_dir():
+    if os.path.exists(args.out) and not args.out.is_dir():
         raise OutputError(f"{args.out}: is a file; name a folder")
+    for path in t1_of:
+        if os.path.isdir(path):
+            raise OutputError(f"{path}: is a folder; name another folder than {args.out}")
     if args.overwrite or not args.out.is_dir():
         return
-    there = [path for path in t1_of if path.exists()]
-    if there:
-        raise OutputError(f"{there[0]}: exists already; give --overwrite to replace it")
-    held = sorted(path.name for path in args.out.iterdir())
+    for number in range(len(args.t1)):
+        _check_earlier(args, model, number)
+    held = sorted(path.name for path in args.out.iterdir() if not is_bookkeeping(path.name))
     if held and not any("_desc-synth_" in name for name in held):
         raise OutputError(
             f"{args.out}: holds {held[0]}, which is no prediction; name another folder, or give "
@@ -174,13 +219,31 @@ def _check_out(args: Args, model: Run) -> None:
         )
 
 
+def _check_earlier(args: Args, model: Run, number: int) -> None:
+    """Refuse to replace a finished prediction that the same command would not have made."""
+    from petsynth.errors import InputError, OutputError
+    from petsynth.inference.finished import differences
+
+    main = _paths(args, model, number)[0]
+    if not os.path.exists(main):
+        return
+    try:
+        others = differences(main, _origin(args, model, number))
+    except InputError:  # its T1 or mask cannot be read, which is said when its turn has come
+        return
+    if others:
+        raise OutputError(
+            f"{main}: exists already and has another {', '.join(others)}; give --overwrite to "
+            "replace it"
+        )
+
+
 def _warn_of_unseen_planes(args: Args, model: Run) -> None:
     import warnings
 
     from petsynth.errors import PetsynthWarning
-    from petsynth.slicing import ALL_PLANES
 
-    unseen = model.system.unseen_planes(ALL_PLANES if args.planes == "all" else ("axial",))
+    unseen = model.system.unseen_planes(_planes(args))
     if unseen:
         warnings.warn(
             f"{model.folder} was not trained on {' and '.join(unseen)} slices: what it makes of "

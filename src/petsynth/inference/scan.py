@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import InputError, PetsynthWarning, RunError
+from petsynth.inference.finished import fingerprint, origin_of
 from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_grid, read_volume
@@ -44,6 +45,8 @@ class ScanPrediction:
         Number of dropout draws, and what chose them.
     input_check : InputCheck
         Whether the T1 looks like a T1 of a brain at all.
+    inputs_sha256 : str
+        Of the T1's file and the mask's; see `petsynth.inference.finished.fingerprint`.
     """
 
     t1: Path
@@ -55,6 +58,12 @@ class ScanPrediction:
     samples: int
     seed: int
     input_check: InputCheck
+    inputs_sha256: str = ""
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the sidecar says of the origin, and what tells one prediction from another."""
+        return origin_of(self.run, self.planes, self.samples, self.seed, self.inputs_sha256)
 
     def on_t1_grid(self, values_XYZ: NDArray[Any]) -> NDArray[np.float32]:
         """Interpolate an image of the model's grid linearly at the voxels of the T1 file.
@@ -114,6 +123,7 @@ def predict_scan(
         settings.samples,
         settings.seed,
         input_check,
+        fingerprint(t1, mask),
     )
 
 

@@ -41,7 +41,7 @@ def is_bookkeeping(name: str) -> bool:
     >>> [is_bookkeeping(name) for name in (".petsynth.lock", ".tmp-x-1-model.pt", "model.pt")]
     [True, True, False]
     """
-    return name.startswith(PREFIX) or name == LOCK
+    return name.startswith(PREFIX) or (name.startswith(".") and name.endswith(LOCK))
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def lock_folder(
     folder = Path(folder)
     path = folder / name
     with refusals_named(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         file = _acquire(path, key)
 
     def check() -> None:
@@ -92,13 +92,20 @@ def lock_folder(
         check()
     finally:
         _release(file, path)
+        with contextlib.suppress(OSError):  # nothing came of it: no empty folder stays behind
+            for each in made:
+                each.rmdir()
 
 
 def _acquire(path: Path, key: str | None) -> int:
     """Return a descriptor of the lock file that holds the lock."""
     start = time.monotonic()
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # its last holder has just removed the folder, which was empty
+            continue
         try:
             if _try(file, path, key):
                 return file

@@ -39,11 +39,11 @@ def check_own(folder: str | Path, patterns: Sequence[str], what: str) -> list[Pa
     """
     root = Path(folder)
     own = []
-    for path in _files_and_links(root):
+    for path in files_and_links(root):
         name = path.relative_to(root).as_posix()
         if is_bookkeeping(path.name) and not path.is_symlink():
             continue
-        if path.is_symlink() or not _is_one_of(name, patterns):
+        if path.is_symlink() or not is_one_of(name, patterns):
             kind = ", a link," if path.is_symlink() else ","
             raise OutputError(
                 f"{folder}: holds {name}{kind} which is no part of {what}; nothing was removed: "
@@ -104,17 +104,19 @@ def is_inside(root: str | Path, name: str) -> bool:
     return True
 
 
-def _files_and_links(root: Path) -> Iterator[Path]:
+def files_and_links(root: Path) -> Iterator[Path]:
+    """Yield all files below a folder, and links to folders, which are not followed."""
     for folder, folders, files in os.walk(root, followlinks=False):
         for name in files:
             yield Path(folder) / name
         for name in folders:
             path = Path(folder) / name
-            if path.is_symlink() or is_bookkeeping(name):
+            if path.is_symlink():
                 yield path
         folders[:] = sorted(name for name in folders if not is_bookkeeping(name))
 
 
-def _is_one_of(name: str, patterns: Sequence[str]) -> bool:
+def is_one_of(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a relative name is one of those that patterns describe; see `check_own`."""
     # Absolute patterns match whole paths only, and a star none of their separators.
     return any(PurePosixPath(f"/{name}").match(f"/{pattern}") for pattern in patterns)

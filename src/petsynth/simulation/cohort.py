@@ -7,6 +7,7 @@ from pathlib import Path
 import joblib
 
 from petsynth.errors import InputError
+from petsynth.io.lock import lock_folder
 from petsynth.log import Progress
 from petsynth.simulation.dataset import prepare_folder, write_descriptions, write_participants
 from petsynth.simulation.participants import Tracer
@@ -75,7 +76,7 @@ def simulate_cohort(
     InputError
         If labelled T1s cannot be used, a number is out of range or a participant is unknown.
     OutputError
-        If ``out`` holds something else or cannot be written.
+        If ``out`` holds something else, is written by another process, or cannot be written.
     """
     _check_numbers(subjects, frames, t1_voxel_mm, pet_voxel_mm, seed, nprocs)
     plan = CohortPlan(
@@ -84,14 +85,21 @@ def simulate_cohort(
     people = draw_people(seed, tracer, subjects, labels_from)
     if participants is not None:
         people = select_people(people, participants)
-    prepare_folder(plan.out, overwrite)
-    write_descriptions(plan.out, _describe(plan, labels_from), _call(plan, subjects, labels_from))
-    jobs = (joblib.delayed(simulate_person)(plan, person, scan) for person, scan in people)
-    workers = joblib.Parallel(n_jobs=nprocs, return_as="generator", pre_dispatch="2*n_jobs")
-    with Progress("simulating", total=len(people)) as progress:
-        for label in workers(jobs):
-            progress.advance(note=label)
-    write_participants(plan.out, [person for person, _ in people])
+    with lock_folder(plan.out) as check_folder:
+        prepare_folder(plan.out, overwrite)
+        write_descriptions(
+            plan.out,
+            _describe(plan, labels_from),
+            _call(plan, subjects, labels_from),
+            [person.label for person, _ in people],
+        )
+        jobs = (joblib.delayed(simulate_person)(plan, person, scan) for person, scan in people)
+        workers = joblib.Parallel(n_jobs=nprocs, return_as="generator", pre_dispatch="2*n_jobs")
+        with Progress("simulating", total=len(people)) as progress:
+            for label in workers(jobs):
+                check_folder()
+                progress.advance(note=label)
+        write_participants(plan.out, [person for person, _ in people])
     return plan.out
 
 

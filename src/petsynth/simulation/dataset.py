@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +12,14 @@ import pandas as pd
 from petsynth.errors import OutputError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_dataset_description, write_table
+from petsynth.io.lock import is_bookkeeping
+from petsynth.io.removal import files_and_links, is_one_of, remove_files
 from petsynth.simulation.participants import Participant
 
 TRUTH = Path("derivatives/truth")
 """Where the truth stands inside the dataset."""
+LABELS = "SimulatedParticipants"
+"""Entry of the dataset's description that lists whom the simulation wrote."""
 
 _README = """# Simulated cohort
 
@@ -48,47 +52,100 @@ _DESCRIPTIONS = [
 ]
 
 
+_OF_DATASET = ("dataset_description.json", "README.md", ".bidsignore")
+FILES = (
+    *_OF_DATASET,
+    "participants.tsv",
+    "participants.json",
+    "sub-*/anat/sub-*_T1w.nii.gz",
+    "sub-*/anat/sub-*_T1w.json",
+    "sub-*/pet/sub-*_trc-*_pet.nii.gz",
+    "sub-*/pet/sub-*_trc-*_pet.json",
+    *(f"{TRUTH}/{name}" for name in _OF_DATASET),
+    f"{TRUTH}/descriptions.tsv",
+    f"{TRUTH}/sub-*/anat/sub-*_desc-brain_mask.nii.gz",
+    f"{TRUTH}/sub-*/anat/sub-*_desc-brain_mask.json",
+    f"{TRUTH}/sub-*/pet/sub-*_trc-*_desc-noisefree_pet.nii.gz",
+    f"{TRUTH}/sub-*/pet/sub-*_trc-*_desc-noisefree_pet.json",
+    f"{TRUTH}/sub-*/pet/sub-*_trc-*_from-pet_to-T1w_xfm.json",
+)
+"""Names of everything that a simulation writes; of subjects, those that it lists."""
+
+
 def prepare_folder(out: Path, overwrite: bool) -> None:
-    """Make sure that the dataset may be written to ``out``.
+    """Make sure that the dataset may be written to ``out``, and remove an earlier one.
+
+    Only files that the earlier simulation wrote are removed.
 
     Raises
     ------
     OutputError
-        If the folder holds anything and ``overwrite`` is not set, or holds something that is
-        no simulated cohort.
+        If the folder holds anything and ``overwrite`` is not set, or holds something that is no
+        simulated cohort, or other subjects, or links; nothing is removed then.
     """
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: is a file; name a folder")
-    if not out.exists() or not any(out.iterdir()):
+    if not out.exists() or all(is_bookkeeping(path.name) for path in out.iterdir()):
         return
     if not overwrite:
         raise OutputError(f"{out}: not empty; name another folder or give --overwrite")
-    if not _is_simulated(out):
+    remove_files(out, own_files(out))
+
+
+def own_files(out: Path) -> list[Path]:
+    """Return the files that a simulation wrote into its folder, and nothing else that is there.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds no simulated cohort, or subjects that the simulation did not write, or
+        links where the simulation writes.
+    """
+    labels = _simulated_labels(out)
+    if labels is None:
         raise OutputError(
             f"{out}: holds something that is no simulated cohort; it is not overwritten, "
             "name another folder"
         )
-    for path in [*out.glob("sub-*"), out / TRUTH]:
-        shutil.rmtree(path, ignore_errors=True)
-    for name in ("participants.tsv", "participants.json"):
-        (out / name).unlink(missing_ok=True)
+    own = []
+    for path in files_and_links(out):
+        name = path.relative_to(out).as_posix()
+        if is_bookkeeping(path.name):
+            continue
+        subject = next((part for part in name.split("/") if part.startswith("sub-")), None)
+        is_of_truth = name.startswith(f"{TRUTH}/")
+        is_of_cohort = name.startswith("sub-") or is_of_truth or name in ("derivatives", str(TRUTH))
+        if is_of_cohort and subject is not None and subject.partition("_")[0] not in labels:
+            raise OutputError(
+                f"{out}: holds {subject}, which this simulation did not write; nothing was "
+                "removed: name another folder"
+            )
+        if path.is_symlink() and (is_of_cohort or name in FILES):
+            raise OutputError(f"{out}: {name} is a link; nothing was removed: name another folder")
+        if is_one_of(name, FILES):
+            own.append(path)
+    return own
 
 
-def _is_simulated(folder: Path) -> bool:
+def _simulated_labels(folder: Path) -> set[str] | None:
+    """Return whom a simulation was about to write; None if the folder holds none."""
     description = folder / "dataset_description.json"
     try:
         content = json.loads(description.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    except (OSError, ValueError, RecursionError):
+        return None
     # Data prepared from a simulated cohort are "Simulated" too, but a derivative.
-    return (
-        isinstance(content, dict)
-        and content.get("Simulated") is True
-        and content.get("DatasetType") == "raw"
-    )
+    if (
+        not isinstance(content, dict)
+        or content.get("Simulated") is not True
+        or content.get("DatasetType") != "raw"
+    ):
+        return None
+    labels = content.get(LABELS, [])
+    return {str(label) for label in labels} if isinstance(labels, list) else set()
 
 
-def write_descriptions(out: Path, what: str, call: str) -> None:
+def write_descriptions(out: Path, what: str, call: str, labels: Sequence[str]) -> None:
     """Write what says that the datasets, raw and truth, are simulated.
 
     Parameters
@@ -99,10 +156,13 @@ def write_descriptions(out: Path, what: str, call: str) -> None:
         One sentence on the cohort.
     call : str
         The arguments that made it.
+    labels : sequence of str
+        Whom the simulation is about to write.
     """
     version = importlib.metadata.version("petsynth")
+    more = {"Simulated": True, LABELS: sorted(labels)}
     readme = _README.format(what=what, version=version, call=call)
-    write_dataset_description(out, f"Simulated: {what}", derivative=False, Simulated=True)
+    write_dataset_description(out, f"Simulated: {what}", derivative=False, **more)
     write_text(out / "README.md", readme)
     write_text(out / ".bidsignore", "derivatives/\n")
     write_dataset_description(
