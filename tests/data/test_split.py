@@ -56,7 +56,7 @@ def test_a_grown_cohort_keeps_the_earlier_parts():
 def test_nobody_left_for_training_is_refused():
     with pytest.raises(SplitError, match="nobody would be left"):
         draw_split({"sub-1": "CN", "sub-2": "AD"}, test=2)
-    with pytest.raises(SplitError, match="give a share"):
+    with pytest.raises(SplitError, match="give a fraction"):
         draw_split(DIAGNOSES, test=-1)
 
 

@@ -36,7 +36,7 @@ def draw_split(
     diagnoses : mapping of str to str
         Participant -> diagnosis; every part gets each diagnosis in proportion.
     test, validation : float
-        Below 1 a share of the subjects, from 1 on their number.
+        Below 1 a fraction of the subjects, from 1 on their number.
     seed : int
         Same subjects, same seed, same split, in whatever order they come.
     settled : mapping of str to str, optional
@@ -188,7 +188,7 @@ must be in one part only
 
 def _count(wanted: float, total: int) -> int:
     if wanted < 0:
-        raise SplitError(f"a part of {wanted} subjects: give a share below 1 or a number")
+        raise SplitError(f"a part of {wanted} subjects: give a fraction below 1 or a number")
     return round(wanted * total) if wanted < 1 else round(wanted)
 
 

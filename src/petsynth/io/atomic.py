@@ -66,7 +66,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path : str or Path
-        Where the finished file is to stand. Missing folders are made.
+        Path of the finished file. Missing folders are made.
 
     Raises
     ------

@@ -10,6 +10,7 @@ import gzip
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -144,7 +145,7 @@ def write_volume(
 
 
 def write_on_grid_of(
-    path: str | Path, data: NDArray, reference: str | Path, *, description: str = ""
+    path: str | Path, data: NDArray[Any], reference: str | Path, *, description: str = ""
 ) -> None:
     """Write an image atomically with exactly the place in space that another file's header gives.
 

@@ -54,8 +54,8 @@ def run_side_by_side(
     nprocs : int
         Processes on this machine; 1: this one.
     threads : int, optional
-        Threads of each process, for libraries that let themselves be told (BLAS, OpenMP, torch);
-        one if left out, or as many as they like where ``nprocs`` is 1.
+        Threads of each process, for libraries that take a limit (BLAS, OpenMP, torch); one if
+        left out, or no limit where ``nprocs`` is 1.
     scheduler : str, optional
         Address of a Dask scheduler, ``tcp://host:8786``, whose workers are used instead.
 

@@ -70,7 +70,7 @@ def build_cohort(
     """Write what all subjects have in common: split, PET scale, tables.
 
     All finished subjects of the folder take part, also those that the index does not hold.
-    Everyone of the index who does not is listed in ``exclusions.tsv`` with a reason.
+    Those of the index that do not are listed in ``exclusions.tsv`` with a reason.
 
     Parameters
     ----------

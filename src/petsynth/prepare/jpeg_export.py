@@ -2,7 +2,7 @@
 
 ``slices/sub-001/axial_060_mri.jpg`` and ``..._pet.jpg``: grey level 0 is the network's -1, 255
 its 1. Training does not need them (`petsynth.data.jpeg` makes the same quantisation in memory);
-they are for people and for other programs.
+they are for viewing and for other programs.
 """
 
 from __future__ import annotations

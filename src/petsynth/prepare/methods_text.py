@@ -88,7 +88,7 @@ def boilerplate(
 
 
 def as_markdown(text: str, references: Sequence[str]) -> str:
-    """Return paragraph and references as they stand in ``logs/CITATION.md``."""
+    """Return paragraph and references as written to ``logs/CITATION.md``."""
     lines = "\n".join(f"- {each}" for each in references)
     return f"# How the scans were prepared\n\n{text}\n\n{lines}\n"
 

@@ -1,4 +1,4 @@
-"""The folder of prepared data: who may write into it, and the files at its root."""
+"""The folder of prepared data: claiming it for one run, and the files at its root."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Made by `petsynth prepare` from {source}.
   the participant's own brain, rigidly aligned to MNI axes; it is **not** MNI space.
 - `arrays/`: the same as NumPy arrays, as the models read them (MRI scaled to [-1, 1]).
 - `prepared.json`: tracer, unit, grid, PET scale and its definition.
-- `split.tsv`: who is for training, validation and test. `exclusions.tsv`: who is left out, and why.
+- `split.tsv`: training, validation and test subjects. `exclusions.tsv`: who is left out, and why.
 - `group_qc.html`, `sub-*.html`, `qc.tsv`: quality control; look at every picture before training.
 - `logs/CITATION.md`: what was done, in words for a paper.
 {simulated}"""

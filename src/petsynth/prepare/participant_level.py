@@ -140,7 +140,7 @@ class Preparation:
         Raises
         ------
         OutputError
-            If the results cannot be written: nobody else's could be either.
+            If the results cannot be written: those of other subjects could not be either.
         """
         start = time.monotonic()
         with warnings.catch_warnings(record=True) as caught:
@@ -259,7 +259,7 @@ def prepare_participants(
 
 
 def plan(preparation: Preparation, index: Index) -> pd.DataFrame:
-    """Return a row for each pair, and for each person and image that is left out.
+    """Return a row for each pair, and for each subject and image that is left out.
 
     Returns
     -------

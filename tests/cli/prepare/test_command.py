@@ -1,4 +1,7 @@
-"""``petsynth prepare`` from a BIDS folder to prepared data; see also ``test_bad_input``."""
+"""``petsynth prepare`` from a BIDS folder to prepared data.
+
+See also ``test_refusals`` and ``test_bad_input``.
+"""
 
 import hashlib
 import json
@@ -14,7 +17,6 @@ import pandas as pd
 import pytest
 
 from petsynth.cli.main import run
-from petsynth.cli.prepare.options import parse
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
 from petsynth.io.bids.metadata import read_table
@@ -23,19 +25,6 @@ from petsynth.prepare import participant_level
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 
 SMALL = ("--voxel-mm", "6", "--nprocs", "1", "--skip-bids-validation")
-
-
-@pytest.fixture(scope="module")
-def prepared(bids, truth, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("prepared") / "out"
-    assert prepare(bids, out, "--masks", truth, "--jpeg", "--test", "2") == 0
-    return out
-
-
-@pytest.fixture
-def copy(prepared, tmp_path) -> Path:
-    """Return prepared data that a test may change."""
-    return Path(shutil.copytree(prepared, tmp_path / "out"))
 
 
 def prepare(bids, out, *options) -> int:
@@ -50,12 +39,6 @@ def digest(folder: Path) -> dict[str, str]:
     }
 
 
-def test_participant_labels_are_read_as_bids_apps_do():
-    args = parse(["in", "out", "participant", "--participant-label", "01", "02", "--tracer", "FDG"])
-    assert args.participant_label == ("01", "02")
-    assert (args.bids_dir, args.out_dir, args.tracer_label) == (Path("in"), Path("out"), "FDG")
-
-
 def test_verbose_tells_each_subjects_figures(bids, truth, tmp_path, capsys):
     words = ("--masks", f"truth={truth}", "--participant-label", "001", "--test", "1")
     assert prepare(bids, tmp_path / "out", "participant", *words, "-v") == 0
@@ -65,14 +48,6 @@ def test_verbose_tells_each_subjects_figures(bids, truth, tmp_path, capsys):
     assert re.search(rf"sub-001: \d+\.\d s; brain {volume} mL \(given\); .*ratio {ratio}", told)
     assert prepare(bids, tmp_path / "out", "participant", *words) == 0
     assert "brain" not in capsys.readouterr().err
-
-
-def test_options_have_the_names_that_bids_apps_users_know():
-    words = ["--random-seed", "5", "-w", "/tmp/x", "--omp-nthreads", "2", "--stop-on-first-crash"]
-    args = parse(["in", "out", *words])
-    assert (args.seed, args.work_dir, args.omp_nthreads) == (5, Path("/tmp/x"), 2)
-    assert args.stop_on_first_crash
-    assert parse(["in", "out", "--seed", "6"]).seed == 6
 
 
 def test_arrays_on_the_models_grid(prepared):
@@ -414,123 +389,6 @@ def test_other_units_than_most_are_left_out(copy, bids, truth):
     assert "sub-003" not in PreparedData(copy).participants()
 
 
-def refused(capfd, *arguments) -> str:
-    """Return the one line with which arguments are refused."""
-    assert prepare(*arguments) == 1
-    lines = capfd.readouterr().err.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("petsynth prepare: error: ")
-    return lines[0]
-
-
-def test_a_folder_without_pet_is_refused(own_bids, tmp_path, capfd):
-    for pet in own_bids.glob("sub-*/pet"):
-        shutil.rmtree(pet)
-    assert "no PET image" in refused(capfd, own_bids, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_missing_folder_is_refused(tmp_path, capfd):
-    assert "nowhere: no such folder" in refused(capfd, tmp_path / "nowhere", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_missing_masks_are_refused(bids, tmp_path, capfd):
-    line = refused(capfd, bids, tmp_path / "out", "--masks", tmp_path / "nowhere")
-    assert "no such folder of masks" in line
-
-
-def test_a_subject_in_train_and_test_is_refused(bids, tmp_path, capfd):
-    table = tmp_path / "split.tsv"
-    table.write_text("participant_id\tsplit\n0001\ttrain\nsub-1\ttest\n")
-    line = refused(capfd, bids, tmp_path / "out", "--split", table)
-    assert "sub-1 (test) and 0001 (train) are the same subject" in line
-
-
-def test_a_subject_twice_in_the_dataset_is_refused(own_bids, tmp_path, capfd):
-    for old in sorted(own_bids.glob("sub-001/**/*"), reverse=True):
-        if old.is_file():
-            new = Path(str(old).replace("sub-001", "sub-1"))
-            new.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(old, new)
-    line = refused(capfd, own_bids, tmp_path / "out")
-    assert "sub-001 and sub-1 may be the same subject" in line
-
-
-def test_an_output_folder_that_holds_something_else_is_refused(bids, truth, tmp_path, capfd):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "thesis.txt").write_text("years of work")
-    line = refused(capfd, bids, out)
-    assert "holds thesis.txt" in line
-    assert "--overwrite" in line
-    assert digest(out).keys() == {"thesis.txt"}
-    chosen = ("--participant-label", "001", "--test", "0")
-    assert prepare(bids, out, "--masks", truth, *chosen, "--overwrite") == 0
-    assert (out / "thesis.txt").read_text() == "years of work"
-
-
-@pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
-def test_the_source_or_another_dataset_is_never_written_to(bids, own_bids, capfd, overwrite):
-    before = digest(own_bids)
-    assert "is or contains the source" in refused(capfd, own_bids, own_bids, *overwrite)
-    assert "is or contains the source" in refused(capfd, own_bids, own_bids.parent, *overwrite)
-    assert "holds another dataset" in refused(capfd, bids, own_bids, *overwrite)
-    assert digest(own_bids) == before
-
-
-def test_other_settings_need_overwrite(bids, truth, copy, capfd):
-    before = digest(copy)
-    line = refused(capfd, bids, copy, "--masks", truth, "--bias-field")
-    assert "prepared with another bias_field" in line
-    assert digest(copy) == before
-
-
-def test_overwrite_removes_earlier_prepared_data_only(bids, truth, copy):
-    (copy / "sub-001" / "notes.txt").write_text("mine")
-    chosen = ("--participant-label", "002", "--test", "0")
-    assert prepare(bids, copy, "--masks", truth, *chosen, "--overwrite", "--frames", "keep") == 0
-    assert PreparedData(copy).participants() == ["sub-002"]
-    left = {path.name for path in (copy / "sub-001").rglob("*") if path.is_file()}
-    assert left == {"notes.txt"}
-    assert not list((copy / "arrays").glob("sub-001*"))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--voxel-mm", "0"), "--voxel-mm"),
-        (("--nprocs", "0"), "--nprocs"),
-        (("--seed", "-1"), "--seed"),
-        (("--num-parts", "2", "--part-id", "2"), "--part-id 2: give 0 to"),
-        (("--num-parts", "2"), "--num-parts needs the participant level alone"),
-        (("--max-interval", "-1"), "--max-interval"),
-        (("--mem-mb", "10"), "one subject of this dataset needs about"),
-    ],
-)
-def test_impossible_options_are_refused(bids, tmp_path, capfd, options, message):
-    assert message in refused(capfd, bids, tmp_path / "out", *options)
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--test", "nan"], "--test nan"),
-        (["--test", "-1"], "--test -1"),
-        (["--validation", "inf"], "--validation inf"),
-        (["--test", "100"], "nobody would be left for training"),
-        (["--split", "nosuch.tsv"], "nosuch.tsv: no such file"),
-    ],
-)
-def test_an_impossible_split_is_refused_before_earlier_work_is_removed(
-    bids, truth, copy, capfd, options, message
-):
-    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*")}
-    assert message in refused(capfd, bids, copy, "--masks", truth, "--overwrite", *options)
-    assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
-
-
 def test_paper_b_gets_a_conformed_t1_and_its_own_boxes(bids, truth, tmp_path):
     out = tmp_path / "out"
     words = ["prepare", str(bids), str(out), "participant", "group", "--masks", str(truth)]
@@ -550,8 +408,3 @@ def test_paper_b_gets_a_conformed_t1_and_its_own_boxes(bids, truth, tmp_path):
     x, y, z = on_t1[:3].round().astype(int)
     around = t1[x - 3 : x + 4, y - 3 : y + 4, z - 3 : z + 4]
     assert around.mean() > 2 * t1[:4, :4, :4].mean()
-
-
-def test_registration_can_be_left_out_for_paper_b_alone(bids, tmp_path, capfd):
-    line = refused(capfd, bids, tmp_path / "out", "--registration", "none")
-    assert "--registration none: needs --grid paper-b" in line

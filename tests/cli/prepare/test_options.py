@@ -27,6 +27,20 @@ def file(tmp_path) -> Path:
     return path
 
 
+def test_participant_labels_are_read_as_bids_apps_do():
+    args = parse(["in", "out", "participant", "--participant-label", "01", "02", "--tracer", "FDG"])
+    assert args.participant_label == ("01", "02")
+    assert (args.bids_dir, args.out_dir, args.tracer_label) == (Path("in"), Path("out"), "FDG")
+
+
+def test_options_have_the_names_that_bids_apps_users_know():
+    words = ["--random-seed", "5", "-w", "/tmp/x", "--omp-nthreads", "2", "--stop-on-first-crash"]
+    args = parse(["in", "out", *words])
+    assert (args.seed, args.work_dir, args.omp_nthreads) == (5, Path("/tmp/x"), 2)
+    assert args.stop_on_first_crash
+    assert parse(["in", "out", "--seed", "6"]).seed == 6
+
+
 def test_options_come_from_the_file(file):
     args = parse(["in", "out", "--config-file", str(file)])
     assert args == Args(

@@ -158,3 +158,59 @@ def test_a_dry_run_shows_every_visit(followed, prepared, tmp_path, capfd):
         ("sub-2", "ses-m12", "prepare"),
     ]
     assert not (tmp_path / "new").exists()
+
+
+def make_visits(root: Path, *, dates: dict[str, str], names: list[str]) -> None:
+    """Make empty images of one subject, and a table of their sessions."""
+    for name in names:
+        path = root / "sub-01" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    rows = "".join(f"ses-{label}\t{day}\n" for label, day in dates.items())
+    (root / "sub-01" / "sub-01_sessions.tsv").write_text(f"session_id\tacq_time\n{rows}")
+
+
+def planned(root: Path, tmp_path: Path, capfd) -> dict[str, list[str]]:
+    """Return the images of a dry run, by what would be done with them."""
+    assert prepare(root, tmp_path / "out", "--dry-run") == 0
+    assert not (tmp_path / "out").exists()
+    what: dict[str, list[str]] = {}
+    for line in capfd.readouterr().out.splitlines()[1:]:
+        _, _, t1, pet, *_, done = line.split("\t")
+        what.setdefault(done, []).extend(name for name in (t1, pet) if name != "n/a")
+    return what
+
+
+def test_sessions_out_of_order(tmp_path, capfd):
+    """The earliest PET by date, whatever the sessions are called and listed."""
+    make_visits(
+        tmp_path / "bids",
+        dates={"z": "2010-01-01", "a": "2013-05-01", "m": "2011-03-01"},
+        names=[
+            f"ses-{s}/{kind}"
+            for s in "azm"
+            for kind in (
+                f"anat/sub-01_ses-{s}_T1w.nii.gz",
+                f"pet/sub-01_ses-{s}_trc-18FFDG_pet.nii.gz",
+            )
+        ],
+    )
+    taken = planned(tmp_path / "bids", tmp_path, capfd)["prepare"]
+    assert taken == ["sub-01_ses-z_T1w.nii.gz", "sub-01_ses-z_trc-18FFDG_pet.nii.gz"]
+
+
+def test_two_t1s_of_the_same_date(tmp_path, capfd):
+    make_visits(
+        tmp_path / "bids",
+        dates={"a": "2010-01-01"},
+        names=[
+            "ses-a/anat/sub-01_ses-a_run-2_T1w.nii.gz",
+            "ses-a/anat/sub-01_ses-a_run-1_T1w.nii.gz",
+            "ses-a/pet/sub-01_ses-a_trc-18FFDG_pet.nii.gz",
+        ],
+    )
+    what = planned(tmp_path / "bids", tmp_path, capfd)
+    assert what["prepare"][0] == "sub-01_ses-a_run-1_T1w.nii.gz"
+    (reason,) = [reason for reason in what if reason.startswith("left out")]
+    assert "as close in time" in reason
+    assert what[reason] == ["sub-01_ses-a_run-2_T1w.nii.gz"]

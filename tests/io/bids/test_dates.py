@@ -13,18 +13,18 @@ def day(number: int) -> datetime.date:
 
 
 def test_scans_then_sessions_then_sidecar(tmp_path):
-    person = tmp_path / "sub-1"
-    pet = person / "ses-a" / "pet" / "sub-1_ses-a_pet.nii.gz"
+    folder = tmp_path / "sub-1"
+    pet = folder / "ses-a" / "pet" / "sub-1_ses-a_pet.nii.gz"
     pet.parent.mkdir(parents=True)
-    assert day_of(pet, person, "a", read_days(person)) is None
+    assert day_of(pet, folder, "a", read_days(folder)) is None
     pet.with_name("sub-1_ses-a_pet.json").write_text('{"AcquisitionDate": "20100103"}')
-    assert day_of(pet, person, "a", read_days(person)) == day(3)
-    sessions = person / "sub-1_sessions.tsv"
+    assert day_of(pet, folder, "a", read_days(folder)) == day(3)
+    sessions = folder / "sub-1_sessions.tsv"
     sessions.write_text("session_id\tacq_time\nses-a\t2010-01-02\nses-b\tn/a\n")
-    assert day_of(pet, person, "a", read_days(person)) == day(2)
-    scans = person / "ses-a" / "sub-1_ses-a_scans.tsv"
+    assert day_of(pet, folder, "a", read_days(folder)) == day(2)
+    scans = folder / "ses-a" / "sub-1_ses-a_scans.tsv"
     scans.write_text(f"filename\tacq_time\npet/{pet.name}\t2010-01-01T23:59:59.5Z\n")
-    assert day_of(pet, person, "a", read_days(person)) == day(1)
+    assert day_of(pet, folder, "a", read_days(folder)) == day(1)
 
 
 def test_a_time_that_is_none_is_refused(tmp_path):

@@ -56,8 +56,8 @@ def mask_folders(words: Sequence[str]) -> tuple[Path, ...]:
 def _wrong_numbers(args: Args) -> dict[str, bool]:
     """Return messages on single options, and whether each applies."""
     return {
-        f"--test {args.test}: give a share below 1, or a number": not 0 <= args.test < math.inf,
-        f"--validation {args.validation}: give a share below 1, or a number": (
+        f"--test {args.test}: give a fraction below 1, or a number": not 0 <= args.test < math.inf,
+        f"--validation {args.validation}: give a fraction below 1, or a number": (
             not 0 <= args.validation < math.inf
         ),
         f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (

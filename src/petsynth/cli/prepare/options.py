@@ -41,12 +41,12 @@ class Args:
     tracer_label: Annotated[str | None, tyro.conf.arg(aliases=["--tracer"])] = None
     """FDG, AV45, AV1451, FBB, FMM, PIB or a trc- label; needed if the dataset has several."""
     pairs: Literal["first", "all"] = "first"
-    """first: one pair of scans per person, of the earliest PET; all: one per visit, each with a
-    name, arrays and page of its own. Split and statistics go by person either way."""
+    """first: one pair of scans per subject, of the earliest PET; all: one per visit, each with a
+    name, arrays and page of its own. Split and statistics go by subject either way."""
     max_interval: float | None = 365.0
     """Longest interval between T1 and PET in days (paper A: one year); None: any, also unknown."""
     bids_filter_file: Path | None = None
-    """JSON that says which images are looked at, as in fMRIPrep: {"t1w": {...}, "pet": {...}}."""
+    """JSON that says which images are considered, as in fMRIPrep: {"t1w": {...}, "pet": {...}}."""
     skip_bids_validation: bool = False
     """Do not run the BIDS validator first. Its errors are shown; they never stop the run."""
     grid: Literal["paper-a", "paper-b"] = "paper-a"
@@ -64,7 +64,7 @@ class Args:
     brain_mask: Literal["auto", "deepbet"] = "auto"
     """Without --masks. auto: nonzero voxels of a skull-stripped T1, deepbet for any other."""
     device: Literal["cpu", "auto", "cuda"] = "cpu"
-    """Where deepbet computes; the rest always takes the processor."""
+    """Where deepbet computes; the rest always runs on the CPU."""
     bias_field: bool = False
     """Correct the T1's bias field (N4); not part of the paper."""
     frames: Literal["mean", "keep"] | int = "mean"
@@ -80,19 +80,19 @@ class Args:
     psf_mm: float | None = None
     """Smooth every PET to this resolution in mm (full width at half maximum); ADNI: 8."""
     scanner_psf_mm: float | None = None
-    """Resolution that the PET has, where the sidecar does not tell (PointSpreadFWHM)."""
+    """Resolution that the PET has, where the sidecar does not say it (PointSpreadFWHM)."""
     jpeg: bool = False
     """Write all slices as 8-bit JPEG files of quality 100 too."""
     test: float = 0.25
-    """Test subjects: below 1 their share, from 1 on their number; stratified by diagnosis."""
+    """Test subjects: below 1 their fraction, from 1 on their number; stratified by diagnosis."""
     validation: float = 0.0
-    """Validation subjects, likewise."""
+    """Validation subjects, in the same way."""
     split: Path | None = None
     """Table to be used instead, tab-separated, with the columns participant_id and split (train,
-    validation or test); its participants may go by the dataset's original_id. Who is not in it is
-    left out."""
+    validation or test); its participants may go by the dataset's original_id. Subjects that it
+    does not name are left out."""
     seed: Annotated[int, tyro.conf.arg(aliases=["--random-seed"])] = 0
-    """Of the draw of test and validation subjects; nothing else is random."""
+    """Seed of the random choice of test and validation subjects; nothing else is random."""
     nprocs: int = 1
     """Subjects at a time, each in a process of its own; about 1.5 GB each with deepbet."""
     omp_nthreads: int | None = None
@@ -120,7 +120,7 @@ class Args:
     config_file: Path | None = None
     """TOML file with values of these options, as nprocs = 4; what is typed wins."""
     verbose: Annotated[tyro.conf.UseCounterAction[int], tyro.conf.arg(aliases=["-v"])] = 0
-    """Tell each subject's seconds, brain mask and quality figures too."""
+    """Show each subject's time, brain mask and quality figures too."""
     overwrite: bool = False
     """Remove earlier prepared data first, or write beside what else the folder holds."""
 

@@ -1,6 +1,6 @@
-"""On which day an image was taken, as far as a BIDS dataset tells.
+"""On which day an image was acquired, as far as a BIDS dataset says it.
 
-Asked in this order: ``acq_time`` of the image in ``*_scans.tsv``; ``acq_time`` of its session in
+Searched in this order: ``acq_time`` of the image in ``*_scans.tsv``; ``acq_time`` of its session in
 ``*_sessions.tsv``; the date in its sidecar. Dates moved for anonymity are as good as true ones,
 as long as all dates of a subject were moved by the same number of days.
 """
@@ -18,7 +18,7 @@ _UNKNOWN = ("", "n/a", "nan")
 
 
 def read_days(participant: Path) -> dict[str, datetime.date]:
-    """Return the days that a participant's tables tell.
+    """Return the days in a participant's tables.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def read_days(participant: Path) -> dict[str, datetime.date]:
     Raises
     ------
     InputError
-        If a table cannot be read or a time is none.
+        If a table cannot be read or a time is not valid.
     """
     days: dict[str, datetime.date] = {}
     for path in sorted(participant.glob("*_sessions.tsv")):
@@ -48,7 +48,7 @@ def read_days(participant: Path) -> dict[str, datetime.date]:
 def day_of(
     image: Path, participant: Path, session: str | None, days: dict[str, datetime.date]
 ) -> datetime.date | None:
-    """Return the day of an image, or None if the dataset does not tell.
+    """Return the day of an image, or None if the dataset does not say it.
 
     Parameters
     ----------

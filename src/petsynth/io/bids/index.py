@@ -35,7 +35,7 @@ class Scan:
     interval_days : int, optional
         Between T1 and PET, where both dates are known.
     one_of_many : bool
-        Whether a subject may have several pairs, so that the name must tell the session.
+        Whether a subject may have several pairs, so that the name must hold the session.
     """
 
     participant: str
@@ -58,7 +58,7 @@ class Scan:
 
     @property
     def folder(self) -> Path:
-        """Where derivatives of it stand below their root: ``sub-01[/ses-bl]``."""
+        """Where its derivatives are, below their root: ``sub-01[/ses-bl]``."""
         place = Path(self.participant)
         return place / f"ses-{self.session}" if self.session else place
 

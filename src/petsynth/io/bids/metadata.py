@@ -24,7 +24,7 @@ _NOT_ENTITIES = ("suffix", "extension")
 
 
 def sidecar_path(image: str | Path) -> Path:
-    """Return where an image's JSON stands."""
+    """Return the path of an image's JSON."""
     path = Path(image)
     return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
 

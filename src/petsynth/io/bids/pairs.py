@@ -21,6 +21,7 @@ import datetime
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from petsynth.io.bids.images import Image
 
@@ -149,7 +150,7 @@ def _allowed(t1: Image, pet: Image, days: Days, longest: float | None) -> bool:
     return t1.session == pet.session if between is None else between <= longest
 
 
-def _pet_rank(pet: Image, days: Days, reconstructions: Sequence[str]) -> tuple:
+def _pet_rank(pet: Image, days: Days, reconstructions: Sequence[str]) -> tuple[Any, ...]:
     label = pet.entities.get("rec", "")
     place = reconstructions.index(label) if label in reconstructions else len(reconstructions)
     day = days.get(pet)
@@ -157,7 +158,7 @@ def _pet_rank(pet: Image, days: Days, reconstructions: Sequence[str]) -> tuple:
     return (day or datetime.date.max, session, place, pet.run, pet.path.name)
 
 
-def _t1_rank(t1: Image, pet: Image, days: Days) -> tuple:
+def _t1_rank(t1: Image, pet: Image, days: Days) -> tuple[Any, ...]:
     between = interval(t1, pet, days)
     same = t1.session == pet.session
     if between is None:

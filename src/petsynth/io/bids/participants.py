@@ -81,7 +81,7 @@ def read_participants(bids: str | Path) -> Participants:
         key = participant_key(label)
         if key in rows:
             also = "" if spelt[key] == label else f" (as {spelt[key]} too)"
-            raise InputError(f"{path}: {label} stands in it twice{also}")
+            raise InputError(f"{path}: {label} is in it twice{also}")
         spelt[key] = label
         rows[key] = Participant(
             row[dx] if dx else "n/a",

@@ -38,6 +38,6 @@ def validate(folder: str | Path, validator: Path) -> list[str] | None:
     return [_in_one_line(issue) for issue in issues if issue.get("severity") == "error"]
 
 
-def _in_one_line(issue: dict) -> str:
+def _in_one_line(issue: dict[str, str | None]) -> str:
     parts = [issue.get("location") or "", issue.get("code") or "", issue.get("subCode") or ""]
     return " ".join(part for part in parts if part)
