@@ -8,16 +8,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.metadata import read_table, write_dataset_description, write_table
-from petsynth.prepare.output_folder import write_description
-from petsynth.prepare.records import write_array
-from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
-from petsynth.volume import Grid
+from petsynth.io.bids.metadata import read_table, write_table
+from petsynth.systems.phantoms import write_phantoms
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Development data beside the checkout; see CONTRIBUTING.md."""
@@ -56,7 +51,7 @@ def tiny_volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"train": 3, "validation": 1, "test": 2},
         frames=2,
         voxel_mm=13.0,
-        paper_b=True,
+        is_conformed=True,
     )
 
 
@@ -196,50 +191,6 @@ def make_prepared() -> Callable[..., Path]:
     return write_phantoms
 
 
-def write_phantoms(
-    folder: Path,
-    split: dict[str, int],
-    *,
-    frames: int = 1,
-    voxel_mm: float = 9.0,
-    seed: int = 0,
-    paper_b: bool = False,
-) -> Path:
-    """Write prepared data of lopsided two-tissue ellipsoids, alternately CN and AD.
-
-    White matter is bright in the MRI, grey matter in the PET; a spot on the right in front is
-    bright in both. The PET's level varies between subjects, invisibly to the MRI. For
-    ``paper_b`` a T1 on the 256 mm cube is added, and the PET is on paper B's box.
-    """
-    random = np.random.default_rng(seed)
-    grid = pet_grid(voxel_mm) if paper_b else model_grid(voxel_mm)
-    cube = conformed_grid(voxel_mm) if paper_b else None
-    parts = [part for part, count in split.items() for _ in range(count)]
-    names = [f"sub-{number:03}" for number in range(1, len(parts) + 1)]
-    for name in names:
-        for kind, array in _phantom(grid, frames, random, cube).items():
-            write_array(folder, name, kind, array)
-    rows = zip(names, parts, ["CN", "AD"] * len(parts), strict=False)
-    write_table(
-        folder / "split.tsv", pd.DataFrame(rows, columns=["participant_id", "split", "diagnosis"])
-    )
-    write_table(folder / "participants.tsv", pd.DataFrame({"participant_id": names}))
-    write_dataset_description(folder, "tiny phantoms", derivative=True, Simulated=True)
-    write_description(
-        folder,
-        grid,
-        t1_grid=cube,
-        tracer="FDG",
-        unit="SUVR",
-        frames=frames,
-        pet_scale=2.0,
-        pet_scale_definition="chosen",
-        simulated=True,
-    )
-    assert PreparedData(folder).participants() == names
-    return folder
-
-
 def as_visits(folder: Path, names: dict[str, str]) -> Path:
     """Rename subjects of prepared data, so that some become visits of one person.
 
@@ -260,39 +211,6 @@ def as_visits(folder: Path, names: dict[str, str]) -> Path:
     write_table(folder / "split.tsv", table)
     assert PreparedData(folder).participants() == list(names.values())
     return folder
-
-
-def _phantom(
-    grid: Grid, frames: int, random: np.random.Generator, cube: Grid | None
-) -> dict[str, np.ndarray]:
-    radii = random.uniform(0.9, 1.1, 3) * (65, 80, 60)
-    white, mask, spot = _tissues(grid, radii)
-    level = random.uniform(0.9, 1.1)
-    noise_free = np.where(white, 0.6, np.where(mask, 1.4, 0.0)) + 0.3 * spot
-    pet = level * noise_free[..., np.newaxis] * np.linspace(0.9, 1.1, frames + 2)[1:-1]
-    pet = pet + random.normal(0, 0.02, pet.shape) * mask[..., np.newaxis]
-    arrays = {
-        "mri": _t1(white, mask, spot),
-        "pet": pet.reshape(*grid.shape, *([frames] if frames > 1 else [])).astype(np.float32),
-        "mask": mask,
-        "noisefree": noise_free.astype(np.float32),
-    }
-    if cube is not None:
-        arrays["t1"] = 127.5 * (_t1(*_tissues(cube, radii)) + 1)
-    return arrays
-
-
-def _tissues(grid: Grid, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    voxels = np.indices(grid.shape).reshape(3, -1)
-    x, y, z = (grid.affine[:3, :3] @ voxels + grid.affine[:3, 3:]).reshape(3, *grid.shape)
-    radius = np.sqrt((x / radii[0]) ** 2 + ((y + 18) / radii[1]) ** 2 + ((z - 18) / radii[2]) ** 2)
-    spot = (x - 30) ** 2 + (y - 15) ** 2 + (z - 25) ** 2 < 20**2
-    return radius < 0.6, radius < 1, spot
-
-
-def _t1(white: np.ndarray, mask: np.ndarray, spot: np.ndarray) -> np.ndarray:
-    mri = np.where(white, 0.8, np.where(mask, 0.2, -1.0)) + 0.1 * spot
-    return mri.astype(np.float32)
 
 
 def _wait_for(log: Path, pattern: str, count: int = 1) -> list[str]:

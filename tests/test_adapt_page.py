@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from petsynth.cli import evaluate, train
-from petsynth.systems.testing import write_phantoms
+from petsynth.systems.phantoms import write_phantoms
 
 PAGE = Path(__file__).parents[1] / "docs" / "adapt.md"
 SMALL = (

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
-from petsynth.inference.predict import synthesise
 from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
 from petsynth.networks.weights import save_weights
 

@@ -7,7 +7,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
 from petsynth.evaluation.methods import POPULATION_PET, baselines
 from petsynth.evaluation.population import PopulationPet, is_possible
-from petsynth.systems.testing import write_phantoms
+from petsynth.systems.phantoms import write_phantoms
 
 
 @pytest.fixture

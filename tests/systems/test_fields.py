@@ -40,8 +40,8 @@ class Table:
 
 def test_an_unknown_key_is_a_mistake():
     assert TypeAdapter(Table).validate_python({"width": 4}) == Table(4)
-    with pytest.raises(ValidationError, match="widht"):
-        TypeAdapter(Table).validate_python({"widht": 4})
+    with pytest.raises(ValidationError, match="heigth"):
+        TypeAdapter(Table).validate_python({"heigth": 4})
 
 
 @pytest.mark.parametrize("name", system_names())

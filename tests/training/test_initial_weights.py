@@ -11,8 +11,9 @@ from petsynth.cli import train as command
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError, InputError, RunError
 from petsynth.networks.weights import read_metadata
+from petsynth.systems.phantoms import write_phantoms
 from petsynth.systems.registry import system_names
-from petsynth.systems.testing import make_case, write_phantoms
+from petsynth.systems.testing import make_case
 from petsynth.training.initial_weights import Start, adapt_config, check_fits
 from petsynth.training.trainer import train
 

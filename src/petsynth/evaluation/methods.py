@@ -138,8 +138,8 @@ def _population_method(population: PopulationPet, subjects: int) -> Method:
     return Method(
         POPULATION_PET,
         "baseline",
-        f"mean PET of the {subjects} training subjects in MNI space, deformed to each subject by the "
-        "registration of the T1 alone: what costs nothing on real people",
+        f"mean PET of the {subjects} training subjects in MNI space, deformed to each subject by "
+        "the registration of the T1 alone: what costs nothing on real people",
         POPULATION_PET,
         population.predict,
     )

@@ -44,9 +44,9 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "unit": unit,
         "grid": f"{' x '.join(map(str, data.grid.shape))} voxels of {data.grid.voxel_mm[0]:g} mm",
         "middle_slice": f"axial slice with index N // 2 ({data.grid.shape[2] // 2}), {height} x "
-        f"{width} pixels, not padded to the network's size; both PETs in grey levels: 0 {unit} is 0, "
-        f"the training set's PET scale of {scale} {unit} is 255, values outside are clipped, none "
-        "are rounded; data range 255",
+        f"{width} pixels, not padded to the network's size; both PETs in grey levels: 0 {unit} is "
+        f"0, the training set's PET scale of {scale} {unit} is 255, values outside are clipped, "
+        "none are rounded; data range 255",
         "axial_slices": "as middle_slice, for every axial slice that holds brain; the mean over "
         "the subject's slices counts as one value",
         "volume": f"all voxels, in {unit}, unclipped; {_range(evaluation)}",

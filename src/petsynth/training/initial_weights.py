@@ -1,6 +1,6 @@
 """Start a training from weights that were trained before: adapt a model to a new site.
 
-``petsynth train CONFIG --from petsynth-fdg`` (a pretrained model, a run folder or its weights file).
+``petsynth train CONFIG --from petsynth-fdg``: a pretrained model, a run folder or its weights file.
 The generator takes over the weights; discriminators take over theirs where a run folder still has
 its last checkpoint, and start anew otherwise.
 """
@@ -125,8 +125,8 @@ def check_fits(weights: Path, metadata: dict[str, Any], data: PreparedData) -> N
     ):
         if old != new:
             raise InputError(
-                f"--from {weights}: was trained for {what} {old}, {data.folder} has {new}; {remedy}, "
-                "or train without --from"
+                f"--from {weights}: was trained for {what} {old}, {data.folder} has {new}; "
+                f"{remedy}, or train without --from"
             )
 
 

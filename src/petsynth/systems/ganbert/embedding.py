@@ -101,8 +101,8 @@ class ContinuousEmbedding(nn.Module):
 def shortest_wavelength(pooled_pets: Tensor) -> float:
     """Return the shortest wavelength that suits the PETs of a cohort.
 
-    Wavelengths of 8 to 64 suit original units, whose compressed values spread over 10; in SUVR, which
-    spread over less than 1, they would move a token's vector by 1.3 % for 10 % more uptake.
+    Wavelengths of 8 to 64 suit original units, whose compressed values spread over 10. In SUVR,
+    which spreads over less than 1, they would move a token's vector by 1.3 % for 10 % more uptake.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def shortest_wavelength(pooled_pets: Tensor) -> float:
     """
     values = compress(pooled_pets.flatten().double())
     low, high = torch.quantile(values, torch.tensor([0.01, 0.99], dtype=values.dtype)).tolist()
-    return max(SPREAD_TO_SHORTEST * (high - low), SMALLEST)
+    return float(max(SPREAD_TO_SHORTEST * (high - low), SMALLEST))
 
 
 def compress(values: Tensor) -> Tensor:

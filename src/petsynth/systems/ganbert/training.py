@@ -279,8 +279,8 @@ def sample_real(seed: int, step: int, count: int, first: int = 0) -> Tensor:
 def build_bert(config: GanbertConfig, shortest_wavelength: float = 8.0) -> BertDiscriminator:
     """Make BERT, with initial weights from torch's global generator.
 
-    Its optimiser is Adam without weight decay, and its gradients are not clipped: the paper (section
-    A.3) tells of neither.
+    Its optimiser is Adam without weight decay, and its gradients are not clipped: the paper
+    (section A.3) tells of neither.
     """
     bert = config.bert
     return BertDiscriminator(
