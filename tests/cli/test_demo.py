@@ -127,13 +127,28 @@ def test_when_one_training_fails_the_other_is_ended(tmp_path, commands, monkeypa
     assert time.monotonic() - start < 50
 
 
+WRITTEN = {
+    "bids": "README.md",
+    "prepared": "arrays/sub-001_mri.npy",
+    "runs": f"{SYSTEMS[0]}/checkpoints/last.pt",
+    "predictions": "sub-001_trc-18FFDG_desc-synth_panel.png",
+    "evaluation": "figures/figure1_boxplots.png",
+}
+"""A file that each part of a demo holds."""
+
+
 def make_demo(out: Path, *parts: str) -> None:
     """Make what an earlier demo left, or what looks like it."""
     for part in parts:
-        (out / part).mkdir(parents=True)
-        (out / part / "file.txt").touch()
+        (out / part / WRITTEN[part]).parent.mkdir(parents=True)
+        (out / part / WRITTEN[part]).touch()
     if "bids" in parts:
         write_dataset_description(out / "bids", "a cohort", derivative=False, Simulated=True)
+
+
+def left(out: Path, *parts: str) -> list[str]:
+    """Return the parts whose file is still there."""
+    return [part for part in parts if (out / part / WRITTEN[part]).exists()]
 
 
 @pytest.mark.parametrize("parts", [PARTS, PARTS[:1], PARTS[:3]])
@@ -142,9 +157,9 @@ def test_an_earlier_demo_is_replaced_only_when_asked(tmp_path, commands, parts):
     make_demo(out, *parts)
     with pytest.raises(OutputError, match=r"demo: holds .* or give --overwrite to replace the"):
         run(Args(out))
-    assert len(list(out.glob("*/file.txt"))) == len(parts)
+    assert left(out, *parts) == list(parts)
     run(Args(out, overwrite=True))
-    assert not list(out.glob("*/file.txt"))
+    assert not left(out, *parts)
     assert commands.ran
 
 
@@ -155,7 +170,21 @@ def test_nothing_is_removed_beside_what_is_not_the_demos(tmp_path, commands, ove
     (out / "thesis.txt").write_text("precious")
     with pytest.raises(OutputError, match=r"holds .* already; name another folder$"):
         run(Args(out, overwrite=overwrite))
-    assert len(list(out.glob("*/file.txt"))) == len(PARTS)
+    assert left(out, *PARTS) == list(PARTS)
+    assert not commands.ran
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_somebody_added_to_a_demo_stops_its_removal(tmp_path, commands, part):
+    out = tmp_path / "demo"
+    make_demo(out, *PARTS)
+    added = out / part / ("sub-999/anat/sub-999_T1w.nii.gz" if part == "bids" else "my notes.txt")
+    added.parent.mkdir(parents=True, exist_ok=True)
+    added.write_text("precious")
+    with pytest.raises(OutputError, match="nothing was removed"):
+        run(Args(out, overwrite=True))
+    assert added.read_text() == "precious"
+    assert left(out, *PARTS) == list(PARTS)
     assert not commands.ran
 
 
@@ -180,10 +209,12 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, commands):
     elsewhere.mkdir()
     (elsewhere / "file.txt").touch()
     (out / "runs").symlink_to(elsewhere)
-    with pytest.raises(OutputError, match="no earlier demo"):
+    with pytest.raises(
+        OutputError, match="holds runs, a link, which is no part of"
+    ):
         run(Args(out, overwrite=True))
     assert (elsewhere / "file.txt").exists()
-    assert (out / "bids" / "file.txt").exists()
+    assert left(out, "bids") == ["bids"]
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path, commands):

@@ -185,3 +185,12 @@ def test_two_visits_of_one_subject_are_too_few_for_baselines(visits, tmp_path):
     table.write_text(table.read_text().replace("sub-2\tses-a\ttrain", "sub-2\tses-a\ttest"))
     with pytest.raises(InputError, match="two training"):
         evaluate([], PreparedData(visits), tmp_path, settings=SETTINGS)
+
+
+def test_a_method_without_values_is_told(tiny_evaluation):
+    assert tiny_evaluation.unmeasured() == []
+    table = tiny_evaluation.table.copy()
+    name = tiny_evaluation.methods[0].name
+    table.loc[table["method"] == name, "brain_mae"] = float("nan")
+    (line,) = dataclasses.replace(tiny_evaluation, table=table).unmeasured()
+    assert line.startswith(f"{name}: the error inside the brain could be measured in 0 of 2 cases")

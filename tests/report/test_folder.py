@@ -64,8 +64,27 @@ def test_a_file_is_refused(tmp_path):
         make_folder(tmp_path / "file", overwrite=True)
 
 
-def test_what_a_killed_evaluation_left_is_cleared(tmp_path):
-    (tmp_path / ".tmp-predictions-abc").mkdir()
-    (tmp_path / ".tmp-predictions-abc" / "0_sub-001.npy").write_bytes(b"x")
+def test_what_a_killed_evaluation_left_is_no_obstacle(tmp_path):
+    (tmp_path / ".tmp-host.1-predictions-abc").mkdir()
+    (tmp_path / ".tmp-host.1-predictions-abc" / "0_sub-001.npy").write_bytes(b"x")
+    (tmp_path / ".petsynth.lock").write_text("{}")
     make_folder(tmp_path, overwrite=False)
-    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_and_other_figures_are_refused_before_anything_is_measured(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "figures").symlink_to(tmp_path)
+    with pytest.raises(OutputError, match="holds figures, a link"):
+        make_folder(tmp_path / "out", overwrite=True)
+    (tmp_path / "out" / "figures").unlink()
+    (tmp_path / "out" / "figures").mkdir()
+    (tmp_path / "out" / "figures" / "mine.svg").write_text("")
+    with pytest.raises(OutputError, match=r"holds figures/mine.svg, which is no part"):
+        make_folder(tmp_path / "out", overwrite=True)
+
+
+def test_an_evaluation_that_is_replaced_leaves_no_old_figure(written, tiny_evaluation):
+    (written / "figures" / "figure9_old.png").write_bytes(b"old")
+    write_evaluation(tiny_evaluation, written, {"ssim": 0.01})
+    assert not (written / "figures" / "figure9_old.png").exists()
+    assert {path.name for path in written.iterdir()} == set(PARTS)

@@ -55,11 +55,22 @@ def run(args: Args) -> None:
     TrainingError
         If a training fails.
     """
-    from petsynth.io.bids.metadata import read_table
+    from petsynth.io.lock import lock_folder
 
     start = time.monotonic()
+    with lock_folder(args.out):
+        _make_room(args.out, args.overwrite)
+        _run_all(args)
+    logger.info(
+        f"demo done in {time.monotonic() - start:.0f} s. All data are simulated and all predicted "
+        f"PET is synthetic. Open {args.out / 'evaluation' / 'report.html'}"
+    )
+
+
+def _run_all(args: Args) -> None:
+    from petsynth.io.bids.metadata import read_table
+
     out = args.out
-    _make_room(out, args.overwrite)
     seed, nprocs = str(args.seed), str(args.nprocs)
     bids, prepared, runs = out / "bids", out / "prepared", out / "runs"
     masks = bids / "derivatives" / "truth"
@@ -77,11 +88,6 @@ def run(args: Args) -> None:
     _run("evaluate", *(runs / system for system in SYSTEMS), "--data", prepared,
           "--out", out / "evaluation", "--seed", seed, "--threads", nprocs)  # fmt: skip
 
-    logger.info(
-        f"demo done in {time.monotonic() - start:.0f} s. All data are simulated and all predicted "
-        f"PET is synthetic. Open {out / 'evaluation' / 'report.html'}"
-    )
-
 
 def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
     """Train each system in a process of one thread, which is faster than two threads in turn.
@@ -94,7 +100,7 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
     from petsynth.errors import TrainingError
 
     trainings = []
-    runs.mkdir(parents=True)
+    runs.mkdir(parents=True, exist_ok=True)
     try:
         for system in SYSTEMS:
             words = ["train", f"small/{system}.toml", "--data", prepared, "--out", runs / system,
@@ -128,27 +134,44 @@ def _run(command: str, *arguments: str | Path) -> None:
 
 
 def _make_room(out: Path, overwrite: bool) -> None:
-    import shutil
-
+    """Remove an earlier demo if that is asked for; whatever else is there stops it beforehand."""
     from petsynth.errors import OutputError
     from petsynth.io.bids.metadata import is_simulated
+    from petsynth.io.lock import is_bookkeeping
+    from petsynth.io.removal import files_and_links, remove_own
+    from petsynth.simulation.dataset import own_files
 
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; name a folder")
-    held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    held = sorted(path.name for path in out.iterdir() if not is_bookkeeping(path.name))
     if held and (not overwrite or set(held) - set(PARTS)):
         raise OutputError(
             f"{out}: holds {', '.join(held[:3])} already; name another folder"
             + ("" if set(held) - set(PARTS) else " or give --overwrite to replace the earlier demo")
         )
-    if held and not (is_simulated(out / "bids") and all(map(_is_own_folder, out.iterdir()))):
+    if all(is_bookkeeping(path.name) for path in files_and_links(out)):
+        return
+    if not is_simulated(out / "bids"):
         raise OutputError(
             f"{out}: holds {', '.join(held[:3])}, which is no earlier demo; nothing was removed: "
             "name another folder"
         )
-    for part in held:
-        shutil.rmtree(out / part)
+    own_files(out / "bids")  # refuses other people than the simulated ones
+    remove_own(out, _own_files(), "an earlier demo")
 
 
-def _is_own_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+def _own_files() -> list[str]:
+    """Return the names of everything that a demo's commands write."""
+    from petsynth.prepare.output_folder import FILES as PREPARED
+    from petsynth.report.folder import FILES as EVALUATION
+    from petsynth.simulation.dataset import FILES as COHORT
+    from petsynth.training.run_folder import FILES as RUN
+
+    runs = [f"{system}.log" for system in SYSTEMS]
+    runs += [f"{system}/{name}" for system in SYSTEMS for name in RUN]
+    names = {
+        "bids": COHORT,
+        "prepared": PREPARED,
+        "runs": runs,
+        "predictions": ("*_desc-synth*_pet.nii.gz", "*_desc-synth*_pet.json", "*_panel.png"),
+        "evaluation": EVALUATION,
+    }
+    return [f"{part}/{name}" for part in PARTS for name in names[part]]

@@ -68,13 +68,17 @@ def run(args: Args) -> None:
         If the folder holds something already.
     """
     import tempfile
+    import warnings
 
     from petsynth.data.prepared import PreparedData
+    from petsynth.errors import PetsynthWarning
     from petsynth.evaluation.comparison import parse_margins
     from petsynth.evaluation.domains import MetricSettings, choose_data_range
     from petsynth.evaluation.evaluate import evaluate
     from petsynth.evaluation.models import load_models
     from petsynth.inference.device import choose_device
+    from petsynth.io.atomic import temporary_prefix
+    from petsynth.io.lock import lock_folder
     from petsynth.report.folder import make_folder, write_evaluation
     from petsynth.report.tables import format_paper_a_table, format_paper_b_table
 
@@ -85,19 +89,23 @@ def run(args: Args) -> None:
     models = load_models(args.runs, data, args.split, device)
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
-    make_folder(args.out, overwrite=args.overwrite)
-    with tempfile.TemporaryDirectory(prefix=".tmp-predictions-", dir=args.out) as scratch:
-        evaluation = evaluate(
-            models,
-            data,
-            Path(scratch),
-            settings=settings,
-            split=args.split,
-            seed=args.seed,
-            batch_size=args.batch_size,
-            threads=_threads(args.threads),
-        )
-    findings = write_evaluation(evaluation, args.out, margins)
+    with lock_folder(args.out):
+        make_folder(args.out, overwrite=args.overwrite)
+        prefix = f"{temporary_prefix()}predictions-"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=args.out) as scratch:
+            evaluation = evaluate(
+                models,
+                data,
+                Path(scratch),
+                settings=settings,
+                split=args.split,
+                seed=args.seed,
+                batch_size=args.batch_size,
+                threads=_threads(args.threads),
+            )
+        for unmeasured in evaluation.unmeasured():
+            warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
+        findings = write_evaluation(evaluation, args.out, margins)
     print(format_paper_a_table(evaluation))
     if data.t1_grid is not None:
         print(format_paper_b_table(evaluation))

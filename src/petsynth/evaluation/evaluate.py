@@ -114,6 +114,20 @@ class Evaluation:
         """Whose scans were measured, each subject once."""
         return list(dict.fromkeys(map(participant_of, self.participants)))
 
+    def unmeasured(self) -> list[str]:
+        """Return a line for each method without a finite error for some subjects, or for all."""
+        lines = []
+        for method in self.methods:
+            values = self.table.loc[self.table["method"] == method.name, "brain_mae"]
+            measured = int(np.isfinite(values.astype(float)).sum())
+            # Pairs of subjects whose brains hardly overlap have none, which is as it should be.
+            if not measured or (method.predict is not None and measured < len(values)):
+                lines.append(
+                    f"{method.name}: the error inside the brain could be measured in {measured} of "
+                    f"{len(values)} cases only; its means and intervals hold for those (n)"
+                )
+        return lines
+
     def of_kind(self, *kinds: str) -> list[Method]:
         """Return the methods of some kinds, in order."""
         return [method for method in self.methods if method.kind in kinds]

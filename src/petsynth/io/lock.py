@@ -75,6 +75,8 @@ def lock_folder(
     folder = Path(folder)
     path = folder / name
     with refusals_named(folder):
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder}: is a file; name a folder")
         made = [each for each in (folder, *folder.parents) if not each.exists()]
         file = _acquire(path, key)
 

@@ -6,6 +6,7 @@ every link, stops it before the first file is removed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -54,7 +55,7 @@ def check_own(folder: str | Path, patterns: Sequence[str], what: str) -> list[Pa
 
 
 def remove_own(folder: str | Path, patterns: Sequence[str], what: str) -> None:
-    """Remove all files below a folder, and folders that are empty then; refuse as `check_own`.
+    """Remove all files below a folder, and all folders that are empty; refuse as `check_own`.
 
     The folder itself stays.
 
@@ -65,6 +66,10 @@ def remove_own(folder: str | Path, patterns: Sequence[str], what: str) -> None:
     """
     root = Path(folder)
     remove_files(root, check_own(root, patterns, what))
+    for path, _, _ in os.walk(root, topdown=False, followlinks=False):
+        if Path(path) != root:
+            with contextlib.suppress(OSError):  # a lock or a temporary file is in it
+                os.rmdir(path)
 
 
 def remove_files(root: Path, files: Sequence[Path]) -> None:

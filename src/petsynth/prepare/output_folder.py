@@ -63,6 +63,22 @@ DATASET_FILES = (
 )
 """All files at the root of prepared data."""
 
+FILES = (
+    *DATASET_FILES,
+    "logs/*",
+    "sub-*.html",
+    "arrays/sub-*.npy",
+    "arrays/*.json",
+    "arrays/failed/*",
+    "slices/sub-*/*.jpg",
+    *(
+        f"sub-*/{session}{kind}/sub-*"
+        for session in ("", "ses-*/")
+        for kind in ("anat", "pet", "figures")
+    ),
+)
+"""Names of everything that a preparation writes."""
+
 DESCRIPTIONS = {
     "desc-preproc": "Rigidly aligned to MNI axes (PET by way of the T1w image), resampled once",
     "desc-brain": "Brain mask",

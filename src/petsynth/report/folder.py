@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from petsynth.evaluation.summary import build_comparisons, build_summary
 from petsynth.figures.save import png_bytes
 from petsynth.io.atomic import atomic_path, write_json, write_text
 from petsynth.io.bids.metadata import write_table
+from petsynth.io.removal import check_own, remove_own
 from petsynth.report.figures import draw_paper_a_figures, draw_paper_b_figures
 from petsynth.report.page import render
 
@@ -23,6 +23,8 @@ COMPARISONS = "comparisons.json"
 FIGURES = "figures"
 REPORT = "report.html"
 PARTS = (METRICS, SUMMARY, COMPARISONS, FIGURES, REPORT)
+FILES = (METRICS, SUMMARY, COMPARISONS, f"{FIGURES}/*.png", REPORT)
+"""Names of everything that an evaluation writes."""
 
 
 def make_folder(folder: str | Path, *, overwrite: bool) -> None:
@@ -38,27 +40,18 @@ def make_folder(folder: str | Path, *, overwrite: bool) -> None:
     Raises
     ------
     OutputError
-        If it is a file, holds something that is no evaluation, or an evaluation that may not
-        be replaced.
+        If it is a file, holds a link or something that is no evaluation, or an evaluation that
+        may not be replaced.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: is a file; name a folder")
-    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    abandoned = {name for name in held if name.startswith(".tmp-")}
-    others = sorted(held - abandoned - set(PARTS))
-    if others:
-        raise OutputError(
-            f"{folder}: holds {others[0]}, which is no part of an evaluation; name another folder"
-        )
-    if held - abandoned and not overwrite:
+    earlier = check_own(folder, FILES, "an evaluation")
+    if earlier and not overwrite:
         raise OutputError(
             f"{folder}: holds an evaluation already; give --overwrite to replace it, or name "
             "another folder"
         )
-    for name in abandoned:
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -94,6 +87,8 @@ def write_evaluation(
     figures = draw_paper_a_figures(evaluation)
     if evaluation.data.t1_grid is not None:
         figures += draw_paper_b_figures(evaluation)
+    # The earlier evaluation goes once the new one is complete; its figures may have other names.
+    remove_own(folder, FILES, "an evaluation")
     write_table(folder / METRICS, evaluation.table)
     write_json(folder / SUMMARY, summary)
     write_json(folder / COMPARISONS, build_comparisons(against_baselines, between_models, findings))
