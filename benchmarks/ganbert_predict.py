@@ -16,21 +16,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from petsynth.systems.volumes_networks import build_generator3d
-from petsynth.systems.volumes_prediction import predict_volume
 
 from petsynth.config import load_config
 from petsynth.preprocessing.grids import conformed_grid
+from petsynth.systems.base import PredictionSettings, TrainedGenerator
+from petsynth.systems.ganbert.config import GanbertConfig
+from petsynth.systems.registry import build_system
 
 
 def main(name: str = "ganbert.toml", threads: str = "2") -> None:
     torch.set_num_threads(int(threads))
     config = load_config(name)
-    generator = build_generator3d(config).eval()
+    assert isinstance(config, GanbertConfig)
+    system = build_system(config)
+    model = TrainedGenerator(system.build_generator().eval(), torch.device("cpu"), pet_scale=1.0)
     shape = conformed_grid(config.data.voxel_mm).shape
     t1 = np.random.default_rng(0).random(shape, dtype=np.float32) * 255
     start = time.perf_counter()
-    pet = predict_volume(generator, t1)
+    pet = system.predict(model, t1, PredictionSettings()).mean
     seconds = time.perf_counter() - start
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     result = {

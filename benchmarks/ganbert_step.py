@@ -19,14 +19,16 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from petsynth.config import GanbertConfig, load_config
+from petsynth.config import load_config
 from petsynth.data.volumes import BatchPartition
 from petsynth.preprocessing.grids import conformed_grid, grid_in_paper_order, pet_grid
+from petsynth.systems.ganbert.config import GanbertConfig
 from petsynth.systems.ganbert.training import (
     GanbertNetworks,
     build_networks,
@@ -53,7 +55,7 @@ class Stopwatch:
     def _begin(self, *_: object) -> None:
         self._start = time.perf_counter()
 
-    def _end(self, name: str):
+    def _end(self, name: str) -> Callable[..., None]:
         def end(*_: object) -> None:
             self.seconds[name] += time.perf_counter() - self._start
 
@@ -64,11 +66,11 @@ def take_step(config: GanbertConfig, device: str, gradients: Path) -> dict[str, 
     """Take one step and save the generator's gradients; return seconds and peak memory."""
     fabric = launch_fabric(device, 1, 1, config.training.precision)
     networks = build_networks(config, fabric)
-    draw = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(0)
     mri_shape = conformed_grid(config.data.voxel_mm).shape
     pet_shape = grid_in_paper_order(pet_grid(config.data.voxel_mm)).shape
-    mri = torch.randn(1, 1, *mri_shape, generator=draw)
-    pet = 20 * torch.rand(1, config.data.frames, *pet_shape, generator=draw)
+    mri = torch.randn(1, 1, *mri_shape, generator=random)
+    pet = 20 * torch.rand(1, config.data.frames, *pet_shape, generator=random)
     batch = fabric.to_device((mri, pet))
     for step in range(3 if device == "cuda" else 1):
         watch = Stopwatch(networks)
@@ -83,8 +85,9 @@ def take_step(config: GanbertConfig, device: str, gradients: Path) -> dict[str, 
             torch.cuda.synchronize()
         whole = time.perf_counter() - start
         if step == 0:
-            flat = torch.cat([weight.grad.flatten() for weight in networks.generator.parameters()])
-            torch.save(flat.cpu(), gradients)
+            found = [weight.grad for weight in networks.generator.parameters()]
+            whole_gradient = torch.cat([each.flatten() for each in found if each is not None])
+            torch.save(whole_gradient.cpu(), gradients)
     if device == "cuda":  # kernels run on after their calls return, so only the whole is timed
         return {"peak_gib": torch.cuda.max_memory_allocated() / 2**30, "seconds": {"step": whole}}
     seconds = {name: round(value, 2) for name, value in watch.seconds.items()}
@@ -111,7 +114,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.checkpointing:
         torch.set_num_threads(args.threads)
-        config = with_checkpointing(load_config(args.config), args.checkpointing == "on")
+        config = load_config(args.config)
+        assert isinstance(config, GanbertConfig)
+        config = with_checkpointing(config, args.checkpointing == "on")
         print(json.dumps(take_step(config, args.device, args.gradients)))
     else:
         compare(args)
@@ -137,7 +142,7 @@ def compare(args: argparse.Namespace) -> None:
                 "threads": args.threads,
                 "peak_gib": round(peak, 2),
                 "peak_gib_no_checkpoint": round(peak_without, 2),
-                "saved_share": round(1 - peak / peak_without, 3),
+                "saved_fraction": round(1 - peak / peak_without, 3),
                 "gradient_difference": float(difference),
                 "seconds": results["on"]["seconds"],
                 "seconds_no_checkpoint": results["off"]["seconds"],

@@ -1,7 +1,7 @@
 """Are slices read faster than the networks consume them, and does memory stay level?
 
 For the small and the paper's axial configuration: slices per second that one process reads
-from prepared arrays (memory-mapped, shuffled, mirrored, through JPEG where configured), and
+from prepared arrays (memory-mapped, shuffled, flipped, through JPEG where configured), and
 slices per second that the training step consumes on this machine. Then the peak memory of a
 process that reads all slices of 4 and of 64 subjects. The arrays are random numbers, which no
 cache compresses. Prints one JSON object as its last line.
@@ -22,13 +22,14 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from petsynth.config import Pix2pixConfig, load_config
+from petsynth.config import load_config
 from petsynth.data.prepared import PreparedData
 from petsynth.io.atomic import write_text
 from petsynth.networks.dropout import sample_keys
 from petsynth.prepare.output_folder import write_description
 from petsynth.prepare.records import write_array
 from petsynth.preprocessing.grids import model_grid
+from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
 from petsynth.systems.pix2pix.training import build_networks, train_step
 
@@ -36,6 +37,13 @@ CONFIGS = {"small": ("small/pix2pix-axial.toml", 3.0), "paper": ("pix2pix-axial.
 SECONDS = 8.0
 """How long each speed is measured."""
 SUBJECTS = (4, 64)
+
+
+def read_config(name: str) -> Pix2pixConfig:
+    """Return a configuration of paper A."""
+    config = load_config(name)
+    assert isinstance(config, Pix2pixConfig)
+    return config
 
 
 def write_random(folder: Path, voxel_mm: float, subjects: int) -> PreparedData:
@@ -99,7 +107,7 @@ def peak_mib(folder: Path) -> float:
 
 def read_all(folder: Path) -> None:
     """Read all slices of prepared data, and print this process's peak memory in MiB."""
-    config, data = load_config(CONFIGS["small"][0]), PreparedData(folder)
+    config, data = read_config(CONFIGS["small"][0]), PreparedData(folder)
     slices = len(data.participants("train")) * data.grid.shape[2]
     for _ in loader(config, data, steps=slices // config.training.batch_size):
         pass
@@ -112,7 +120,7 @@ def main() -> None:
     result: dict[str, object] = {"threads": torch.get_num_threads()}
     with tempfile.TemporaryDirectory() as temporary:
         for name, (file, voxel_mm) in CONFIGS.items():
-            config = load_config(file)
+            config = read_config(file)
             data = write_random(Path(temporary) / name, voxel_mm, subjects=12)
             read, consumed = read_speed(config, data), training_speed(config)
             result[f"{name}_slices_read_per_second"] = round(read, 1)

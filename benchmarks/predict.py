@@ -2,12 +2,12 @@
 
 Predicts a T1 with a pretrained model in a process of its own, as a user would on the command
 line, and again inside this process to time the network alone. Prints one JSON object as its last
-line: seconds (whole command), network_seconds (both passes of all slices), peak_gib (largest
-resident memory of the command).
+line: seconds (whole command), network_seconds (all slices and their flipped images), peak_gib
+(largest resident memory of the command).
 
     python benchmarks/predict.py [--t1 FILE] [--model MODEL] [--threads N]
 
-Without a file, a simulated head of 256^3 voxels of 1 mm.
+Without a file, a simulated T1 of 256^3 voxels of 1 mm.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import nibabel as nib
 import numpy as np
 import torch
 from nibabel.processing import conform
-from petsynth.inference.predict import synthesise
 
 from petsynth.inference.pretrained import load_model
 from petsynth.simulation.cohort import simulate_cohort
+from petsynth.systems.base import PredictionSettings
 
 
 def simulated_t1(folder: Path) -> Path:
@@ -61,7 +61,7 @@ def time_network(model: str, threads: int) -> float:
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        synthesise(run, mri)
+        run.predict(mri, PredictionSettings())
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 
@@ -76,7 +76,7 @@ def main() -> None:
         t1 = args.t1 or simulated_t1(Path(folder))
         seconds, peak_gib = time_command(t1, args.model, args.threads)
     result = {
-        "head": args.t1.name if args.t1 else "simulated",
+        "t1": args.t1.name if args.t1 else "simulated",
         "seconds": round(seconds, 1),
         "network_seconds": round(time_network(args.model, args.threads), 2),
         "peak_gib": round(peak_gib, 2),

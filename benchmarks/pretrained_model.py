@@ -23,10 +23,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from petsynth.inference.predict import synthesise
 from scipy import ndimage
 
 from petsynth.data.prepared import PreparedData, Split
@@ -41,6 +41,7 @@ from petsynth.preprocessing.registration.inputs import normalise_locally, templa
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
+from petsynth.systems.base import PredictionSettings
 from petsynth.volume import FWHM_PER_SIGMA, Grid, Volume
 
 RESOLUTION_MM = 8.0
@@ -54,7 +55,7 @@ METHODS = ("pretrained model", "template", "regression", "grey matter")
 
 
 @dataclass
-class Person:
+class TestSubject:
     """What is known of a test subject, on the model's grid."""
 
     name: str
@@ -105,36 +106,38 @@ def population_mean(data: PreparedData) -> NDArray:
     return total / len(names)
 
 
-def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[Person], NDArray]]:
-    """Return every method as a function from a person to a PET."""
+def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[TestSubject], NDArray]]:
+    """Return every method as a function from a subject to a PET."""
     mean = population_mean(data)
     regression = TissueRegression(data)
     voxel_mm = data.grid.voxel_mm[0]
 
-    def by_regression(person: Person) -> NDArray:
-        return regression.infer(np.asarray(person.mri), np.asarray(person.mask))
+    def by_regression(subject: TestSubject) -> NDArray:
+        return regression.infer(np.asarray(subject.mri), np.asarray(subject.mask))
 
-    def grey_matter(person: Person) -> NDArray:
-        return smooth(tissue_maps(person.mri, person.mask)[1], GREY_FWHM_MM, voxel_mm)
+    def grey_matter(subject: TestSubject) -> NDArray:
+        return smooth(tissue_maps(subject.mri, subject.mask)[1], GREY_FWHM_MM, voxel_mm)
 
     return {
-        "pretrained model": lambda person: synthesise(run, np.asarray(person.mri)).mean,
-        "template": lambda person: warp(mean, data.grid, person.to_template),
+        "pretrained model": lambda subject: (
+            run.predict(np.asarray(subject.mri), PredictionSettings()).mean
+        ),
+        "template": lambda subject: warp(mean, data.grid, subject.to_template),
         "regression": by_regression,
         "grey matter": grey_matter,
     }
 
 
-def measure(person: Person, prediction: NDArray, affine: NDArray) -> dict[str, float]:
-    """Compare a prediction with a person's PET at `RESOLUTION_MM`."""
+def measure(subject: TestSubject, prediction: NDArray, affine: NDArray) -> dict[str, Any]:
+    """Compare a prediction with a subject's PET at `RESOLUTION_MM`."""
     voxel_mm = float(affine[0, 0])
     extra = float(np.sqrt(RESOLUTION_MM**2 - PET_FWHM_MM**2))
-    pet, guess = (smooth(image, extra, voxel_mm) for image in (person.pet, prediction))
-    mask = person.mask
+    pet, guess = (smooth(image, extra, voxel_mm) for image in (subject.pet, prediction))
+    mask = subject.mask
     guess = guess * pet[mask].mean() / guess[mask].mean()
-    tissues = tissue_maps(person.mri, mask)
+    tissues = tissue_maps(subject.mri, mask)
     grey, white = tissues[1] > 0.8, ndimage.binary_erosion(tissues[2] > 0.8)
-    regions = person.regions(affine)
+    regions = subject.regions(affine)
     codes = [code for code in np.unique(regions) if code and (regions == code).sum() > 50]
     means = np.array([[image[regions == code].mean() for image in (pet, guess)] for code in codes])
     errors = {
@@ -152,37 +155,42 @@ def measure(person: Person, prediction: NDArray, affine: NDArray) -> dict[str, f
     }
 
 
-def ixi_people(data: PreparedData, part: Split = "test") -> list[Person]:
+def ixi_subjects(data: PreparedData, part: Split = "test") -> list[TestSubject]:
     """Return the subjects of one part of the split."""
     affine = np.asarray(data.grid.affine)
-    people = []
+    subjects = []
     for name in data.participants(part):
         mri, mask = np.asarray(data.mri(name)), np.asarray(data.mask(name))
         to_template = register_to_template(mri, mask, affine)
-        people.append(Person(name, mri, mask, np.asarray(data.static_pet(name)), to_template))
-    return people
+        subjects.append(
+            TestSubject(name, mri, mask, np.asarray(data.static_pet(name)), to_template)
+        )
+    return subjects
 
 
-def brainweb_person(folder: Path, data: PreparedData) -> Person:
+def brainweb_subject(folder: Path, data: PreparedData) -> TestSubject:
     """Return BrainWeb 06, prepared as the training data were."""
     files = Files(folder / "brainweb06_T1w.nii.gz", folder / "brainweb06_pet.nii.gz")
     subject = prepare_subject(files, PreprocessingSettings(voxel_mm=data.grid.voxel_mm[0]))
     affine = np.asarray(data.grid.affine)
     to_template = register_to_template(subject.mri, subject.mask, affine)
-    return Person("BrainWeb 06", subject.mri, subject.mask, subject.pet.data, to_template)
+    return TestSubject("BrainWeb 06", subject.mri, subject.mask, subject.pet.data, to_template)
 
 
 def beside_real_template(
-    people: list[Person], infer: Callable[[Person], NDArray], real: Volume, affine: NDArray
+    subjects: list[TestSubject],
+    infer: Callable[[TestSubject], NDArray],
+    real: Volume,
+    affine: NDArray,
 ) -> dict[str, float]:
     """Compare the mean of a method's PETs in MNI space with a template of real scans."""
     brain, _ = template_brain()
     inside = resample(brain.with_data(brain.data > 0), real.grid).data > 0.5
     mean = np.zeros(real.grid.shape)
-    for person in people:
-        image = infer(person)
-        image = Volume((image / image[person.mask].mean()).astype(np.float32), affine)
-        mean += resample(image, real.grid, np.linalg.inv(person.to_template)).data
+    for subject in subjects:
+        pet = infer(subject)
+        image = Volume((pet / pet[subject.mask].mean()).astype(np.float32), affine)
+        mean += resample(image, real.grid, np.linalg.inv(subject.to_template)).data
     voxel_mm = float(real.grid.voxel_mm[0])
     agreement = {
         blurred: pearson_r(real.data, smooth(mean, blurred, voxel_mm), inside)
@@ -199,16 +207,15 @@ def interval(differences: NDArray) -> list[float]:
     return [round(float(each), 4) for each in np.percentile(draws, [2.5, 97.5])]
 
 
-def pool_image(rows: dict[str, list[dict]]) -> dict:
-    """Return means over subjects, and how far the boxed model is ahead of each baseline."""
-    names = [name for name in rows["boxed model"][0] if name != "regions"]
+def compare_methods(rows: dict[str, list[dict]]) -> dict:
+    """Return means over subjects, and how far the pretrained model is ahead of each baseline."""
+    names = [name for name in rows["pretrained model"][0] if name != "regions"]
     table = {
         method: {name: round(float(np.mean([row[name] for row in of])), 4) for name in names}
         for method, of in rows.items()
     }
-    ahead = {}
+    ahead: dict[str, dict[str, list[float]]] = {method: {} for method in METHODS[1:]}
     for method in METHODS[1:]:
-        ahead[method] = {}
         for name in ("r", "ssim", "regional_r", "regional_error_percent"):
             pairs = zip(rows["pretrained model"], rows[method], strict=True)
             differences = np.array([first[name] - second[name] for first, second in pairs])
@@ -237,22 +244,22 @@ def main() -> None:
     data, run = PreparedData(args.data), load_model(args.model)
     affine = np.asarray(data.grid.affine)
     methods = predictors(data, run)
-    people = ixi_people(data)
+    subjects = ixi_subjects(data)
     rows = {
-        name: [measure(person, infer(person), affine) for person in people]
+        name: [measure(subject, infer(subject), affine) for subject in subjects]
         for name, infer in methods.items()
     }
-    result = {"subjects": len(people), "ixi": pool_image(rows)}
+    result = {"subjects": len(subjects), "ixi": compare_methods(rows)}
     if args.brainweb:
-        person = brainweb_person(args.brainweb, data)
+        subject = brainweb_subject(args.brainweb, data)
         result["brainweb"] = {
-            name: measure(person, infer(person), affine) for name, infer in methods.items()
+            name: measure(subject, infer(subject), affine) for name, infer in methods.items()
         }
     if args.fdg_template:
         real = read_volume(args.fdg_template)
         result["beside_real_template"] = {
-            name: beside_real_template(people, infer, real, affine)
-            for name, infer in {"simulated PET": lambda person: person.pet, **methods}.items()
+            name: beside_real_template(subjects, infer, real, affine)
+            for name, infer in {"simulated PET": lambda subject: subject.pet, **methods}.items()
         }
     print(json.dumps(result))
 

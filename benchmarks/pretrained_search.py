@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.pretrained import load_model
 from petsynth.log import Progress, messages_on_stderr
-from pretrained_model import ixi_people, measure
+from petsynth.systems.base import PredictionSettings
+from pretrained_model import ixi_subjects, measure
 
 FIGURES = ("r", "ssim", "regional_r", "regional_error_percent", "grey_to_white")
 
@@ -35,17 +35,17 @@ def main() -> None:
     args = parser.parse_args()
     data = PreparedData(args.data)
     affine = np.asarray(data.grid.affine)
-    people = ixi_people(data, "validation")
+    subjects = ixi_subjects(data, "validation")
     table = {}
-    with Progress("measuring", total=len(args.runs) * len(people)) as progress:
+    with Progress("measuring", total=len(args.runs) * len(subjects)) as progress:
         for folder in args.runs:
             run = load_model(folder)
             rows, seconds = [], []
-            for person in people:
+            for subject in subjects:
                 start = time.perf_counter()
-                pet = synthesise(run, person.mri).mean
+                pet = run.predict(np.asarray(subject.mri), PredictionSettings()).mean
                 seconds.append(time.perf_counter() - start)
-                rows.append(measure(person, pet, affine))
+                rows.append(measure(subject, pet, affine))
                 progress.advance(note=folder.name)
             last = pd.read_csv(folder / "validation_log.csv").iloc[-1]
             table[folder.name] = {
@@ -55,7 +55,7 @@ def main() -> None:
                 "brain_mae": round(float(last["brain_mae"]), 4),
                 "seconds": round(float(np.median(seconds)), 2),
             }
-    print(json.dumps({"validation_subjects": len(people), "runs": table}))
+    print(json.dumps({"validation_subjects": len(subjects), "runs": table}))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.pretrained import load_model
 from petsynth.simulation.regions import REGIONS
-from pretrained_model import Person, ixi_people
+from petsynth.systems.base import PredictionSettings
+from pretrained_model import TestSubject, ixi_subjects
 
 TARGETS = {
     "AV45": ("frontal", "parietal", "precuneus", "cingulate", "lateral_temporal"),
@@ -30,14 +30,14 @@ TARGETS = {
 """Cortical regions whose names hold one of these words."""
 
 
-def target_mean(image: NDArray, person: Person, regions: NDArray, tracer: str) -> float:
+def target_mean(image: NDArray, subject: TestSubject, regions: NDArray, tracer: str) -> float:
     """Return the mean of an image over the tracer's cortex."""
     codes = [
         code
         for code in np.unique(regions)
         if code and any(word in REGIONS[code].name for word in TARGETS[tracer])
     ]
-    return float(image[np.isin(regions, codes) & person.mask].mean())
+    return float(image[np.isin(regions, codes) & subject.mask].mean())
 
 
 def main() -> None:
@@ -48,20 +48,23 @@ def main() -> None:
     data, run = PreparedData(args.data), load_model(args.model)
     affine = np.asarray(data.grid.affine)
     pairs, diagnoses = [], []
-    for person in ixi_people(data):
-        regions = person.regions(affine)
-        predicted = synthesise(run, np.asarray(person.mri)).mean
+    for subject in ixi_subjects(data):
+        regions = subject.regions(affine)
+        predicted = run.predict(np.asarray(subject.mri), PredictionSettings()).mean
         pairs.append(
-            [target_mean(image, person, regions, data.tracer) for image in (person.pet, predicted)]
+            [
+                target_mean(image, subject, regions, data.tracer)
+                for image in (subject.pet, predicted)
+            ]
         )
-        diagnoses.append(data.diagnosis(person.name))
+        diagnoses.append(data.diagnosis(subject.name))
     values = np.array(pairs)
     result: dict[str, object] = {"tracer": data.tracer, "regions": TARGETS[data.tracer]}
     for group in ("everyone", "CN", "AD"):
         inside = np.array([group in ("everyone", each) for each in diagnoses])
         pet, predicted = values[inside].T
         result[group] = {
-            "people": int(inside.sum()),
+            "subjects": int(inside.sum()),
             "r": round(float(np.corrcoef(pet, predicted)[0, 1]), 3),
             "pet_mean_std": [round(float(pet.mean()), 3), round(float(pet.std(ddof=1)), 3)],
             "predicted_mean_std": [

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.figures.panels import draw_panels, mri_panel, pet_panel, uncertainty_panel
@@ -26,6 +25,7 @@ from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.log import Progress, messages_on_stderr
 from petsynth.slicing import Plane, middle_slice
+from petsynth.systems.base import PredictionSettings
 
 BINS = 10
 ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
@@ -37,7 +37,7 @@ def gather(data: PreparedData, run: Run) -> tuple[np.ndarray, np.ndarray]:
     names = data.participants("test")
     with Progress("predicting", total=len(names)) as progress:
         for name in names:
-            prediction = synthesise(run, np.asarray(data.mri(name)))
+            prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
             assert prediction.std is not None
             mask = np.asarray(data.mask(name))
             deviations.append(prediction.std[mask])
@@ -71,10 +71,10 @@ def draw_curve(points: list[dict[str, float]], subjects: int, path: Path) -> Non
     save_png(figure, path)
 
 
-def draw_person(data: PreparedData, run: Run, path: Path) -> None:
+def draw_subject(data: PreparedData, run: Run, path: Path) -> None:
     """Show T1, simulated PET, synthetic PET and standard deviation of the first test subject."""
     name = data.participants("test")[0]
-    prediction = synthesise(run, np.asarray(data.mri(name)))
+    prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
     assert prediction.std is not None
     highest = float(np.percentile(prediction.std, 99.9))
     rows = []
@@ -111,7 +111,7 @@ def main() -> None:
     points = reliability(deviation, error)
     subjects, figure = len(data.participants("test")), f"pretrained-{data.tracer.lower()}"
     draw_curve(points, subjects, args.figures / f"{figure}-reliability.png")
-    draw_person(data, run, args.figures / f"{figure}-panel.png")
+    draw_subject(data, run, args.figures / f"{figure}-panel.png")
     result = {
         "model": run.name,
         "subjects": subjects,

@@ -70,8 +70,8 @@ def eight_bit(t1: Volume, mask: NDArray) -> Volume:
 
 def defaced(t1: Volume, mask: NDArray) -> Volume:
     """Take away what lies before and below a plane in front of the brain."""
-    _, y, z = np.indices(t1.data.shape)
-    forward = y - z
+    index: NDArray[np.int64] = np.indices(t1.data.shape)
+    forward = index[1] - index[2]
     return t1.with_data(np.where(forward < np.percentile(forward[mask], 99.8), t1.data, 0))
 
 

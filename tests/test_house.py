@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -91,6 +92,15 @@ def test_make_has_its_targets(target):
     command = ["make", "--dry-run", target]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+SCRIPTS = sorted([*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tools").glob("*.py")])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_find_what_they_import(script, monkeypatch):
+    monkeypatch.syspath_prepend(script.parent)  # as when it is run
+    runpy.run_path(str(script), run_name="imported")
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from petsynth.inference.predict import synthesise
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
 from petsynth.networks.weights import save_weights
+from petsynth.systems.base import PredictionSettings
+from petsynth.systems.unet25d.system import NORMAL_ERROR_TO_STD
 
 LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
 PRETRAINED = Path(__file__).parents[1] / "src/petsynth/pretrained"
@@ -41,12 +43,13 @@ def main(name: str, run_folder: str, prepared: str) -> None:
 
 def error_to_std(run: Run, data: PreparedData) -> float:
     """Return the factor that makes standard deviations of expected errors."""
+    factor = run.metadata.get("error_to_std", NORMAL_ERROR_TO_STD)
     squares = []
     for name in data.participants("validation"):
-        prediction = synthesise(run, np.asarray(data.mri(name)))
+        prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
         mask, pet = np.asarray(data.mask(name)), np.asarray(data.static_pet(name))
         assert prediction.std is not None
-        expected = prediction.std[mask] / run.error_to_std
+        expected = prediction.std[mask] / factor
         squares.append(np.mean(((pet[mask] - prediction.mean[mask]) / expected) ** 2))
     return round(float(np.sqrt(np.mean(squares))), 4)
 

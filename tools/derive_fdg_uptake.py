@@ -94,7 +94,7 @@ def read_people(path: str) -> pd.DataFrame:
     cerebellum = people[["cerebellar_cortex_left", "cerebellar_cortex_right"]].mean(axis=1)
     people = people.drop(columns=["cerebellar_cortex_left", "cerebellar_cortex_right"])
     renamed = {}
-    for column in people:
+    for column in map(str, people.columns):
         stem, _, side = column.rpartition("_")
         sided = side in ("left", "right")
         name = NAMES.get(stem if sided else column, stem if sided else column)

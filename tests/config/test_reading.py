@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 from petsynth.config import (
+    RENAMED,
     config_hash,
     config_to_toml,
     describe_unknown_key,
@@ -81,6 +82,13 @@ def test_a_files_values_stand_over_the_defaults(tmp_path):
     assert (config.seed, config.generator.filters, config.generator.levels) == (7, 8, 8)
 
 
+def test_every_new_name_is_a_key_or_a_value():
+    keys = {key for kind in KINDS for key in known_keys(kind)}
+    values = {"noise-free", *system_names()}
+    assert set(RENAMED.values()) <= keys | values
+    assert not set(RENAMED) & (keys | values)
+
+
 def test_toml_and_back():
     config = parse_config({"seed": 3, "data": {"planes": ["coronal", "axial"]}})
     assert parse_config(tomllib.loads(config_to_toml(config))) == config
@@ -112,6 +120,12 @@ def test_three_mistakes_are_reported_at_once():
         ({"training": {"x": 3}}, "unknown key 'training.x'"),
         ({"optimiser": {"learning_rate": 0}}, "greater than 0"),
         ({"system": "ganbert", "generator": {"levels": 8}}, "levels 8 leave a single voxel"),
+        ({"data": {"canvas": 64}}, r"key 'data.canvas' \(its name is 'data.padded_size' now\)"),
+        ({"system": "stack-unet"}, r"got 'stack-unet' \(its name is 'unet25d' now\)"),
+        (
+            {"system": "unet25d", "data": {"target": "oracle"}, "loss": {"edges": 1}},
+            r"got 'oracle' \(its name is 'noise-free' now\).*'loss.edges' \(its name is 'loss.grad",
+        ),
         ({"system": "cyclegan"}, "'pix2pix-axial', .* or 'ganbert-cnnd'"),
         ({"data": 3}, "data: "),
     ],

@@ -31,7 +31,7 @@ class Args:
     out: Annotated[Path, tyro.conf.Positional] = Path("petsynth-demo")
     """Folder for everything that the demo makes."""
     seed: int = 0
-    """Starts every random draw: cohort, split, weights, training."""
+    """Seed of every random number: cohort, split, weights, training."""
     nprocs: int = 2
     """Processes that simulate and prepare subjects side by side, and threads that measure. The
     two models are trained side by side in any case, one thread each."""

@@ -73,7 +73,8 @@ def _show(model: dict[str, Any]) -> str:
         f"{model['name']}{default}\n"
         f"  {model['tracer']} PET in {model['unit']}, from T1-weighted MRI; research use, not for "
         "diagnosis\n"
-        f"  trained on {source} of {model['training_subjects']} people, {model['voxel_mm']:g} mm\n"
+        f"  trained on {source} of {model['training_subjects']} subjects, "
+        f"{model['voxel_mm']:g} mm\n"
         f"  {model['bytes'] / 1e6:.1f} MB, {model['licence']}\n"
         f"  {model['model_card']}"
     )

@@ -40,9 +40,10 @@ class Args:
     planes: Literal["axial", "all"] = "axial"
     """axial: a stack of axial slices (paper A); all: mean over predictions in three planes."""
     samples: int = 1
-    """Dropout draws (paper A's models only); of more, mean and standard deviation are written."""
+    """Samples of the generator's dropout (paper A's models only); of more than one, mean and
+    standard deviation are written."""
     seed: int = 0
-    """Chooses the dropout draws: the same seed gives the same images."""
+    """Seed of the samples: the same seed gives the same images."""
     masks: tuple[Path, ...] = ()
     """Brain masks, one per T1 in its order, or one folder to find them in; computed if left out."""
     batch_size: int = 8

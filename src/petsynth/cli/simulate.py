@@ -21,19 +21,19 @@ class Args:
     out: Annotated[Path, tyro.conf.Positional]
     """Folder of the new BIDS dataset."""
     subjects: int | None = None
-    """Number of people, half of them patients; default: 16, or all that --labels-from has."""
+    """Number of subjects, half of them patients; default: 16, or all that --labels-from has."""
     tracer: Literal["FDG", "AV45", "AV1451"] = "FDG"
     """What is injected."""
     labels_from: Path | None = None
     """Folder of real T1s with segmentations (t1/NAME_T1w.nii.gz and labels/NAME_dseg.nii.gz, or
-    side by side); default: people are made from the ICBM152 template."""
+    side by side); default: subjects are made from the ICBM152 template."""
     label_scheme: Literal["muse", "freesurfer"] | None = None
     """Labels of the segmentations; default: seen from the labels (SynthSeg's are freesurfer)."""
     participants: tuple[str, ...] = ()
-    """Write only these people (sub-001, or the T1s' own names); they are the same as in the
-    whole cohort."""
+    """Write only these participants (sub-001, or the T1s' own names); they are the same as in
+    the whole cohort."""
     seed: int = 0
-    """Start of every random draw."""
+    """Seed of every random number."""
     frames: Literal[1, 2] = 1
     """Time points of the PET; 1 is a static image."""
     units: Literal["suvr", "original"] = "suvr"

@@ -43,7 +43,7 @@ class InputCheck:
 
     @property
     def is_out_of_distribution(self) -> bool:
-        """Whether a person should look before the synthetic PET is used."""
+        """Whether somebody should look before the synthetic PET is used."""
         return self.similarity < OUT_OF_DISTRIBUTION_BELOW
 
     def describe(self) -> str:
