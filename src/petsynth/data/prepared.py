@@ -2,13 +2,13 @@
 
 ::
 
-    PREPARED/prepared.json              tracer, unit, grid, PET scale and its definition
-    PREPARED/split.tsv                  participant_id, split, diagnosis[, session_id]
-    PREPARED/arrays/sub-001_mri.npy     (X, Y, Z) float32 in [-1, 1]
-    PREPARED/arrays/sub-001_pet.npy     (X, Y, Z[, T]) float32 in PET units
-    PREPARED/arrays/sub-001_mask.npy    (X, Y, Z) bool, brain
-    PREPARED/arrays/sub-001_noisefree.npy  (X, Y, Z) float32 in PET units; simulated cohorts only
-    PREPARED/arrays/sub-001_t1.npy      float32 on 0 to 255, on paper B's cube; its data only
+    PREPARED/prepared.json                 tracer, unit, grid, PET scale and its definition
+    PREPARED/split.tsv                     participant_id, split, diagnosis[, session_id]
+    PREPARED/arrays/sub-001_mri.npy        (X, Y, Z) float32 in [-1, 1]
+    PREPARED/arrays/sub-001_pet.npy        (X, Y, Z[, T]) float32 in PET units
+    PREPARED/arrays/sub-001_mask.npy       (X, Y, Z) bool, brain
+    PREPARED/arrays/sub-001_noisefree.npy  (X, Y, Z) float32 in PET units; simulations only
+    PREPARED/arrays/sub-001_t1.npy         float32 on 0 to 255, on paper B's cube; its data only
 
 Where every visit of a subject is prepared, ``split.tsv`` has a row per visit and names are
 ``sub-001_ses-m12``. A part of the split always holds whole subjects.
