@@ -6,16 +6,16 @@
 # IXI_FOLDER holds t1/, labels/ and split.tsv. The stages, all of them in this order by default:
 #
 #   cohorts    simulate and prepare the arms: FDG and AV45, in original units and in SUVR
-#   tuning     each system at three learning rates (FDG, seed 0), in original units and in SUVR; the one
-#              with the best PSNR on the validation subjects is that system's from then on
+#   tuning     each system at three learning rates (FDG, seed 0), in original units and in SUVR; the
+#              one with the best PSNR on the validation subjects is that system's from then on
 #   main       the four systems in all arms, three seeds, with the same updates
 #   ablations  GANBERT's loss terms, tokens, embedding, masked fraction and gradient penalty
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
 # stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, SUVR_RATES,
-# BERT_RATE (1e-4), DECAY (0: fraction of the updates, the last ones, over which rates fall to zero),
-# ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
+# BERT_RATE (1e-4), DECAY (0: fraction of the updates, the last ones, over which rates fall to
+# zero), ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1

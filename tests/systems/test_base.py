@@ -193,6 +193,10 @@ class Brightness(Training[float]):
 class BrightnessSystem(System[BrightnessConfig]):
     """All that must be said of a system."""
 
+    @classmethod
+    def small_tables(cls, name):
+        return {}
+
     def build_generator(self):
         return torch.nn.Linear(1, 1, bias=False)
 
@@ -239,6 +243,9 @@ def test_what_a_system_need_not_say_has_a_plain_answer(brightness, tiny_prepared
     assert system.planes_used(["axial"]) == ()
     assert system.unseen_planes(["axial"]) == []
     assert system.training_format() is None
+    assert system.adaptation_tables() == {}
+    assert system.encoder_levels(system.build_generator()) == []
+    assert not system.rescale_output(system.build_generator(), 2.0)
     assert system.batch_text == "1"
     with pytest.raises(ArgumentError, match="brightness is not stochastic"):
         system.check_samples(2)
@@ -256,8 +263,8 @@ def test_a_training_that_lacks_a_part_cannot_be_made(left_out):
 
 
 SYSTEM_PARTS = (
-    *("build_generator", "start_training", "predict", "resources", "card_lines"),
-    "describe_run",
+    *("small_tables", "build_generator", "start_training", "predict", "resources"),
+    *("card_lines", "describe_run"),
 )
 
 

@@ -15,6 +15,7 @@ from petsynth.systems.registry import (
     build_system,
     config_class,
     registered,
+    system_class,
     system_names,
 )
 
@@ -35,12 +36,15 @@ def test_a_name_leads_to_configuration_and_system(name):
     assert type(config) is config_class(name)
     system = build_system(config)
     assert isinstance(system, System)
+    assert type(system) is system_class(name)
     assert system.config is config
 
 
 def test_an_unknown_name_is_no_system():
     with pytest.raises(KeyError, match="cyclegan"):
         config_class("cyclegan")
+    with pytest.raises(KeyError, match="cyclegan"):
+        system_class("cyclegan")
 
 
 @pytest.mark.parametrize("name", system_names())
