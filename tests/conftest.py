@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.metadata import read_table, write_table
+from petsynth.io.bids.metadata import write_table
+from petsynth.io.text import read_table
 from petsynth.systems.phantoms import write_phantoms
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

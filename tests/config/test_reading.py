@@ -144,10 +144,10 @@ def test_what_is_no_toml(tmp_path):
     (tmp_path / "c.toml").write_text("seed: 3\n")
     with pytest.raises(ConfigError, match=r"c.toml: not valid TOML"):
         load_config(tmp_path / "c.toml")
-    (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match=r"b.toml: not a TOML file"):
+    (tmp_path / "b.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=r"b.toml: is no text file"):
         load_config(tmp_path / "b.toml")
-    with pytest.raises(InputError, match="not a TOML file"):
+    with pytest.raises(InputError, match="is a folder"):
         load_config(tmp_path)
 
 

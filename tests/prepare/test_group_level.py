@@ -8,7 +8,7 @@ import pytest
 
 from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index, Scan
-from petsynth.io.bids.metadata import read_table
+from petsynth.io.text import read_table
 from petsynth.prepare.group_level import SplitRequest, build_cohort, read_left_out
 from petsynth.prepare.output_folder import FolderSettings
 from petsynth.prepare.records import Record, write_array, write_failure, write_record

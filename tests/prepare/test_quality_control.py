@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from petsynth.io.bids.index import Scan
-from petsynth.io.bids.metadata import read_table
+from petsynth.io.text import read_table
 from petsynth.prepare.quality_control import (
     QC_COLUMNS,
     flags_of,

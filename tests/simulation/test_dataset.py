@@ -6,7 +6,7 @@ import json
 import pytest
 
 from petsynth.errors import OutputError
-from petsynth.io.bids.metadata import read_table
+from petsynth.io.text import read_table
 from petsynth.simulation.dataset import (
     TRUTH,
     prepare_folder,

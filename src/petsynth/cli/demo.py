@@ -68,7 +68,7 @@ def run(args: Args) -> None:
 
 
 def _run_all(args: Args) -> None:
-    from petsynth.io.bids.metadata import read_table
+    from petsynth.io.text import read_table
 
     out = args.out
     seed, nprocs = str(args.seed), str(args.nprocs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from petsynth.errors import ConfigError, InputError
+from petsynth.io.text import exists
+from petsynth.io.text import read_toml as read_toml_file
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import DEFAULT, config_class, system_names
 
@@ -58,16 +59,10 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         If it is no TOML.
     """
     shipped = shipped_configs()
-    found = Path(path) if Path(path).exists() else shipped.get(str(path), Path(path))
-    try:
-        return tomllib.loads(found.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not exists(path) and str(path) not in shipped:
         names = ", ".join(shipped)
-        raise InputError(f"{path}: no such configuration file; shipped are {names}") from None
-    except (IsADirectoryError, UnicodeDecodeError):
-        raise InputError(f"{path}: not a TOML file") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        raise InputError(f"{path}: no such configuration file; shipped are {names}")
+    return read_toml_file(path if exists(path) else shipped[str(path)])
 
 
 def shipped_configs() -> dict[str, Path]:

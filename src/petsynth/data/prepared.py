@@ -20,7 +20,6 @@ the number of subjects.
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,9 +28,9 @@ from numpy.typing import NDArray
 
 from petsynth.data.split import check_split
 from petsynth.errors import InputError
-from petsynth.io.bids.metadata import read_table
 from petsynth.io.bids.names import participant_of
-from petsynth.volume import Grid
+from petsynth.io.text import exists, read_json, read_table
+from petsynth.volume import Grid, check_grid, check_tracer
 
 Kind = Literal["mri", "pet", "mask", "noisefree", "t1"]
 Split = Literal["train", "validation", "test"]
@@ -228,13 +227,10 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / DESCRIPTION
     if not path.parent.is_dir():
         raise InputError(f"{path.parent}: no such folder of prepared data")
-    if not path.is_file():
+    if not exists(path):
         raise InputError(f"{path.parent}: holds no {DESCRIPTION}; make it with petsynth prepare")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = read_json(path)
+    if content.get("format") != FORMAT:
         raise InputError(
             f"{path.parent}: was prepared by another version of petsynth; "
             "run petsynth prepare again with --overwrite"
@@ -242,5 +238,25 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     missing = [key for key in _NEEDED if key not in content]
     if missing:
         raise InputError(f"{path}: entries {', '.join(missing)} are missing; prepare again")
-    result: dict[str, Any] = content
-    return result
+    _check_entries(path, content)
+    return content
+
+
+def _check_entries(path: Path, content: dict[str, Any]) -> None:
+    """Refuse entries that no prepared data have: they become file names, shapes and factors."""
+    try:
+        check_tracer(content["tracer"])
+        for key in ("grid", "t1_grid"):
+            if content.get(key) is not None:
+                check_grid(Grid.from_dict(content[key]))
+        scale, frames = content["pet_scale"], content["frames"]
+        if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < 1e30:
+            raise ValueError(f"pet_scale is {scale!r}, not a positive number")
+        if isinstance(frames, bool) or not isinstance(frames, int) or not 1 <= frames <= 1000:
+            raise ValueError(f"frames is {frames!r}, not a whole number from 1 on")
+        if not isinstance(content["unit"], str):
+            raise ValueError(f"unit is {content['unit']!r}, not text")
+        if not isinstance(content["simulated"], bool):
+            raise ValueError(f"simulated is {content['simulated']!r}, not true or false")
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise InputError(f"{path}: damaged ({error}); prepare again") from None

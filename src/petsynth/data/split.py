@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from petsynth.errors import SplitError
-from petsynth.io.bids.metadata import read_table
 from petsynth.io.bids.names import participant_key
+from petsynth.io.text import read_table
 
 PARTS = ("train", "validation", "test")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ import torch
 
 from petsynth.config import config_hash
 from petsynth.data.prepared import PreparedData, Split
-from petsynth.errors import ArgumentError, RunError, SplitError
+from petsynth.errors import ArgumentError, InputError, RunError, SplitError
 from petsynth.inference.run import Run, load_run
 from petsynth.io.bids.names import participant_key, participant_of
+from petsynth.io.text import read_json
 from petsynth.volume import Grid
 
 _TRAINED_ON = "data.json"
@@ -136,10 +136,10 @@ def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
             "copy the whole run folder"
         )
     try:
-        trained = json.loads(path.read_text(encoding="utf-8"))["training_participants"]
-    except (ValueError, KeyError, TypeError) as error:
+        trained = read_json(path)["training_participants"]
+        seen = {participant_key(participant_of(name)) for name in trained}
+    except (InputError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"{path}: damaged ({error}); copy the run again") from None
-    seen = {participant_key(participant_of(name)) for name in trained}
     leaked = [name for name in data.subjects(split) if participant_key(name) in seen]
     if leaked:
         raise SplitError(

@@ -20,9 +20,10 @@ from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index
-from petsynth.io.bids.metadata import is_simulated, read_table, write_table
+from petsynth.io.bids.metadata import is_simulated, write_table
 from petsynth.io.bids.names import participant_of
 from petsynth.io.bids.participants import Participants, read_participants
+from petsynth.io.text import read_table
 from petsynth.log import Progress
 from petsynth.prepare.execution import run_side_by_side
 from petsynth.prepare.jpeg_export import export_slices

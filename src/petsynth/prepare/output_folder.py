@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from petsynth.errors import InputError, OutputError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.io.bids.names import participant_of
+from petsynth.io.text import exists, read_json
 from petsynth.prepare.records import finished_subjects, read_record
 from petsynth.preprocessing.subject import PreprocessingSettings
 from petsynth.volume import Grid
@@ -169,6 +169,9 @@ def claim_folder(out: Path, bids: Path, settings: FolderSettings, *, overwrite: 
     write_settings(out, settings)
 
 
+_PREPARE_ANEW = "choose another output folder, or give --overwrite to prepare anew"
+
+
 def write_settings(out: Path, settings: FolderSettings) -> None:
     """Write ``arrays/settings.json``."""
     write_json(_settings_path(out), {"format": FORMAT, **dataclasses.asdict(settings)})
@@ -183,18 +186,19 @@ def read_settings(out: Path) -> FolderSettings | None:
         If it was prepared by another version of petsynth.
     """
     path = _settings_path(out)
+    if not exists(path):
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         if content.pop("format") != FORMAT:
             raise KeyError
         preprocessing = PreprocessingSettings(**content.pop("preprocessing"))
         return FolderSettings(preprocessing=preprocessing, **content)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    except InputError as error:
+        raise InputError(f"{error}; {_PREPARE_ANEW}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(
-            f"{out}: was prepared by another version of petsynth; choose another output folder, "
-            "or give --overwrite to prepare anew"
+            f"{out}: was prepared by another version of petsynth; {_PREPARE_ANEW}"
         ) from None
 
 

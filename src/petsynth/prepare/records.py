@@ -13,7 +13,6 @@ every visit is prepared.
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import Kind, array_path
+from petsynth.errors import InputError
 from petsynth.io.atomic import atomic_path, write_json
+from petsynth.io.text import read_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +87,8 @@ def write_record(folder: str | Path, name: str, record: Record) -> None:
 def read_record(folder: str | Path, name: str) -> Record | None:
     """Return a subject's record; None if there is none, or it is damaged."""
     try:
-        content = json.loads(_record_path(folder, name).read_text(encoding="utf-8"))
-        return Record(**content)
-    except (FileNotFoundError, ValueError, TypeError):
+        return Record(**read_json(_record_path(folder, name)))
+    except (InputError, TypeError):
         return None
 
 
@@ -125,8 +125,8 @@ def read_failures(folder: str | Path) -> dict[str, str]:
     failures = {}
     for path in sorted((Path(folder) / "arrays" / "failed").glob("sub-*.json")):
         try:
-            failures[path.stem] = str(json.loads(path.read_text(encoding="utf-8"))["reason"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            failures[path.stem] = str(read_json(path)["reason"])
+        except (InputError, KeyError):
             continue  # another process has just removed it, or it is not a note of petsynth
     return failures
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from petsynth.errors import OutputError
+from petsynth.errors import InputError, OutputError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.io.lock import is_bookkeeping
 from petsynth.io.removal import files_and_links, is_one_of, remove_files
+from petsynth.io.text import read_json
 from petsynth.simulation.participants import Participant
 
 TRUTH = Path("derivatives/truth")
@@ -131,15 +131,11 @@ def _simulated_labels(folder: Path) -> set[str] | None:
     """Return whom a simulation was about to write; None if the folder holds none."""
     description = folder / "dataset_description.json"
     try:
-        content = json.loads(description.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(description)
+    except InputError:
         return None
     # Data prepared from a simulated cohort are "Simulated" too, but a derivative.
-    if (
-        not isinstance(content, dict)
-        or content.get("Simulated") is not True
-        or content.get("DatasetType") != "raw"
-    ):
+    if content.get("Simulated") is not True or content.get("DatasetType") != "raw":
         return None
     labels = content.get(LABELS, [])
     return {str(label) for label in labels} if isinstance(labels, list) else set()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from petsynth.errors import InputError
-from petsynth.io.bids.metadata import read_table
+from petsynth.io.text import read_table
 from petsynth.simulation.labelled import LabelledScan, find_labelled_scans
 from petsynth.simulation.participants import (
     UNKNOWN,

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from petsynth.errors import RunError
+from petsynth.errors import InputError, RunError
 from petsynth.io.atomic import refusals_named, write_text
+from petsynth.io.text import exists, read_text
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -47,7 +48,7 @@ class CsvLog:
         try:
             kept = [row for row in self._rows() if int(row["step"]) <= step]
             text = self._text(kept, header=True)
-        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        except (InputError, ValueError, KeyError, TypeError, csv.Error) as error:
             raise RunError(
                 f"{path}: damaged ({error}); move it away to go on without the rows so far"
             ) from None
@@ -64,9 +65,9 @@ class CsvLog:
             file.write(self._text([values], header=False))
 
     def _rows(self) -> list[dict[str, str]]:
-        if not self.path.exists():
+        if not exists(self.path):
             return []
-        whole_lines, _, _ = self.path.read_text(encoding="utf-8").rpartition("\n")
+        whole_lines, _, _ = read_text(self.path).rpartition("\n")
         return list(csv.DictReader(io.StringIO(whole_lines)))
 
     def _text(self, rows: list[dict[str, Any]], header: bool) -> str:

@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import tomllib
 from collections.abc import Callable, Iterator
@@ -29,10 +28,11 @@ from typing import Any
 
 from petsynth.config import config_hash, config_to_toml, parse_config, toml_hash
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import ConfigError, OutputError, RunError
+from petsynth.errors import ConfigError, InputError, OutputError, RunError
 from petsynth.io.atomic import atomic_path, write_json, write_text
 from petsynth.io.lock import is_bookkeeping
 from petsynth.io.removal import remove_own
+from petsynth.io.text import exists, read_json, read_text, read_toml
 from petsynth.networks.weights import copy_weights
 from petsynth.systems.fields import SystemConfig
 
@@ -69,11 +69,11 @@ class RunFolder:
             If the file is damaged.
         """
         try:
-            content: dict[str, Any] = json.loads(self.start.read_text(encoding="utf-8"))
+            if not exists(self.start):
+                return None
+            content = read_json(self.start)
             return {**content, "frozen_levels": int(content["frozen_levels"])}
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (InputError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{self.start}: damaged ({error}); copy the run again") from None
 
     @property
@@ -225,10 +225,9 @@ def _has_just_begun(folder: RunFolder, held: list[str]) -> bool:
     if not set(held) <= {folder.data.name, folder.start.name}:
         return False
     try:
-        content = json.loads(folder.data.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return "training_participants" in read_json(folder.data)
+    except InputError:
         return False
-    return isinstance(content, dict) and "training_participants" in content
 
 
 def adopt_changes(folder: RunFolder, config: SystemConfig, step: int) -> None:
@@ -246,8 +245,8 @@ def adopt_changes(folder: RunFolder, config: SystemConfig, step: int) -> None:
     step : int
         Where the training stands.
     """
-    text = folder.config.read_text(encoding="utf-8")
-    before, now = _read_config(text), _read_config(config_to_toml(config))
+    content = read_toml(folder.config)
+    before, now = _all_values(content), tomllib.loads(config_to_toml(config))
     changes = dict(_differences(before, now))
     if not changes:
         return
@@ -258,26 +257,32 @@ def adopt_changes(folder: RunFolder, config: SystemConfig, step: int) -> None:
     logger.info(f"{folder.root}: changed after step {step}: {told}{stretched}")
     # Old and new hash stand in the weights until config.toml is replaced: a kill in between leaves
     # a run that can be used.
-    earlier = toml_hash(tomllib.loads(text))
+    earlier = toml_hash(content)
     hashes = {"config_hash": config_hash(config), "earlier_config_hash": earlier}
     for weights in (folder.model, folder.best):
         if weights.exists():
             with atomic_path(weights) as temporary:
                 copy_weights(weights, temporary, hashes)
+    text = read_text(folder.config)
     comments = [line for line in text.splitlines() if line.startswith("#")]
     comments.append(f"# changed after step {step}: {told}")
     write_text(folder.config, "\n".join(comments) + "\n" + config_to_toml(config))
 
 
 def _check_same(folder: RunFolder, config: SystemConfig, data: PreparedData) -> None:
-    pairs: list[tuple[str, Path, Callable[[str], Any], Any]] = [
-        ("configuration", folder.config, _read_config, _read_config(config_to_toml(config))),
-        ("prepared data", folder.data, json.loads, identify_data(data)),
+    pairs: list[tuple[str, Path, Callable[[Path], Any], Any]] = [
+        (
+            "configuration",
+            folder.config,
+            lambda path: _all_values(read_toml(path)),
+            tomllib.loads(config_to_toml(config)),
+        ),
+        ("prepared data", folder.data, read_json, identify_data(data)),
     ]
     for what, path, read, now in pairs:
         try:
-            before = read(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError, ConfigError) as error:
+            before = read(path)
+        except (InputError, ConfigError) as error:
             raise RunError(f"{path}: cannot be read ({error}); train into a new folder") from None
         differences = [
             f"{key} {difference}"
@@ -291,9 +296,9 @@ def _check_same(folder: RunFolder, config: SystemConfig, data: PreparedData) -> 
             )
 
 
-def _read_config(text: str) -> dict[str, Any]:
-    """Return all values, those of keys that an older version had not yet as well."""
-    return tomllib.loads(config_to_toml(parse_config(tomllib.loads(text))))
+def _all_values(content: dict[str, Any]) -> dict[str, Any]:
+    """Return all values as TOML has them, those of keys that a file has not as well."""
+    return tomllib.loads(config_to_toml(parse_config(content)))
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, str]]:

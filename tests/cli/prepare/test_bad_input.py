@@ -17,7 +17,7 @@ import pytest
 from petsynth.cli.main import run
 from petsynth.cli.prepare import levels as prepare_levels
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.metadata import read_table
+from petsynth.io.text import read_table
 from petsynth.io.bids.validator import find_validator, validate
 
 SMALL = ("--voxel-mm", "6", "--skip-bids-validation", "--test", "0")

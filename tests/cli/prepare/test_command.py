@@ -19,7 +19,7 @@ import pytest
 from petsynth.cli.main import run
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
-from petsynth.io.bids.metadata import read_table
+from petsynth.io.text import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
 from petsynth.prepare import participant_level
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid

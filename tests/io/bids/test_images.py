@@ -88,7 +88,7 @@ def test_entities_by_long_or_short_name(tmp_path):
     ("content", "message"),
     [
         ("{", "not valid JSON"),
-        ("[]", "needed is"),
+        ("[]", "must be a JSON object"),
         ('{"bold": {}}', "kind of image 'bold'"),
         ('{"pet": {"colour": "red"}}', "entity 'colour'"),
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import difflib
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from petsynth.cli.options import parse_options
 from petsynth.errors import ConfigError, InputError
+from petsynth.io.text import read_toml
 
 Level = Literal["participant", "group"]
 
@@ -193,8 +193,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"--config-file {path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"--config-file {path}: not valid TOML: {error}") from None
+        return read_toml(path)
+    except (InputError, ConfigError) as error:
+        raise type(error)(f"--config-file {error}") from None

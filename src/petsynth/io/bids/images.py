@@ -11,7 +11,6 @@ labels, and ``null`` means that the name must not carry the entity.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from typing import Any
 
 from petsynth.errors import InputError
 from petsynth.io.bids.names import parse_entities, participant_key
+from petsynth.io.text import read_json
 
 EXTENSIONS = (".nii", ".nii.gz")
 _SUFFIX_OF = {"anat": "T1w", "pet": "pet"}
@@ -169,13 +169,8 @@ def read_filter(path: Path) -> Callable[[Image], bool]:
         If the file is missing, no JSON, or names a kind of image or an entity that does not
         exist.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
-    if not isinstance(content, dict) or not all(isinstance(x, dict) for x in content.values()):
+    content = read_json(path)
+    if not all(isinstance(x, dict) for x in content.values()):
         raise InputError(f'{path}: needed is {{"t1w": {{...}}, "pet": {{...}}}}')
     unknown = [kind for kind in content if kind not in _KINDS]
     if unknown:

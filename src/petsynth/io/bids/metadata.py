@@ -1,4 +1,4 @@
-"""Metadata files of BIDS: JSON beside images and at the root, and tab-separated tables.
+"""Metadata files of BIDS: JSON beside images and at the root; tables are read by `text`.
 
 References
 ----------
@@ -8,15 +8,14 @@ BIDS 1.10, "Common principles": "Tabular files", "Key-value files", "The Inherit
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from petsynth.errors import InputError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.names import parse_entities
+from petsynth.io.text import exists, read_json
 
 BIDS_VERSION = "1.10.0"
 
@@ -38,24 +37,7 @@ def read_sidecar(image: str | Path) -> dict[str, Any]:
         If the file is there but is no JSON object.
     """
     path = sidecar_path(image)
-    return read_fields(path) if path.exists() else {}
-
-
-def read_fields(path: Path) -> dict[str, Any]:
-    """Read a JSON file of fields; NaN and infinity, which JSON has not, become null.
-
-    Raises
-    ------
-    InputError
-        If it is no JSON object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a sidecar must be a JSON object")
-    return content
+    return read_json(path) if exists(path) else {}
 
 
 def read_metadata(image: str | Path) -> dict[str, Any]:
@@ -73,7 +55,7 @@ def read_metadata(image: str | Path) -> dict[str, Any]:
     for folder in _ancestors(image):
         applying = [path for path in folder.glob("*.json") if _applies(path, image)]
         for path in sorted(applying, key=lambda each: len(each.name.split("_"))):
-            fields |= read_fields(path)
+            fields |= read_json(path)
     return fields | read_sidecar(image)
 
 
@@ -137,30 +119,7 @@ def is_simulated(folder: str | Path) -> bool:
         If the description is not valid JSON.
     """
     path = Path(folder) / "dataset_description.json"
-    if not path.exists():
-        return False
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
-    return isinstance(content, dict) and content.get("Simulated") is True
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a BIDS TSV with every value as text, ``n/a`` included.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or no table.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a tab-separated table in UTF-8 ({error})") from None
+    return exists(path) and read_json(path).get("Simulated") is True
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petsynth.errors import InputError
-from petsynth.io.bids.metadata import read_table
 from petsynth.io.bids.names import participant_key
+from petsynth.io.text import read_table
 
 _DIAGNOSIS_COLUMNS = ("diagnosis", "dx", "group", "diagnosis_group")
 _WEIGHT_COLUMNS = ("weight", "weight_kg", "body_weight")
