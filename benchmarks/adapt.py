@@ -24,7 +24,8 @@ from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.population import PopulationPet
 from petsynth.inference import PredictionSettings, load_model, load_run
 from petsynth.inference.pretrained import find_weights
-from petsynth.io.bids.metadata import read_table, write_table
+from petsynth.io.bids.metadata import write_table
+from petsynth.io.text import read_table
 from petsynth.metrics.image import mae
 from petsynth.training.initial_weights import Start, adapt_config
 from petsynth.training.trainer import train

@@ -8,7 +8,6 @@ stands without it is the rest of a prediction that was killed.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from petsynth.errors import InputError, OutputError
 from petsynth.inference.run import Run
 from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.text import read_json
 from petsynth.slicing import Plane
 
 
@@ -103,9 +103,7 @@ def is_finished(paths: Sequence[Path], origin: dict[str, Any]) -> bool:
 def differences(main: Path, origin: dict[str, Any]) -> list[str]:
     """Return which entries of the main image's sidecar are not those of an origin."""
     try:
-        sidecar = json.loads(sidecar_path(main).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        sidecar = None
-    if not isinstance(sidecar, dict):
+        sidecar = read_json(sidecar_path(main))
+    except InputError:
         return ["sidecar"]
     return [key for key, value in origin.items() if sidecar.get(key) != value]
