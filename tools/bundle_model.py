@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from petsynth.inference.predict import synthesise
 
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
