@@ -3,12 +3,14 @@ import json
 import pytest
 
 from petsynth.cli.main import run
-from petsynth.config import shipped_configs
+from petsynth.config import config_hash, load_config, shipped_configs
 
 
 def test_json_has_the_papers_figures(capsys):
     assert run(["describe", str(shipped_configs()["pix2pix-axial.toml"]), "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
+    assert content["system"] == "pix2pix-axial"
+    assert content["config_hash"] == config_hash(load_config("pix2pix-axial.toml"))
     assert content["generator"]["parameters"] == 54_408_385
     assert content["discriminator"]["parameters"] == 2_764_609
     assert content["discriminator"]["receptive_field"] == 70

@@ -1,4 +1,4 @@
-"""The norm and starting weights that the networks share."""
+"""The norm and initial weights that the networks share."""
 
 import pytest
 import torch

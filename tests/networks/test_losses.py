@@ -20,7 +20,7 @@ def test_discriminator_at_chance_pays_ln_2_for_each_half():
 
 
 def test_discriminator_by_hand():
-    # real patches judged 0.8 and 0.5, generated ones 0.1 and 0.4
+    # real patches classified as 0.8 and 0.5, generated ones 0.1 and 0.4
     expected = -(LOG(0.8) + LOG(0.5)) / 2 - (LOG(0.9) + LOG(0.6)) / 2
     assert discriminator_loss(logits(0.8, 0.5), logits(0.1, 0.4)).item() == pytest.approx(expected)
 
@@ -39,8 +39,8 @@ def test_certain_and_wrong_is_finite():
     assert adversarial_loss(torch.tensor([-200.0])).item() == pytest.approx(200)
 
 
-def test_fooling_and_judging_pull_in_opposite_directions():
-    judged = torch.tensor([0.3], requires_grad=True)
-    (fool,) = torch.autograd.grad(adversarial_loss(judged), judged)
-    (judge,) = torch.autograd.grad(discriminator_loss(torch.tensor([0.0]), judged), judged)
-    assert fool.item() < 0 < judge.item()
+def test_fooling_and_discriminating_pull_in_opposite_directions():
+    logit = torch.tensor([0.3], requires_grad=True)
+    (fool,) = torch.autograd.grad(adversarial_loss(logit), logit)
+    (discriminate,) = torch.autograd.grad(discriminator_loss(torch.tensor([0.0]), logit), logit)
+    assert fool.item() < 0 < discriminate.item()

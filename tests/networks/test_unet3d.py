@@ -15,8 +15,8 @@ PET_GRID = grid_in_paper_order(pet_grid(8.0))  # 23 x 19 x 19
 
 def small_generator(**changes) -> Generator3d:
     torch.manual_seed(0)
-    knobs = {"frames": 2, "filters": 4, "max_filters": 16, "levels": 3} | changes
-    return Generator3d(MRI_GRID, PET_GRID, **knobs)
+    settings = {"frames": 2, "filters": 4, "max_filters": 16, "levels": 3} | changes
+    return Generator3d(MRI_GRID, PET_GRID, **settings)
 
 
 def small_mri(batch: int = 1) -> torch.Tensor:

@@ -304,14 +304,14 @@ def test_berts_dropout_is_that_of_the_step_whatever_torch_drew_before(data, fabr
 def test_each_process_drops_values_of_its_own(data, fabric):
     """Its batches' masks are left as they are; only the draws of torch's generator differ."""
 
-    def judge(process):
+    def masked_loss(process):
         training = GanbertTraining(loop_config(dropout=0.5), data, fabric)
         window = next(training.batches(0))
         training.partition = Same(process)
         return training.train_step(window, 0, measure=False)["bert_mlm"].item()
 
-    assert judge(0) == judge(0)
-    assert judge(0) != judge(1)
+    assert masked_loss(0) == masked_loss(0)
+    assert masked_loss(0) != masked_loss(1)
 
 
 class Same:
