@@ -48,7 +48,7 @@ def _make_evaluation(kinds, *, groups=None, simulated=False):
     return Evaluation(
         table=table,
         methods=methods,
-        data=SimpleNamespace(simulated=simulated),
+        data=SimpleNamespace(simulated=simulated, frames=1),
         participants=list(dict.fromkeys(tested["participant_id"])),
         split="test",
         settings=MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG"),

@@ -11,7 +11,7 @@ from petsynth.evaluation.methods import BETWEEN_SUBJECTS, MEAN_PET
 SLICE = "middle_slice_ssim"
 
 
-def test_means_decide_and_wins_are_counted_subject_by_subject(make_evaluation):
+def test_wins_are_counted_subject_by_subject_and_the_interval_decides(make_evaluation):
     """Two of three win on MAE, and the mean is lost all the same; on SSIM more is better."""
     evaluation = make_evaluation(
         {
@@ -22,10 +22,59 @@ def test_means_decide_and_wins_are_counted_subject_by_subject(make_evaluation):
     ssim, mae = compare_with_baselines(evaluation)
 
     assert (mae.domain, mae.metric) == ("brain", "mae")
-    assert (mae.mean, mae.baseline_mean, mae.better, mae.wins) == (4.0, 2.0, False, 2)
+    assert (mae.mean, mae.baseline_mean, mae.mean_is_better, mae.wins) == (4.0, 2.0, False, 2)
     assert mae.difference.mean == pytest.approx(2.0)
     assert mae.difference.low < 0 < mae.difference.high
-    assert (ssim.mean, ssim.better, ssim.wins) == (pytest.approx(0.6), True, 2)
+    assert mae.verdict == "undecided"
+    assert (ssim.mean, ssim.mean_is_better, ssim.wins) == (pytest.approx(0.6), True, 2)
+    assert ssim.verdict == "undecided"
+    assert ssim.difference.comparisons == mae.difference.comparisons == 2
+
+
+def test_the_number_of_comparisons_can_undo_a_verdict(make_evaluation):
+    """Differences 1, 2, 3 and 4: t = 3.87 of 3 degrees of freedom, 3.18 alone, 4.18 of two."""
+    values, zeros = [1.0, 2.0, 3.0, 4.0], [0.0] * 4
+    alone = make_evaluation(
+        {"model": {"net": {SLICE: values}}, "baseline": {MEAN_PET: {SLICE: zeros}}}
+    )
+    two = make_evaluation(
+        {
+            "model": {"net": {SLICE: values, "brain_mae": values}},
+            "baseline": {MEAN_PET: {SLICE: zeros, "brain_mae": zeros}},
+        }
+    )
+
+    assert [each.verdict for each in compare_with_baselines(alone)] == ["better"]
+    assert [each.verdict for each in compare_with_baselines(two)] == ["undecided", "undecided"]
+    assert compare_with_baselines(two)[0].difference.low > 0
+
+
+def test_runs_that_differ_in_seed_are_one_method_against_a_baseline(make_evaluation):
+    evaluation = make_evaluation(
+        {
+            "model": {
+                "net-0": {SLICE: [0.8, 0.8, 0.8]},
+                "net-1": {SLICE: [0.4, 0.4, 0.4]},
+            },
+            "baseline": {MEAN_PET: {SLICE: [0.5, 0.5, 0.5]}},
+        },
+        groups={"net-0": "net", "net-1": "net"},
+    )
+    (found,) = compare_with_baselines(evaluation)
+
+    assert (found.method, found.mean, found.wins) == ("net", pytest.approx(0.6), 3)
+    assert found.verdict == "undecided"  # one seed beats the baseline, the other does not
+    # Means of the runs 0.8 and 0.4: variance 0.08 over two runs, t of one degree of freedom 12.7.
+    assert found.difference.high == pytest.approx(0.1 + 12.7062 * 0.2, rel=1e-4)
+
+
+def test_nrmse_and_the_frames_of_static_pet_are_not_compared_twice(make_evaluation):
+    columns = {each: [1.0, 2.0] for each in ("brain_nrmse", "brain_rmse", "frames_rmse")}
+    values = {"model": {"net": columns}, "baseline": {MEAN_PET: columns}}
+    evaluation = make_evaluation(values)
+    assert [each.domain for each in compare_with_baselines(evaluation)] == ["brain"]
+    evaluation.data.frames = 2
+    assert [each.domain for each in compare_with_baselines(evaluation)] == ["brain", "frames"]
 
 
 def test_both_means_are_over_those_whom_both_can_be_measured_on(make_evaluation):
@@ -39,7 +88,8 @@ def test_both_means_are_over_those_whom_both_can_be_measured_on(make_evaluation)
     compared = {(each.method, each.baseline): each for each in compare_with_baselines(evaluation)}
     found = compared["net", MEAN_PET]
 
-    assert (found.mean, found.baseline_mean, found.better, found.wins) == (20, 15, True, 1)
+    assert (found.mean, found.baseline_mean, found.mean_is_better, found.wins) == (20, 15, True, 1)
+    assert found.verdict == "undecided"  # one subject
     assert ("other", "constant") not in compared
 
 
@@ -63,7 +113,7 @@ def test_models_and_controls_are_compared_and_upper_bounds_are_not(make_evaluati
     ]
 
 
-def test_pairs_of_subjects_may_be_more_than_subjects(make_evaluation):
+def test_the_between_subject_baseline_has_an_interval_too(make_evaluation):
     evaluation = make_evaluation(
         {
             "model": {"net": {"brain_mae": [1.0, 3.0]}},
@@ -72,8 +122,10 @@ def test_pairs_of_subjects_may_be_more_than_subjects(make_evaluation):
     )
     (found,) = compare_with_baselines(evaluation)
 
-    assert (found.mean, found.baseline_mean, found.better) == (2.0, 3.5, True)
-    assert (found.wins, found.difference) == (None, None)
+    assert (found.mean, found.baseline_mean, found.mean_is_better) == (2.0, 3.5, True)
+    assert found.wins is None
+    assert found.difference.mean == pytest.approx(-1.5)
+    assert found.difference.low < 0 < found.difference.high
 
 
 def test_groups_are_compared_in_order_the_first_minus_the_second(make_evaluation):
@@ -98,14 +150,9 @@ def test_groups_are_compared_in_order_the_first_minus_the_second(make_evaluation
 
 
 def test_a_margin_holds_for_its_metric_alone(make_evaluation):
-    evaluation = make_evaluation(
-        {
-            "model": {
-                "a": {SLICE: [0.50, 0.52], "brain_mae": [1.0, 2.0]},
-                "b": {SLICE: [0.50, 0.51], "brain_mae": [1.0, 2.0]},
-            }
-        }
-    )
+    values = {SLICE: [0.50, 0.52, 0.54], "brain_mae": [1.0, 2.0, 3.0]}
+    others = {SLICE: [0.50, 0.521, 0.541], "brain_mae": [1.0, 2.0, 3.0]}
+    evaluation = make_evaluation({"model": {"a": values, "b": others}})
     found = {each.metric: each for each in compare_models(evaluation, {"ssim": 0.05})}
 
     assert (found["ssim"].margin, found["ssim"].equivalence) == (0.05, "equivalent")

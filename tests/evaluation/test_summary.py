@@ -32,7 +32,9 @@ def test_the_between_subject_baseline_counts_pairs(tiny_evaluation):
 def test_everything_that_is_named_is_defined(tiny_evaluation):
     definitions = build_definitions(tiny_evaluation)
     metrics = {name for names in DOMAINS.values() for name in names}
-    assert metrics | set(DOMAINS) | {"std", "n", "interval"} <= set(definitions)
+    assert metrics | set(DOMAINS) | {"std", "n", "interval", "p_holm", "families"} <= set(
+        definitions
+    )
     assert set(definitions["methods"]) == {method.name for method in tiny_evaluation.methods}
 
 
@@ -52,4 +54,18 @@ def test_comparisons_are_plain_values(tiny_evaluation):
     )
     again = json.loads(json.dumps(content, allow_nan=False))
     assert again["findings"] == ["a finding"]
-    assert {"mean", "low", "high", "subjects"} == set(again["between_models"][0]["difference"])
+    assert set(again["families"]) == {"against_baselines", "controls", "between_models"}
+    difference = again["between_models"][0]["difference"]
+    assert set(difference) == {
+        *("mean", "low", "high", "simultaneous_low", "simultaneous_high"),
+        *("p", "p_holm", "comparisons", "subjects"),
+    }
+    assert difference["comparisons"] == len(again["between_models"])
+
+
+def test_an_interval_without_ends_is_null(make_evaluation):
+    values = {"brain_mae": [1.0]}
+    evaluation = make_evaluation({"model": {"net": values}, "baseline": {"mean": values}})
+    content = build_comparisons(compare_with_baselines(evaluation), [], [])
+    (found,) = json.loads(json.dumps(content, allow_nan=False))["against_baselines"]
+    assert (found["verdict"], found["difference"]["low"]) == ("undecided", None)

@@ -7,7 +7,11 @@ import re
 
 import pytest
 
-from petsynth.evaluation.comparison import compare_models, compare_with_baselines
+from petsynth.evaluation.comparison import (
+    BASELINE_METRICS,
+    compare_models,
+    compare_with_baselines,
+)
 from petsynth.evaluation.summary import build_summary
 from petsynth.report.page import render
 
@@ -99,10 +103,17 @@ def test_table_1_shows_the_summary(tiny_evaluation, page):
     assert cells[12] == "2"
 
 
-def test_what_is_not_better_is_visible(tiny_evaluation, page):
-    worse = [each for each in compare_with_baselines(tiny_evaluation) if not each.better]
-    assert worse
-    assert page.count("NOT better") == len(worse)
+def test_what_is_worse_and_undecided_is_visible(tiny_evaluation, page):
+    """Two subjects decide little; the table shows four metrics and counts the rest."""
+    compared = compare_with_baselines(tiny_evaluation)
+    shown = [each for each in compared if (each.domain, each.metric) in BASELINE_METRICS]
+    undecided = [each for each in shown if each.verdict == "undecided"]
+    assert undecided
+    assert page.count('<td class="undecided">undecided') == len(undecided)
+    assert page.count('<td class="worse">WORSE') == len(shown) - len(undecided) - sum(
+        each.verdict == "better" for each in shown
+    )
+    assert "every model (runs that differ only in seed are one) against every baseline" in page
 
 
 def test_names_are_escaped(tiny_evaluation):

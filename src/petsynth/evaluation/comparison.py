@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from petsynth.errors import ArgumentError
-from petsynth.evaluation.domains import LOWER_IS_BETTER
+from petsynth.evaluation.domains import DOMAINS, LOWER_IS_BETTER
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.methods import BETWEEN_SUBJECTS
-from petsynth.evaluation.statistics import Difference, Equivalence, describe, paired_difference
+from petsynth.evaluation.statistics import (
+    Difference,
+    Equivalence,
+    Estimate,
+    Verdict,
+    conclude,
+    describe,
+    estimate_paired,
+    estimate_unpaired,
+)
 
 BASELINE_METRICS = (
     ("middle_slice", "mse"),
@@ -21,7 +29,7 @@ BASELINE_METRICS = (
     ("middle_slice", "ssim"),
     ("brain", "mae"),
 )
-"""The metrics on which a model must beat the baselines."""
+"""The metrics on which the report's table shows a model beside the baselines."""
 
 MODEL_METRICS = (
     *BASELINE_METRICS,
@@ -34,26 +42,43 @@ MODEL_METRICS = (
 )
 """The metrics on which models are compared with each other."""
 
+FAMILIES = {
+    "against_baselines": "every model (runs that differ only in seed are one) against every "
+    "baseline, on every metric of every domain that the report shows",
+    "controls": "every control (a model given another subject's T1) against every baseline, "
+    "likewise",
+    "between_models": "every two models, on the metrics of the table",
+}
+"""The families of comparisons: verdicts in one of them hold together with 95 % confidence."""
+
+_DERIVED = ("nrmse",)
+"""RMSE divided by a constant, so its comparison would be that of RMSE again."""
+
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """A model or control against a baseline on one metric, by their means.
+    """A model or control against a baseline on one metric.
 
     Parameters
     ----------
-    method, baseline : str
-        Their names.
+    method : str
+        Name of the group: runs that differ only in their seed are one.
+    baseline : str
+        Its name.
     domain, metric : str
         As in `petsynth.evaluation.domains.DOMAINS`.
     mean, baseline_mean : float
-        Over subjects; over pairs for the between-subject baseline.
-    better : bool
-        Whether the model's mean is the better one; equal means are not better.
+        Over runs and subjects; over pairs for the between-subject baseline.
+    mean_is_better : bool
+        Whether the model's mean is the better one, however large the chance; equal means are not
+        better.
+    verdict : {"better", "worse", "undecided"}
+        By the simultaneous interval of ``difference``.
     wins : int or None
-        Subjects in whom the model is better; None where the baseline is not measured on the
-        same subjects.
-    difference : Difference or None
-        Model minus baseline with its interval; None as for ``wins``.
+        Subjects in whom the model, averaged over its runs, is better; None where the baseline is
+        not measured on the same subjects.
+    difference : Difference
+        Model minus baseline with its intervals.
     """
 
     method: str
@@ -62,9 +87,10 @@ class BaselineComparison:
     metric: str
     mean: float
     baseline_mean: float
-    better: bool
+    mean_is_better: bool
+    verdict: Verdict
     wins: int | None
-    difference: Difference | None
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -78,11 +104,13 @@ class ModelComparison:
     domain, metric : str
         As in `BaselineComparison`.
     difference : Difference
-        With its interval.
+        With its intervals.
+    verdict : {"better", "worse", "undecided"}
+        Whether the first is better, by the simultaneous interval.
     margin : float or None
         What counts as equivalent, if it was set beforehand.
     equivalence : {"equivalent", "different", "undecided"} or None
-        Against the margin.
+        Against the margin, by the simultaneous interval.
     """
 
     first: str
@@ -90,6 +118,7 @@ class ModelComparison:
     domain: str
     metric: str
     difference: Difference
+    verdict: Verdict
     margin: float | None
     equivalence: Equivalence | None
 
@@ -106,24 +135,25 @@ def is_better(metric: str, value: float, other: float) -> bool:
 
 
 def compare_with_baselines(evaluation: Evaluation) -> list[BaselineComparison]:
-    """Compare every model and control with every baseline on `BASELINE_METRICS`."""
+    """Compare every model and control with every baseline on every metric.
+
+    Models are one family of comparisons, controls another; see `FAMILIES`. Left out are metrics
+    that were not measured, NRMSE (RMSE divided by a constant) and, of static PET, the domain
+    ``frames`` (the whole volume again).
+    """
     return [
         comparison
-        for method in evaluation.of_kind("model", "control")
-        for baseline in evaluation.of_kind("baseline")
-        for domain, metric in BASELINE_METRICS
-        if (
-            comparison := _compare_with_baseline(
-                evaluation, method.name, baseline.name, domain, metric
-            )
-        )
+        for kind in ("model", "control")
+        for comparison in _compare_family(evaluation, evaluation.groups(kind))
     ]
 
 
 def compare_models(
-    evaluation: Evaluation, margins: Mapping[str, float] | None = None
+    evaluation: Evaluation,
+    margins: Mapping[str, float] | None = None,
+    metrics: Sequence[tuple[str, str]] = MODEL_METRICS,
 ) -> list[ModelComparison]:
-    """Compare every two groups of models on `MODEL_METRICS`, with intervals over subjects.
+    """Compare every two groups of models; all of it is one family.
 
     Parameters
     ----------
@@ -131,21 +161,25 @@ def compare_models(
         What was measured.
     margins : mapping from str to float, optional
         Metric -> the largest difference that counts as equivalent, set beforehand.
+    metrics : sequence of (str, str)
+        Domains and metrics.
     """
-    groups = list(dict.fromkeys(method.group for method in evaluation.of_kind("model")))
+    found, estimates = [], []
+    for first, second in combinations(evaluation.groups("model"), 2):
+        for domain, metric in metrics:
+            one = evaluation.runs(first, domain, metric)
+            other = evaluation.runs(second, domain, metric)
+            if np.isfinite(np.concatenate([one, other])).all(axis=0).any():
+                found.append((first, second, domain, metric))
+                estimates.append(estimate_paired(one, other))
     result = []
-    for first, second in combinations(groups, 2):
-        for domain, metric in MODEL_METRICS:
-            one = _runs(evaluation, first, domain, metric)
-            other = _runs(evaluation, second, domain, metric)
-            if not np.isfinite(np.concatenate([one, other])).all(axis=0).any():
-                continue
-            difference = paired_difference(one, other, evaluation.seed)
-            margin = (margins or {}).get(metric)
-            equivalence = None if margin is None else difference.equivalence(margin)
-            result.append(
-                ModelComparison(first, second, domain, metric, difference, margin, equivalence)
-            )
+    for (first, second, domain, metric), difference in zip(found, conclude(estimates), strict=True):
+        verdict = difference.verdict(lower_is_better=metric in LOWER_IS_BETTER)
+        margin = (margins or {}).get(metric)
+        equivalence = None if margin is None else difference.equivalence(margin)
+        result.append(
+            ModelComparison(first, second, domain, metric, difference, verdict, margin, equivalence)
+        )
     return result
 
 
@@ -178,35 +212,76 @@ def parse_margins(words: tuple[str, ...]) -> dict[str, float]:
     return margins
 
 
-def _compare_with_baseline(
-    evaluation: Evaluation, method: str, baseline: str, domain: str, metric: str
-) -> BaselineComparison | None:
-    values = evaluation.values(method, domain, metric)
-    baseline_values = evaluation.values(baseline, domain, metric)
-    if baseline != BETWEEN_SUBJECTS:  # both means over the same subjects
-        both = np.isfinite(values) & np.isfinite(baseline_values)
-        values, baseline_values = values[both], baseline_values[both]
-    mean, baseline_mean = describe(values)["mean"], describe(baseline_values)["mean"]
-    if mean is None or baseline_mean is None:
+@dataclass(frozen=True)
+class _Measured:
+    """What a comparison with a baseline is made of, before the size of its family is known."""
+
+    method: str
+    baseline: str
+    domain: str
+    metric: str
+    mean: float
+    baseline_mean: float
+    wins: int | None
+    estimate: Estimate
+
+
+def _compare_family(evaluation: Evaluation, groups: list[str]) -> list[BaselineComparison]:
+    measured = [
+        found
+        for group in groups
+        for baseline in evaluation.of_kind("baseline")
+        for domain, metric in _compared(evaluation)
+        if (found := _measure(evaluation, group, baseline.name, domain, metric))
+    ]
+    differences = conclude([each.estimate for each in measured])
+    return [
+        BaselineComparison(
+            each.method,
+            each.baseline,
+            each.domain,
+            each.metric,
+            each.mean,
+            each.baseline_mean,
+            is_better(each.metric, each.mean, each.baseline_mean),
+            difference.verdict(lower_is_better=each.metric in LOWER_IS_BETTER),
+            each.wins,
+            difference,
+        )
+        for each, difference in zip(measured, differences, strict=True)
+    ]
+
+
+def _compared(evaluation: Evaluation) -> list[tuple[str, str]]:
+    return [
+        (domain, metric)
+        for domain, metrics in DOMAINS.items()
+        for metric in metrics
+        if metric not in _DERIVED and not (domain == "frames" and evaluation.data.frames == 1)
+    ]
+
+
+def _measure(
+    evaluation: Evaluation, group: str, baseline: str, domain: str, metric: str
+) -> _Measured | None:
+    values_RS = evaluation.runs(group, domain, metric)
+    pairs = evaluation.pairs(baseline, domain, metric)
+    others = np.array(list(pairs.values()), dtype=np.float64)
+    paired = baseline != BETWEEN_SUBJECTS
+    both = np.isfinite(values_RS).all(axis=0)
+    if paired:  # both means over the same subjects
+        both &= np.isfinite(others)
+        others = others[both]
+    values_RS = values_RS[:, both]
+    baseline_mean = describe(others)["mean"]
+    if not values_RS.size or baseline_mean is None:
         return None
-    wins, difference = None, None
-    if baseline != BETWEEN_SUBJECTS:
-        pairs = zip(values.tolist(), baseline_values.tolist(), strict=True)
-        wins = sum(is_better(metric, *pair) for pair in pairs)
-        difference = paired_difference(values[None], baseline_values[None], evaluation.seed)
-    return BaselineComparison(
-        method,
-        baseline,
-        domain,
-        metric,
-        mean,
-        baseline_mean,
-        is_better(metric, mean, baseline_mean),
-        wins,
-        difference,
-    )
-
-
-def _runs(evaluation: Evaluation, group: str, domain: str, metric: str) -> NDArray[np.float64]:
-    names = [method.name for method in evaluation.of_kind("model") if method.group == group]
-    return np.stack([evaluation.values(name, domain, metric) for name in names])
+    wins = None
+    if paired:
+        means = values_RS.mean(axis=0).tolist()
+        wins = sum(is_better(metric, *pair) for pair in zip(means, others.tolist(), strict=True))
+        estimate = estimate_paired(values_RS, others[None])
+    else:
+        estimate = estimate_unpaired(values_RS, list(pairs), others)
+    mean = float(values_RS.mean())
+    return _Measured(group, baseline, domain, metric, mean, baseline_mean, wins, estimate)

@@ -102,12 +102,19 @@ class Evaluation:
 
         Several visits of a subject are averaged, so that no statistic counts anyone twice.
         """
+        return np.array(list(self.pairs(method, domain, metric).values()), dtype=np.float64)
+
+    def pairs(self, method: str, domain: str, metric: str) -> dict[tuple[str, str], float]:
+        """Return `values` by subject and the subject compared with; ``"n/a"`` if nobody."""
         rows = self.table[self.table["method"] == method]
-        values = rows[f"{domain}_{metric}"].astype(float)
         who = [rows[column].map(participant_of) for column in ("participant_id", "compared_with")]
-        if len(values) == len(set(zip(*who, strict=True))):
-            return np.asarray(values, dtype=np.float64)
-        return np.asarray(values.groupby(who, sort=False).mean(), dtype=np.float64)
+        means = rows[f"{domain}_{metric}"].astype(float).groupby(who, sort=False).mean()
+        return dict(zip(means.index.tolist(), means.tolist(), strict=True))
+
+    def runs(self, group: str, domain: str, metric: str) -> NDArray[np.float64]:
+        """Return `values` of all methods of one group, (R, S): a row per run."""
+        names = [method.name for method in self.methods if method.group == group]
+        return np.stack([self.values(name, domain, metric) for name in names])
 
     @property
     def subjects(self) -> list[str]:
@@ -127,6 +134,10 @@ class Evaluation:
                     f"{len(values)} cases only; its means and intervals hold for those (n)"
                 )
         return lines
+
+    def groups(self, *kinds: str) -> list[str]:
+        """Return the groups of some kinds, in order: runs that differ only in seed are one."""
+        return list(dict.fromkeys(method.group for method in self.of_kind(*kinds)))
 
     def of_kind(self, *kinds: str) -> list[Method]:
         """Return the methods of some kinds, in order."""

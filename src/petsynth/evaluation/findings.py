@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from petsynth.evaluation.comparison import BaselineComparison, ModelComparison, is_better
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES, MetricSettings, unit_of
 from petsynth.evaluation.evaluate import Evaluation
@@ -28,70 +30,102 @@ def list_findings(
     Returns
     -------
     list of str
-        Where a model is not better than a baseline comes first, then where it is better,
-        controls, the upper bound, equivalence of models, and cautions.
+        Where a model is worse than a baseline comes first, then what is undecided and where it is
+        better, over all metrics; controls, the upper bound, equivalence of models, and cautions.
     """
-    settings = evaluation.settings
-    models = {method.name for method in evaluation.of_kind("model")}
+    models = set(evaluation.groups("model"))
     of_models = [each for each in against_baselines if each.method in models]
     return [
-        *_not_better(of_models, settings),
+        *_worse(of_models, evaluation.settings),
+        *_undecided(of_models, evaluation.settings),
         *_better(of_models),
         *_controls(evaluation, against_baselines),
         *_upper_bound(evaluation),
         *_equivalences(between_models),
-        *_cautions(evaluation),
+        *_cautions(evaluation, of_models, between_models),
     ]
 
 
-def _not_better(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
-    sentences = []
+def _pairs(
+    comparisons: list[BaselineComparison],
+) -> Iterator[tuple[str, str, list[BaselineComparison]]]:
     for name, baseline in dict.fromkeys((each.method, each.baseline) for each in comparisons):
-        lost = [
-            f"{_where(each)} ({_amounts(each, settings)})"
-            for each in comparisons
-            if (each.method, each.baseline) == (name, baseline) and not each.better
-        ]
+        these = [each for each in comparisons if (each.method, each.baseline) == (name, baseline)]
+        yield name, baseline, these
+
+
+def _worse(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
+    sentences = []
+    for name, baseline, these in _pairs(comparisons):
+        lost = [each for each in these if each.verdict == "worse"]
         if lost:
-            sentences.append(f"{name} does NOT beat {baseline} on {'; '.join(lost)}.")
+            where = _list_with_amounts(lost, settings)
+            sentences.append(f"{name} is WORSE than {baseline} on {where}.")
+    return sentences
+
+
+def _undecided(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
+    sentences = []
+    for name, baseline, these in _pairs(comparisons):
+        undecided = [each for each in these if each.verdict == "undecided"]
+        behind = [each for each in undecided if not each.mean_is_better]
+        ahead = [each for each in undecided if each.mean_is_better]
+        parts = []
+        if behind:
+            parts.append(
+                f"its mean is NOT the better one on {_list_with_amounts(behind, settings)}"
+            )
+        if ahead:
+            parts.append(f"its mean is the better one on {_list(ahead)}")
+        if parts:
+            sentences.append(
+                f"{name} against {baseline} is undecided on {len(undecided)} of {len(these)} "
+                f"metrics: {', and '.join(parts)}."
+            )
     return sentences
 
 
 def _better(comparisons: list[BaselineComparison]) -> list[str]:
     sentences = []
-    for name, baseline in dict.fromkeys((each.method, each.baseline) for each in comparisons):
-        these = [each for each in comparisons if (each.method, each.baseline) == (name, baseline)]
-        won = [each for each in these if each.better]
+    for name, baseline, these in _pairs(comparisons):
+        won = [each for each in these if each.verdict == "better"]
         if len(won) == len(these):
             sentences.append(f"{name} beats {baseline} in the mean on all {len(these)} metrics.")
         elif won:
-            where = "; ".join(_where(each) for each in won)
-            sentences.append(f"{name} beats {baseline} in the mean on {where}.")
+            rest = [
+                f"{each} on {_list(named)}"
+                for each in ("worse", "undecided")
+                if (named := [one for one in these if one.verdict == each])
+            ]
+            sentences.append(
+                f"{name} beats {baseline} in the mean on {len(won)} of {len(these)} metrics: "
+                f"{_list(won)}; but it is {', and '.join(rest)}."
+            )
     return sentences
 
 
 def _controls(evaluation: Evaluation, comparisons: list[BaselineComparison]) -> list[str]:
     sentences = []
-    for method in evaluation.of_kind("model"):
-        name = OTHER_T1.format(method.name)
+    for group in evaluation.groups("model"):
         for comparison in comparisons:
-            if (comparison.method, comparison.baseline, comparison.domain) != (
-                name,
-                MEAN_PET,
-                "brain",
-            ):
+            where = (comparison.method, comparison.baseline, comparison.domain, comparison.metric)
+            if where != (OTHER_T1.format(group), MEAN_PET, "brain", "mae"):
                 continue
-            amounts = _amounts(comparison, evaluation.settings)
-            if comparison.better:
+            shown = f"{_where(comparison)} ({_amounts(comparison, evaluation.settings)})"
+            if comparison.verdict == "better":
                 sentences.append(
-                    f"Caution: {method.name} given another subject's T1 still beats the mean "
-                    f"training PET on {_where(comparison)} ({amounts}), so its figures are not due "
-                    "to the subject's own T1 alone."
+                    f"Caution: {group} given another subject's T1 still beats the mean training "
+                    f"PET on {shown}, so its figures are not due to the subject's own T1 alone."
+                )
+            elif comparison.verdict == "worse":
+                sentences.append(
+                    f"{group} given another subject's T1 is worse than the mean training PET on "
+                    f"{shown}."
                 )
             else:
                 sentences.append(
-                    f"{method.name} given another subject's T1 is no better than the mean training "
-                    f"PET on {_where(comparison)} ({amounts})."
+                    f"{group} given another subject's T1 cannot be told from the mean training "
+                    f"PET on {shown}."
                 )
     return sentences
 
@@ -125,22 +159,49 @@ def _equivalences(comparisons: list[ModelComparison]) -> list[str]:
             "different": "differ by more than the margin",
             "undecided": "cannot be told apart or equal",
         }[each.equivalence]
+        low, high = each.difference.simultaneous_low, each.difference.simultaneous_high
         sentences.append(
             f"{each.first} and {each.second} {finding} on {DOMAIN_TITLES[each.domain]} "
-            f"{METRIC_TITLES[each.metric]}: difference {each.difference.mean:.4g}, 95 % interval "
-            f"{each.difference.low:.4g} to {each.difference.high:.4g}, margin "
-            f"{each.margin:g} set beforehand."
+            f"{METRIC_TITLES[each.metric]}: difference {each.difference.mean:.4g}, interval "
+            f"{low:.4g} to {high:.4g} (95 % for all {each.difference.comparisons} comparisons "
+            f"together), margin {each.margin:g} set beforehand."
         )
     return sentences
 
 
-def _cautions(evaluation: Evaluation) -> list[str]:
+def _cautions(
+    evaluation: Evaluation,
+    against_baselines: list[BaselineComparison],
+    between_models: list[ModelComparison],
+) -> list[str]:
     sentences = []
-    subjects = len(evaluation.subjects)
-    if subjects < _FEW_SUBJECTS:
+    if against_baselines or between_models:
+        sizes = [
+            f"{len(family)} {name}"
+            for family, name in (
+                (against_baselines, "with baselines"),
+                (between_models, "between models"),
+            )
+            if family
+        ]
         sentences.append(
-            f"Only {subjects} {evaluation.split} subject{'s' * (subjects > 1)}: intervals over "
-            "subjects are rough, and means may change with another split."
+            "Beats, worse, equivalent and different are said only where the interval, corrected "
+            f"for the number of comparisons ({', '.join(sizes)}), allows it; the rest is "
+            "undecided."
+        )
+    once = [name for name in evaluation.groups("model") if _runs(evaluation, name) == 1]
+    if once:
+        sentences.append(
+            f"{', '.join(once)}: one run each. The intervals hold for these runs; another seed "
+            "may give another result."
+        )
+    subjects = len(evaluation.subjects)
+    if subjects == 1:
+        sentences.append(f"Only 1 {evaluation.split} subject: there are no intervals.")
+    elif subjects < _FEW_SUBJECTS:
+        sentences.append(
+            f"Only {subjects} {evaluation.split} subjects: intervals are wide, and means may "
+            "change with another split."
         )
     if evaluation.data.simulated:
         sentences.append(
@@ -148,6 +209,18 @@ def _cautions(evaluation: Evaluation) -> list[str]:
             "simulation, and nothing about patients."
         )
     return sentences
+
+
+def _runs(evaluation: Evaluation, group: str) -> int:
+    return sum(method.group == group for method in evaluation.of_kind("model"))
+
+
+def _list(comparisons: list[BaselineComparison]) -> str:
+    return "; ".join(map(_where, comparisons))
+
+
+def _list_with_amounts(comparisons: list[BaselineComparison], settings: MetricSettings) -> str:
+    return "; ".join(f"{_where(each)} ({_amounts(each, settings)})" for each in comparisons)
 
 
 def _where(comparison: BaselineComparison) -> str:

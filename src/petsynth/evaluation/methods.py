@@ -41,7 +41,8 @@ class Method:
     description : str
         One sentence.
     group : str
-        Models that differ only in their seed share it; otherwise the name.
+        Models that differ only in their seed share it, and so do their controls; otherwise the
+        name.
     predict : function from str to (X, Y, Z) array, optional
         The method's PET of a subject, in PET units; None for the between-subject baseline,
         which has no prediction of a test subject.
@@ -91,7 +92,8 @@ def other_subjects_t1(method: Method, participants: list[str]) -> Method:
         f"{method.name}, but each subject's PET is predicted from the T1 of the next subject in "
         "the list (the last from the first's): what the model knows without this subject's T1"
     )
-    return Method(name, "control", description, name, lambda name: predict(other[name]))
+    group = OTHER_T1.format(method.group)
+    return Method(name, "control", description, group, lambda name: predict(other[name]))
 
 
 def baselines(data: PreparedData, seed: int) -> list[Method]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
-from petsynth.evaluation.comparison import BaselineComparison, ModelComparison
+from petsynth.evaluation.comparison import FAMILIES, BaselineComparison, ModelComparison
 from petsynth.evaluation.domains import DEPTHS_MM, DOMAINS, NEAR_ZERO, SUVR_RANGE
 from petsynth.evaluation.evaluate import Evaluation
-from petsynth.evaluation.statistics import CONFIDENCE, RESAMPLES, describe
+from petsynth.evaluation.statistics import CONFIDENCE, describe
 from petsynth.metrics.image import ms_ssim_scales
 from petsynth.slicing import middle_slice
 
@@ -82,8 +83,18 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "pearson_r": "Pearson's correlation over voxels",
         "std": "sample standard deviation over subjects (n - 1); null for one",
         "n": "number of subjects (pairs, for the between-subject baseline) with a finite value",
-        "interval": f"{CONFIDENCE:.0%} percentile bootstrap over subjects, paired, {RESAMPLES} "
-        f"resamples, seed {evaluation.seed}; runs that differ only in seed are resampled too",
+        "interval": f"{CONFIDENCE:.0%} interval of a mean difference, paired by subject, with "
+        "subjects and seeds both random: variances of subjects and of runs that differ only in "
+        "seed by analysis of variance, t quantiles with degrees of freedom by Satterthwaite and "
+        "Banerjee; of a model trained once, the interval holds for that run only. Pairs of the "
+        "between-subject baseline: jackknife over training subjects",
+        "simultaneous_interval": "as interval, but all of a family together hold with "
+        f"{CONFIDENCE:.0%} (Bonferroni: each alone at 1 - {1 - CONFIDENCE:.2f} / comparisons)",
+        "verdict": "better, worse, equivalent and different go by the simultaneous interval; "
+        "undecided is what it leaves open",
+        "p_holm": "two-sided p-value of no difference, adjusted for the family by Holm's method; "
+        "it can be below 0.05 where the simultaneous interval, which is wider, still holds 0",
+        "families": FAMILIES,
         "seed": str(evaluation.seed),
         "example": f"{evaluation.example.participant}: the subject of the figures, whose brain "
         "MAE averaged over models is the median",
@@ -96,12 +107,25 @@ def build_comparisons(
     between_models: list[ModelComparison],
     findings: list[str],
 ) -> dict[str, Any]:
-    """Return ``comparisons.json``: comparisons with intervals, and the findings."""
+    """Return ``comparisons.json``: comparisons with intervals, their families, and the findings.
+
+    An interval without ends, as of one subject, has null for them.
+    """
     return {
-        "against_baselines": [dataclasses.asdict(each) for each in against_baselines],
-        "between_models": [dataclasses.asdict(each) for each in between_models],
+        "families": FAMILIES,
+        "against_baselines": [_comparison(each) for each in against_baselines],
+        "between_models": [_comparison(each) for each in between_models],
         "findings": findings,
     }
+
+
+def _comparison(comparison: BaselineComparison | ModelComparison) -> dict[str, Any]:
+    content = dataclasses.asdict(comparison)
+    content["difference"] = {
+        name: value if math.isfinite(value) else None
+        for name, value in content["difference"].items()
+    }
+    return content
 
 
 def _describe_method(evaluation: Evaluation, method: str) -> dict[str, dict[str, Any]]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 
 import petsynth
-from petsynth.evaluation.comparison import BASELINE_METRICS, BaselineComparison, ModelComparison
+from petsynth.evaluation.comparison import (
+    BASELINE_METRICS,
+    FAMILIES,
+    BaselineComparison,
+    ModelComparison,
+)
 from petsynth.evaluation.domains import (
     DOMAIN_TITLES,
     DOMAINS,
@@ -18,6 +24,7 @@ from petsynth.evaluation.domains import (
     unit_of,
 )
 from petsynth.evaluation.evaluate import Evaluation
+from petsynth.evaluation.statistics import Verdict
 from petsynth.figures.panels import SYNTHETIC_LABEL
 from petsynth.report.figures import KIND_TITLES
 from petsynth.report.tables import format_value
@@ -79,6 +86,7 @@ def render(
         heads={metric: _head(metric, evaluation) for metric in METRIC_TITLES},
         baseline_metrics=BASELINE_METRICS,
         against_baselines=_baseline_rows(against_baselines),
+        families=FAMILIES,
         between_models=between_models,
         findings=findings,
         figures=[(caption, _inline(content)) for caption, content in figures.items()],
@@ -88,7 +96,9 @@ def render(
 def _definitions(definitions: Mapping[str, Any]) -> list[tuple[str, str]]:
     titles = METRIC_TITLES | DOMAIN_TITLES | {"pet_scale": "PET scale"}
     return [
-        (titles.get(name, name), text) for name, text in definitions.items() if name != "methods"
+        (titles.get(name, name), text)
+        for name, text in definitions.items()
+        if name not in ("methods", "families")
     ]
 
 
@@ -100,10 +110,16 @@ def _head(metric: str, evaluation: Evaluation) -> str:
 
 def _baseline_rows(
     comparisons: Sequence[BaselineComparison],
-) -> list[tuple[str, str, list[BaselineComparison | None]]]:
-    cells = {(each.method, each.baseline, each.domain, each.metric): each for each in comparisons}
-    pairs = dict.fromkeys((each.method, each.baseline) for each in comparisons)
-    return [(*pair, [cells.get((*pair, *each)) for each in BASELINE_METRICS]) for pair in pairs]
+) -> list[tuple[str, str, list[BaselineComparison | None], Counter[Verdict]]]:
+    rows: dict[tuple[str, str], list[BaselineComparison]] = {}
+    for each in comparisons:
+        rows.setdefault((each.method, each.baseline), []).append(each)
+    result = []
+    for pair, these in rows.items():
+        cells = {(each.domain, each.metric): each for each in these}
+        shown = [cells.get(each) for each in BASELINE_METRICS]
+        result.append((*pair, shown, Counter(each.verdict for each in these)))
+    return result
 
 
 def _inline(content: bytes) -> str:
