@@ -72,6 +72,42 @@ def test_a_static_pet_is_not_copied():
     assert static_mean(pet) is pet
 
 
+def test_frames_count_by_their_durations():
+    """One minute at 1.0 and nine minutes at 3.0: 2.8, not 2.0."""
+    pet = np.stack([np.full((2, 2, 2), 1.0), np.full((2, 2, 2), 3.0)], axis=3)
+    assert static_mean(pet, (60.0, 540.0)) == pytest.approx(2.8)
+    assert static_mean(pet, (60.0, 540.0)).dtype == np.float32
+    assert static_mean(pet) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="3 durations of 2 frames"):
+        static_mean(pet, (1.0, 2.0, 3.0))
+
+
+def with_durations(folder, durations):
+    path = folder / "prepared.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"frame_durations": durations}))
+    return content["frames"]
+
+
+def test_durations_are_read_and_weigh_the_mean(folder):
+    assert PreparedData(folder).frame_durations is None
+    frames = with_durations(folder, None)
+    assert PreparedData(folder).frame_durations is None
+    with_durations(folder, [60] * (frames - 1) + [540])
+    data = PreparedData(folder)
+    assert data.frame_durations == (60.0,) * (frames - 1) + (540.0,)
+    assert data.static_pet("sub-02") == pytest.approx(
+        static_mean(data.pet("sub-02"), data.frame_durations)
+    )
+
+
+@pytest.mark.parametrize("durations", [[], [60, 60, 60, 60, 60, 60, 60], [-1], "60", [None], 5])
+def test_durations_that_do_not_fit_the_frames_are_refused(folder, durations):
+    with_durations(folder, durations)
+    with pytest.raises(InputError, match=r"prepared\.json: frame_durations must be"):
+        PreparedData(folder)
+
+
 def test_memory_does_not_grow_with_subjects(folder):
     for number in range(40):
         write_array(folder, f"sub-1{number:02}", "mri", np.zeros((60, 60, 60), np.float32))

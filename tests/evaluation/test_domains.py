@@ -155,3 +155,14 @@ def test_depth_counts_millimetres_from_the_surface():
     assert scores["middle"] == 0
     shallow = compute_depth_metrics(pet[:3], pet[:3], mask[:3], (2.0, 2.0, 2.0))
     assert np.isnan(shallow["centre"])
+
+
+def test_frames_of_unequal_length_count_by_their_durations():
+    """One minute at 1.0 and nine minutes at 3.0 is 2.8, so a prediction of 2.8 has no error."""
+    frames = np.stack([np.full((16, 16, 16), 1.0), np.full((16, 16, 16), 3.0)], axis=3)
+    prediction, mask = np.full((16, 16, 16), 2.8), np.ones((16, 16, 16), bool)
+    settings = MetricSettings(pet_scale=4.0, data_range=4.0, unit="SUVR", tracer="FDG")
+    weighted = compute_metrics(frames, prediction, mask, settings, durations=(60.0, 540.0))
+    equal = compute_metrics(frames, prediction, mask, settings)
+    assert weighted["brain"]["mae"] == pytest.approx(0, abs=1e-6)
+    assert equal["brain"]["mae"] == pytest.approx(0.8)

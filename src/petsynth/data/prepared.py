@@ -2,7 +2,7 @@
 
 ::
 
-    PREPARED/prepared.json                 tracer, unit, grid, PET scale and its definition
+    PREPARED/prepared.json                 tracer, unit, grid, frames, PET scale and its definition
     PREPARED/split.tsv                     participant_id, split, diagnosis[, session_id]
     PREPARED/arrays/sub-001_mri.npy        (X, Y, Z) float32 in [-1, 1]
     PREPARED/arrays/sub-001_pet.npy        (X, Y, Z[, T]) float32 in PET units
@@ -20,6 +20,8 @@ the number of subjects.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +63,9 @@ class PreparedData:
         Unit of the PET values.
     frames : int
         Number of time points of each PET; 1 for static.
+    frame_durations : tuple of float or None
+        Their durations in seconds, the weights of means over frames; None if unknown, which
+        gives all frames the same weight.
     grid : Grid
         The grid of every array but ``t1``.
     t1_grid : Grid or None
@@ -82,6 +87,7 @@ class PreparedData:
         self.tracer = str(self.description["tracer"])
         self.unit = str(self.description["unit"])
         self.frames = int(self.description["frames"])
+        self.frame_durations = self._read_durations()
         self.pet_scale = float(self.description["pet_scale"])
         self.simulated = bool(self.description["simulated"])
         self.grid = Grid.from_dict(self.description["grid"])
@@ -155,8 +161,8 @@ class PreparedData:
         return self._array(participant, "pet")
 
     def static_pet(self, participant: str) -> NDArray[np.float32]:
-        """Return the mean of the PET over its frames, (X, Y, Z), in PET units."""
-        return static_mean(self.pet(participant))
+        """Return the mean of the PET over its frames by duration, (X, Y, Z), in PET units."""
+        return static_mean(self.pet(participant), self.frame_durations)
 
     def mask(self, participant: str) -> NDArray[np.bool_]:
         """Return the brain mask, (X, Y, Z) bool, memory-mapped."""
@@ -168,6 +174,21 @@ class PreparedData:
         if not array_path(self.folder, participant, "noisefree").exists():
             return None
         return self._array(participant, "noisefree")
+
+    def _read_durations(self) -> tuple[float, ...] | None:
+        given = self.description.get("frame_durations")
+        if given is None:
+            return None
+        try:
+            durations = tuple(map(float, given))
+        except (TypeError, ValueError):
+            durations = ()
+        if len(durations) != self.frames or not all(0 < each < math.inf for each in durations):
+            raise InputError(
+                f"{self.folder / DESCRIPTION}: frame_durations must be {self.frames} positive "
+                f"number(s) of seconds, one per frame, and is {given}; prepare again"
+            )
+        return durations
 
     def _row(self, participant: str) -> tuple[str, str]:
         if participant not in self._table:
@@ -187,9 +208,37 @@ class PreparedData:
         return array
 
 
-def static_mean(pet: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the mean over the frames of an (X, Y, Z) or (X, Y, Z, T) PET."""
-    return pet if pet.ndim == 3 else pet.mean(axis=3, dtype=np.float32)
+def static_mean(pet: NDArray[Any], durations: Sequence[float] | None = None) -> NDArray[np.float32]:
+    """Return the mean over the frames of a PET.
+
+    Parameters
+    ----------
+    pet : (X, Y, Z) or (X, Y, Z, T) array
+        A static PET is returned as it is.
+    durations : sequence of T float, optional
+        Of the frames, in any unit: their weights. Equal weights if left out.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many durations as frames.
+
+    Examples
+    --------
+    One minute at 1 and nine minutes at 3:
+
+    >>> round(float(static_mean(np.array([[[[1.0, 3.0]]]]), (60, 540))[0, 0, 0]), 4)
+    2.8
+    """
+    if pet.ndim == 3:
+        return pet
+    if durations is not None and len(durations) != pet.shape[3]:
+        raise ValueError(f"{len(durations)} durations of {pet.shape[3]} frames")
+    if durations is None:
+        mean: NDArray[np.float32] = pet.mean(axis=3, dtype=np.float32)
+    else:
+        mean = np.average(pet, axis=3, weights=durations).astype(np.float32)
+    return mean
 
 
 def array_path(folder: str | Path, participant: str, kind: Kind) -> Path:

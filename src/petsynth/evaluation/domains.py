@@ -15,6 +15,7 @@ zero).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +160,7 @@ def compute_metrics(
     mask: BoolArray,
     settings: MetricSettings,
     voxel_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    durations: Sequence[float] | None = None,
 ) -> Scores:
     """Compute all metrics of a pair of volumes, in every domain.
 
@@ -173,6 +175,8 @@ def compute_metrics(
         Data ranges.
     voxel_mm : tuple of 3 float
         Edges of a voxel, for distances from the brain's surface.
+    durations : sequence of float, optional
+        Of the frames: weights of the means over frames. Equal weights if left out.
 
     Returns
     -------
@@ -180,7 +184,7 @@ def compute_metrics(
         `DOMAINS`; PSNR is infinite and correlation NaN where they are undefined. Without
         ``frames`` if the reference PET has several and the synthetic one has one.
     """
-    static = static_mean(pet), static_mean(synthetic_pet)
+    static = static_mean(pet, durations), static_mean(synthetic_pet, durations)
     in_full = (pet, synthetic_pet) if pet.shape == synthetic_pet.shape else static
     scores = {
         "middle_slice": compute_middle_slice_metrics(*static, settings),

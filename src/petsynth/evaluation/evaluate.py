@@ -217,6 +217,7 @@ def _measure_subjects(
                     mask,
                     settings,
                     data.grid.voxel_mm,
+                    data.frame_durations,
                 )
                 for method in methods
                 if method.predict is not None
@@ -275,7 +276,10 @@ def _choose_example(table: pd.DataFrame, predicted: list[Method], data: Prepared
         participant,
         np.array(data.mri(participant)),
         np.array(data.static_pet(participant)),
-        {name: static_mean(frames) for name, frames in synthetic_frames.items()},
+        {
+            name: static_mean(frames, data.frame_durations)
+            for name, frames in synthetic_frames.items()
+        },
         np.array(data.pet(participant)),
         synthetic_frames,
     )

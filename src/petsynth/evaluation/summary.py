@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.comparison import FAMILIES, BaselineComparison, ModelComparison
 from petsynth.evaluation.domains import DEPTHS_MM, DOMAINS, NEAR_ZERO, SUVR_RANGE
 from petsynth.evaluation.evaluate import Evaluation
@@ -55,6 +56,7 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         f"{_range(evaluation)}",
         "frames": f"all voxels of all {data.frames} frame(s), in {unit}, unclipped; SSIM is the "
         f"mean over frames; {_range(evaluation)} (paper B's tables 1 and 2)",
+        "mean over frames": _weights(data),
         "intensities": "all voxels; of all frames where the method infers them, else of the mean",
         "depth": "voxels of the brain by their distance from its surface",
         "out_of_range": "fraction of synthetic voxels below the lowest or above the highest "
@@ -138,6 +140,15 @@ def _describe_method(evaluation: Evaluation, method: str) -> dict[str, dict[str,
         for domain, metrics in summary.items()
         if any(each["n"] for each in metrics.values())
     }
+
+
+def _weights(data: PreparedData) -> str:
+    if data.frames == 1:
+        return "static PET: there is one frame"
+    if data.frame_durations is None:
+        return "all frames count the same, since the prepared data state no durations"
+    shown = ", ".join(f"{each:g}" for each in data.frame_durations)
+    return f"frames count by their durations of {shown} s; all but frames and intensities"
 
 
 def _visits(evaluation: Evaluation) -> str:

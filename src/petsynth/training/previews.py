@@ -43,7 +43,7 @@ def write_samples(path: Path, training: Training[Any], data: PreparedData, *, ti
         volumes = (
             data.mri(participant),
             data.static_pet(participant),
-            static_mean(training.infer_pet(participant)),
+            static_mean(training.infer_pet(participant), data.frame_durations),
         )
         for plane in training.planes:
             mri, pet, synthetic_pet = (np.asarray(middle_slice(each, plane)) for each in volumes)

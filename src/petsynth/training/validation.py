@@ -34,7 +34,7 @@ def validate(infer_pet: Callable[[str], NDArray[Any]], data: PreparedData) -> di
     rows: dict[str, list[tuple[float, ...]]] = {}
     for participant in data.participants("validation"):
         pet = np.asarray(data.static_pet(participant))
-        synthetic_pet = static_mean(infer_pet(participant))
+        synthetic_pet = static_mean(infer_pet(participant), data.frame_durations)
         rows.setdefault(participant_of(participant), []).append(
             (
                 mae(pet, synthetic_pet, data.mask(participant)),

@@ -20,6 +20,7 @@ class Phantoms:
 
     grid: Grid = field(default_factory=lambda: Grid(SHAPE, np.eye(4)))
     pet_scale: float = 2.0
+    frame_durations: tuple[float, ...] | None = None
 
     def mri(self, participant):
         return random_volume(participant, 0) * 2 - 1
@@ -76,6 +77,16 @@ def test_a_pair_is_the_slice_on_the_middle_of_the_padded_image(index):
     border[inside] = False
     assert (mri[0].numpy()[border] == -1).all()
     assert (pet[0].numpy()[border] == -1).all()
+
+
+def test_frames_count_by_their_durations():
+    """A minute 0.25 below and nine minutes 0.25 above: 0.2 above, 0.2 in the network's units."""
+    slices = dataset(flip=False)
+    slices.scans.frame_durations = (60.0, 540.0)
+    equal = dataset(flip=False)[0, 30][1]
+    assert slices.locate(30)[0] == "sub-2"
+    inside = (equal > -1) & (equal < 0.8)  # neither padded nor clipped
+    np.testing.assert_allclose((slices[0, 30][1] - equal)[inside], 0.2, atol=1e-5)
 
 
 def test_flipping_exchanges_left_and_right_never_front_and_back():

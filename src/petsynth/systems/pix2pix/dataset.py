@@ -36,6 +36,7 @@ class Scans(Protocol):
 
     grid: Grid
     pet_scale: float
+    frame_durations: tuple[float, ...] | None
 
     def mri(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) in [-1, 1]."""
@@ -106,8 +107,8 @@ class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         # Opened anew each time: an open memory map would count what was read of it as ours.
         mri_HW = take_slices(self.scans.mri(participant), plane)[place]
         pet_HW = take_slices(self.scans.pet(participant), plane)[place]
-        if pet_HW.ndim == 3:  # frames are the last axis; the network sees their mean
-            pet_HW = pet_HW.mean(axis=2)
+        if pet_HW.ndim == 3:  # frames are the last axis; the network sees their mean by duration
+            pet_HW = np.average(pet_HW, axis=2, weights=self.scans.frame_durations)
         pet_HW = to_network(pet_HW, self.scans.pet_scale)
         flipped = self.is_flipped(epoch, index)
         return self._finish(mri_HW, flipped), self._finish(pet_HW, flipped)
