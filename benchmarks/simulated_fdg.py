@@ -7,8 +7,9 @@ then the mean as a whole is registered to the template (affine, correlation). Th
 was smoothed more than our mean is: what is missing is the blur at which the two agree best, and
 figures are given before and after it. Measured: Pearson correlation over the voxels of the brain,
 regional means relative to the mean over all regions, and the contrast of grey to white matter.
-The template is a check, and none of the simulation's figures is fitted to it. Prints one JSON
-object as its last line.
+Since decision record 77 the shipped fields are fitted to this template among others, so this is no
+independent check; `tools/derive_uptake_fields.py ... check` is. Prints one JSON object as its last
+line.
 
     python benchmarks/simulated_fdg.py --labelled ../shared/data/ixi \\
         --template ../shared/data/fdg-template/tpl-DellaRosa_trc-FDG_pet.nii.gz

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from petsynth.simulation.scanner import add_noise, blur, draw_pose, to_scanner
+from petsynth.simulation.scanner import (
+    FWHM_RANGE_MM,
+    add_noise,
+    blur,
+    draw_pose,
+    draw_resolution,
+    to_scanner,
+)
 from petsynth.volume import Grid
 
 
@@ -69,3 +76,13 @@ def test_noise_is_unbiased_grows_with_uptake_and_is_correlated():
     assert bright.std() == pytest.approx(0.05 * np.sqrt(1.15), rel=0.1)
     assert dark.std() == pytest.approx(0.05 * np.sqrt(0.15), rel=0.1)
     assert np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1] > 0.5
+
+
+def test_resolutions_lie_between_4_and_9_mm_and_use_most_of_that():
+    drawn = np.array([draw_resolution(np.random.default_rng(seed)) for seed in range(300)])
+
+    assert FWHM_RANGE_MM == (4.0, 9.0)
+    assert drawn.min() >= 4.0
+    assert drawn.max() <= 9.0
+    assert drawn.mean() == pytest.approx(6.5, abs=0.25)
+    assert np.ptp(drawn) > 4.0

@@ -7,9 +7,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.simulation.fields import FloatField
+from petsynth.simulation.fields import FloatField, refine
 from petsynth.simulation.regions import REGIONS, codes_of_tissue
 from petsynth.volume import BoolArray, Grid, Volume
+
+
+@dataclass(frozen=True)
+class StandardSpace:
+    """MNI coordinates of a head's voxels, on a coarse lattice.
+
+    Parameters
+    ----------
+    points : (3, x, y, z) float32 array
+        MNI coordinates (mm, RAS+) of every ``factor``-th voxel.
+    factor : int
+        Voxels per lattice step.
+    """
+
+    points: FloatField
+    factor: int
+
+    def at_voxels(self, shape: tuple[int, int, int]) -> FloatField:
+        """Return the MNI coordinates of every voxel, shape (3, X, Y, Z), in mm."""
+        return refine(self.points, self.factor, shape)
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,8 @@ class Anatomy:
         Share that is white matter beside it; fluid takes up the rest inside `mask`.
     scalp : (X, Y, Z) float32 array
         Share of soft tissue outside the brain, weighted by how much it takes up (muscle: 1).
+    standard_space : StandardSpace, optional
+        Where the voxels lie in MNI space; unknown if not given.
     """
 
     mri: Volume
@@ -38,6 +60,7 @@ class Anatomy:
     own: FloatField
     white: FloatField
     scalp: FloatField
+    standard_space: StandardSpace | None = None
 
     @property
     def grid(self) -> Grid:

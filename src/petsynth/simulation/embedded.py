@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from petsynth.simulation.anatomy import Anatomy
+from petsynth.simulation.anatomy import Anatomy, StandardSpace
 from petsynth.simulation.fields import (
     FloatField,
     apply_affine,
@@ -60,7 +60,8 @@ def make_embedded_anatomy(
         In a random pose: up to 8 degrees and 8 mm away from the template's axes.
     """
     template = load_template(voxel_mm)
-    points = _template_points(generator, template, atrophy)
+    lattice, factor = _template_points(generator, template, atrophy)
+    points = refine(lattice, factor, template.grid.shape)
     depth, cranium = (
         ndimage.map_coordinates(distance, points, order=1, mode="nearest")
         for distance in (template.depth, template.cranium)
@@ -85,13 +86,14 @@ def make_embedded_anatomy(
         _scatter(own, mask),
         _scatter(beside, mask),
         scalp,
+        StandardSpace(apply_affine(template.grid.affine, lattice), factor),
     )
 
 
 def _template_points(
     generator: np.random.Generator, template: Template, atrophy: float
-) -> FloatField:
-    """Return, for every voxel of the T1, the template's voxel indices to sample."""
+) -> tuple[FloatField, int]:
+    """Return the template's voxel indices to sample, on a coarse lattice, and its step."""
     lattice, factor = coarse_lattice(template.grid, spacing_mm=5.0)
     points = apply_affine(_draw_affine(generator), world_points(lattice))
     velocity = sum(
@@ -104,7 +106,7 @@ def _template_points(
         template.atrophy, apply_affine(to_lattice, points)
     )
     indices = apply_affine(np.linalg.inv(template.grid.affine), points)
-    return refine(indices, factor, template.grid.shape)
+    return indices, factor
 
 
 def _draw_affine(generator: np.random.Generator) -> FloatArray:

@@ -19,6 +19,7 @@ from petsynth.simulation.labels import detect_scheme, refine_regions, translate_
 from petsynth.simulation.partial_volume import TissueShares, tissue_shares
 from petsynth.simulation.regions import Scheme, codes_of, codes_of_tissue, lateral_sign
 from petsynth.simulation.soft_tissue import soft_tissue
+from petsynth.simulation.standard_space import register_to_mni
 from petsynth.volume import BoolArray, Grid
 
 T1_ENDINGS = ("_T1w.nii.gz", "_T1w.nii", "_T1.nii.gz", "_T1.nii")
@@ -136,7 +137,10 @@ def make_labelled_anatomy(
         mri = mri.with_data(np.maximum(moved, mri.data.min()))
     regions, own, white = _moved(shares, points)
     mask = _brain_mask(regions, own, white, mri.grid)
-    return Anatomy(mri, mask, regions, own, white, soft_tissue(mri, mask, own * ~mask))
+    scalp = soft_tissue(mri, mask, own * ~mask)
+    grey = own * np.isin(regions, _GREY)
+    space = register_to_mni(regions, grey, white, mri.grid)
+    return Anatomy(mri, mask, regions, own, white, scalp, space)
 
 
 def _read_labels(path: Path) -> NDArray[np.int32]:

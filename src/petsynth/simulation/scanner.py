@@ -20,8 +20,10 @@ from petsynth.simulation.fields import FloatField
 from petsynth.volume import FloatArray, Grid
 
 FWHM_MM = 6.5
-"""Mean full width at half maximum of the point spread function; people's scans vary by 0.25."""
-FWHM_SD_MM = 0.25
+"""Mean full width at half maximum of the point spread function."""
+FWHM_SD_MM = 1.25
+"""Its standard deviation between scans."""
+FWHM_RANGE_MM = (4.0, 9.0)
 NOISE_FWHM_MM = 5.0
 """Correlation of the noise."""
 NOISE_SUVR = (0.04, 0.07)
@@ -80,7 +82,7 @@ def draw_pose(generator: np.random.Generator, centre_mm: FloatArray, voxel_mm: f
 
 def draw_resolution(generator: np.random.Generator) -> float:
     """Draw one scan's full width at half maximum in mm."""
-    return float(generator.normal(FWHM_MM, FWHM_SD_MM))
+    return float(np.clip(generator.normal(FWHM_MM, FWHM_SD_MM), *FWHM_RANGE_MM))
 
 
 def blur(image: FloatField, grid: Grid, fwhm_mm: float) -> FloatField:

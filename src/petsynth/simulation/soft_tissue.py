@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.simulation.fields import FloatField
-from petsynth.volume import BoolArray, Volume
+from petsynth.volume import BoolArray, Grid, Volume
 
 AIR = 0.12
 """Below this share of the brain's intensity, a T1 outside the head shows nothing."""
@@ -34,7 +34,7 @@ DEEP_UPTAKE = 2.5
 """Of what lies `DEEP_MM` or more below the skin, relative to muscle's."""
 DEEP_MM = 35.0
 CLEARANCE_MM = 3.0
-"""Meninges and fluid around the brain, which take up nothing."""
+"""Meninges and fluid around the brain; only AV1451 is taken up here (`meninges`)."""
 
 
 def soft_tissue(mri: Volume, mask: BoolArray, labelled: FloatField) -> FloatField:
@@ -64,6 +64,25 @@ def soft_tissue(mri: Volume, mask: BoolArray, labelled: FloatField) -> FloatFiel
     uptake *= 1 + (DEEP_UPTAKE - 1) * _ramp(depth, 0.0, DEEP_MM) * seen
     outside = (depth > 0) & ~near & (labelled == 0)
     return (uptake * outside).astype(np.float32)
+
+
+def meninges(mask: BoolArray, grid: Grid) -> FloatField:
+    """Return the share of meninges and inner skull around the brain.
+
+    Parameters
+    ----------
+    mask : (X, Y, Z) bool array
+        Brain.
+    grid : Grid
+        Its lattice.
+
+    Returns
+    -------
+    (X, Y, Z) float32 array
+        1 within `CLEARANCE_MM` of the brain, 0 elsewhere.
+    """
+    distance = ndimage.distance_transform_edt(~mask, grid.voxel_mm)
+    return ((distance > 0) & (distance <= CLEARANCE_MM)).astype(np.float32)
 
 
 def find_head(relative: NDArray, mask: BoolArray) -> BoolArray:

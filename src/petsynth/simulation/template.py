@@ -95,7 +95,7 @@ def head_grid(voxel_mm: float) -> Grid:
     return Grid((x, y, z), affine)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def load_template(voxel_mm: float) -> Template:
     """Build the template at one voxel size; kept for the next subject of the same process.
 

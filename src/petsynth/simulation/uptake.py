@@ -14,19 +14,37 @@ from functools import cache
 import numpy as np
 
 from petsynth.simulation.anatomy import Anatomy
-from petsynth.simulation.fields import FloatField
+from petsynth.simulation.fields import FloatField, coarse_lattice, random_field, refine
 from petsynth.simulation.participants import Participant, Tracer
+from petsynth.simulation.pattern import Pattern, pattern_of, read_pattern
 from petsynth.simulation.regions import (
     CODES,
     REGIONS,
     codes_of,
+    codes_of_tissue,
     lateral_sign,
     read_packaged_table,
 )
-from petsynth.volume import FloatArray
+from petsynth.simulation.soft_tissue import meninges
+from petsynth.volume import FloatArray, Grid
 
 NORMATIVE_AGE = 70.0
 """Age in years at which the normative means hold."""
+LEVEL_SD = 0.08
+"""Logarithmic standard deviation, between scans, of the whole image (dose, reference region)."""
+HEMISPHERE_SD = 0.015
+"""Standard deviation of how much more the left hemisphere takes up than the mean of both."""
+WHITE_SD = 0.2
+"""Logarithmic standard deviation, between scans, of white matter relative to grey matter."""
+GREY_TO_WHITE = (1.5, 4.0)
+"""Limits of FDG's ratio of cortex to white matter before blur."""
+RIM_SUVR = 0.9
+"""Mean of flortaucipir in meninges and inner skull before blur (Baker et al., J Nucl Med 60, 2019:
+off-target signal there is frequent and varies; the figure is a design value)."""
+RIM_SD = 0.5
+"""Its logarithmic standard deviation between people."""
+RIM_SPOTS = (0.4, 15.0)
+"""Relative standard deviation and smoothness (mm) of its variation from place to place."""
 SCALP_SD = 0.3
 """Logarithmic standard deviation, between people, of the uptake outside the brain."""
 FACTOR_LIMIT = 2.5
@@ -122,6 +140,7 @@ def tracer_model(tracer: Tracer) -> TracerModel:
     loadings = _generic_loadings()
     if tracer == "FDG":
         loadings = _apply_normative(columns)
+    _apply_pattern_means(columns["mean"], tracer)
     ageing = _ageing() if tracer == "FDG" else np.zeros(len(REGIONS))
     scalp = float(rows["scalp"]["mean"])
     return TracerModel(loadings=loadings, ageing=ageing, scalp=scalp, **columns)
@@ -151,6 +170,15 @@ def _apply_normative(columns: dict[str, FloatArray]) -> FloatArray:
     return loadings
 
 
+def _apply_pattern_means(mean: FloatArray, tracer: Tracer) -> None:
+    """Put the regional means in place that belong to a tracer's pattern."""
+    table = read_packaged_table("pattern_means.csv")
+    for row in table[table["tracer"] == tracer].to_dict("records"):
+        kinds = [row["region"]]
+        codes = codes_of_tissue("cortex") if row["region"] == "cortex" else codes_of(*kinds)
+        mean[codes] = float(row["mean"])
+
+
 def _generic_loadings() -> FloatArray:
     """Return two factors for tracers without normative data: all tissue, and white matter."""
     loadings = np.zeros((len(REGIONS), 2))
@@ -159,7 +187,9 @@ def _generic_loadings() -> FloatArray:
     return loadings
 
 
-def paint(anatomy: Anatomy, uptake: FloatArray, scalp: float) -> FloatField:
+def paint(
+    anatomy: Anatomy, uptake: FloatArray, scalp: float, pattern: Pattern | None = None
+) -> FloatField:
     """Give every voxel its tissue's uptake.
 
     Parameters
@@ -170,6 +200,8 @@ def paint(anatomy: Anatomy, uptake: FloatArray, scalp: float) -> FloatField:
         SUVR by region code.
     scalp : float
         SUVR of the soft tissue outside the brain.
+    pattern : Pattern, optional
+        (X, Y, Z) factors for the uptake of grey and of white matter.
 
     Returns
     -------
@@ -181,8 +213,14 @@ def paint(anatomy: Anatomy, uptake: FloatArray, scalp: float) -> FloatField:
     beside[codes_of("cerebellar_cortex", "cerebellar_white_matter")] = values[
         CODES["cerebellar_white_matter"]
     ]
-    image = values[anatomy.regions] * anatomy.own
-    image += beside[anatomy.regions] * anatomy.white
+    own = values[anatomy.regions] * anatomy.own
+    white = beside[anatomy.regions] * anatomy.white
+    if pattern is not None:
+        is_grey = np.zeros(len(REGIONS), bool)
+        is_grey[codes_of_tissue("cortex", "cerebellum", "deep")] = True
+        own *= np.where(is_grey[anatomy.regions], pattern.grey, np.float32(1))
+        white *= pattern.white
+    image = own + white
     image += values[CODES["fluid"]] * anatomy.fluid
     image += np.float32(scalp) * anatomy.scalp
     return image
@@ -209,6 +247,43 @@ def focal_changes(generator: np.random.Generator, anatomy: Anatomy) -> FloatFiel
         bump = x[:, None, None] * y[:, None] * z
         factor += np.float32(generator.uniform(*FOCAL_CHANGE)) * bump
     return np.maximum(factor, 0.2)
+
+
+def scan_variation(generator: np.random.Generator, mean: FloatArray, tracer: Tracer) -> FloatArray:
+    """Draw what differs between scans of equal people: level, contrast, asymmetry.
+
+    Parameters
+    ----------
+    generator : numpy Generator
+        Source of randomness.
+    mean : (R,) float array
+        Mean uptake by region code.
+    tracer : {"FDG", "AV45", "AV1451"}
+        What was injected; FDG's contrast stays within `GREY_TO_WHITE`.
+
+    Returns
+    -------
+    (R,) float array
+        Factor by region code.
+    """
+    level, white, side = np.clip(generator.standard_normal(3), -FACTOR_LIMIT, FACTOR_LIMIT)
+    factor = np.exp(LEVEL_SD * level) * (1 + HEMISPHERE_SD * side * lateral_sign())
+    contrast = np.exp(WHITE_SD * white)
+    if tracer == "FDG":
+        ratio = mean[codes_of_tissue("cortex")].mean() / mean[CODES["white_matter"]]
+        low, high = GREY_TO_WHITE
+        contrast = ratio / np.clip(ratio / contrast, low, high)
+    factor[codes_of_tissue("white")] *= contrast
+    return factor
+
+
+def rim_variation(generator: np.random.Generator, grid: Grid) -> FloatField:
+    """Draw one person's off-target uptake around the brain, relative to the mean, (X, Y, Z)."""
+    sd, smoothness = RIM_SPOTS
+    lattice, factor = coarse_lattice(grid)
+    spots = refine(random_field(generator, lattice, smoothness), factor, grid.shape)
+    strength = np.exp(RIM_SD * np.clip(generator.standard_normal(), -FACTOR_LIMIT, FACTOR_LIMIT))
+    return np.maximum(np.float32(strength) * (1 + np.float32(sd) * spots), 0)
 
 
 @dataclass(frozen=True)
@@ -255,7 +330,18 @@ def make_uptake(
     focal = focal_changes(generator, anatomy)
     shares = [0.0] if frames == 1 else [-0.5, 0.5]
     scalp = model.scalp * float(np.exp(generator.normal(0, SCALP_SD)))
-    painted = [focal * paint(anatomy, drawn * (1 + share * model.drift), scalp) for share in shares]
+    pattern = pattern_of(anatomy, read_pattern(tracer))
+    drawn = drawn * scan_variation(generator, model.mean, tracer)
+    painted = [
+        focal * paint(anatomy, drawn * (1 + share * model.drift), scalp, pattern)
+        for share in shares
+    ]
     known = model.expected(participant.expected_burden, age, asymmetry)
-    oracle = paint(anatomy, known, model.scalp)
+    oracle = paint(anatomy, known, model.scalp, pattern)
+    if tracer == "AV1451":
+        shell = np.float32(RIM_SUVR) * meninges(anatomy.mask, anatomy.grid)
+        oracle += shell
+        own = shell * rim_variation(generator, anatomy.grid)
+        for frame in painted:
+            frame += own
     return Uptake(painted, oracle)
