@@ -1,7 +1,7 @@
 """How close is the simulated FDG to a real one? The group means, side by side.
 
 The real one is the template of Della Rosa et al. (mean of 50 controls and 50 dementia patients
-in MNI space); the simulated one is the mean over people made from labelled real T1s, half of
+in MNI space); the simulated one is the mean over subjects made from labelled real T1s, half of
 them patients, each warped to MNI space by an affine transform between the centres of regions;
 then the mean as a whole is registered to the template (affine, correlation). The template
 was smoothed more than our mean is: what is missing is the blur at which the two agree best, and
@@ -31,12 +31,12 @@ from petsynth.log import Progress, messages_on_stderr
 from petsynth.preprocessing.registration.deformable import register_affine
 from petsynth.preprocessing.resampling import resample
 from petsynth.simulation.anatomy import Anatomy
+from petsynth.simulation.imaging import CohortPlan, make_anatomy
 from petsynth.simulation.labels import landmark_affine
-from petsynth.simulation.person import CohortPlan, make_anatomy
+from petsynth.simulation.members import Member, sample_members
 from petsynth.simulation.randomness import generator_for
 from petsynth.simulation.regions import REGIONS, codes_of_tissue
-from petsynth.simulation.roster import Person, draw_people
-from petsynth.simulation.scanner import blur, draw_resolution
+from petsynth.simulation.scanner import blur, sample_resolution
 from petsynth.simulation.template import load_template
 from petsynth.simulation.uptake import NORMATIVE_AGE, make_uptake
 from petsynth.volume import FWHM_PER_SIGMA, Grid, Volume
@@ -47,30 +47,30 @@ EXTRA_BLUR_MM = tuple(range(0, 15))
 
 @dataclass
 class GroupMean:
-    """Sums over people on the template's grid; ``labels`` counts votes per region code."""
+    """Sums over subjects on the template's grid; ``labels`` counts votes per region code."""
 
     grid: Grid
     pet: NDArray[np.float64]
     white: NDArray[np.float64]
     labels: NDArray[np.float32]
-    people: int = 0
+    subjects: int = 0
 
     def add(self, anatomy: Anatomy, pet: NDArray) -> None:
-        """Resample one person onto the template's grid."""
-        to_person = np.linalg.inv(landmark_affine(anatomy.regions, anatomy.grid))
+        """Resample one subject onto the template's grid."""
+        to_subject = np.linalg.inv(landmark_affine(anatomy.regions, anatomy.grid))
         affine = anatomy.grid.affine
-        moved = resample(Volume(pet, affine), self.grid, to_person).data
-        white = resample(Volume(anatomy.white, affine), self.grid, to_person).data
-        self.pet += moved / moved[moved > 0.5 * np.percentile(moved, 95)].mean()
+        warped = resample(Volume(pet, affine), self.grid, to_subject).data
+        white = resample(Volume(anatomy.white, affine), self.grid, to_subject).data
+        self.pet += warped / warped[warped > 0.5 * np.percentile(warped, 95)].mean()
         self.white += white
         regions = np.where(anatomy.own > 0.5, anatomy.regions, 0)
         for code in codes_of_tissue("cortex", "cerebellum", "deep"):
             part = Volume((regions == code).astype(np.float32), affine)
-            self.labels[code] += resample(part, self.grid, to_person).data
-        self.people += 1
+            self.labels[code] += resample(part, self.grid, to_subject).data
+        self.subjects += 1
 
 
-def simulate_mean(people: list[Person], grid: Grid, seed: int) -> GroupMean:
+def simulate_mean(members: list[Member], grid: Grid, seed: int) -> GroupMean:
     """Return the mean of noise-free simulated scans in MNI space."""
     group = GroupMean(
         grid,
@@ -79,16 +79,16 @@ def simulate_mean(people: list[Person], grid: Grid, seed: int) -> GroupMean:
         np.zeros((len(REGIONS), *grid.shape), np.float32),
     )
     plan = CohortPlan(Path(), seed=seed)
-    with Progress("simulating", total=len(people)) as progress:
-        for drawn, scan in people:
-            person = replace(drawn, age=NORMATIVE_AGE)  # the template's people were old
-            anatomy = make_anatomy(plan, person, scan)
-            generator = generator_for(seed, person.index, "uptake")
-            uptake = make_uptake(generator, anatomy, person, "FDG", 1)
-            fwhm = draw_resolution(generator_for(seed, person.index, "scan"))
+    with Progress("simulating", total=len(members)) as progress:
+        for sampled, scan in members:
+            participant = replace(sampled, age=NORMATIVE_AGE)  # the template's subjects were old
+            anatomy = make_anatomy(plan, participant, scan)
+            generator = generator_for(seed, participant.index, "uptake")
+            uptake = make_uptake(generator, anatomy, participant, "FDG", 1)
+            fwhm = sample_resolution(generator_for(seed, participant.index, "scan"))
             group.add(anatomy, blur(uptake.frames[0], anatomy.grid, fwhm))
             progress.advance()
-    group.pet /= group.people
+    group.pet /= group.subjects
     return group
 
 
@@ -117,7 +117,7 @@ def correlation(first: NDArray, second: NDArray, mask: NDArray) -> float:
 
 def compare(real: NDArray, simulated: NDArray, group: GroupMean, mask: NDArray) -> dict:
     """Return correlation, regional means and contrast of two images of one resolution."""
-    fractions = group.labels / group.people
+    fractions = group.labels / group.subjects
     codes = [code for code in range(1, len(REGIONS)) if (fractions[code] > 0.5).sum() > 20]
     table = {}
     for code in codes:
@@ -126,7 +126,7 @@ def compare(real: NDArray, simulated: NDArray, group: GroupMean, mask: NDArray) 
     values = np.array(list(table.values()))
     values /= values.mean(axis=0)
     ratios = values[:, 1] / values[:, 0]
-    white = group.white / group.people > 0.9
+    white = group.white / group.subjects > 0.9
     grey = fractions.sum(axis=0) > 0.6
     return {
         "voxel_r": correlation(real, simulated, mask),
@@ -148,25 +148,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labelled", type=Path, required=True)
     parser.add_argument("--template", type=Path, required=True)
-    parser.add_argument("--people", type=int, default=40)
+    parser.add_argument("--subjects", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder for the mean image as .npy")
     args = parser.parse_args()
     real = read_volume(args.template)
-    people = draw_people(args.seed, "FDG", None, args.labelled)[: args.people]
-    group = simulate_mean(people, real.grid, args.seed)
+    members = sample_members(args.seed, "FDG", None, args.labelled)[: args.subjects]
+    group = simulate_mean(members, real.grid, args.seed)
     register_means(group, real)
     voxel_mm = real.grid.voxel_mm[0]
     brain = load_template(2.0)
     inside = resample(Volume((brain.grey + brain.white), brain.grid.affine), real.grid).data > 0.5
-    mask = inside & (group.labels.sum(axis=0) + group.white > 0.5 * group.people)
+    mask = inside & (group.labels.sum(axis=0) + group.white > 0.5 * group.subjects)
     agreement = {
         blurred: correlation(real.data, smooth(group.pet, blurred, voxel_mm), mask)
         for blurred in EXTRA_BLUR_MM
     }
     extra = max(agreement, key=lambda blurred: agreement[blurred])
     result = {
-        "people": group.people,
+        "subjects": group.subjects,
         "extra_blur_mm": extra,
         "equal_resolution": compare(real.data, smooth(group.pet, extra, voxel_mm), group, mask),
         "as_simulated": compare(real.data, group.pet, group, mask),

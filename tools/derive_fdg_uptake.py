@@ -1,4 +1,4 @@
-"""Derive `fdg_normative.csv`: regional FDG uptake before blur, and how people differ.
+"""Derive `fdg_normative.csv`: regional FDG uptake before blur, and how subjects differ.
 
 Run once by a developer, with the normative data (FDG-NeuroSegmenter, MIT licence) at hand:
 
@@ -7,10 +7,10 @@ Run once by a developer, with the normative data (FDG-NeuroSegmenter, MIT licenc
 
 The measured values (537 cognitively normal adults, relative to the pons) hold what the
 scanner's blur mixed into each region. They are unmixed with the mean geometric transfer matrix of
-labelled real T1s, with as little atrophy as simulated controls have, so that painting those and
-blurring them gives back what was measured. (The embedded cohort is not used: its cortex is drawn
-differently, and a compromise fits neither.) White matter was not measured and is set so that cortex
-has 3.5 times its uptake.
+labelled real T1s, with as little atrophy as simulated controls have, so that uptake simulated on
+those and blurred gives back what was measured. (The embedded cohort is not used: its cortex is
+delineated differently, and a compromise fits neither.) White matter was not measured and is set so
+that cortex has 3.5 times its uptake.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from petsynth.simulation.transfer import transfer_matrix
 GREY_TO_WHITE = 3.5
 FLUID = 0.08
 FACTORS = 5
-PEOPLE = 8
+SUBJECTS = 8
 ATROPHY = 0.06
 """Of the labelled T1s: the mean of simulated controls."""
 NAMES = {
@@ -60,12 +60,12 @@ HEADER = """# Source: FDG-NeuroSegmenter, cn_regional_uptake.csv (NM-Radiopharma
 
 def main(path: str, labelled: str) -> None:
     """Write the table into the package."""
-    people = read_people(path)
-    measured = people.mean()
+    adults = read_adults(path)
+    measured = adults.mean()
     solved = unmix(measured, mean_transfer_matrix(labelled))
-    residual, loadings = factorise((people / measured - 1).to_numpy())
-    table = pd.DataFrame({"region": people.columns, "measured": measured.to_numpy()})
-    table["before_blur"] = [solved[CODES[name]] for name in people.columns]
+    residual, loadings = factorise((adults / measured - 1).to_numpy())
+    table = pd.DataFrame({"region": adults.columns, "measured": measured.to_numpy()})
+    table["before_blur"] = [solved[CODES[name]] for name in adults.columns]
     table["residual"] = residual
     for number in range(FACTORS):
         table[f"factor{number + 1}"] = loadings[:, number]
@@ -88,26 +88,26 @@ def white_rows(table: pd.DataFrame, solved: np.ndarray) -> pd.DataFrame:
     )
 
 
-def read_people(path: str) -> pd.DataFrame:
-    """Return one row per person and one column per region, by this package's names."""
-    people = pd.read_csv(path)
-    cerebellum = people[["cerebellar_cortex_left", "cerebellar_cortex_right"]].mean(axis=1)
-    people = people.drop(columns=["cerebellar_cortex_left", "cerebellar_cortex_right"])
+def read_adults(path: str) -> pd.DataFrame:
+    """Return one row per subject and one column per region, by this package's names."""
+    adults = pd.read_csv(path)
+    cerebellum = adults[["cerebellar_cortex_left", "cerebellar_cortex_right"]].mean(axis=1)
+    adults = adults.drop(columns=["cerebellar_cortex_left", "cerebellar_cortex_right"])
     renamed = {}
-    for column in map(str, people.columns):
+    for column in map(str, adults.columns):
         stem, _, side = column.rpartition("_")
         sided = side in ("left", "right")
         name = NAMES.get(stem if sided else column, stem if sided else column)
         renamed[column] = f"{name}_{side}" if sided else name
-    return people.rename(columns=renamed).assign(cerebellar_cortex=cerebellum)
+    return adults.rename(columns=renamed).assign(cerebellar_cortex=cerebellum)
 
 
 def mean_transfer_matrix(labelled: str) -> np.ndarray:
     """Return the mean transfer matrix of labelled real T1s."""
     scans = find_labelled_scans(labelled)
-    chosen = scans[:: len(scans) // PEOPLE][:PEOPLE]
-    people = [make_labelled_anatomy(scan, ATROPHY) for scan in chosen]
-    return np.mean([transfer_matrix(anatomy, FWHM_MM) for anatomy in people], axis=0)
+    chosen = scans[:: len(scans) // SUBJECTS][:SUBJECTS]
+    anatomies = [make_labelled_anatomy(scan, ATROPHY) for scan in chosen]
+    return np.mean([transfer_matrix(anatomy, FWHM_MM) for anatomy in anatomies], axis=0)
 
 
 def unmix(measured: pd.Series, matrix: np.ndarray) -> np.ndarray:

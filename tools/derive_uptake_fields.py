@@ -40,10 +40,10 @@ from uptake_fields.fit import (
     Prior,
     RegionalForward,
     fit,
+    initial_fields,
     normative_fdg,
     prior_from,
     spots_on_lattice,
-    start_fields,
     tabulated,
     upsample,
 )
@@ -107,10 +107,10 @@ def fdg_observation(source: Source, name: str) -> Observation:
     """Return a map without its image: who is on it, and its blur."""
     model = tracer_model("FDG")
     ill = model.expected(ATROPHY["patient"]) / model.mean.clip(1e-9)
-    people = [(source.healthy, source.none, 1.0)]
+    groups = [(source.healthy, source.none, 1.0)]
     if name == "della-rosa":
-        people = [(source.healthy, source.none, 0.5), (source.patient, ill, 0.5)]
-    return Observation(np.ones(GRID.shape), people, FWHM_MM[name])
+        groups = [(source.healthy, source.none, 0.5), (source.patient, ill, 0.5)]
+    return Observation(np.ones(GRID.shape), groups, FWHM_MM[name])
 
 
 def fdg_models(source: Source, names: list[str]) -> list[Forward]:
@@ -118,7 +118,7 @@ def fdg_models(source: Source, names: list[str]) -> list[Forward]:
     models = []
     for name in names:
         empty = fdg_observation(source, name)
-        fields = start_fields(fdg_prior())
+        fields = initial_fields(fdg_prior())
         for last in (False, True):
             image = source.registered(name, Forward(empty), fields, spline=True)
             model = Forward(replace(empty, image=image / np.percentile(image, 99.9)))
@@ -156,9 +156,9 @@ def derive_av45(source: Source) -> None:
     some = 1 + POSITIVE_BURDEN * disease
     stripped = [replace(each, scalp=np.zeros_like(each.scalp)) for each in
                 (source.healthy, source.patient)]  # fmt: skip
-    people = [(each, some, 0.5) for each in stripped]
-    empty = Observation(np.ones(GRID.shape), people, FWHM_MM["miba"])
-    image = source.registered("miba", Forward(empty), start_fields(prior), spline=False)
+    groups = [(each, some, 0.5) for each in stripped]
+    empty = Observation(np.ones(GRID.shape), groups, FWHM_MM["miba"])
+    image = source.registered("miba", Forward(empty), initial_fields(prior), spline=False)
     unit = float(np.percentile(image, 99.9))
     model = Forward(replace(empty, image=image / unit, weight=1.0))
     inner = ndimage.binary_erosion(
@@ -209,8 +209,8 @@ def derive_av1451(source: Source) -> None:
     labels = dkt_labels(source.data, source.cache)
     weights, values = soft_regions(source.healthy, labels, cortical)
     more_weights, more_values = deep_regions(source.healthy, folder, TAU_DEEP)
-    people = [(source.healthy, source.none, 1.0)]
-    seen = Observation(np.ones(GRID.shape), people, FWHM_MM["table"])
+    groups = [(source.healthy, source.none, 1.0)]
+    seen = Observation(np.ones(GRID.shape), groups, FWHM_MM["table"])
     model = RegionalForward(seen, weights + more_weights, values + more_values)
     fields = fit([model], prior, Penalties(grey_smooth=0.01, base=0.001))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Shares of tissue in a row of hand-made voxels."""
+"""Fractions of tissue in a row of hand-made voxels."""
 
 import numpy as np
 import pytest

@@ -20,21 +20,21 @@ def test_wished_growth_is_reached_inside_a_ball():
     shift = atrophy_displacement(0.3 * cavity, shell, place)
 
     index = np.indices(shape, dtype=np.float32) + shift / voxel
-    moved = sample_components(cavity[None], index)[0]
-    assert np.log(moved.sum() / cavity.sum()) > 0.2
-    assert np.log(moved.sum() / cavity.sum()) < 0.45
+    warped = sample_components(cavity[None], index)[0]
+    assert np.log(warped.sum() / cavity.sum()) > 0.2
+    assert np.log(warped.sum() / cavity.sum()) < 0.45
     # what is outside the shell that gives way stays where it is
     assert np.abs(shift[:, :2]).max() < 0.3
 
 
 def test_displacement_follows_the_axes_of_the_grid():
     shape = (24, 24, 24)
-    growth, fluid = ball(shape, (8, 12, 12), 5), ball(shape, (16, 12, 12), 5)
+    change, fluid = ball(shape, (8, 12, 12), 5), ball(shape, (16, 12, 12), 5)
     straight = Grid(shape, np.diag([2.0, 2.0, 2.0, 1.0]))
-    mirrored = Grid(shape, np.diag([-2.0, 2.0, 2.0, 1.0]))
+    flipped = Grid(shape, np.diag([-2.0, 2.0, 2.0, 1.0]))
 
-    one = atrophy_displacement(growth, fluid, straight)
-    other = atrophy_displacement(growth, fluid, mirrored)
+    one = atrophy_displacement(change, fluid, straight)
+    other = atrophy_displacement(change, fluid, flipped)
 
     np.testing.assert_allclose(other[0], -one[0], atol=1e-5)
     np.testing.assert_allclose(other[1:], one[1:], atol=1e-5)

@@ -14,13 +14,13 @@ from petsynth.errors import InputError, OutputError
 from petsynth.io.bids.metadata import write_dataset_description
 from petsynth.io.nifti import read_volume
 from petsynth.simulation.cohort import simulate_cohort
-from petsynth.simulation.participants import draw_participant
-from petsynth.simulation.person import CohortPlan, simulate_person
-from petsynth.simulation.roster import label_of
+from petsynth.simulation.imaging import CohortPlan, simulate_participant
+from petsynth.simulation.members import label_of
+from petsynth.simulation.participants import sample_participant
 
 COARSE = {"t1_voxel_mm": 6.0, "pet_voxel_mm": 6.0}
 PET = "{0}/pet/{0}_trc-18FFDG_pet.nii.gz"
-ORACLE = "derivatives/truth/{0}/pet/{0}_trc-18FFDG_desc-noisefree_pet.nii.gz"
+NOISE_FREE = "derivatives/truth/{0}/pet/{0}_trc-18FFDG_desc-noisefree_pet.nii.gz"
 MASK = "derivatives/truth/{0}/anat/{0}_desc-brain_mask.nii.gz"
 TRANSFORM = "derivatives/truth/{0}/pet/{0}_trc-18FFDG_from-pet_to-T1w_xfm.json"
 
@@ -56,7 +56,7 @@ def validate(folder: Path) -> None:
 
 def test_files_stand_where_they_are_looked_for(cohort):
     for label in ("sub-001", "sub-004"):
-        for name in (PET, ORACLE, MASK, TRANSFORM, "{0}/anat/{0}_T1w.nii.gz"):
+        for name in (PET, NOISE_FREE, MASK, TRANSFORM, "{0}/anat/{0}_T1w.nii.gz"):
             path = cohort / name.format(label)
             assert path.exists(), path
             if path.suffix == ".gz":
@@ -94,7 +94,7 @@ def test_bids_validator_accepts_a_labelled_cohort(tmp_path, labelled_folder):
 
 @pytest.mark.parametrize("label", ["sub-001", "sub-002", "sub-003", "sub-004"])
 def test_written_transform_lays_the_pet_on_the_t1(cohort, label):
-    pet, mask = (read_volume(cohort / name.format(label)) for name in (ORACLE, MASK))
+    pet, mask = (read_volume(cohort / name.format(label)) for name in (NOISE_FREE, MASK))
     matrix = np.array(json.loads((cohort / TRANSFORM.format(label)).read_text())["matrix"])
 
     def overlap(pet_to_t1):
@@ -109,12 +109,14 @@ def test_written_transform_lays_the_pet_on_the_t1(cohort, label):
     assert overlap(matrix) > overlap(np.linalg.inv(matrix))
 
 
-def test_oracle_explains_most_of_the_pet(cohort):
-    pet, oracle = (read_volume(cohort / name.format("sub-003")).data for name in (PET, ORACLE))
-    brain = oracle > 0.5
+def test_expected_uptake_explains_most_of_the_pet(cohort):
+    pet, noise_free = (
+        read_volume(cohort / name.format("sub-003")).data for name in (PET, NOISE_FREE)
+    )
+    brain = noise_free > 0.5
 
-    assert np.corrcoef(pet[brain], oracle[brain])[0, 1] > 0.8
-    assert np.abs(pet - oracle)[brain].mean() > 0.02
+    assert np.corrcoef(pet[brain], noise_free[brain])[0, 1] > 0.8
+    assert np.abs(pet - noise_free)[brain].mean() > 0.02
 
 
 def test_same_seed_same_bytes_whatever_the_number_of_processes(tmp_path):
@@ -254,8 +256,8 @@ def test_memory_flat_over_1000_subjects(tmp_path, monkeypatch):
     process = psutil.Process()
     used = []
     for index in range(1000):
-        person = draw_participant(0, index, "FDG", f"sub-{index:04}")
-        simulate_person(plan, person, None)
+        participant = sample_participant(0, index, "FDG", f"sub-{index:04}")
+        simulate_participant(plan, participant, None)
         if index in (99, 999):
             used.append(process.memory_info().rss / 2**20)
 

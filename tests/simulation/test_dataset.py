@@ -13,14 +13,14 @@ from petsynth.simulation.dataset import (
     write_descriptions,
     write_participants,
 )
-from petsynth.simulation.participants import draw_participant
+from petsynth.simulation.participants import sample_participant
 
 
 @pytest.fixture
 def cohort(tmp_path):
-    """A finished dataset of one person, and notes that somebody else has put there."""
-    write_descriptions(tmp_path, "one person", "--subjects 1", ["sub-001"])
-    write_participants(tmp_path, [draw_participant(0, 0, "FDG", "sub-001")])
+    """A finished dataset of one subject, and notes that somebody else has put there."""
+    write_descriptions(tmp_path, "one subject", "--subjects 1", ["sub-001"])
+    write_participants(tmp_path, [sample_participant(0, 0, "FDG", "sub-001")])
     (tmp_path / "sub-001" / "anat").mkdir(parents=True)
     (tmp_path / "sub-001" / "anat" / "sub-001_T1w.nii.gz").write_bytes(b"T1")
     (tmp_path / TRUTH / "sub-001" / "anat").mkdir(parents=True)
@@ -42,7 +42,7 @@ def test_a_file_is_no_folder(tmp_path):
         prepare_folder(tmp_path / "raw", overwrite=True)
 
 
-def test_overwriting_takes_the_people_and_leaves_what_is_not_of_the_cohort(cohort):
+def test_overwriting_takes_the_subjects_and_leaves_what_is_not_of_the_cohort(cohort):
     prepare_folder(cohort, overwrite=True)
 
     left = {path.name for path in cohort.iterdir()}
@@ -62,7 +62,7 @@ def test_overwriting_takes_nobody_whom_the_simulation_did_not_write(cohort):
     assert (cohort / "participants.tsv").exists()
 
 
-def test_overwriting_leaves_other_files_of_its_own_people(cohort):
+def test_overwriting_leaves_other_files_of_its_own_subjects(cohort):
     segmentation = cohort / "sub-001" / "anat" / "sub-001_dseg.nii.gz"
     segmentation.write_bytes(b"by hand")
     prepare_folder(cohort, overwrite=True)
@@ -109,14 +109,14 @@ def test_both_datasets_say_what_they_are_and_how_they_were_made(cohort):
 
 
 def test_the_table_is_in_the_cohorts_order_and_says_what_is_unknown(tmp_path):
-    people = [draw_participant(0, index, "FDG", f"sub-{index}") for index in range(12)]
-    people[3] = dataclasses.replace(people[3], age=float("nan"), sex="n/a")
-    write_participants(tmp_path, people[::-1])
+    members = [sample_participant(0, index, "FDG", f"sub-{index}") for index in range(12)]
+    members[3] = dataclasses.replace(members[3], age=float("nan"), sex="n/a")
+    write_participants(tmp_path, members[::-1])
     table = read_table(tmp_path / "participants.tsv").set_index("participant_id")
 
     assert list(table.index) == [f"sub-{index}" for index in range(12)]
     assert (table.loc["sub-3", "age"], table.loc["sub-3", "sex"]) == ("n/a", "n/a")
-    assert float(table.loc["sub-4", "age"]) == people[4].age
+    assert float(table.loc["sub-4", "age"]) == members[4].age
     assert table.loc["sub-5", "diagnosis"] == "AD"
     meanings = json.loads((tmp_path / "participants.json").read_text())
     assert list(meanings) == list(table.columns)

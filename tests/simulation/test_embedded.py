@@ -13,7 +13,7 @@ def volume_ml(anatomy, *kinds):
     return voxels.sum() * np.prod(anatomy.grid.voxel_mm) / 1000
 
 
-def test_shares_add_up_and_fill_the_mask():
+def test_fractions_add_up_and_fill_the_mask():
     anatomy = make(0)
 
     total = anatomy.own + anatomy.white + anatomy.fluid
@@ -34,7 +34,7 @@ def test_brain_has_a_human_size_and_contrast():
     assert outside > grey
 
 
-def test_people_differ_more_than_a_shift():
+def test_subjects_differ_more_than_a_shift():
     one, other = make(1), make(2)
 
     grey = [anatomy.grey[anatomy.mask & (one.mask & other.mask)] for anatomy in (one, other)]

@@ -10,8 +10,8 @@ from petsynth.volume import Volume
 
 
 def volume_ml(anatomy, *kinds):
-    share = anatomy.own[np.isin(anatomy.regions, codes_of(*kinds))].sum()
-    return share * np.prod(anatomy.grid.voxel_mm) / 1000
+    fraction = anatomy.own[np.isin(anatomy.regions, codes_of(*kinds))].sum()
+    return fraction * np.prod(anatomy.grid.voxel_mm) / 1000
 
 
 def fluid_ml(anatomy):
@@ -81,12 +81,12 @@ def test_atrophy_is_put_into_t1_and_labels_alike(labelled_folder, scheme):
     assert ill.mri.data[lost].mean() < 0.93 * healthy.mri.data[lost].mean()
 
 
-def test_shares_stay_between_0_and_1_and_fill_the_brain(labelled_folder):
+def test_fractions_stay_between_0_and_1_and_fill_the_brain(labelled_folder):
     anatomy = make_labelled_anatomy(find_labelled_scans(labelled_folder())[0], 0.7)
 
-    for share in (anatomy.own, anatomy.white):
-        assert share.min() >= 0
-        assert share.max() <= 1 + 1e-5
+    for fraction in (anatomy.own, anatomy.white):
+        assert fraction.min() >= 0
+        assert fraction.max() <= 1 + 1e-5
     assert anatomy.scalp.min() >= 0
     assert anatomy.scalp.max() <= DEEP_UPTAKE  # relative to muscle
     assert (anatomy.own + anatomy.white).max() < 1 + 1e-4

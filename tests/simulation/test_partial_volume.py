@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from petsynth.simulation.partial_volume import tissue_shares
+from petsynth.simulation.partial_volume import tissue_fractions
 from petsynth.simulation.regions import CODES
 from petsynth.volume import Volume
 
@@ -24,69 +24,69 @@ def slab(changed=(), shading=None):
 
 
 def test_pure_tissue_stays_as_labelled():
-    shares = tissue_shares(*slab())
+    fractions = tissue_fractions(*slab())
 
-    np.testing.assert_allclose(shares.grey[CORTEX], 1, atol=1e-4)
-    assert not shares.grey[:4].any()
-    np.testing.assert_allclose(shares.white[8:], 1, atol=1e-4)
-    assert not shares.white[:8].any()
+    np.testing.assert_allclose(fractions.grey[CORTEX], 1, atol=1e-4)
+    assert not fractions.grey[:4].any()
+    np.testing.assert_allclose(fractions.white[8:], 1, atol=1e-4)
+    assert not fractions.white[:8].any()
 
 
 def test_half_intensity_next_to_cortex_is_half_grey_and_has_the_cortex_code():
-    shares = tissue_shares(*slab({8: (GREY + WHITE) / 2}))
+    fractions = tissue_fractions(*slab({8: (GREY + WHITE) / 2}))
 
-    np.testing.assert_allclose(shares.grey[8], 0.5, atol=0.01)
-    np.testing.assert_allclose(shares.white[8], 0.5, atol=0.01)
-    assert (shares.regions[8] == CODES["precuneus_left"]).all()
-    assert (shares.regions[9:] == CODES["white_matter"]).all()
+    np.testing.assert_allclose(fractions.grey[8], 0.5, atol=0.01)
+    np.testing.assert_allclose(fractions.white[8], 0.5, atol=0.01)
+    assert (fractions.regions[8] == CODES["precuneus_left"]).all()
+    assert (fractions.regions[9:] == CODES["white_matter"]).all()
 
 
 def test_bright_cortex_is_partly_white():
     mri, regions = slab()
     mri.data[7, ::2, ::2] = (GREY + WHITE) / 2
 
-    shares = tissue_shares(mri, regions)
+    fractions = tissue_fractions(mri, regions)
 
     # the brighter voxels raise cortex's own intensity a little
-    np.testing.assert_allclose(shares.white[7, ::2, ::2], 0.5, atol=0.08)
-    np.testing.assert_allclose((shares.grey + shares.white)[7], 1, atol=1e-4)
+    np.testing.assert_allclose(fractions.white[7, ::2, ::2], 0.5, atol=0.08)
+    np.testing.assert_allclose((fractions.grey + fractions.white)[7], 1, atol=1e-4)
 
 
-@pytest.mark.parametrize(("intensity", "share"), [(70.0, 0.5), (25.0, 0.0), (45.0, 0.1875)])
-def test_dark_cortex_is_partly_fluid(intensity, share):
-    shares = tissue_shares(*slab({4: intensity}))
+@pytest.mark.parametrize(("intensity", "fraction"), [(70.0, 0.5), (25.0, 0.0), (45.0, 0.1875)])
+def test_dark_cortex_is_partly_fluid(intensity, fraction):
+    fractions = tissue_fractions(*slab({4: intensity}))
 
-    np.testing.assert_allclose(shares.grey[4], share, atol=0.01)
-    assert not shares.white[4].any()
-    np.testing.assert_allclose(shares.grey[5:8], 1, atol=1e-4)
+    np.testing.assert_allclose(fractions.grey[4], fraction, atol=0.01)
+    assert not fractions.white[4].any()
+    np.testing.assert_allclose(fractions.grey[5:8], 1, atol=1e-4)
 
 
 def test_dark_white_matter_away_from_cortex_is_no_cortex():
-    shares = tissue_shares(*slab({12: GREY}))
+    fractions = tissue_fractions(*slab({12: GREY}))
 
-    assert (shares.white[12] == 1).all()
-    assert not shares.grey[12].any()
+    assert (fractions.white[12] == 1).all()
+    assert not fractions.grey[12].any()
 
 
 def test_shading_does_not_pass_for_grey_matter():
     ramp = np.exp(-0.3 * np.linspace(-1, 1, SHAPE[2]) ** 2 - 0.2 * np.linspace(0, 1, SHAPE[2]))
     mri, regions = slab({8: (GREY + WHITE) / 2}, shading=ramp.astype(np.float32))
     # the ventricle is taken to be equally dark everywhere
-    shares = tissue_shares(mri, regions)
+    fractions = tissue_fractions(mri, regions)
 
-    np.testing.assert_allclose(shares.grey[8], 0.5, atol=0.01)
-    np.testing.assert_allclose(shares.white[9:], 1, atol=1e-4)
+    np.testing.assert_allclose(fractions.grey[8], 0.5, atol=0.01)
+    np.testing.assert_allclose(fractions.white[9:], 1, atol=1e-4)
 
 
-def test_cerebellar_cortex_is_shared_with_fluid_alone():
+def test_cerebellar_cortex_is_divided_with_fluid_alone():
     mri, regions = slab({4: 70.0, 7: (GREY + WHITE) / 2})
     regions[CORTEX] = CODES["cerebellar_cortex"]
 
-    shares = tissue_shares(mri, regions)
+    fractions = tissue_fractions(mri, regions)
 
-    assert 0.3 < shares.grey[4].mean() < 0.5
-    assert not shares.white[:8].any()
-    assert (shares.white[8:] == 1).all()
+    assert 0.3 < fractions.grey[4].mean() < 0.5
+    assert not fractions.white[:8].any()
+    assert (fractions.white[8:] == 1).all()
 
 
 @pytest.mark.parametrize("flawed", ["no contrast", "no fluid", "dark white matter"])
@@ -99,8 +99,8 @@ def test_a_t1_without_contrast_or_fluid_is_taken_as_labelled(flawed):
     if flawed == "dark white matter":
         mri = mri.with_data(np.where(regions == CODES["white_matter"], 90, mri.data))
 
-    shares = tissue_shares(mri, regions)
+    fractions = tissue_fractions(mri, regions)
 
-    np.testing.assert_array_equal(shares.grey, regions == CODES["precuneus_left"])
-    np.testing.assert_array_equal(shares.white, regions == CODES["white_matter"])
-    assert shares.regions is regions
+    np.testing.assert_array_equal(fractions.grey, regions == CODES["precuneus_left"])
+    np.testing.assert_array_equal(fractions.white, regions == CODES["white_matter"])
+    assert fractions.regions is regions

@@ -1,28 +1,28 @@
 import numpy as np
 import pytest
 
-from petsynth.simulation.participants import draw_participant
+from petsynth.simulation.participants import sample_participant
 
 
 def cohort(tracer="FDG", size=400):
-    return [draw_participant(0, index, tracer, f"sub-{index}") for index in range(size)]
+    return [sample_participant(0, index, tracer, f"sub-{index}") for index in range(size)]
 
 
 def test_half_are_patients_and_they_are_clinically_worse():
-    people = cohort()
-    patients = [person for person in people if person.diagnosis == "AD"]
-    controls = [person for person in people if person.diagnosis == "CN"]
+    members = cohort()
+    patients = [participant for participant in members if participant.diagnosis == "AD"]
+    controls = [participant for participant in members if participant.diagnosis == "CN"]
 
     assert len(patients) == len(controls)
-    assert max(person.severity for person in controls) < min(p.severity for p in patients)
+    assert max(participant.severity for participant in controls) < min(p.severity for p in patients)
     assert np.mean([p.mmse for p in patients]) < 26 < np.mean([p.mmse for p in controls])
-    assert all(0 <= person.mmse <= 30 for person in people)
+    assert all(0 <= participant.mmse <= 30 for participant in members)
 
 
 def test_atrophy_shows_part_of_the_burden():
-    patients = [person for person in cohort() if person.diagnosis == "AD"]
+    patients = [participant for participant in cohort() if participant.diagnosis == "AD"]
     atrophy, burden, expected = (
-        np.array([getattr(person, name) for person in patients])
+        np.array([getattr(participant, name) for participant in patients])
         for name in ("atrophy", "burden", "expected_burden")
     )
 
@@ -33,22 +33,24 @@ def test_atrophy_shows_part_of_the_burden():
 
 
 def test_some_controls_are_amyloid_positive_and_some_patients_are_not():
-    people = cohort("AV45")
-    share = {
-        group: np.mean([person.burden > 0 for person in people if person.diagnosis == group])
+    members = cohort("AV45")
+    fraction = {
+        group: np.mean(
+            [participant.burden > 0 for participant in members if participant.diagnosis == group]
+        )
         for group in ("CN", "AD")
     }
 
-    assert share["CN"] == pytest.approx(0.25, abs=0.07)
-    assert share["AD"] == pytest.approx(0.88, abs=0.07)
+    assert fraction["CN"] == pytest.approx(0.25, abs=0.07)
+    assert fraction["AD"] == pytest.approx(0.88, abs=0.07)
 
 
-def test_people_differ_by_index_and_repeat_by_seed():
-    assert draw_participant(3, 7, "FDG", "sub-8") == draw_participant(3, 7, "FDG", "sub-8")
-    assert draw_participant(3, 7, "FDG", "sub-8") != draw_participant(4, 7, "FDG", "sub-8")
+def test_subjects_differ_by_index_and_repeat_by_seed():
+    assert sample_participant(3, 7, "FDG", "sub-8") == sample_participant(3, 7, "FDG", "sub-8")
+    assert sample_participant(3, 7, "FDG", "sub-8") != sample_participant(4, 7, "FDG", "sub-8")
 
 
 def test_real_age_and_sex_are_kept():
-    person = draw_participant(0, 0, "FDG", "sub-1", age=38.78, sex="M")
+    participant = sample_participant(0, 0, "FDG", "sub-1", age=38.78, sex="M")
 
-    assert (person.age, person.sex) == (38.8, "M")
+    assert (participant.age, participant.sex) == (38.8, "M")

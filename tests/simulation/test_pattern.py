@@ -7,7 +7,7 @@ from petsynth.simulation.embedded import make_embedded_anatomy
 from petsynth.simulation.fields import world_points
 from petsynth.simulation.pattern import Pattern, lattice_affine, pattern_of, read_pattern
 from petsynth.simulation.regions import CODES
-from petsynth.simulation.uptake import paint, tracer_model
+from petsynth.simulation.uptake import tracer_model, uptake_image
 from petsynth.volume import Grid
 
 LATTICE = (31, 37, 31)
@@ -34,9 +34,9 @@ def test_every_tracer_has_positive_fields_over_mni_space(tracer):
 
 def test_a_constant_field_of_1_changes_nothing(anatomy):
     model = tracer_model("FDG")
-    plain = paint(anatomy, model.mean, model.scalp)
+    plain = uptake_image(anatomy, model.mean, model.scalp)
 
-    same = paint(anatomy, model.mean, model.scalp, pattern_of(anatomy, constant(1.0)))
+    same = uptake_image(anatomy, model.mean, model.scalp, pattern_of(anatomy, constant(1.0)))
 
     np.testing.assert_allclose(same, plain, rtol=1e-6)
 
@@ -44,7 +44,8 @@ def test_a_constant_field_of_1_changes_nothing(anatomy):
 def test_fields_multiply_grey_and_white_matter_and_nothing_else(anatomy):
     uptake = tracer_model("FDG").mean
     plain, doubled = (
-        paint(anatomy, uptake, 0.2, pattern_of(anatomy, constant(value))) for value in (1.0, 2.0)
+        uptake_image(anatomy, uptake, 0.2, pattern_of(anatomy, constant(value)))
+        for value in (1.0, 2.0)
     )
     tissue, fluid = anatomy.grey + anatomy.white > 0.999, anatomy.fluid > 0.999
 

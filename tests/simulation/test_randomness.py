@@ -1,4 +1,4 @@
-"""Every person and purpose has draws of its own."""
+"""Every subject and purpose has draws of its own."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import numpy as np
 from petsynth.simulation.randomness import PURPOSES, generator_for
 
 
-def test_seed_person_and_purpose_all_count():
+def test_seed_subject_and_purpose_all_count():
     keys = list(itertools.product(range(6), range(6), PURPOSES))
     first = {key: generator_for(*key).random() for key in keys}
 

@@ -5,8 +5,8 @@ from petsynth.simulation.scanner import (
     FWHM_RANGE_MM,
     add_noise,
     blur,
-    draw_pose,
-    draw_resolution,
+    sample_pose,
+    sample_resolution,
     to_scanner,
 )
 from petsynth.volume import Grid
@@ -32,7 +32,7 @@ def test_blur_has_the_wished_width_and_keeps_the_sum():
 
 def test_offsets_are_rigid_and_within_limits():
     for seed in range(40):
-        pose = draw_pose(np.random.default_rng(seed), np.array([3.0, -15.0, 8.0]), 4.0)
+        pose = sample_pose(np.random.default_rng(seed), np.array([3.0, -15.0, 8.0]), 4.0)
         rotation = pose.pet_to_t1[:3, :3]
         np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
         assert np.linalg.det(rotation) == pytest.approx(1)
@@ -47,7 +47,7 @@ def test_a_point_is_found_where_the_matrix_says():
     image = np.zeros(place.shape, np.float32)
     image[25, 15, 20] = 1
     image = blur(image, place, 9.0)
-    pose = draw_pose(np.random.default_rng(3), place.centre_mm, 2.0)
+    pose = sample_pose(np.random.default_rng(3), place.centre_mm, 2.0)
 
     seen = to_scanner(image, place, pose)
 
@@ -58,7 +58,7 @@ def test_a_point_is_found_where_the_matrix_says():
 
 
 def test_the_pet_has_its_own_orientation():
-    pose = draw_pose(np.random.default_rng(0), np.zeros(3), 2.0)
+    pose = sample_pose(np.random.default_rng(0), np.zeros(3), 2.0)
 
     assert pose.grid.affine[0, 0] < 0
     assert pose.grid.voxel_mm == (2.0, 2.0, 2.0)
@@ -79,10 +79,10 @@ def test_noise_is_unbiased_grows_with_uptake_and_is_correlated():
 
 
 def test_resolutions_lie_between_4_and_9_mm_and_use_most_of_that():
-    drawn = np.array([draw_resolution(np.random.default_rng(seed)) for seed in range(300)])
+    sampled = np.array([sample_resolution(np.random.default_rng(seed)) for seed in range(300)])
 
     assert FWHM_RANGE_MM == (4.0, 9.0)
-    assert drawn.min() >= 4.0
-    assert drawn.max() <= 9.0
-    assert drawn.mean() == pytest.approx(6.5, abs=0.25)
-    assert np.ptp(drawn) > 4.0
+    assert sampled.min() >= 4.0
+    assert sampled.max() <= 9.0
+    assert sampled.mean() == pytest.approx(6.5, abs=0.25)
+    assert np.ptp(sampled) > 4.0

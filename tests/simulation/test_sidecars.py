@@ -9,7 +9,7 @@ import pytest
 from petsynth.simulation.sidecars import (
     ACQUISITION,
     mask_sidecar,
-    oracle_sidecar,
+    noise_free_sidecar,
     pet_sidecar,
     t1_sidecar,
     transform_content,
@@ -75,7 +75,7 @@ def test_units_and_resolution_are_those_of_the_image():
 def test_everything_says_that_it_is_simulated():
     contents = (
         sidecar(),
-        oracle_sidecar("pet.nii.gz", "AV45", "suvr"),
+        noise_free_sidecar("pet.nii.gz", "AV45", "suvr"),
         t1_sidecar("template"),
         mask_sidecar("t1.nii.gz"),
         transform_content("pet.nii.gz", "t1.nii.gz", np.eye(4)),
@@ -83,12 +83,15 @@ def test_everything_says_that_it_is_simulated():
     assert all(content["Simulated"] is True for content in contents)
 
 
-def test_the_oracle_is_of_its_pets_units_region_and_source():
-    oracle = oracle_sidecar("sub-1/pet/sub-1_pet.nii.gz", "AV45", "original")
+def test_the_expected_uptake_is_of_its_pets_units_region_and_source():
+    expected = noise_free_sidecar("sub-1/pet/sub-1_pet.nii.gz", "AV45", "original")
     pet = sidecar("AV45", "original")
 
-    assert (oracle["Units"], oracle["ReferenceRegion"]) == (pet["Units"], pet["ReferenceRegion"])
-    assert oracle["Sources"] == ["bids:raw:sub-1/pet/sub-1_pet.nii.gz"]
+    assert (expected["Units"], expected["ReferenceRegion"]) == (
+        pet["Units"],
+        pet["ReferenceRegion"],
+    )
+    assert expected["Sources"] == ["bids:raw:sub-1/pet/sub-1_pet.nii.gz"]
 
 
 def test_a_transform_is_plain_numbers_with_a_direction():

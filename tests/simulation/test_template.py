@@ -54,9 +54,9 @@ def test_the_brain_has_a_human_size(template):
 def test_left_and_right_are_alike(template):
     for part in (template.grey, template.white, template.depth, template.cranium):
         np.testing.assert_allclose(part, part[::-1], atol=1e-3)
-    mirrored = template.atrophy[:, ::-1].copy()
-    mirrored[0] *= -1
-    margin = np.abs(mirrored - template.atrophy)
+    flipped = template.atrophy[:, ::-1].copy()
+    flipped[0] *= -1
+    margin = np.abs(flipped - template.atrophy)
     assert np.median(margin) < 0.05
 
 
@@ -96,14 +96,14 @@ def test_all_tissue_has_a_region_and_air_has_none(template):
 def test_atrophy_opens_the_ventricles_and_shrinks_the_hippocampus(template):
     assert template.lattice.matches(template.grid)
     places = np.indices(template.grid.shape) + template.atrophy / VOXEL_MM
-    growth = {}
+    change = {}
     for kind in ("ventricle", "hippocampus", "pons"):
         part = np.isin(template.regions, codes_of(kind)).astype(np.float32)
-        moved = ndimage.map_coordinates(part, places, order=1)
-        growth[kind] = moved.sum() / part.sum()
-    assert growth["ventricle"] > 1.2
-    assert growth["hippocampus"] < 0.9
-    assert growth["pons"] == pytest.approx(1, abs=0.1)
+        warped = ndimage.map_coordinates(part, places, order=1)
+        change[kind] = warped.sum() / part.sum()
+    assert change["ventricle"] > 1.2
+    assert change["hippocampus"] < 0.9
+    assert change["pons"] == pytest.approx(1, abs=0.1)
 
 
 def test_a_template_is_made_once(template):

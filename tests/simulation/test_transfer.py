@@ -16,14 +16,14 @@ def side_by_side(own=1.0, width=12):
     """Two regions of this width without anything beside them; the rest of each voxel is white."""
     regions = np.zeros(SHAPE, np.uint8)
     regions[12 - width : 12], regions[12 : 12 + width] = ONE, OTHER
-    share = np.where(regions > 0, own, 0).astype(np.float32)
+    fraction = np.where(regions > 0, own, 0).astype(np.float32)
     nothing = np.zeros(SHAPE, np.float32)
     return Anatomy(
         mri=Volume(nothing, np.diag([2.0, 2.0, 2.0, 1.0])),
         mask=regions > 0,
         regions=regions,
-        own=share,
-        white=(regions > 0) - share,
+        own=fraction,
+        white=(regions > 0) - fraction,
         scalp=nothing,
     )
 
@@ -37,7 +37,7 @@ def test_without_blur_each_region_measures_itself():
     np.testing.assert_allclose(matrix, expected, atol=1e-6)
 
 
-def test_a_voxels_share_counts_even_without_blur():
+def test_a_voxels_fraction_counts_even_without_blur():
     matrix = transfer_matrix(side_by_side(own=0.75), 1e-6)
 
     assert matrix[ONE, ONE] == pytest.approx(0.75)

@@ -3,7 +3,7 @@ import pytest
 
 from petsynth.simulation.embedded import make_embedded_anatomy
 from petsynth.simulation.labelled import find_labelled_scans, make_labelled_anatomy
-from petsynth.simulation.participants import draw_participant
+from petsynth.simulation.participants import sample_participant
 from petsynth.simulation.pattern import pattern_of, read_pattern
 from petsynth.simulation.regions import CODES, REGIONS, codes_of, read_packaged_table
 from petsynth.simulation.scanner import blur
@@ -13,10 +13,10 @@ from petsynth.simulation.uptake import (
     GREY_TO_WHITE,
     focal_changes,
     make_uptake,
-    paint,
     rim_variation,
     scan_variation,
     tracer_model,
+    uptake_image,
 )
 
 TRACERS = ("FDG", "AV45", "AV1451")
@@ -34,7 +34,7 @@ def regional(anatomy, image, *kinds):
 
 def seen(anatomy, tracer, burden):
     model = tracer_model(tracer)
-    return blur(paint(anatomy, model.expected(burden), model.scalp), anatomy.grid, 6.5)
+    return blur(uptake_image(anatomy, model.expected(burden), model.scalp), anatomy.grid, 6.5)
 
 
 @pytest.mark.parametrize("tracer", TRACERS)
@@ -42,7 +42,7 @@ def test_every_region_has_a_finite_uptake(tracer):
     model = tracer_model(tracer)
 
     assert np.isfinite(model.expected(0.5)).all()
-    assert np.isfinite(model.draw(np.random.default_rng(0), 0.5)).all()
+    assert np.isfinite(model.sample(np.random.default_rng(0), 0.5)).all()
     assert (model.expected(1.0)[1:] > 0).all()
 
 
@@ -94,18 +94,18 @@ def test_flortaucipir_is_high_off_target_and_rises_in_the_temporal_lobe_first(an
     assert regional(anatomy, late, *parietal) > 1.2 * regional(anatomy, none, *parietal)
 
 
-def test_fdg_varies_between_people_as_was_measured():
+def test_fdg_varies_between_subjects_as_was_measured():
     model = tracer_model("FDG")
     generator = np.random.default_rng(0)
-    people = np.array([model.draw(generator, 0.0) for _ in range(800)]) / model.mean.clip(1e-9)
+    samples = np.array([model.sample(generator, 0.0) for _ in range(800)]) / model.mean.clip(1e-9)
     measured = read_packaged_table("fdg_normative.csv")
     row = measured[measured["region"] == "precuneus_left"].iloc[0]
     loadings = row.filter(like="factor").to_numpy(float)
     expected = np.sqrt((loadings**2).sum() + float(row["residual"]) ** 2)
 
-    assert people[:, CODES["precuneus_left"]].std() == pytest.approx(expected, rel=0.1)
-    assert expected == pytest.approx(0.098, abs=0.01)  # as in the 537 people
-    both = people[:, [CODES["precuneus_left"], CODES["precuneus_right"]]]
+    assert samples[:, CODES["precuneus_left"]].std() == pytest.approx(expected, rel=0.1)
+    assert expected == pytest.approx(0.098, abs=0.01)  # as in the 537 subjects
+    both = samples[:, [CODES["precuneus_left"], CODES["precuneus_right"]]]
     assert np.corrcoef(both.T)[0, 1] > 0.7
 
 
@@ -118,7 +118,7 @@ def ratio_to_measured(anatomy):
 
 
 @pytest.mark.shared
-def test_painting_real_anatomy_and_blurring_gives_back_what_was_measured(ixi):
+def test_simulating_real_anatomy_and_blurring_gives_back_what_was_measured(ixi):
     scans = find_labelled_scans(ixi)[7:60:20]  # none of these was used to solve for the values
     ratios = [ratio_to_measured(make_labelled_anatomy(scan, 0.06)) for scan in scans]
     ratio = np.mean(ratios, axis=0)
@@ -127,16 +127,16 @@ def test_painting_real_anatomy_and_blurring_gives_back_what_was_measured(ixi):
     assert (abs(ratio / np.median(ratio) - 1) < 0.1).mean() > 0.9
 
 
-def test_painting_the_embedded_anatomy_keeps_the_pattern_that_was_measured(anatomy):
+def test_simulating_the_embedded_anatomy_keeps_the_pattern_that_was_measured(anatomy):
     ratio = ratio_to_measured(anatomy)
 
     assert 0.95 < ratio.median() < 1.2
     assert (abs(ratio / ratio.median() - 1) < 0.25).mean() > 0.85
 
 
-def test_transfer_matrix_is_painting_and_measuring(anatomy):
+def test_transfer_matrix_is_simulating_and_measuring(anatomy):
     values = np.random.default_rng(0).uniform(0.5, 2, len(REGIONS))
-    image = blur(paint(anatomy, values, 0.0), anatomy.grid, 6.5)
+    image = blur(uptake_image(anatomy, values, 0.0), anatomy.grid, 6.5)
     code = CODES["precuneus_left"]
 
     measured = image[(anatomy.regions == code) & (anatomy.own > 0.5)].mean()
@@ -151,21 +151,22 @@ def test_focal_changes_are_local_and_differ(anatomy):
     assert max(np.mean(np.abs(factor - 1) > 0.02) for factor in factors) < 0.1
 
 
-def test_oracle_knows_neither_the_persons_own_uptake_nor_focal_changes(anatomy):
-    person = draw_participant(0, 1, "FDG", "sub-002")
+def test_expected_uptake_knows_neither_the_subjects_own_uptake_nor_focal_changes(anatomy):
+    participant = sample_participant(0, 1, "FDG", "sub-002")
 
     one, other = (
-        make_uptake(np.random.default_rng(seed), anatomy, person, "FDG", 1) for seed in (1, 2)
+        make_uptake(np.random.default_rng(seed), anatomy, participant, "FDG", 1) for seed in (1, 2)
     )
 
-    np.testing.assert_array_equal(one.oracle, other.oracle)
+    np.testing.assert_array_equal(one.expected, other.expected)
     assert np.abs(one.frames[0] - other.frames[0]).max() > 0.1
 
 
 def test_two_frames_average_to_the_static_image_and_grey_matter_rises(anatomy):
-    person = draw_participant(0, 0, "FDG", "sub-001")
+    participant = sample_participant(0, 0, "FDG", "sub-001")
     static, dynamic = (
-        make_uptake(np.random.default_rng(1), anatomy, person, "FDG", frames) for frames in (1, 2)
+        make_uptake(np.random.default_rng(1), anatomy, participant, "FDG", frames)
+        for frames in (1, 2)
     )
 
     first, second = dynamic.frames
@@ -199,14 +200,14 @@ def test_asymmetric_disease_strikes_the_left_more():
     assert change("cerebellar_cortex") == 1
 
 
-def scans_of_one_person(tracer, count=400):
+def scans_of_one_subject(tracer, count=400):
     generator = np.random.default_rng(0)
     return np.array([scan_variation(generator, tracer_model(tracer).mean, tracer)
                      for _ in range(count)])  # fmt: skip
 
 
 def test_scans_differ_in_level_contrast_and_side_about_a_mean_of_none():
-    factors = scans_of_one_person("FDG")
+    factors = scans_of_one_subject("FDG")
     precuneus = [factors[:, CODES[f"precuneus_{side}"]] for side in ("left", "right")]
 
     assert np.log(factors[:, CODES["pons"]]).std() == pytest.approx(0.08, rel=0.1)
@@ -215,7 +216,7 @@ def test_scans_differ_in_level_contrast_and_side_about_a_mean_of_none():
 
 
 def test_fdg_grey_to_white_stays_between_its_limits_and_nearly_fills_them():
-    mean, factors = tracer_model("FDG").mean, scans_of_one_person("FDG")
+    mean, factors = tracer_model("FDG").mean, scans_of_one_subject("FDG")
     cortex = [code for code, region in enumerate(REGIONS) if region.tissue == "cortex"]
     grey = mean[cortex].mean() * factors[:, CODES["pons"]]
     ratio = grey / (mean[CODES["white_matter"]] * factors[:, CODES["white_matter"]])
@@ -229,35 +230,37 @@ def test_fdg_grey_to_white_stays_between_its_limits_and_nearly_fills_them():
 
 
 def test_flortaucipir_has_an_off_target_rim_around_the_brain_and_fdg_none(anatomy):
-    person = draw_participant(0, 0, "AV1451", "sub-001")
+    participant = sample_participant(0, 0, "AV1451", "sub-001")
     shell = (meninges(anatomy.mask, anatomy.grid) > 0) & (anatomy.scalp == 0)
-    tau = make_uptake(np.random.default_rng(1), anatomy, person, "AV1451", 1)
-    fdg = make_uptake(np.random.default_rng(1), anatomy, person, "FDG", 1)
+    tau = make_uptake(np.random.default_rng(1), anatomy, participant, "AV1451", 1)
+    fdg = make_uptake(np.random.default_rng(1), anatomy, participant, "FDG", 1)
 
-    assert tau.oracle[shell].mean() > 0.5
+    assert tau.expected[shell].mean() > 0.5
     assert tau.frames[0][shell].mean() > 0.2
-    assert fdg.oracle[shell].max() < 0.2
+    assert fdg.expected[shell].max() < 0.2
 
 
-def test_the_rim_differs_between_people_and_places(anatomy):
-    people = [rim_variation(np.random.default_rng(seed), anatomy.grid) for seed in range(12)]
+def test_the_rim_differs_between_subjects_and_places(anatomy):
+    rims = [rim_variation(np.random.default_rng(seed), anatomy.grid) for seed in range(12)]
 
-    assert min(person.min() for person in people) >= 0
-    assert np.std(np.log([person.mean() for person in people])) > 0.2
-    assert people[0].std() / people[0].mean() > 0.2
+    assert min(rim.min() for rim in rims) >= 0
+    assert np.std(np.log([rim.mean() for rim in rims])) > 0.2
+    assert rims[0].std() / rims[0].mean() > 0.2
 
 
-def test_mean_of_simulated_people_is_the_expected_uptake(anatomy):
-    person = draw_participant(0, 0, "FDG", "sub-001")
-    people = [
-        make_uptake(np.random.default_rng(seed), anatomy, person, "FDG", 1).frames[0]
+def test_mean_of_simulated_subjects_is_the_expected_uptake(anatomy):
+    participant = sample_participant(0, 0, "FDG", "sub-001")
+    images = [
+        make_uptake(np.random.default_rng(seed), anatomy, participant, "FDG", 1).frames[0]
         for seed in range(30)
     ]
     model = tracer_model("FDG")
     pattern = pattern_of(anatomy, read_pattern("FDG"))
-    wanted = paint(anatomy, model.expected(person.burden, person.age), model.scalp, pattern)
+    wanted = uptake_image(
+        anatomy, model.expected(participant.burden, participant.age), model.scalp, pattern
+    )
     tissue = anatomy.grey + anatomy.white > 0.5
 
-    ratio = np.mean(people, axis=0)[tissue] / wanted[tissue]
+    ratio = np.mean(images, axis=0)[tissue] / wanted[tissue]
     assert np.median(ratio) == pytest.approx(1, abs=0.05)
     assert (np.abs(ratio - 1) < 0.1).mean() > 0.9

@@ -66,9 +66,9 @@ def dkt_labels(data: Path, cache: Path) -> NDArray[np.int16]:
     space = register_to_mni(regions, grey, white, volume.grid)
     anatomy = Anatomy(volume, regions > 0, regions, grey, white, grey * 0)
     index = subject_indices(space, anatomy) * 2
-    moved = ndimage.map_coordinates(labels, index, order=0).astype(np.int16)
-    np.savez_compressed(file, labels=moved)
-    return moved
+    warped = ndimage.map_coordinates(labels, index, order=0).astype(np.int16)
+    np.savez_compressed(file, labels=warped)
+    return warped
 
 
 def _canonical(path: Path) -> NDArray[np.int32]:
@@ -105,7 +105,7 @@ Weights = tuple[NDArray[np.intp], NDArray[np.float64]]
 def soft_regions(
     tissue: GroupTissue, labels: NDArray[np.int16], table: dict[int, float]
 ) -> tuple[list[Weights], list[float]]:
-    """Return voxels of tabulated cortex, weighted by their share of grey matter, and the values."""
+    """Return voxels of tabulated cortex, weighted by their grey matter, and the values."""
     grey = tissue.grey.sum(axis=0, dtype=np.float32)
     weights, values = [], []
     for number, value in table.items():
@@ -130,18 +130,18 @@ def deep_regions(
         named[mine] = float(lower[[f"{side}_{theirs}" for side in ("Left", "Right")]].mean())
     weights, values = [], []
     for name, value in named.items():
-        share = tissue.grey[codes_of(name)].sum(axis=0, dtype=np.float32)
-        weights.append(_weights(share > 0.6, share))
+        fraction = tissue.grey[codes_of(name)].sum(axis=0, dtype=np.float32)
+        weights.append(_weights(fraction > 0.6, fraction))
         values.append(value)
     white = float(lower[["Left_Cerebral_White_Matter", "Right_Cerebral_White_Matter"]].mean())
     fluid = float(lower[["Left_Lateral_Ventricle", "Right_Lateral_Ventricle"]].mean())
-    for share, value in ((tissue.white, white), (tissue.fluid, fluid)):
-        weights.append(_weights(share > 0.6, share))
+    for fraction, value in ((tissue.white, white), (tissue.fluid, fluid)):
+        weights.append(_weights(fraction > 0.6, fraction))
         values.append(value)
     return weights, values
 
 
-def _weights(inside: NDArray[np.bool_], share: NDArray) -> Weights:
+def _weights(inside: NDArray[np.bool_], fraction: NDArray) -> Weights:
     index = np.flatnonzero(inside)
-    weight = share.ravel()[index].astype(float)
+    weight = fraction.ravel()[index].astype(float)
     return index, weight / weight.sum()

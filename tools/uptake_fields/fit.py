@@ -75,14 +75,14 @@ class Fields:
 
 @dataclass
 class Observation:
-    """One real map and the tissue of the people that it shows.
+    """One real map and the tissue of the subjects that it shows.
 
     Parameters
     ----------
     image : (X, Y, Z) float array
         The map on `GRID`, any unit.
     tissue : list of (GroupTissue, (R,) float array, float)
-        Groups with their relative uptake by region code (disease) and their share.
+        Groups with their relative uptake by region code (disease) and their fraction of subjects.
     fwhm_mm : float
         Blur of the map, full width at half maximum.
     """
@@ -93,7 +93,7 @@ class Observation:
     weight: float = 1.0
 
 
-def start_fields(prior: Prior) -> Fields:
+def initial_fields(prior: Prior) -> Fields:
     """Return fields that say what the prior says."""
     zero = [torch.zeros(LATTICE, requires_grad=True) for _ in range(3)]
     base = torch.zeros(len(REGIONS), requires_grad=True)
@@ -107,13 +107,13 @@ class Forward:
         self.seen = seen
         self.image = torch.as_tensor(np.ascontiguousarray(seen.image), dtype=torch.float32)
         self.groups = [
-            (tissue, torch.as_tensor(relative, dtype=torch.float32), share)
-            for tissue, relative, share in seen.tissue
+            (tissue, torch.as_tensor(relative, dtype=torch.float32), fraction)
+            for tissue, relative, fraction in seen.tissue
         ]
         self.stacks = [_stack(tissue, relative) for tissue, relative, _ in seen.tissue]
         brain = sum(
-            share * (tissue.grey.sum(axis=0, dtype=np.float32) + tissue.white + tissue.fluid)
-            for tissue, _, share in seen.tissue
+            fraction * (tissue.grey.sum(axis=0, dtype=np.float32) + tissue.white + tissue.fluid)
+            for tissue, _, fraction in seen.tissue
         )
         inside = torch.as_tensor(brain > 0.5)
         near = functional.max_pool3d(inside[None, None].float(), 7, 1, 3)[0, 0] > 0
@@ -128,13 +128,15 @@ class Forward:
         prior = fields.prior
         total = torch.zeros(GRID.shape)
         base = torch.as_tensor(prior.base, dtype=torch.float32) * torch.exp(fields.base)
-        for (tissue, _, share), (cortex, rest, codes) in zip(self.groups, self.stacks, strict=True):
+        for (tissue, _, fraction), (cortex, rest, codes) in zip(
+            self.groups, self.stacks, strict=True
+        ):
             image = grey * (cortex + torch.tensordot(base[codes], rest, dims=1))
             image = image + prior.white * white * torch.as_tensor(tissue.white)
             image = image + prior.fluid * torch.exp(fields.fluid) * torch.as_tensor(tissue.fluid)
             image = image + prior.plexus * torch.as_tensor(tissue.plexus)
             image = image + prior.scalp * outside * torch.as_tensor(tissue.scalp)
-            total = total + share * image
+            total = total + fraction * image
         return total
 
     def blurred(self, fields: Fields, fwhm_mm: float | None = None) -> torch.Tensor:
@@ -229,10 +231,10 @@ def roughness(coarse: torch.Tensor) -> torch.Tensor:
 
 
 def fit(
-    models: list[Forward], prior: Prior, penalties: Penalties, start: Fields | None = None
+    models: list[Forward], prior: Prior, penalties: Penalties, initial: Fields | None = None
 ) -> Fields:
     """Fit one set of fields to one or more maps or tables."""
-    fields = start or start_fields(prior)
+    fields = initial or initial_fields(prior)
     parameters = [fields.grey, fields.white, fields.outside, fields.base, fields.fluid]
     optimiser = torch.optim.LBFGS(
         parameters, max_iter=penalties.iterations, history_size=12, line_search_fn="strong_wolfe",

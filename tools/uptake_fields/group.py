@@ -26,14 +26,14 @@ GREY = codes_of_tissue("cortex", "cerebellum", "deep")
 
 @dataclass(frozen=True)
 class GroupTissue:
-    """Mean tissue shares on `GRID`.
+    """Mean tissue fractions on `GRID`.
 
     Parameters
     ----------
     grey : (R, X, Y, Z) float16 array
-        Share of each grey region, by region code; other codes are 0.
+        Fraction of each grey region, by region code; other codes are 0.
     white, fluid, plexus, scalp : (X, Y, Z) float32 array
-        Shares; ``scalp`` relative to muscle.
+        Fractions; ``scalp`` relative to muscle.
     """
 
     grey: NDArray[np.float16]
@@ -65,16 +65,16 @@ def group_tissue(folder: Path, count: int, atrophy: float, cache: Path) -> Group
         space = register_to_mni(anatomy.regions, anatomy.grey, anatomy.white, anatomy.grid)
         index = subject_indices(space, anatomy)
         for code in GREY:
-            share = anatomy.own * (anatomy.regions == code)
-            grey[code] += ndimage.map_coordinates(share, index, order=1) / count
-        for name, share in _other_shares(anatomy).items():
-            others[name] += ndimage.map_coordinates(share, index, order=1) / count
+            fraction = anatomy.own * (anatomy.regions == code)
+            grey[code] += ndimage.map_coordinates(fraction, index, order=1) / count
+        for name, fraction in _other_fractions(anatomy).items():
+            others[name] += ndimage.map_coordinates(fraction, index, order=1) / count
     cache.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(file, grey=grey.astype(np.float16), **others)
     return GroupTissue(grey.astype(np.float16), **others)
 
 
-def _other_shares(anatomy: Anatomy) -> dict[str, NDArray[np.float32]]:
+def _other_fractions(anatomy: Anatomy) -> dict[str, NDArray[np.float32]]:
     names = np.array([region.name for region in REGIONS])[anatomy.regions]
     plexus = anatomy.own * (names == "choroid_plexus")
     csf = np.isin(anatomy.regions, codes_of_tissue("csf"))

@@ -79,8 +79,8 @@ def register_map(
         method.SetInitialTransform(first, inPlace=True)
         method.Execute(fixed, moving)
         transform = SimpleITK.CompositeTransform([transform, first])
-    moved = SimpleITK.Resample(moving, fixed, transform, SimpleITK.sitkLinear, 0.0)
-    return np.ascontiguousarray(SimpleITK.GetArrayFromImage(moved).T)
+    warped = SimpleITK.Resample(moving, fixed, transform, SimpleITK.sitkLinear, 0.0)
+    return np.ascontiguousarray(SimpleITK.GetArrayFromImage(warped).T)
 
 
 def _optimise(fixed, moving, weight, start, levels):

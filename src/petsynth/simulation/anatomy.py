@@ -1,4 +1,4 @@
-"""What a simulated person's head is made of, before any tracer."""
+"""What a simulated subject's head is made of, before any tracer."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Anatomy:
     regions : (X, Y, Z) uint8 array
         Region code of the tissue that is not white matter.
     own : (X, Y, Z) float32 array
-        Share of the voxel that belongs to its region, 0 to 1.
+        Fraction of the voxel that belongs to its region, 0 to 1.
     white : (X, Y, Z) float32 array
         Share that is white matter beside it; fluid takes up the rest inside `mask`.
     scalp : (X, Y, Z) float32 array
-        Share of soft tissue outside the brain, weighted by how much it takes up (muscle: 1).
+        Fraction of soft tissue outside the brain, weighted by how much it takes up (muscle: 1).
     standard_space : StandardSpace, optional
         Where the voxels lie in MNI space; unknown if not given.
     """
@@ -69,12 +69,12 @@ class Anatomy:
 
     @property
     def fluid(self) -> FloatField:
-        """Share of fluid that is in no region of its own, inside the mask."""
-        return np.maximum(self.mask - self.own - self.white, 0).astype(np.float32)
+        """Fraction of fluid that is in no region of its own, inside the mask."""
+        return np.asarray(np.maximum(self.mask - self.own - self.white, 0).astype(np.float32))
 
     @property
     def grey(self) -> FloatField:
-        """Share of grey matter: cortex, cerebellar cortex and deep nuclei."""
+        """Fraction of grey matter: cortex, cerebellar cortex and deep nuclei."""
         is_grey = np.zeros(len(REGIONS), np.float32)
         is_grey[codes_of_tissue("cortex", "cerebellum", "deep")] = 1
         return self.own * is_grey[self.regions]

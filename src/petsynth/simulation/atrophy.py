@@ -11,7 +11,7 @@ References
 .. [2] Fox et al., "Imaging of onset and progression of Alzheimer's disease with
    voxel-compression mapping of serial magnetic resonance images", Lancet 358, 2001, and
    Schuff et al., "MRI of hippocampal volume loss in early Alzheimer's disease", Brain 132,
-   2009 (hippocampus 20-25 % below controls in dementia): sizes of `GROWTH`.
+   2009 (hippocampus 20-25 % below controls in dementia): sizes of `VOLUME_CHANGE`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from petsynth.simulation.fields import FloatField
 from petsynth.simulation.regions import REGIONS
 from petsynth.volume import Grid
 
-GROWTH: dict[str, float] = {
+VOLUME_CHANGE: dict[str, float] = {
     "hippocampus": -0.30,
     "amygdala": -0.30,
     "mesial_temporal": -0.25,
@@ -46,24 +46,24 @@ GROWTH: dict[str, float] = {
 """Logarithm of the relative volume at full severity, per kind of region (0 elsewhere)."""
 
 
-def growth_per_code() -> FloatField:
-    """Return `GROWTH` by region code; cortex that is not named shrinks by a little."""
-    growth = np.zeros(len(REGIONS), np.float32)
+def volume_change_per_code() -> FloatField:
+    """Return `VOLUME_CHANGE` by region code; cortex that is not named shrinks by a little."""
+    change = np.zeros(len(REGIONS), np.float32)
     for code, region in enumerate(REGIONS):
         rest = -0.06 if region.tissue == "cortex" else 0.0
-        growth[code] = GROWTH.get(region.kind, rest)
-    return growth
+        change[code] = VOLUME_CHANGE.get(region.kind, rest)
+    return change
 
 
-def atrophy_displacement(growth: FloatField, fluid: FloatField, grid: Grid) -> FloatField:
+def atrophy_displacement(change: FloatField, fluid: FloatField, grid: Grid) -> FloatField:
     """Return where the tissue now seen at each point stood before the atrophy.
 
     Parameters
     ----------
-    growth : (x, y, z) float32 array
+    change : (x, y, z) float32 array
         Wished logarithm of the relative volume; negative where tissue shrinks.
     fluid : (x, y, z) float32 array
-        Share of fluid outside the ventricles, from 0 to 1; it takes up what the tissue
+        Fraction of fluid outside the ventricles, from 0 to 1; it takes up what the tissue
         loses, so that the head as a whole keeps its size.
     grid : Grid
         Lattice of both.
@@ -74,7 +74,7 @@ def atrophy_displacement(growth: FloatField, fluid: FloatField, grid: Grid) -> F
         Displacement in mm along world axes; adding it to a point gives the place to
         sample the healthy anatomy at. It scales linearly with severity.
     """
-    balanced = growth - growth.sum() / max(float(fluid.sum()), 1.0) * fluid
+    balanced = change - change.sum() / max(float(fluid.sum()), 1.0) * fluid
     gradient = _field_of_divergence(-balanced, grid.voxel_mm)
     directions = np.asarray(grid.affine)[:3, :3] / np.array(grid.voxel_mm)
     return np.tensordot(directions.astype(np.float32), gradient, axes=1)

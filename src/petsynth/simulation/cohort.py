@@ -1,4 +1,4 @@
-"""Simulate a cohort: one person after the other, each file written as soon as it is made."""
+"""Simulate a cohort: one subject after the other, each file written as soon as it is made."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from petsynth.errors import InputError
 from petsynth.io.lock import lock_folder
 from petsynth.log import Progress
 from petsynth.simulation.dataset import prepare_folder, write_descriptions, write_participants
+from petsynth.simulation.imaging import CohortPlan, simulate_participant
+from petsynth.simulation.members import sample_members, select_members
 from petsynth.simulation.participants import Tracer
-from petsynth.simulation.person import CohortPlan, simulate_person
 from petsynth.simulation.regions import Scheme
-from petsynth.simulation.roster import draw_people, select_people
 from petsynth.simulation.sidecars import Units
 
 
@@ -40,16 +40,16 @@ def simulate_cohort(
     out : str or Path
         Folder to write; new or empty.
     subjects : int, optional
-        Number of people; 16, or with ``labels_from`` all that are there.
+        Number of subjects; 16, or with ``labels_from`` all that are there.
     tracer : {"FDG", "AV45", "AV1451"}
         What is injected.
     labels_from : str or Path, optional
-        Folder of real T1s and their segmentations; without it, people are made from the
+        Folder of real T1s and their segmentations; without it, subjects are made from the
         ICBM152 template.
     label_scheme : {"muse", "freesurfer"}, optional
         Of the segmentations; detected if not given. SynthSeg's labels are FreeSurfer's.
     seed : int
-        Decides, with a person's index, every random draw.
+        Decides, with a subject's index, every random draw.
     frames : {1, 2}
         Time points per PET.
     units : {"suvr", "original"}
@@ -61,7 +61,7 @@ def simulate_cohort(
     nprocs : int
         Processes; the result does not depend on it.
     participants : list of str, optional
-        Labels (``sub-001`` or ``001``) or original names of the people to write; all others
+        Labels (``sub-001`` or ``001``) or original names of the subjects to write; all others
         are left out, and those written are the same as with everybody.
     overwrite : bool
         Whether an earlier simulated cohort in ``out`` is replaced.
@@ -82,24 +82,27 @@ def simulate_cohort(
     plan = CohortPlan(
         Path(out), tracer, seed, frames, units, t1_voxel_mm, pet_voxel_mm, label_scheme
     )
-    people = draw_people(seed, tracer, subjects, labels_from)
+    members = sample_members(seed, tracer, subjects, labels_from)
     if participants is not None:
-        people = select_people(people, participants)
+        members = select_members(members, participants)
     with lock_folder(plan.out) as check_folder:
         prepare_folder(plan.out, overwrite)
         write_descriptions(
             plan.out,
             _describe(plan, labels_from),
             _call(plan, subjects, labels_from),
-            [person.label for person, _ in people],
+            [participant.label for participant, _ in members],
         )
-        jobs = (joblib.delayed(simulate_person)(plan, person, scan) for person, scan in people)
+        jobs = (
+            joblib.delayed(simulate_participant)(plan, participant, scan)
+            for participant, scan in members
+        )
         workers = joblib.Parallel(n_jobs=nprocs, return_as="generator", pre_dispatch="2*n_jobs")
-        with Progress("simulating", total=len(people)) as progress:
+        with Progress("simulating", total=len(members)) as progress:
             for label in workers(jobs):
                 check_folder()
                 progress.advance(note=label)
-        write_participants(plan.out, [person for person, _ in people])
+        write_participants(plan.out, [participant for participant, _ in members])
     return plan.out
 
 

@@ -26,8 +26,8 @@ _README = """# Simulated cohort
 {what}
 
 **Simulated.** Made by petsynth {version}: `{call}`.
-No image here shows the metabolism of any person. Do not use for diagnosis, and do not mix with
-real scans without saying so.
+No image here shows the metabolism of any real subject. Do not use for diagnosis, and do not mix
+with real scans without saying so.
 
 `derivatives/truth` holds what real data never tell: the brain mask, the noise-free part of each
 PET that its T1 determines (`desc-noisefree`), and the rigid offset between PET and T1.
@@ -177,15 +177,15 @@ def write_participants(out: Path, participants: list[Participant]) -> None:
     """Write ``participants.tsv`` and the meaning of its columns; the dataset is complete then."""
     rows = [
         {
-            "participant_id": person.label,
-            "age": person.age,
-            "sex": person.sex,
-            "diagnosis": person.diagnosis,
-            "mmse": person.mmse,
-            "severity": person.severity,
-            "original_id": person.original_id,
+            "participant_id": participant.label,
+            "age": participant.age,
+            "sex": participant.sex,
+            "diagnosis": participant.diagnosis,
+            "mmse": participant.mmse,
+            "severity": participant.severity,
+            "original_id": participant.original_id,
         }
-        for person in sorted(participants, key=lambda person: person.index)
+        for participant in sorted(participants, key=lambda participant: participant.index)
     ]
     write_json(out / "participants.json", _COLUMNS)
     write_table(out / "participants.tsv", pd.DataFrame(rows))

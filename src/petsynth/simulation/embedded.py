@@ -1,8 +1,9 @@
-"""People made from the template: each a different deformation, cortex and head of its own."""
+"""Subjects made from the template: each a different deformation, cortex and head of its own."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from petsynth.simulation.regions import codes_of, codes_of_tissue
 from petsynth.simulation.template import Template, load_template, whole_tissue_codes
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
-# Between people, brain size varies by about 4 % along each axis (Allen et al., NeuroImage 18,
+# Between subjects, brain size varies by about 4 % along each axis (Allen et al., NeuroImage 18,
 # 2003: brain volume varies by about 10 %). The other figures are design values: they make
 # gyri differ by about as much as they do after linear alignment (5-10 mm).
 _SIZE_SD = 0.04
@@ -43,7 +44,7 @@ _SHARPNESS = 1.6
 def make_embedded_anatomy(
     generator: np.random.Generator, voxel_mm: float, atrophy: float
 ) -> Anatomy:
-    """Draw a person.
+    """Sample a subject.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def make_embedded_anatomy(
     )
     regions = ndimage.map_coordinates(template.regions, inside, order=0)
     grey, white = _fold_cortex(generator, template.grid, tissue[:2], mask, atrophy)
-    own, beside = _share_out(grey, white, regions)
+    own, beside = _divide_tissue(grey, white, regions)
     signal, scalp = _head_signal(generator, depth, cranium)
     signal[mask] = _brain_signal(grey, white, tissue[2], regions)
     return Anatomy(
@@ -95,7 +96,7 @@ def _template_points(
 ) -> tuple[FloatField, int]:
     """Return the template's voxel indices to sample, on a coarse lattice, and its step."""
     lattice, factor = coarse_lattice(template.grid, spacing_mm=5.0)
-    points = apply_affine(_draw_affine(generator), world_points(lattice))
+    points = apply_affine(_sample_affine(generator), world_points(lattice))
     velocity = sum(
         sd * random_field(generator, lattice, smoothness, components=3)
         for sd, smoothness in (_LARGE_SCALE, _GYRAL_SCALE)
@@ -109,7 +110,7 @@ def _template_points(
     return indices, factor
 
 
-def _draw_affine(generator: np.random.Generator) -> FloatArray:
+def _sample_affine(generator: np.random.Generator) -> FloatArray:
     """Return a random pose times a random size and shear, as a 4x4 matrix."""
     axis = generator.standard_normal(3)
     angle = generator.uniform(0, 8)
@@ -146,10 +147,10 @@ def _fold_cortex(
     return grey / total, white / total
 
 
-def _share_out(
+def _divide_tissue(
     grey: FloatField, white: FloatField, regions: NDArray[np.uint8]
 ) -> tuple[FloatField, FloatField]:
-    """Return the share of each voxel's own region, and of white matter beside it."""
+    """Return the fraction of each voxel's own region, and of white matter beside it."""
     whole = whole_tissue_codes()[regions]
     cavity = np.isin(regions, codes_of_tissue("csf"))
     own = np.where(cavity, 1 - grey - white, grey + whole * white)
@@ -163,13 +164,13 @@ def _brain_signal(
     fluid = np.clip(1 - grey - white, 0, 1)
     plexus = np.isin(regions, codes_of("choroid_plexus")) * fluid
     contrast = white + 0.62 * grey + 0.22 * fluid + 0.25 * plexus
-    return 0.75 * contrast + 0.25 * 1.25 * texture
+    return np.asarray(0.75 * contrast + 0.25 * 1.25 * texture)
 
 
 def _head_signal(
     generator: np.random.Generator, depth: FloatField, cranium: FloatField
 ) -> tuple[FloatField, FloatField]:
-    """Return the noise-free T1 outside the brain, and the share of scalp.
+    """Return the noise-free T1 outside the brain, and the fraction of scalp.
 
     From inside out: fluid, dark bone with brighter marrow in its middle, bright scalp, air.
     """
@@ -182,7 +183,7 @@ def _head_signal(
     return signal.astype(np.float32), scalp.astype(np.float32)
 
 
-def _scatter(values: NDArray, mask: BoolArray) -> NDArray:
+def _scatter(values: NDArray[Any], mask: BoolArray) -> NDArray[Any]:
     """Put values of the voxels of a mask back into a volume of zeros."""
     volume = np.zeros(mask.shape, np.uint8 if values.dtype == np.uint8 else np.float32)
     volume[mask] = values

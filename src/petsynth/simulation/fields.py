@@ -7,6 +7,7 @@ interpolated to the image's voxels axis by axis.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +61,10 @@ def refine(coarse: FloatField, factor: int, shape: tuple[int, int, int]) -> Floa
 def _linear_weights(coarse: int, factor: int, fine: int) -> FloatField:
     position = np.arange(fine) / factor
     below = np.minimum(position.astype(int), max(coarse - 2, 0))
-    share = position - below
+    fraction = position - below
     weights = np.zeros((fine, coarse), np.float32)
-    weights[np.arange(fine), below] = 1 - share
-    weights[np.arange(fine), np.minimum(below + 1, coarse - 1)] += share
+    weights[np.arange(fine), below] = 1 - fraction
+    weights[np.arange(fine), np.minimum(below + 1, coarse - 1)] += fraction
     return weights
 
 
@@ -73,14 +74,14 @@ def random_field(
     smoothness_mm: float,
     components: int | None = None,
 ) -> FloatField:
-    """Draw a stationary Gaussian random field of mean 0 and standard deviation 1.
+    """Sample a stationary Gaussian random field of mean 0 and standard deviation 1.
 
     Parameters
     ----------
     generator : numpy Generator
         Source of randomness.
     grid : Grid
-        Where to draw it.
+        Where to sample it.
     smoothness_mm : float
         Standard deviation of the Gaussian that white noise is smoothed with, in mm.
     components : int, optional
@@ -139,7 +140,7 @@ def exponentiate(velocity: FloatField, grid: Grid, squarings: int = 3) -> FloatF
     for _ in range(squarings):
         points = index + np.tensordot(to_index, displacement, axes=1)
         displacement = displacement + sample_components(displacement, points)
-    return displacement
+    return np.asarray(displacement)
 
 
 def sample_components(field: FloatField, index_points: FloatField) -> FloatField:
@@ -154,8 +155,8 @@ def world_points(grid: Grid) -> FloatField:
     return apply_affine(np.asarray(grid.affine), np.indices(grid.shape, dtype=np.float32))
 
 
-def apply_affine(matrix: NDArray, points: FloatField) -> FloatField:
+def apply_affine(matrix: NDArray[Any], points: FloatField) -> FloatField:
     """Apply a 4x4 matrix to points of shape (3, ...)."""
     matrix = np.asarray(matrix, dtype=np.float32)
     offset = matrix[:3, 3].reshape(3, *[1] * (points.ndim - 1))
-    return np.tensordot(matrix[:3, :3], points, axes=1) + offset
+    return np.asarray(np.tensordot(matrix[:3, :3], points, axes=1) + offset)

@@ -1,4 +1,4 @@
-"""People whose anatomy is a real T1 with its segmentation."""
+"""Subjects whose anatomy is a real T1 with its segmentation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scipy import ndimage
 from petsynth.errors import InputError
 from petsynth.io.nifti import read_grid, read_volume
 from petsynth.simulation.anatomy import Anatomy
-from petsynth.simulation.atrophy import atrophy_displacement, growth_per_code
+from petsynth.simulation.atrophy import atrophy_displacement, volume_change_per_code
 from petsynth.simulation.fields import FloatField, coarse_lattice, refine
 from petsynth.simulation.labels import detect_scheme, refine_regions, translate_labels
-from petsynth.simulation.partial_volume import TissueShares, tissue_shares
+from petsynth.simulation.partial_volume import TissueFractions, tissue_fractions
 from petsynth.simulation.regions import Scheme, codes_of, codes_of_tissue, lateral_sign
 from petsynth.simulation.soft_tissue import soft_tissue
 from petsynth.simulation.standard_space import register_to_mni
@@ -129,13 +129,13 @@ def make_labelled_anatomy(
     source = str(scan.labels)
     regions = translate_labels(labels, scheme or detect_scheme(labels, source), source)
     regions = refine_regions(regions, mri.grid)
-    shares = tissue_shares(mri, regions)
+    fractions = tissue_fractions(mri, regions)
     points = None
     if atrophy > 0:
         points = _healthy_points(regions, mri.grid, atrophy, asymmetry)
-        moved = ndimage.map_coordinates(mri.data, points, order=3, mode="nearest")
-        mri = mri.with_data(np.maximum(moved, mri.data.min()))
-    regions, own, white = _moved(shares, points)
+        warped = ndimage.map_coordinates(mri.data, points, order=3, mode="nearest")
+        mri = mri.with_data(np.maximum(warped, mri.data.min()))
+    regions, own, white = _warped(fractions, points)
     mask = _brain_mask(regions, own, white, mri.grid)
     scalp = soft_tissue(mri, mask, own * ~mask)
     grey = own * np.isin(regions, _GREY)
@@ -150,7 +150,7 @@ def _read_labels(path: Path) -> NDArray[np.int32]:
     rounded = np.rint(values).astype(np.int32)
     if (rounded < 0).any() or not np.array_equal(rounded, values):
         raise InputError(f"{path}: labels must be whole numbers of at least 0")
-    return rounded
+    return np.asarray(rounded)
 
 
 def _healthy_points(
@@ -161,10 +161,10 @@ def _healthy_points(
     parenchyma = np.isin(regions, _PARENCHYMA)
     fluid = _closed(parenchyma, grid) & ~parenchyma
     fluid &= ~np.isin(regions, codes_of("ventricle", "choroid_plexus"))
-    growth = growth_per_code() * (1 + asymmetry * lateral_sign())
+    change = volume_change_per_code() * (1 + asymmetry * lateral_sign())
     shrinking, outer = (
         _lattice_means(values.astype(np.float32), factor, lattice)
-        for values in (growth[regions], fluid)
+        for values in (change[regions], fluid)
     )
     displacement = np.float32(atrophy) * atrophy_displacement(shrinking, outer, lattice)
     to_index = np.linalg.inv(grid.affine[:3, :3]).astype(np.float32)
@@ -172,15 +172,15 @@ def _healthy_points(
     return np.indices(grid.shape, dtype=np.float32) + shift
 
 
-def _moved(
-    shares: TissueShares, points: FloatField | None
+def _warped(
+    fractions: TissueFractions, points: FloatField | None
 ) -> tuple[NDArray[np.uint8], FloatField, FloatField]:
-    """Return region codes, the share of each voxel's region and that of white matter beside it.
+    """Return region codes, the fraction of each voxel's region and that of white matter beside it.
 
-    Where the anatomy is deformed, tissue moves by less than a voxel at most places; the shares
+    Where the anatomy is deformed, tissue moves by less than a voxel at most places; the fractions
     follow that, labels alone would not.
     """
-    codes, grey, white = shares.regions, shares.grey, shares.white
+    codes, grey, white = fractions.regions, fractions.grey, fractions.white
     if points is not None:
         white, grey = (
             ndimage.map_coordinates(part, points, order=1, mode="nearest") for part in (white, grey)
@@ -204,7 +204,7 @@ def _closed(parenchyma: BoolArray, grid: Grid) -> BoolArray:
     padded = np.pad(parenchyma, reach)
     closed = ndimage.binary_fill_holes(ndimage.binary_closing(padded, iterations=reach))
     inner = slice(reach, -reach)
-    return closed[inner, inner, inner]
+    return np.asarray(closed[inner, inner, inner])
 
 
 def _brain_mask(

@@ -85,7 +85,7 @@ def translate_labels(labels: NDArray[np.integer], scheme: Scheme, source: str) -
         )
     lookup = np.zeros(max(table) + 1, np.uint8)
     lookup[list(table)] = list(table.values())
-    return lookup[labels]
+    return np.asarray(lookup[labels])
 
 
 def refine_regions(regions: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:

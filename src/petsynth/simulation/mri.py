@@ -31,7 +31,7 @@ def acquire_t1(generator: np.random.Generator, signal: FloatField, grid: Grid) -
     Returns
     -------
     (X, Y, Z) float32 array
-        Whole numbers; white matter lies at about 700, within a factor of 1.5 per person.
+        Whole numbers; white matter lies at about 700, within a factor of 1.5 per subject.
     """
     lattice, factor = coarse_lattice(grid, spacing_mm=12.0)
     shading = np.exp(
@@ -41,4 +41,4 @@ def acquire_t1(generator: np.random.Generator, signal: FloatField, grid: Grid) -
     seen += _NOISE_SD * generator.standard_normal(grid.shape, np.float32)
     other = _NOISE_SD * generator.standard_normal(grid.shape, np.float32)
     gain = np.float32(_WHITE_MATTER * np.exp(generator.normal(0, 0.2)))
-    return np.round(gain * np.hypot(seen, other))
+    return np.asarray(np.round(gain * np.hypot(seen, other)))

@@ -1,10 +1,10 @@
 """How much of a voxel is grey matter, white matter and fluid, from the T1's own intensity.
 
 A segmentation gives each voxel one label, but at 2 mm many cortical voxels are partly sulcus or
-white matter, and voxels labelled white next to them hold cortex. Were they painted as their labels
-say, sulci would vanish, the midline would shine, and thin gyri would be mostly white.
+white matter, and voxels labelled white next to them hold cortex. If uptake followed the labels
+alone, sulci would vanish, the midline would shine, and thin gyri would be mostly white.
 
-The intensity of a T1 rises from fluid over cortex to white matter, so it tells the shares of two
+The intensity of a T1 rises from fluid over cortex to white matter, so it tells the fractions of two
 neighbours: below cortex's a voxel is cortex and fluid, above it cortex and white matter. The
 coil's shading is divided out first: it is the quadratic field that fits white matter away from its
 borders. (Means in a window do not do: near the vertex there is little white matter, and a window
@@ -24,7 +24,7 @@ from petsynth.simulation.regions import CODES, codes_of, codes_of_tissue
 from petsynth.volume import BoolArray, FloatArray, Volume
 
 MARGIN = 0.1
-"""A share below this, or above one minus this, is taken for noise: the voxel is one tissue."""
+"""A fraction below this, or above one minus this, is taken for noise: the voxel is one tissue."""
 BORDER_MM = 3.0
 """White matter this near to cortex may hold some of it; further in, dark voxels are lesions."""
 CORE_MM = 4.0
@@ -37,7 +37,7 @@ _LEAST_CONTRAST = 0.05
 
 
 @dataclass(frozen=True)
-class TissueShares:
+class TissueFractions:
     """What each voxel is made of.
 
     Parameters
@@ -45,7 +45,7 @@ class TissueShares:
     regions : (X, Y, Z) uint8 array
         Region codes; a voxel labelled white that holds cortex has that of the nearest cortex.
     grey, white : (X, Y, Z) float32 arrays
-        Shares of grey and of white matter, 0 to 1; the rest is fluid or background.
+        Fractions of grey and of white matter, 0 to 1; the rest is fluid or background.
     """
 
     regions: NDArray[np.uint8]
@@ -53,8 +53,8 @@ class TissueShares:
     white: FloatField
 
 
-def tissue_shares(mri: Volume, regions: NDArray[np.uint8]) -> TissueShares:
-    """Share voxels at the borders of cortex between it, fluid and white matter.
+def tissue_fractions(mri: Volume, regions: NDArray[np.uint8]) -> TissueFractions:
+    """Divide voxels at the borders of cortex between it, fluid and white matter.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def tissue_shares(mri: Volume, regions: NDArray[np.uint8]) -> TissueShares:
     -------
     TissueShares
         As the labels say wherever there is no cortex within `BORDER_MM`, and everywhere if the T1
-        does not set the three tissues off from each other. Cerebellar cortex is shared with
+        does not set the three tissues off from each other. Cerebellar cortex is divided with
         fluid only: its white matter is too fine to be told from it.
     """
     grey = np.isin(regions, codes_of_tissue("cortex", "cerebellum", "deep")).astype(np.float32)
     white = np.isin(regions, codes_of_tissue("white")).astype(np.float32)
-    as_labelled = TissueShares(regions, grey, white)
+    as_labelled = TissueFractions(regions, grey, white)
     core = _core(regions == CODES["white_matter"], mri.grid.voxel_mm) & (mri.data > 0)
     cavity = ndimage.binary_erosion(np.isin(regions, codes_of("ventricle", "choroid_plexus")))
     cortical = np.isin(regions, codes_of_tissue("cortex", "cerebellum"))
@@ -87,14 +87,14 @@ def tissue_shares(mri: Volume, regions: NDArray[np.uint8]) -> TissueShares:
         return as_labelled
     cerebral = np.isin(regions, codes_of_tissue("cortex"))
     codes, holds_cortex = _with_border(regions, cerebral, mri.grid.voxel_mm)
-    tissue_share = _between(relative, dark, local)
-    white_share = _between(relative, local, 1.0)
-    shared = cerebral | holds_cortex
-    white = np.where(shared, white_share, white)
-    grey = np.where(shared, tissue_share * (1 - white_share), grey)
-    grey = np.where(cortical & ~cerebral, tissue_share, grey)
+    tissue_fraction = _between(relative, dark, local)
+    white_fraction = _between(relative, local, 1.0)
+    divided = cerebral | holds_cortex
+    white = np.where(divided, white_fraction, white)
+    grey = np.where(divided, tissue_fraction * (1 - white_fraction), grey)
+    grey = np.where(cortical & ~cerebral, tissue_fraction, grey)
     codes = np.where(holds_cortex & (white == 1), regions, codes)
-    return TissueShares(codes, grey, white)
+    return TissueFractions(codes, grey, white)
 
 
 def _core(mask: BoolArray, voxel_mm: tuple[float, ...]) -> BoolArray:
@@ -140,5 +140,5 @@ def _with_border(
 
 def _between(values: FloatField, low: FloatField | float, high: FloatField | float) -> FloatField:
     """Return how far values lie from ``low`` (0) to ``high`` (1), without the margins."""
-    share = (values - low) / np.maximum(np.float32(high) - low, 1e-3)
-    return np.clip((share - MARGIN) / (1 - 2 * MARGIN), 0, 1).astype(np.float32)
+    fraction = (values - low) / np.maximum(np.float32(high) - low, 1e-3)
+    return np.clip((fraction - MARGIN) / (1 - 2 * MARGIN), 0, 1).astype(np.float32)

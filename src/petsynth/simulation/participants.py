@@ -3,7 +3,7 @@
 References
 ----------
 .. [1] Jansen et al., "Prevalence of cerebral amyloid pathology in persons without dementia",
-   JAMA 313, 2015 (about a quarter of cognitively normal people around 70), and Ossenkoppele
+   JAMA 313, 2015 (about a quarter of cognitively normal subjects around 70), and Ossenkoppele
    et al., "Prevalence of amyloid PET positivity in dementia syndromes", JAMA 313, 2015
    (88 % in clinical Alzheimer's disease): `POSITIVE`.
 .. [2] Petersen et al., "Alzheimer's Disease Neuroimaging Initiative: clinical
@@ -40,7 +40,7 @@ POSITIVE: dict[str, dict[Diagnosis, float]] = {
 """Probability that the tracer's disease pattern is there at all; FDG's always is, by severity."""
 
 AMYLOID_LOAD: dict[Diagnosis, tuple[float, float]] = {"CN": (0.2, 0.6), "AD": (0.6, 1.0)}
-"""Range of the amyloid load of positive people; hardly tied to atrophy."""
+"""Range of the amyloid load of positive subjects; hardly tied to atrophy."""
 
 ASYMMETRY_SD = 0.2
 """Standard deviation of how much more one side is struck; cut off at 2.5 times it."""
@@ -48,7 +48,7 @@ ASYMMETRY_SD = 0.2
 
 @dataclass(frozen=True)
 class Participant:
-    """One simulated person.
+    """One simulated subject.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Participant:
     atrophy : float
         What the T1 shows of it, 0 to 1.
     burden : float
-        How much of the tracer's disease pattern is painted, 0 to 1.
+        How much of the tracer's disease pattern is simulated, 0 to 1.
     expected_burden : float
         The best linear guess at `burden` from `atrophy`.
     asymmetry : float
@@ -93,7 +93,7 @@ class Participant:
     asymmetry: float = 0.0
 
 
-def draw_participant(
+def sample_participant(
     seed: int,
     index: int,
     tracer: Tracer,
@@ -103,7 +103,7 @@ def draw_participant(
     age: float | None = None,
     sex: str | None = None,
 ) -> Participant:
-    """Draw a person; every second one is a patient.
+    """Sample a subject; every second one is a patient.
 
     Parameters
     ----------
@@ -118,13 +118,13 @@ def draw_participant(
     original_id : str
         Name of the T1 that the anatomy comes from.
     age, sex : optional
-        Of the real person where the anatomy is one, NaN and ``n/a`` if unknown; drawn if not
+        Of the real subject where the anatomy is one, NaN and ``n/a`` if unknown; sampled if not
         given.
     """
     generator = generator_for(seed, index, "participant")
     diagnosis: Diagnosis = "AD" if index % 2 else "CN"
-    drawn_age = float(np.clip(generator.normal(75, 7), 55, 92))
-    drawn_sex = "F" if generator.random() < 0.5 else "M"
+    sampled_age = float(np.clip(generator.normal(75, 7), 55, 92))
+    sampled_sex = "F" if generator.random() < 0.5 else "M"
     low, high = SEVERITY[diagnosis]
     severity, own_atrophy, own_burden = generator.uniform(low, high, 3)
     atrophy = SHARED_WEIGHT * severity + (1 - SHARED_WEIGHT) * own_atrophy
@@ -140,8 +140,8 @@ def draw_participant(
         index=index,
         label=label,
         original_id=original_id,
-        age=round(drawn_age if age is None else age, 1),
-        sex=drawn_sex if sex is None else sex,
+        age=round(sampled_age if age is None else age, 1),
+        sex=sampled_sex if sex is None else sex,
         diagnosis=diagnosis,
         mmse=int(np.clip(round(mmse), 0, 30)),
         severity=round(severity, 3),

@@ -1,4 +1,4 @@
-"""Random draws that depend on the seed, the person and the purpose, and on nothing else."""
+"""Random draws that depend on the seed, the subject and the purpose, and on nothing else."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Purpose = Literal["participant", "anatomy", "uptake", "scan"]
 
 
 def generator_for(seed: int, index: int, purpose: Purpose) -> np.random.Generator:
-    """Return the source of randomness of one person for one purpose.
+    """Return the source of randomness of one subject for one purpose.
 
     Parameters
     ----------
     seed : int
         The cohort's.
     index : int
-        The person's place in the cohort.
+        The subject's place in the cohort.
     purpose : str
-        What is drawn; anatomy and scan are the same whatever the tracer.
+        What is sampled; anatomy and scan are the same whatever the tracer.
 
     Examples
     --------

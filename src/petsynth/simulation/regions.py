@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,9 @@ def _seed_tree() -> tuple[cKDTree, NDArray[np.uint8]]:
     return cKDTree(points), np.array(codes, dtype=np.uint8)
 
 
-def nearest_cortical_region(points_mm: NDArray, *, cerebellum: bool = True) -> NDArray[np.uint8]:
+def nearest_cortical_region(
+    points_mm: NDArray[Any], *, cerebellum: bool = True
+) -> NDArray[np.uint8]:
     """Return the region whose centre is nearest, never across the midline.
 
     Parameters
@@ -170,7 +172,7 @@ def nearest_cortical_region(points_mm: NDArray, *, cerebellum: bool = True) -> N
     return nearest
 
 
-def ellipsoid_regions(points_mm: NDArray, kinds: tuple[str, ...]) -> NDArray[np.uint8]:
+def ellipsoid_regions(points_mm: NDArray[Any], kinds: tuple[str, ...]) -> NDArray[np.uint8]:
     """Return the deep region that holds each point, or 0.
 
     Parameters
@@ -187,8 +189,8 @@ def ellipsoid_regions(points_mm: NDArray, kinds: tuple[str, ...]) -> NDArray[np.
     """
     best = np.ones(len(points_mm), np.float32)
     found = np.zeros(len(points_mm), np.uint8)
-    mirrored = np.abs(points_mm[:, :1])
-    folded = np.concatenate([mirrored, points_mm[:, 1:]], axis=1).astype(np.float32)
+    flipped = np.abs(points_mm[:, :1])
+    folded = np.concatenate([flipped, points_mm[:, 1:]], axis=1).astype(np.float32)
     right = points_mm[:, 0] >= 0
     for row in read_packaged_table("ellipsoids.csv").to_dict("records"):
         if row["region"] not in kinds:

@@ -17,7 +17,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from petsynth.simulation.fields import FloatField
-from petsynth.volume import FloatArray, Grid
+from petsynth.volume import FWHM_PER_SIGMA, FloatArray, Grid
 
 FWHM_MM = 6.5
 """Mean full width at half maximum of the point spread function."""
@@ -27,13 +27,13 @@ FWHM_RANGE_MM = (4.0, 9.0)
 NOISE_FWHM_MM = 5.0
 """Correlation of the noise."""
 NOISE_SUVR = (0.04, 0.07)
-"""Range of the noise's standard deviation where the uptake is 1; it grows as the root."""
+"""Range of the noise's standard deviation where the uptake is 1; it rises with the root."""
 BACKGROUND_NOISE = 0.15
 """Uptake (SUVR) whose noise the empty field of view has."""
 FIELD_OF_VIEW_MM = (200.0, 240.0, 196.0)
 MAX_ROTATION_DEGREES = 8.0
 MAX_TRANSLATION_MM = 10.0
-_TO_SIGMA = 1 / math.sqrt(8 * math.log(2))
+_TO_SIGMA = 1 / FWHM_PER_SIGMA
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Pose:
     pet_to_t1: FloatArray
 
 
-def draw_pose(generator: np.random.Generator, centre_mm: FloatArray, voxel_mm: float) -> Pose:
-    """Draw a rigid offset and the PET's grid.
+def sample_pose(generator: np.random.Generator, centre_mm: FloatArray, voxel_mm: float) -> Pose:
+    """Sample a rigid offset and the PET's grid.
 
     Parameters
     ----------
     generator : numpy Generator
         Source of randomness.
     centre_mm : (3,) float array
-        Middle of the brain in the T1's world; the head turns about it.
+        Middle of the brain in the T1's world; the head rotates about it.
     voxel_mm : float
         Edge of the PET's voxels.
     """
@@ -80,8 +80,8 @@ def draw_pose(generator: np.random.Generator, centre_mm: FloatArray, voxel_mm: f
     return Pose(Grid((x, y, z), affine), matrix)
 
 
-def draw_resolution(generator: np.random.Generator) -> float:
-    """Draw one scan's full width at half maximum in mm."""
+def sample_resolution(generator: np.random.Generator) -> float:
+    """Sample one scan's full width at half maximum in mm."""
     return float(np.clip(generator.normal(FWHM_MM, FWHM_SD_MM), *FWHM_RANGE_MM))
 
 
@@ -98,24 +98,26 @@ def blur(image: FloatField, grid: Grid, fwhm_mm: float) -> FloatField:
         Full width at half maximum in mm.
     """
     sigma = [fwhm_mm * _TO_SIGMA / edge for edge in grid.voxel_mm]
-    return ndimage.gaussian_filter(image, sigma, mode="constant", truncate=3.5)
+    return np.asarray(ndimage.gaussian_filter(image, sigma, mode="constant", truncate=3.5))
 
 
 def to_scanner(image: FloatField, t1_grid: Grid, pose: Pose) -> FloatField:
     """Resample from the T1's grid to the PET's, linearly; air outside."""
     matrix = np.linalg.inv(t1_grid.affine) @ pose.pet_to_t1 @ pose.grid.affine
-    return ndimage.affine_transform(
-        image, matrix[:3, :3], matrix[:3, 3], pose.grid.shape, order=1, mode="constant"
+    return np.asarray(
+        ndimage.affine_transform(
+            image, matrix[:3, :3], matrix[:3, 3], pose.grid.shape, order=1, mode="constant"
+        )
     )
 
 
 def add_noise(
     generator: np.random.Generator, image: FloatField, grid: Grid, level: float
 ) -> FloatField:
-    """Add correlated noise that grows with the root of the uptake; air gets small negatives."""
+    """Add correlated noise that rises with the root of the uptake; air gets small negatives."""
     sigma = [NOISE_FWHM_MM * _TO_SIGMA / edge for edge in grid.voxel_mm]
     white = generator.standard_normal(image.shape, np.float32)
     noise = ndimage.gaussian_filter(white, sigma, mode="wrap", truncate=3)
     noise *= level / max(float(noise.std()), 1e-6)
     noise *= np.sqrt(np.maximum(image, 0) + np.float32(BACKGROUND_NOISE))
-    return image + noise
+    return np.asarray(image + noise)

@@ -48,7 +48,7 @@ def pet_sidecar(
     Parameters
     ----------
     generator : numpy Generator
-        Draws the dose.
+        Samples the dose.
     tracer : {"FDG", "AV45", "AV1451"}
         What was injected.
     units : {"suvr", "original"}
@@ -87,7 +87,7 @@ def pet_sidecar(
         "AcquisitionMode": "list mode",
         "ImageDecayCorrected": True,
         "ImageDecayCorrectionTime": 0,
-        "ReconMethodName": "simulated: painted uptake, Gaussian point spread function, noise",
+        "ReconMethodName": "simulated: uptake, Gaussian point spread function, noise",
         "ReconMethodParameterLabels": ["PointSpreadFWHM"],
         "ReconMethodParameterUnits": ["mm"],
         "ReconMethodParameterValues": [round(fwhm_mm, 3)],
@@ -96,12 +96,12 @@ def pet_sidecar(
     }
 
 
-def oracle_sidecar(pet_name: str, tracer: Tracer, units: Units) -> dict[str, Any]:
+def noise_free_sidecar(pet_name: str, tracer: Tracer, units: Units) -> dict[str, Any]:
     """Return the sidecar of the part of the PET that the T1 determines."""
     return {
         "Simulated": True,
-        "Description": "Noise-free PET as far as the T1 determines it: mean uptake of people with "
-        "this much visible atrophy, painted on this anatomy, blurred",
+        "Description": "Noise-free PET as far as the T1 determines it: mean uptake of subjects "
+        "with this much visible atrophy, on this anatomy, blurred",
         "Units": UNIT_NAMES[units],
         "ReferenceRegion": ACQUISITION[tracer]["reference"],
         "SkullStripped": False,

@@ -13,6 +13,8 @@ References
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -21,11 +23,11 @@ from petsynth.simulation.fields import FloatField
 from petsynth.volume import BoolArray, Grid, Volume
 
 AIR = 0.12
-"""Below this share of the brain's intensity, a T1 outside the head shows nothing."""
+"""Below this fraction of the brain's intensity, a T1 outside the head shows nothing."""
 TISSUE = (0.2, 0.5)
-"""Between these shares, soft tissue begins to be seen; darker is bone or air."""
+"""Between these fractions, soft tissue begins to be seen; darker is bone or air."""
 FAT = (1.0, 1.5)
-"""Between these shares, muscle becomes fat."""
+"""Between these fractions, muscle becomes fat."""
 FAT_UPTAKE = 0.5
 """Of fat, relative to muscle's."""
 BONE_UPTAKE = 0.35
@@ -47,7 +49,7 @@ def soft_tissue(mri: Volume, mask: BoolArray, labelled: FloatField) -> FloatFiel
     mask : (X, Y, Z) bool array
         Brain.
     labelled : (X, Y, Z) float32 array
-        Share of labelled tissue outside the mask, which has its own uptake.
+        Fraction of labelled tissue outside the mask, which has its own uptake.
 
     Returns
     -------
@@ -63,11 +65,11 @@ def soft_tissue(mri: Volume, mask: BoolArray, labelled: FloatField) -> FloatFiel
     uptake *= 1 - (1 - FAT_UPTAKE) * _ramp(relative, *FAT)
     uptake *= 1 + (DEEP_UPTAKE - 1) * _ramp(depth, 0.0, DEEP_MM) * seen
     outside = (depth > 0) & ~near & (labelled == 0)
-    return (uptake * outside).astype(np.float32)
+    return np.asarray((uptake * outside).astype(np.float32))
 
 
 def meninges(mask: BoolArray, grid: Grid) -> FloatField:
-    """Return the share of meninges and inner skull around the brain.
+    """Return the fraction of meninges and inner skull around the brain.
 
     Parameters
     ----------
@@ -82,17 +84,17 @@ def meninges(mask: BoolArray, grid: Grid) -> FloatField:
         1 within `CLEARANCE_MM` of the brain, 0 elsewhere.
     """
     distance = ndimage.distance_transform_edt(~mask, grid.voxel_mm)
-    return ((distance > 0) & (distance <= CLEARANCE_MM)).astype(np.float32)
+    return np.asarray(((distance > 0) & (distance <= CLEARANCE_MM)).astype(np.float32))
 
 
-def find_head(relative: NDArray, mask: BoolArray) -> BoolArray:
+def find_head(relative: NDArray[Any], mask: BoolArray) -> BoolArray:
     """Return the head with its bone and cavities, from a T1 relative to the brain's intensity."""
     shown = ndimage.binary_opening(relative > AIR) | mask
     solid = ndimage.binary_fill_holes(ndimage.binary_closing(shown, iterations=2) | mask)
     labels, _ = ndimage.label(solid)
-    return labels == np.bincount(labels[mask]).argmax()
+    return np.asarray(labels == np.bincount(labels[mask]).argmax())
 
 
-def _ramp(values: NDArray, low: float, high: float) -> NDArray:
+def _ramp(values: NDArray[Any], low: float, high: float) -> NDArray[Any]:
     """Return 0 below ``low``, 1 above ``high``, and a line between."""
     return np.clip((values - low) / (high - low), 0, 1)

@@ -1,7 +1,7 @@
 """Where each voxel of a head lies in MNI space.
 
 A labelled T1 is registered to the ICBM152 template by its tissue: an affine transform through the
-centres of regions, refined on the images, then a diffeomorphic deformation. Tissue shares are
+centres of regions, refined on the images, then a diffeomorphic deformation. Tissue fractions are
 used instead of the T1, so that coil shading and intensity scale do not matter.
 
 References
@@ -53,7 +53,7 @@ def register_to_mni(
     regions : (X, Y, Z) uint8 array
         Region codes.
     grey, white : (X, Y, Z) float32 array
-        Tissue shares, 0 to 1.
+        Tissue fractions, 0 to 1.
     grid : Grid
         Their lattice.
 
@@ -71,10 +71,10 @@ def register_to_mni(
     target = _contrast(template.grey, template.white)
     image = _contrast(grey, white)
     image = ndimage.gaussian_filter(image, [SUBJECT_SIGMA_MM / edge for edge in grid.voxel_mm])
-    start = landmark_affine(regions, grid)
-    aligned = _resample(image, grid, template.grid, np.linalg.inv(start))
+    initial = landmark_affine(regions, grid)
+    aligned = _resample(image, grid, template.grid, np.linalg.inv(initial))
     refined = _affine(aligned, target, template.grid)
-    to_mni = refined @ start
+    to_mni = refined @ initial
     aligned = _resample(image, grid, template.grid, np.linalg.inv(to_mni))
     displacement = _demons(aligned, target, WARP_MM)
     lattice, factor = coarse_lattice(grid, POINTS_MM)
@@ -90,7 +90,9 @@ def _contrast(grey: FloatField, white: FloatField) -> FloatField:
 def _resample(image: FloatField, grid: Grid, target: Grid, to_image: FloatArray) -> FloatField:
     """Interpolate linearly on another lattice; ``to_image`` maps its world to the image's."""
     matrix = np.linalg.inv(grid.affine) @ to_image @ target.affine
-    return ndimage.affine_transform(image, matrix[:3, :3], matrix[:3, 3], target.shape, order=1)
+    return np.asarray(
+        ndimage.affine_transform(image, matrix[:3, :3], matrix[:3, 3], target.shape, order=1)
+    )
 
 
 def _image(values: FloatField, voxel_mm: float) -> SimpleITK.Image:
@@ -103,7 +105,9 @@ def _shrunk(image: SimpleITK.Image, factor: int) -> SimpleITK.Image:
     if factor == 1:
         return image
     sigma = factor * 0.5 * image.GetSpacing()[0]
-    return SimpleITK.Shrink(SimpleITK.SmoothingRecursiveGaussian(image, sigma), [factor] * 3)
+    smooth = SimpleITK.SmoothingRecursiveGaussian(image, sigma)
+    shrunk: SimpleITK.Image = SimpleITK.Shrink(smooth, [factor] * 3)
+    return shrunk
 
 
 def _affine(moving: FloatField, target: FloatField, grid: Grid) -> FloatArray:

@@ -14,13 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from petsynth.io.nifti import read_volume
-from petsynth.simulation.atrophy import atrophy_displacement, growth_per_code
+from petsynth.simulation.atrophy import atrophy_displacement, volume_change_per_code
 from petsynth.simulation.fields import FloatField, coarse_lattice, refine, world_points
 from petsynth.simulation.regions import (
     CODES,
@@ -110,9 +111,9 @@ def load_template(voxel_mm: float) -> Template:
     depth = _signed_distance(mask, voxel_mm)
     regions = _parcellate(grid, grey, white, mask)
     lattice, factor = coarse_lattice(grid)
-    growth, fluid = (
+    change, fluid = (
         _average_blocks(values, factor, lattice.shape)
-        for values in _growth_maps(grey, white, mask, regions)
+        for values in _change_maps(grey, white, mask, regions)
     )
     return Template(
         grid,
@@ -122,7 +123,7 @@ def load_template(voxel_mm: float) -> Template:
         depth,
         _cranium(mask, grid),
         regions,
-        atrophy_displacement(growth, fluid, lattice),
+        atrophy_displacement(change, fluid, lattice),
         lattice,
     )
 
@@ -136,8 +137,10 @@ def _load_map(name: str, grid: Grid) -> FloatField:
     if edge > 1:
         data = ndimage.gaussian_filter(data, 0.35 * np.sqrt(edge**2 - 1))
     to_source = np.linalg.inv(volume.affine) @ grid.affine
-    return ndimage.affine_transform(
-        data, to_source[:3, :3], to_source[:3, 3], grid.shape, order=1, mode="constant"
+    return np.asarray(
+        ndimage.affine_transform(
+            data, to_source[:3, :3], to_source[:3, 3], grid.shape, order=1, mode="constant"
+        )
     )
 
 
@@ -146,13 +149,15 @@ def _brain_mask(tissue: FloatField, voxel_mm: float) -> BoolArray:
     padded = np.pad(tissue > 0.4, reach)
     closed = ndimage.binary_closing(padded, iterations=reach)
     inner = slice(reach, -reach)
-    return ndimage.binary_fill_holes(closed)[inner, inner, inner]
+    return np.asarray(ndimage.binary_fill_holes(closed)[inner, inner, inner])
 
 
 def _signed_distance(mask: BoolArray, voxel_mm: float) -> FloatField:
     outside = ndimage.distance_transform_edt(~mask, sampling=voxel_mm)
     inside = ndimage.distance_transform_edt(mask, sampling=voxel_mm)
-    return np.where(mask, voxel_mm / 2 - inside, outside - voxel_mm / 2).astype(np.float32)
+    return np.asarray(
+        np.where(mask, voxel_mm / 2 - inside, outside - voxel_mm / 2).astype(np.float32)
+    )
 
 
 def _cranium(mask: BoolArray, grid: Grid) -> FloatField:
@@ -163,8 +168,8 @@ def _cranium(mask: BoolArray, grid: Grid) -> FloatField:
     edge = lattice.voxel_mm[0]
     margin = round(_CLOSING_MM / edge) + 1
     wide = np.pad(coarse, margin)
-    grown = ndimage.distance_transform_edt(~wide, sampling=edge) < _CLOSING_MM
-    closed = ndimage.distance_transform_edt(grown, sampling=edge) > _CLOSING_MM
+    dilated = ndimage.distance_transform_edt(~wide, sampling=edge) < _CLOSING_MM
+    closed = ndimage.distance_transform_edt(dilated, sampling=edge) > _CLOSING_MM
     inner = slice(margin, -margin)
     return refine(_signed_distance(closed[inner, inner, inner], edge), factor, grid.shape)
 
@@ -190,20 +195,20 @@ def _parcellate(
     return regions
 
 
-def _is_ventricle(points_mm: NDArray) -> BoolArray:
+def _is_ventricle(points_mm: NDArray[Any]) -> BoolArray:
     """Whether MNI points lie in the box around the lateral and third ventricles."""
     x, y, z = np.abs(points_mm[:, 0]), points_mm[:, 1], points_mm[:, 2]
-    return (x < 40) & (y > -60) & (y < 40) & (z > -25) & (z < 30)
+    return np.asarray((x < 40) & (y > -60) & (y < 40) & (z > -25) & (z < 30))
 
 
-def _growth_maps(
+def _change_maps(
     grey: FloatField, white: FloatField, mask: BoolArray, regions: NDArray[np.uint8]
 ) -> tuple[FloatField, FloatField]:
-    growth = growth_per_code()
+    change = volume_change_per_code()
     cavity = np.isin(regions, codes_of("ventricle", "choroid_plexus"))
     fluid = np.clip(mask - grey - white, 0, 1)
-    wished = np.where(cavity, fluid, grey) * growth[regions]
-    wished += white * growth[CODES["white_matter"]]
+    wished = np.where(cavity, fluid, grey) * change[regions]
+    wished += white * change[CODES["white_matter"]]
     outer = np.where(cavity, 0, fluid)
     return wished.astype(np.float32), outer.astype(np.float32)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.regions import REGIONS
 from petsynth.simulation.scanner import blur
-from petsynth.simulation.uptake import paint
+from petsynth.simulation.uptake import uptake_image
 
 
 def transfer_matrix(anatomy: Anatomy, fwhm_mm: float) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ def transfer_matrix(anatomy: Anatomy, fwhm_mm: float) -> NDArray[np.float64]:
     sizes = np.bincount(measured_in.ravel(), minlength=count)
     matrix = np.zeros((count, count))
     for source in range(1, count):
-        seen = blur(paint(anatomy, np.eye(count)[source], 0.0), anatomy.grid, fwhm_mm)
+        seen = blur(uptake_image(anatomy, np.eye(count)[source], 0.0), anatomy.grid, fwhm_mm)
         sums = np.bincount(measured_in.ravel(), seen.ravel(), minlength=count)
         matrix[:, source] = sums / np.maximum(sizes, 1)
     matrix[0] = 0

@@ -1,4 +1,4 @@
-"""How much tracer each region takes up: normal values, variation between people, disease.
+"""How much tracer each region takes up: normal values, variation between subjects, disease.
 
 All values are SUVR before the scanner's blur. The tables stand beside this file, each row of
 `uptake.csv` with its source: `fdg_normative.csv` (derived from 537 cognitively normal adults,
@@ -42,11 +42,11 @@ RIM_SUVR = 0.9
 """Mean of flortaucipir in meninges and inner skull before blur (Baker et al., J Nucl Med 60, 2019:
 off-target signal there is frequent and varies; the figure is a design value)."""
 RIM_SD = 0.5
-"""Its logarithmic standard deviation between people."""
+"""Its logarithmic standard deviation between subjects."""
 RIM_SPOTS = (0.4, 15.0)
 """Relative standard deviation and smoothness (mm) of its variation from place to place."""
 SCALP_SD = 0.3
-"""Logarithmic standard deviation, between people, of the uptake outside the brain."""
+"""Logarithmic standard deviation, between subjects, of the uptake outside the brain."""
 FACTOR_LIMIT = 2.5
 """Common factors are cut off here, in standard deviations, so that no scan is absurd."""
 FOCAL_COUNT = 2.0
@@ -64,7 +64,7 @@ class TracerModel:
     Parameters
     ----------
     mean : (R,) float array
-        SUVR of healthy people, before blur.
+        SUVR of healthy subjects, before blur.
     loadings : (R, K) float array
         Relative change per unit of each of K independent factors.
     residual : (R,) float array
@@ -93,7 +93,7 @@ class TracerModel:
     def expected(
         self, burden: float, age: float = NORMATIVE_AGE, asymmetry: float = 0.0
     ) -> FloatArray:
-        """Return the mean uptake of people with this burden, shape (R,).
+        """Return the mean uptake of subjects with this burden, shape (R,).
 
         Parameters
         ----------
@@ -109,18 +109,18 @@ class TracerModel:
         decades = 0.0 if np.isnan(age) else (age - NORMATIVE_AGE) / 10
         return self.mean * (1 + decades * self.ageing) * (1 + reached * self.disease)
 
-    def draw(
+    def sample(
         self,
         generator: np.random.Generator,
         burden: float,
         age: float = NORMATIVE_AGE,
         asymmetry: float = 0.0,
     ) -> FloatArray:
-        """Draw one person's uptake, shape (R,); parameters as of `expected`."""
+        """Sample one subject's uptake, shape (R,); parameters as of `expected`."""
         factors = generator.standard_normal(self.loadings.shape[1])
         common = self.loadings @ np.clip(factors, -FACTOR_LIMIT, FACTOR_LIMIT)
         own = self.residual * generator.standard_normal(len(self.residual))
-        return self.expected(burden, age, asymmetry) * np.maximum(1 + common + own, 0.2)
+        return np.asarray(self.expected(burden, age, asymmetry) * np.maximum(1 + common + own, 0.2))
 
 
 @cache
@@ -187,7 +187,7 @@ def _generic_loadings() -> FloatArray:
     return loadings
 
 
-def paint(
+def uptake_image(
     anatomy: Anatomy, uptake: FloatArray, scalp: float, pattern: Pattern | None = None
 ) -> FloatField:
     """Give every voxel its tissue's uptake.
@@ -227,7 +227,7 @@ def paint(
 
 
 def focal_changes(generator: np.random.Generator, anatomy: Anatomy) -> FloatField:
-    """Draw places whose grey matter takes up more or less although the T1 is normal there.
+    """Sample places whose grey matter takes up more or less although the T1 is normal there.
 
     Returns
     -------
@@ -250,7 +250,7 @@ def focal_changes(generator: np.random.Generator, anatomy: Anatomy) -> FloatFiel
 
 
 def scan_variation(generator: np.random.Generator, mean: FloatArray, tracer: Tracer) -> FloatArray:
-    """Draw what differs between scans of equal people: level, contrast, asymmetry.
+    """Sample what differs between scans of equal subjects: level, contrast, asymmetry.
 
     Parameters
     ----------
@@ -274,32 +274,32 @@ def scan_variation(generator: np.random.Generator, mean: FloatArray, tracer: Tra
         low, high = GREY_TO_WHITE
         contrast = ratio / np.clip(ratio / contrast, low, high)
     factor[codes_of_tissue("white")] *= contrast
-    return factor
+    return np.asarray(factor)
 
 
 def rim_variation(generator: np.random.Generator, grid: Grid) -> FloatField:
-    """Draw one person's off-target uptake around the brain, relative to the mean, (X, Y, Z)."""
+    """Sample one subject's off-target uptake around the brain, relative to the mean, (X, Y, Z)."""
     sd, smoothness = RIM_SPOTS
     lattice, factor = coarse_lattice(grid)
     spots = refine(random_field(generator, lattice, smoothness), factor, grid.shape)
     strength = np.exp(RIM_SD * np.clip(generator.standard_normal(), -FACTOR_LIMIT, FACTOR_LIMIT))
-    return np.maximum(np.float32(strength) * (1 + np.float32(sd) * spots), 0)
+    return np.asarray(np.maximum(np.float32(strength) * (1 + np.float32(sd) * spots), 0))
 
 
 @dataclass(frozen=True)
 class Uptake:
-    """What one person's tissue takes up, before the scanner.
+    """What one subject's tissue takes up, before the scanner.
 
     Parameters
     ----------
     frames : list of (X, Y, Z) float32 arrays
         SUVR per frame, on the T1's grid.
-    oracle : (X, Y, Z) float32 array
+    expected : (X, Y, Z) float32 array
         What the T1 determines of the frames' mean.
     """
 
     frames: list[FloatField]
-    oracle: FloatField
+    expected: FloatField
 
 
 def make_uptake(
@@ -309,16 +309,16 @@ def make_uptake(
     tracer: Tracer,
     frames: int,
 ) -> Uptake:
-    """Paint one person.
+    """Simulate one subject's uptake.
 
     Parameters
     ----------
     generator : numpy Generator
         Source of randomness.
     anatomy : Anatomy
-        The person's head.
+        The subject's head.
     participant : Participant
-        The person's disease.
+        The subject's disease.
     tracer : {"FDG", "AV45", "AV1451"}
         What was injected.
     frames : {1, 2}
@@ -326,22 +326,22 @@ def make_uptake(
     """
     model = tracer_model(tracer)
     age, asymmetry = participant.age, participant.asymmetry
-    drawn = model.draw(generator, participant.burden, age, asymmetry)
+    sampled = model.sample(generator, participant.burden, age, asymmetry)
     focal = focal_changes(generator, anatomy)
-    shares = [0.0] if frames == 1 else [-0.5, 0.5]
+    fractions = [0.0] if frames == 1 else [-0.5, 0.5]
     scalp = model.scalp * float(np.exp(generator.normal(0, SCALP_SD)))
     pattern = pattern_of(anatomy, read_pattern(tracer))
-    drawn = drawn * scan_variation(generator, model.mean, tracer)
-    painted = [
-        focal * paint(anatomy, drawn * (1 + share * model.drift), scalp, pattern)
-        for share in shares
+    sampled = sampled * scan_variation(generator, model.mean, tracer)
+    simulated = [
+        focal * uptake_image(anatomy, sampled * (1 + fraction * model.drift), scalp, pattern)
+        for fraction in fractions
     ]
     known = model.expected(participant.expected_burden, age, asymmetry)
-    oracle = paint(anatomy, known, model.scalp, pattern)
+    expected = uptake_image(anatomy, known, model.scalp, pattern)
     if tracer == "AV1451":
         shell = np.float32(RIM_SUVR) * meninges(anatomy.mask, anatomy.grid)
-        oracle += shell
+        expected += shell
         own = shell * rim_variation(generator, anatomy.grid)
-        for frame in painted:
+        for frame in simulated:
             frame += own
-    return Uptake(painted, oracle)
+    return Uptake(simulated, expected)

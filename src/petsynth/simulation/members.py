@@ -1,4 +1,4 @@
-"""Who belongs to a cohort, and which real T1 each person is made from."""
+"""Who belongs to a cohort, and which real T1 each subject is made from."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from petsynth.simulation.participants import (
     UNKNOWN,
     Participant,
     Tracer,
-    draw_participant,
+    sample_participant,
 )
 
-Person = tuple[Participant, LabelledScan | None]
+Member = tuple[Participant, LabelledScan | None]
 """Who it is, and the real T1 that the anatomy comes from."""
 
 DEFAULT_SUBJECTS = 16
 
 
-def draw_people(
+def sample_members(
     seed: int, tracer: Tracer, subjects: int | None, labels_from: str | Path | None
-) -> list[Person]:
-    """Draw everybody of a cohort.
+) -> list[Member]:
+    """Sample everybody of a cohort.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def draw_people(
     tracer : {"FDG", "AV45", "AV1451"}
         What is injected.
     subjects : int or None
-        Number of people; 16, or all labelled T1s.
+        Number of subjects; 16, or all labelled T1s.
     labels_from : str, Path or None
         Folder of labelled T1s.
 
@@ -46,16 +46,16 @@ def draw_people(
         If the folder cannot be used or has fewer T1s than were asked for.
     """
     if labels_from is not None:
-        return _draw_labelled(seed, tracer, subjects, Path(labels_from))
+        return _sample_labelled(seed, tracer, subjects, Path(labels_from))
     count = DEFAULT_SUBJECTS if subjects is None else subjects
     width = max(3, len(str(count)))
     return [
-        (draw_participant(seed, index, tracer, f"sub-{index + 1:0{width}}"), None)
+        (sample_participant(seed, index, tracer, f"sub-{index + 1:0{width}}"), None)
         for index in range(count)
     ]
 
 
-def _draw_labelled(seed: int, tracer: Tracer, subjects: int | None, folder: Path) -> list[Person]:
+def _sample_labelled(seed: int, tracer: Tracer, subjects: int | None, folder: Path) -> list[Member]:
     scans = find_labelled_scans(folder)
     if subjects is not None and subjects > len(scans):
         raise InputError(f"{folder}: {len(scans)} labelled T1s, {subjects} were asked for")
@@ -63,14 +63,14 @@ def _draw_labelled(seed: int, tracer: Tracer, subjects: int | None, folder: Path
     labels = [label_of(scan.name) for scan in scans]
     if len(set(labels)) < len(labels):
         raise InputError(f"{folder}: two T1s would get the same subject label; rename one")
-    people: list[Person] = []
+    members: list[Member] = []
     for index, (label, scan) in enumerate(zip(labels, scans, strict=True)):
         age, sex = known.get(scan.name, (math.nan, UNKNOWN))
-        person = draw_participant(
+        participant = sample_participant(
             seed, index, tracer, label, original_id=scan.name, age=age, sex=sex
         )
-        people.append((person, scan))
-    return people[:subjects]
+        members.append((participant, scan))
+    return members[:subjects]
 
 
 def label_of(name: str) -> str:
@@ -99,7 +99,7 @@ def _read_demographics(path: Path) -> dict[str, tuple[float, str]]:
     }
 
 
-def select_people(people: list[Person], wanted: list[str]) -> list[Person]:
+def select_members(members: list[Member], wanted: list[str]) -> list[Member]:
     """Keep those who are named by label, with or without ``sub-``, or by their T1's name.
 
     Raises
@@ -108,11 +108,14 @@ def select_people(people: list[Person], wanted: list[str]) -> list[Person]:
         If a name is nobody's.
     """
     keys = {_bare(name) for name in wanted}
-    named = [{_bare(person.label), _bare(person.original_id)} - {UNKNOWN} for person, _ in people]
+    named = [
+        {_bare(participant.label), _bare(participant.original_id)} - {UNKNOWN}
+        for participant, _ in members
+    ]
     missing = sorted(keys.difference(*named))
     if missing:
         raise InputError(f"no such participants in the cohort: {', '.join(missing[:8])}")
-    return [entry for entry, names in zip(people, named, strict=True) if names & keys]
+    return [entry for entry, names in zip(members, named, strict=True) if names & keys]
 
 
 def _bare(name: str) -> str:

@@ -1,4 +1,4 @@
-"""One person from drawing to files: T1, PET, truth."""
+"""One subject's images, from sampling to files: T1, PET, truth."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from petsynth.simulation.scanner import (
     NOISE_SUVR,
     add_noise,
     blur,
-    draw_pose,
-    draw_resolution,
+    sample_pose,
+    sample_resolution,
     to_scanner,
 )
 from petsynth.simulation.uptake import make_uptake
@@ -35,7 +35,7 @@ from petsynth.volume import FloatArray, Volume
 
 @dataclass(frozen=True)
 class CohortPlan:
-    """What all people of a cohort have in common.
+    """What all subjects of a cohort have in common.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class CohortPlan:
     tracer : {"FDG", "AV45", "AV1451"}
         What is injected.
     seed : int
-        With a person's index it decides every random draw.
+        With a subject's index it decides every random draw.
     frames : {1, 2}
         Time points per PET.
     units : {"suvr", "original"}
@@ -75,7 +75,7 @@ class PetScan:
     ----------
     pet : Volume
         (X, Y, Z) or (X, Y, Z, 2), on the PET's own grid.
-    oracle : Volume
+    noise_free : Volume
         (X, Y, Z), the noise-free part that the T1 determines.
     pet_to_t1 : (4, 4) float array
         From the PET's world to the T1's (mm, RAS+).
@@ -84,19 +84,21 @@ class PetScan:
     """
 
     pet: Volume
-    oracle: Volume
+    noise_free: Volume
     pet_to_t1: FloatArray
     sidecar: dict[str, Any]
 
 
-def simulate_person(plan: CohortPlan, person: Participant, scan: LabelledScan | None) -> str:
-    """Make one person's T1, PET and truth, write them, and return the person's label.
+def simulate_participant(
+    plan: CohortPlan, participant: Participant, scan: LabelledScan | None
+) -> str:
+    """Make one subject's T1, PET and truth, write them, and return the subject's label.
 
     Parameters
     ----------
     plan : CohortPlan
         What the cohort has in common.
-    person : Participant
+    participant : Participant
         Who it is.
     scan : LabelledScan or None
         The real T1 that the anatomy comes from; None for the template.
@@ -108,40 +110,40 @@ def simulate_person(plan: CohortPlan, person: Participant, scan: LabelledScan | 
     OutputError
         If a file cannot be written.
     """
-    anatomy = make_anatomy(plan, person, scan)
-    write_anatomy(plan, person, anatomy)
-    write_scan(plan, person, scan_person(plan, person, anatomy))
-    return person.label
+    anatomy = make_anatomy(plan, participant, scan)
+    write_anatomy(plan, participant, anatomy)
+    write_scan(plan, participant, scan_participant(plan, participant, anatomy))
+    return participant.label
 
 
-def make_anatomy(plan: CohortPlan, person: Participant, scan: LabelledScan | None) -> Anatomy:
-    """Build the person's head."""
+def make_anatomy(plan: CohortPlan, participant: Participant, scan: LabelledScan | None) -> Anatomy:
+    """Build the subject's head."""
     if scan is not None:
         # Controls have a little atrophy too: were only patients' T1s interpolated, their
         # sharpness would tell the diagnosis.
-        return make_labelled_anatomy(scan, person.atrophy, plan.scheme, person.asymmetry)
-    generator = generator_for(plan.seed, person.index, "anatomy")
-    return make_embedded_anatomy(generator, plan.t1_voxel_mm, person.atrophy)
+        return make_labelled_anatomy(scan, participant.atrophy, plan.scheme, participant.asymmetry)
+    generator = generator_for(plan.seed, participant.index, "anatomy")
+    return make_embedded_anatomy(generator, plan.t1_voxel_mm, participant.atrophy)
 
 
-def scan_person(plan: CohortPlan, person: Participant, anatomy: Anatomy) -> PetScan:
+def scan_participant(plan: CohortPlan, participant: Participant, anatomy: Anatomy) -> PetScan:
     """Inject, wait, and scan."""
-    generator = generator_for(plan.seed, person.index, "uptake")
-    uptake = make_uptake(generator, anatomy, person, plan.tracer, plan.frames)
-    generator = generator_for(plan.seed, person.index, "scan")
-    pose = draw_pose(generator, _brain_centre(anatomy), plan.pet_voxel_mm)
-    fwhm = draw_resolution(generator)
+    generator = generator_for(plan.seed, participant.index, "uptake")
+    uptake = make_uptake(generator, anatomy, participant, plan.tracer, plan.frames)
+    generator = generator_for(plan.seed, participant.index, "scan")
+    pose = sample_pose(generator, _brain_centre(anatomy), plan.pet_voxel_mm)
+    fwhm = sample_resolution(generator)
     level = generator.uniform(*NOISE_SUVR)
-    oracle, *frames = (
+    noise_free, *frames = (
         to_scanner(blur(image, anatomy.grid, fwhm), anatomy.grid, pose)
-        for image in (uptake.oracle, *uptake.frames)
+        for image in (uptake.expected, *uptake.frames)
     )
     noisy = [add_noise(generator, frame, pose.grid, level) for frame in frames]
     pet = _in_units(noisy[0] if plan.frames == 1 else np.stack(noisy, axis=-1), plan.units)
     unit = sidecars.UNIT_NAMES[plan.units]
     return PetScan(
         Volume(pet, pose.grid.affine, unit),
-        Volume(_in_units(oracle, plan.units), pose.grid.affine, unit),
+        Volume(_in_units(noise_free, plan.units), pose.grid.affine, unit),
         pose.pet_to_t1,
         sidecars.pet_sidecar(generator, plan.tracer, plan.units, plan.frames, fwhm),
     )
@@ -150,7 +152,7 @@ def scan_person(plan: CohortPlan, person: Participant, anatomy: Anatomy) -> PetS
 def _brain_centre(anatomy: Anatomy) -> FloatArray:
     """Return the world coordinates of the middle of the brain, shape (3,), in mm."""
     middle = [axis.mean() for axis in anatomy.mask.nonzero()]
-    return (anatomy.grid.affine @ [*middle, 1.0])[:3]
+    return np.asarray((anatomy.grid.affine @ [*middle, 1.0])[:3])
 
 
 def _in_units(suvr: FloatField, units: sidecars.Units) -> FloatField:
@@ -160,35 +162,39 @@ def _in_units(suvr: FloatField, units: sidecars.Units) -> FloatField:
     return np.float32(sidecars.ORIGINAL_PER_SUVR) * suvr
 
 
-def write_anatomy(plan: CohortPlan, person: Participant, anatomy: Anatomy) -> None:
+def write_anatomy(plan: CohortPlan, participant: Participant, anatomy: Anatomy) -> None:
     """Write the T1 and the true brain mask."""
-    embedded = person.original_id == UNKNOWN
-    source = "ICBM152 2009a template" if embedded else person.original_id
-    t1_name = _t1_name(person)
-    t1, mask = plan.out / t1_name, plan.out / TRUTH / _mask_name(person)
+    embedded = participant.original_id == UNKNOWN
+    source = "ICBM152 2009a template" if embedded else participant.original_id
+    t1_name = _t1_name(participant)
+    t1, mask = plan.out / t1_name, plan.out / TRUTH / _mask_name(participant)
     write_volume(t1, anatomy.mri, dtype=np.int16 if embedded else np.float32)
     write_json(sidecar_path(t1), sidecars.t1_sidecar(source))
     write_volume(mask, Volume(anatomy.mask, anatomy.grid.affine), dtype=np.uint8)
     write_json(sidecar_path(mask), sidecars.mask_sidecar(t1_name))
 
 
-def write_scan(plan: CohortPlan, person: Participant, scan: PetScan) -> None:
-    """Write the PET, its oracle and the true transform."""
-    stem = f"{person.label}/pet/{person.label}_trc-{TRACER_LABELS[plan.tracer]}"
+def write_scan(plan: CohortPlan, participant: Participant, scan: PetScan) -> None:
+    """Write the PET, its noise-free part and the true transform."""
+    stem = f"{participant.label}/pet/{participant.label}_trc-{TRACER_LABELS[plan.tracer]}"
     pet_name = f"{stem}_pet.nii.gz"
     pet = plan.out / pet_name
-    oracle = plan.out / TRUTH / f"{stem}_desc-noisefree_pet.nii.gz"
+    noise_free = plan.out / TRUTH / f"{stem}_desc-noisefree_pet.nii.gz"
     transform = plan.out / TRUTH / f"{stem}_from-pet_to-T1w_xfm.json"
     write_volume(pet, scan.pet)
     write_json(sidecar_path(pet), scan.sidecar)
-    write_volume(oracle, scan.oracle)
-    write_json(sidecar_path(oracle), sidecars.oracle_sidecar(pet_name, plan.tracer, plan.units))
-    write_json(transform, sidecars.transform_content(pet_name, _t1_name(person), scan.pet_to_t1))
+    write_volume(noise_free, scan.noise_free)
+    write_json(
+        sidecar_path(noise_free), sidecars.noise_free_sidecar(pet_name, plan.tracer, plan.units)
+    )
+    write_json(
+        transform, sidecars.transform_content(pet_name, _t1_name(participant), scan.pet_to_t1)
+    )
 
 
-def _t1_name(person: Participant) -> str:
-    return f"{person.label}/anat/{person.label}_T1w.nii.gz"
+def _t1_name(participant: Participant) -> str:
+    return f"{participant.label}/anat/{participant.label}_T1w.nii.gz"
 
 
-def _mask_name(person: Participant) -> str:
-    return f"{person.label}/anat/{person.label}_desc-brain_mask.nii.gz"
+def _mask_name(participant: Participant) -> str:
+    return f"{participant.label}/anat/{participant.label}_desc-brain_mask.nii.gz"
