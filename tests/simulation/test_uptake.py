@@ -109,29 +109,46 @@ def test_fdg_varies_between_subjects_as_was_measured():
     assert np.corrcoef(both.T)[0, 1] > 0.7
 
 
-def ratio_to_measured(anatomy):
+def simulated_and_measured(anatomies):
+    """Return FDG's regional means over subjects after 6.5 mm, and those of 537 adults."""
     table = read_packaged_table("fdg_normative.csv")
     table = table[table["measured"] != ""]
     codes = [CODES[name] for name in table["region"]]
-    blurred = transfer_matrix(anatomy, 6.5) @ tracer_model("FDG").mean
-    return blurred[codes] / table["measured"].astype(float)
+    model, means = tracer_model("FDG"), []
+    for anatomy in anatomies:
+        pattern = pattern_of(anatomy, read_pattern("FDG"))
+        image = blur(uptake_image(anatomy, model.mean, model.scalp, pattern), anatomy.grid, 6.5)
+        inside = anatomy.own > 0.5
+        means.append([image[inside & (anatomy.regions == code)].mean() for code in codes])
+    return np.mean(means, axis=0), table["measured"].astype(float).to_numpy()
 
 
 @pytest.mark.shared
-def test_simulating_real_anatomy_and_blurring_gives_back_what_was_measured(ixi):
-    scans = find_labelled_scans(ixi)[7:60:20]  # none of these was used to solve for the values
-    ratios = [ratio_to_measured(make_labelled_anatomy(scan, 0.06)) for scan in scans]
-    ratio = np.mean(ratios, axis=0)
+def test_uptake_on_real_anatomy_agrees_with_537_adults_as_documented(ixi):
+    """The pattern follows voxel maps, which disagree with these means by 7 %; see the results page.
 
-    assert np.median(ratio) == pytest.approx(1.0, abs=0.06)
-    assert (abs(ratio / np.median(ratio) - 1) < 0.1).mean() > 0.9
+    Measured on these three T1s of the test split, which no fit has seen: r 0.92, root mean square
+    6.1 %, anterior cingulate +15 %, pons -10 %.
+    """
+    scans = find_labelled_scans(ixi)[7:60:20]
+    simulated, measured = simulated_and_measured(
+        make_labelled_anatomy(scan, 0.06) for scan in scans
+    )
+    ratio = simulated / measured
+
+    assert np.corrcoef(simulated, measured)[0, 1] > 0.9
+    assert np.sqrt(((ratio - 1) ** 2).mean()) < 0.07
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.03)
+    assert np.abs(ratio - 1).max() < 0.17
 
 
-def test_simulating_the_embedded_anatomy_keeps_the_pattern_that_was_measured(anatomy):
-    ratio = ratio_to_measured(anatomy)
+def test_uptake_on_the_embedded_anatomy_keeps_the_order_of_regions(anatomy):
+    simulated, measured = simulated_and_measured([anatomy])
+    ratio = simulated / measured
 
-    assert 0.95 < ratio.median() < 1.2
-    assert (abs(ratio / ratio.median() - 1) < 0.25).mean() > 0.85
+    assert np.corrcoef(simulated, measured)[0, 1] > 0.88
+    assert 0.95 < np.median(ratio) < 1.2
+    assert np.abs(ratio / np.median(ratio) - 1).max() < 0.25
 
 
 def test_transfer_matrix_is_simulating_and_measuring(anatomy):
