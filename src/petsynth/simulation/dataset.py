@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -156,7 +157,7 @@ def write_descriptions(out: Path, what: str, call: str, labels: Sequence[str]) -
         Whom the simulation is about to write.
     """
     version = importlib.metadata.version("petsynth")
-    more = {"Simulated": True, LABELS: sorted(labels)}
+    more: dict[str, Any] = {"Simulated": True, LABELS: sorted(labels)}
     readme = _README.format(what=what, version=version, call=call)
     write_dataset_description(out, f"Simulated: {what}", derivative=False, **more)
     write_text(out / "README.md", readme)
