@@ -226,3 +226,17 @@ def test_sheared_affine_is_kept_in_the_sform(tmp_path):
     sheared[0, 1] = 0.4
     write_volume(tmp_path / "x.nii.gz", Volume(lopsided(), sheared))
     np.testing.assert_allclose(read_volume(tmp_path / "x.nii.gz").affine, sheared, atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_what_is_not_finite_is_never_written(tmp_path, value):
+    data = np.zeros((4, 4, 4))
+    data[1, 2, 3] = value
+    write_volume(tmp_path / "t1.nii", Volume(np.ones((4, 4, 4)), np.eye(4)))
+    path = tmp_path / "pet.nii.gz"
+    with np.errstate(over="ignore"):
+        with pytest.raises(InputError, match="1 voxels would be NaN or infinite; not written"):
+            write_volume(path, Volume(data, np.eye(4)))
+        with pytest.raises(InputError, match="1 voxels would be NaN or infinite; not written"):
+            write_on_grid_of(path, data, tmp_path / "t1.nii")
+    assert [each.name for each in tmp_path.iterdir()] == ["t1.nii"]

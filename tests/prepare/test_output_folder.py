@@ -25,6 +25,7 @@ from petsynth.prepare.records import (
     Record,
     finished_subjects,
     read_failures,
+    read_record,
     write_failure,
     write_record,
 )
@@ -212,3 +213,53 @@ def test_a_description_comes_back_with_its_grids(tmp_path):
     assert content.items() <= read.items()
     assert Grid.from_dict(read["grid"]).matches(grid)
     assert Grid.from_dict(read["t1_grid"]).matches(cube)
+
+
+@pytest.fixture
+def victim(tmp_path):
+    path = tmp_path / "victim"
+    path.write_text("precious")
+    return path
+
+
+@pytest.mark.parametrize("name", ["../victim", "sub-1/../../victim", "{absolute}", "link/victim"])
+def test_records_never_lead_out_of_the_folder(out, bids, victim, name):
+    finish(out, "sub-1")
+    (out / "link").symlink_to(victim.parent)
+    record = read_record(out, "sub-1")
+    files = [*record.files, name.format(absolute=victim)]
+    write_record(out, "sub-1", dataclasses.replace(record, files=files))
+    assert read_record(out, "sub-1") is None
+    claim_folder(out, bids, SETTINGS, overwrite=True)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("linked", ["arrays", "slices"])
+def test_overwrite_follows_no_link(out, bids, tmp_path, linked):
+    finish(out, "sub-1")
+    (out / "slices").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    (out / linked).rename(elsewhere)
+    (elsewhere / "sub-1_mri.npy").write_bytes(b"precious")
+    (out / linked).symlink_to(elsewhere)
+    with pytest.raises(OutputError, match=f"{linked} is a link; nothing was removed"):
+        claim_folder(out, bids, SETTINGS, overwrite=True)
+    assert (elsewhere / "sub-1_mri.npy").read_bytes() == b"precious"
+
+
+def test_what_somebody_put_among_the_arrays_stays(out, bids):
+    finish(out, "sub-1")
+    mine = out / "arrays" / "my analysis.csv"
+    mine.write_text("precious")
+    claim_folder(out, bids, SETTINGS, overwrite=True)
+    assert mine.read_text() == "precious"
+    assert finished_subjects(out) == []
+
+
+def test_a_file_of_the_users_is_not_written_over(bids, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "README.md").write_text("precious")
+    with pytest.raises(OutputError, match=r"holds README.md, which is no prepared data and would"):
+        claim_folder(out, bids, SETTINGS, overwrite=True)
+    assert (out / "README.md").read_text() == "precious"

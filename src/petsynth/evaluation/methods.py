@@ -14,6 +14,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.baselines import TissueRegression, derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.population import PopulationPet, is_possible
+from petsynth.io.atomic import atomic_path
 from petsynth.log import Progress
 from petsynth.systems.base import PredictionSettings, TrainingFormat
 
@@ -75,7 +76,8 @@ def predict_all(
             for participant in participants:
                 t1 = np.asarray(model.run.system.read_t1(data, participant))
                 mean = model.run.predict(t1, settings).mean
-                np.save(_stored(scratch, number, participant), mean)
+                with atomic_path(_stored(scratch, number, participant)) as temporary:
+                    np.save(temporary, mean)
                 progress.advance(note=model.name)
     return [
         Method(model.name, "model", _describe(model), model.group, _reader(scratch, number))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from petsynth.errors import RunError
 from petsynth.io.bids.names import SPACES
+from petsynth.io.checks import check_positive, check_text
 from petsynth.volume import Grid, check_grid, check_tracer
 
 NEEDED = ("config_hash", "petsynth_version", "tracer", "unit", "pet_scale", "grid", "simulated")
 """Entries without which a model's PET means nothing."""
-_LONGEST_TEXT = 100
 
 
 def check_metadata(path: str | Path, metadata: Mapping[str, Any]) -> None:
@@ -48,9 +47,9 @@ def check_metadata(path: str | Path, metadata: Mapping[str, Any]) -> None:
 def _check_entries(metadata: Mapping[str, Any]) -> None:
     check_tracer(metadata["tracer"])
     for key in ("unit", "config_hash", "petsynth_version", "name", "system", "earlier_config_hash"):
-        _check_text(key, metadata.get(key, "none"))
+        check_text(key, metadata.get(key, "none"))
     for key in ("pet_scale", "error_to_std"):
-        _check_positive(key, metadata.get(key, 1.0))
+        check_positive(key, metadata.get(key, 1.0))
     for key in ("steps", "frames", "training_subjects"):
         value = metadata.get(key, 1)
         if value is not None and (not isinstance(value, int) or value < 0):
@@ -65,14 +64,3 @@ def _check_entries(metadata: Mapping[str, Any]) -> None:
         raise ValueError(f"preprocessing is {preprocessing!r}, not a table")
     if preprocessing.get("registration", "rigid") not in SPACES:
         raise ValueError(f"registration is {preprocessing['registration']!r}")
-
-
-def _check_text(key: str, value: Any) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TEXT or not value.isprintable():
-        raise ValueError(f"{key} is {str(value)[:20]!r}, not one line of text")
-
-
-def _check_positive(key: str, value: Any) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value <= 0:
-        raise ValueError(f"{key} is {value!r}, not a positive number")

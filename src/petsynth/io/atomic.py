@@ -146,13 +146,13 @@ def temporary_suffix(path: Path) -> str:
 def remove_abandoned(folder: str | Path) -> None:
     """Remove temporary files and folders below ``folder`` whose process is dead.
 
-    Of this machine's processes that is known; of others, and of names without a process, it is
-    taken for granted after `ABANDONED_AFTER_S`. Links are never followed.
+    Of this machine's processes that is known; of others it is taken for granted after
+    `ABANDONED_AFTER_S`. Names that petsynth does not give are left alone, and links never followed.
     """
     for root, folders, files in os.walk(folder, followlinks=False):
         for name in [*folders, *files]:
             path = Path(root) / name
-            if name.startswith(PREFIX) and _is_abandoned(path):
+            if _is_abandoned(path):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
@@ -163,7 +163,9 @@ def remove_abandoned(folder: str | Path) -> None:
 
 def _is_abandoned(path: Path) -> bool:
     owner = _OWNER.match(path.name)
-    if owner is not None and owner["host"] == _host():
+    if owner is None:
+        return False
+    if owner["host"] == _host():
         return not is_running(int(owner["pid"]))
     try:
         return time.time() - path.lstat().st_mtime > ABANDONED_AFTER_S

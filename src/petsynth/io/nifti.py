@@ -131,10 +131,14 @@ def write_volume(
 
     Raises
     ------
+    InputError
+        If a voxel is NaN or infinite.
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    image = nib.Nifti1Image(np.asarray(volume.data, dtype=dtype), volume.affine)
+    data = np.asarray(volume.data, dtype=dtype)
+    _check_finite(data, path)
+    image = nib.Nifti1Image(data, volume.affine)
     image.set_sform(volume.affine, code=1)
     # A qform cannot hold shears; nibabel then stores the closest rotation.
     image.set_qform(volume.affine, code=1, strip_shears=True)
@@ -163,7 +167,7 @@ def write_on_grid_of(
     Raises
     ------
     InputError
-        If ``reference`` cannot be read.
+        If ``reference`` cannot be read, or a voxel is NaN or infinite.
     OutputError
         If the disk is full or the folder cannot be written.
     ValueError
@@ -176,9 +180,17 @@ def write_on_grid_of(
     for field in _PLACE_FIELDS:
         header[field] = source.header[field]
     header["descrip"] = _described(description)
-    image = type(source)(np.asarray(data, dtype=np.float32), source.affine, header)
+    values = np.asarray(data, dtype=np.float32)
+    _check_finite(values, path)
+    image = type(source)(values, source.affine, header)
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
+
+
+def _check_finite(data: NDArray[Any], path: str | Path) -> None:
+    bad = int(data.size - np.isfinite(data).sum())
+    if bad:
+        raise InputError(f"{path}: {bad} voxels would be NaN or infinite; not written")
 
 
 def _load(path: str | Path) -> nib.Nifti1Image:

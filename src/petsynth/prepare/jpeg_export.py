@@ -7,7 +7,6 @@ they are for viewing and for other programs.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import get_args
@@ -15,6 +14,9 @@ from typing import get_args
 from petsynth.data.jpeg import encode, to_uint8
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import to_network
+from petsynth.errors import OutputError
+from petsynth.io.atomic import refusals_named, temporary_prefix
+from petsynth.io.removal import remove_own
 from petsynth.slicing import Plane, take_slices
 
 
@@ -32,6 +34,8 @@ def export_slices(data: PreparedData, participant: str) -> int:
     ------
     InputError
         If the subject's arrays are missing or damaged.
+    OutputError
+        If something else stands among the slices, or they cannot be written.
     """
     final = data.folder / "slices" / participant
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +44,10 @@ def export_slices(data: PreparedData, participant: str) -> int:
         "pet": to_network(data.static_pet(participant), data.pet_scale),
     }
     count = 0
-    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=final.parent) as name:
+    with (
+        refusals_named(final),
+        tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=final.parent) as name,
+    ):
         folder = Path(name) / participant
         folder.mkdir()
         for kind, volume in volumes.items():
@@ -49,7 +56,10 @@ def export_slices(data: PreparedData, participant: str) -> int:
                 for index, image in enumerate(take_slices(grey, plane)):
                     (folder / f"{plane}_{index:03}_{kind}.jpg").write_bytes(encode(image))
                     count += 1
+        if final.is_symlink():
+            raise OutputError(f"{final}: is a link; remove it")
         if final.exists():
-            shutil.rmtree(final)
+            remove_own(final, ("*.jpg",), "the slices of a subject")
+            final.rmdir()
         folder.rename(final)
     return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +13,15 @@ from petsynth.data.prepared import DESCRIPTION, FORMAT
 from petsynth.errors import InputError, OutputError
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_dataset_description, write_table
-from petsynth.io.bids.names import participant_of
+from petsynth.io.lock import is_bookkeeping
+from petsynth.io.removal import files_and_links, is_inside, is_one_of, remove_files
 from petsynth.io.text import exists, read_json
-from petsynth.prepare.records import finished_subjects, read_record
+from petsynth.prepare.records import (
+    finished_subjects,
+    read_failures,
+    read_record,
+    remove_failure,
+)
 from petsynth.preprocessing.subject import PreprocessingSettings
 from petsynth.volume import Grid
 
@@ -147,11 +153,7 @@ def claim_folder(out: Path, bids: Path, settings: FolderSettings, *, overwrite: 
         If the folder is a file, is or holds the source dataset or another dataset, holds
         something else, or was prepared with other settings.
     """
-    here, source = out.resolve(), bids.resolve()
-    if here == source or here in source.parents:
-        raise OutputError(f"{out}: is or contains the source dataset; choose another output folder")
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: is a file; choose another output folder")
+    check_place(out, bids)
     prepared = _settings_path(out).is_file()
     if not prepared and not _just_begun(out):
         _refuse_other_content(out, overwrite)
@@ -165,11 +167,27 @@ def claim_folder(out: Path, bids: Path, settings: FolderSettings, *, overwrite: 
             "choose another output folder, or give --overwrite to prepare anew"
         )
     if changes:
-        shutil.rmtree(out / "arrays" / "failed", ignore_errors=True)
+        for name in read_failures(out):
+            remove_failure(out, name)
     write_settings(out, settings)
 
 
 _PREPARE_ANEW = "choose another output folder, or give --overwrite to prepare anew"
+
+
+def check_place(out: Path, bids: Path) -> None:
+    """Refuse an output folder that can never be one; nothing is written.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or is or holds the source dataset.
+    """
+    here, source = out.resolve(), bids.resolve()
+    if here == source or here in source.parents:
+        raise OutputError(f"{out}: is or contains the source dataset; choose another output folder")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: is a file; choose another output folder")
 
 
 def write_settings(out: Path, settings: FolderSettings) -> None:
@@ -289,38 +307,47 @@ def _settings_path(out: Path) -> Path:
 
 def _just_begun(out: Path) -> bool:
     """Whether another process is about to write its settings: jobs of an array start together."""
-    held = [path for path in out.rglob("*") if path != out / "arrays"]
-    return all(path.name.startswith(".tmp-") for path in held)
+    return all(is_bookkeeping(path.name) for path in files_and_links(out))
 
 
 def _refuse_other_content(out: Path, overwrite: bool) -> None:
     if (out / "dataset_description.json").exists():
         raise OutputError(f"{out}: holds another dataset; choose another output folder")
+    held = sorted(path.name for path in out.iterdir() if not is_bookkeeping(path.name))
     if not overwrite:
-        held = sorted(path.name for path in out.iterdir())
         raise OutputError(
             f"{out}: holds {', '.join(held[:3])}, which is no prepared data; choose another "
             "output folder, or give --overwrite to write beside it"
         )
+    theirs = [name for name in ("arrays", *DATASET_FILES) if os.path.lexists(out / name)]
+    if theirs:
+        raise OutputError(
+            f"{out}: holds {theirs[0]}, which is no prepared data and would be written over; "
+            "choose another output folder"
+        )
 
 
 def _remove_prepared(out: Path) -> None:
-    """Remove what the records name, the arrays and the dataset's own files; nothing else."""
-    for name in finished_subjects(out):
-        record = read_record(out, name)
-        for file in record.files if record is not None else []:
-            (out / file).unlink(missing_ok=True)
-        (out / f"{name}.html").unlink(missing_ok=True)
-        for folder in sorted((out / participant_of(name)).rglob("*"), reverse=True):
-            _remove_if_empty(folder)
-        _remove_if_empty(out / participant_of(name))
-    for name in DATASET_FILES:
-        (out / name).unlink(missing_ok=True)
+    """Remove what the records name, the arrays and the dataset's own files; nothing else.
+
+    Raises
+    ------
+    OutputError
+        If a folder that would be emptied is a link.
+    """
     for name in ("arrays", "slices"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    _remove_if_empty(out / "logs")
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.resolve().rmdir()
+        if (out / name).is_symlink():
+            raise OutputError(
+                f"{out}: {name} is a link; nothing was removed: choose another output folder"
+            )
+    names = list(DATASET_FILES)
+    for subject in finished_subjects(out):
+        record = read_record(out, subject)
+        names += [f"{subject}.html", *(record.files if record is not None else [])]
+    for folder in (out / "arrays", out / "slices"):
+        names += [path.relative_to(out).as_posix() for path in files_and_links(folder)]
+    own = [name for name in names if is_one_of(name, FILES) and is_inside(out, name)]
+    # Records after what they name, the settings last: a kill in between leaves prepared data.
+    own.sort(key=lambda name: name.startswith("arrays/sub-") and name.endswith(".json"))
+    own.sort(key=lambda name: out / name == _settings_path(out))
+    remove_files(out, [out / name for name in dict.fromkeys(own)])

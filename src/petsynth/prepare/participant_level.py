@@ -18,9 +18,11 @@ import pandas as pd
 
 from petsynth import __version__
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
+from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.brain_masks import first_brain_mask
 from petsynth.io.bids.index import Index, Scan, find_noise_free_pet
 from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.bids.names import pet_stem
 from petsynth.io.bids.participants import Participants
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
@@ -167,6 +169,7 @@ class Preparation:
         record = self._finished(scan.name, key)
         if record is not None:
             return record
+        _check_name(scan)
         with warnings.catch_warnings(record=True) as caught:
             subject = prepare_subject(files, self.preprocessing, self.device)
         for item in caught:
@@ -184,6 +187,18 @@ class Preparation:
     def _finished(self, name: str, key: dict[str, Any]) -> Record | None:
         record = read_record(self.out, name)
         return record if is_finished(self.out, record, key) else None
+
+
+def _check_name(scan: Scan) -> None:
+    """Refuse names that would be too long for the files made from them, before the work."""
+    longest = f"{pet_stem(f'{scan.stem}_T1w.nii.gz', scan.tracer)}_space-aligned_desc-preproc_pet"
+    try:
+        check_name(f"{longest}.nii.gz")
+    except OutputError:
+        raise InputError(
+            f"{scan.t1}: its name is too long: {longest}.nii.gz would have more than "
+            f"{LONGEST_NAME} bytes; shorten its entities"
+        ) from None
 
 
 def prepare_participants(

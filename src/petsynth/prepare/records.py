@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import Kind, array_path
 from petsynth.errors import InputError
 from petsynth.io.atomic import atomic_path, write_json
+from petsynth.io.removal import is_inside
 from petsynth.io.text import read_json
 
 
@@ -64,9 +65,16 @@ def write_array(folder: str | Path, name: str, kind: Kind, array: NDArray[Any]) 
 
     Raises
     ------
+    InputError
+        If a value is NaN or infinite.
     OutputError
         If the disk is full or the folder cannot be written.
     """
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad:
+        raise InputError(
+            f"{name}: {bad} voxels of its {kind} would be NaN or infinite; not written"
+        )
     path = array_path(folder, name, kind)
     with atomic_path(path) as temporary:
         np.save(temporary, array, allow_pickle=False)
@@ -85,11 +93,20 @@ def write_record(folder: str | Path, name: str, record: Record) -> None:
 
 
 def read_record(folder: str | Path, name: str) -> Record | None:
-    """Return a subject's record; None if there is none, or it is damaged."""
+    """Return a subject's record; None if there is none, or it is damaged.
+
+    A record whose files lie outside the folder, or behind a link, counts as damaged.
+    """
     try:
-        return Record(**read_json(_record_path(folder, name)))
+        record = Record(**read_json(_record_path(folder, name)))
     except (InputError, TypeError):
         return None
+    kinds = {"participant": str, "key": dict, "files": list, "unit": str, "frames": int}
+    kinds |= {"qc": dict, "notes": list}
+    are_right = all(isinstance(getattr(record, key), kind) for key, kind in kinds.items())
+    if not are_right or not all(isinstance(each, str) for each in record.files):
+        return None
+    return record if all(is_inside(folder, each) for each in record.files) else None
 
 
 def is_finished(folder: str | Path, record: Record | None, key: dict[str, Any]) -> bool:

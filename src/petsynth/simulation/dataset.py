@@ -125,7 +125,8 @@ def own_files(out: Path) -> list[Path]:
             raise OutputError(f"{out}: {name} is a link; nothing was removed: name another folder")
         if is_one_of(name, FILES):
             own.append(path)
-    return own
+    # The description goes last: until then the folder is known for what it is.
+    return sorted(own, key=lambda path: path == out / "dataset_description.json")
 
 
 def _simulated_labels(folder: Path) -> set[str] | None:

@@ -96,4 +96,6 @@ def _wrong_together(args: Args) -> dict[str, bool]:
         "--num-parts needs the participant level alone; run the group level once at the end": (
             args.num_parts > 1 and tuple(args.analysis_level) != ("participant",)
         ),
+        "--overwrite with --num-parts: each job would remove what the others have prepared; "
+        "choose a new output folder": args.overwrite and args.num_parts > 1,
     }

@@ -26,12 +26,15 @@ def run(args: Args) -> None:
     check(args)
     from petsynth.cli.prepare import levels
     from petsynth.cli.prepare.settings import find_scans, settings_in, settings_of
+    from petsynth.io.lock import lock_folder
+    from petsynth.prepare.output_folder import check_place
 
     if args.boilerplate_only:
         levels.print_boilerplate(args)
         return
     if args.reports_only:
-        levels.make_pages(args)
+        with lock_folder(args.out_dir):
+            levels.make_pages(args)
         return
     wanted = set(args.analysis_level) or {"participant", "group"}
     if wanted == {"participant"} and args.num_parts == 1 and not args.participant_label:
@@ -41,7 +44,13 @@ def run(args: Args) -> None:
     if args.dry_run:
         levels.print_plan(args, index)
         return
-    if "participant" in wanted:
-        levels.run_participant_level(args, settings, index, alone="group" not in wanted)
-    if "group" in wanted:
-        levels.run_group_level(args, settings, index)
+    check_place(args.out_dir, args.bids_dir)
+    key = levels.lock_key(args, settings, wanted)
+    with lock_folder(args.out_dir, key=key) as check_folder:
+        if "participant" in wanted:
+            alone = "group" not in wanted
+            levels.run_participant_level(
+                args, settings, index, alone=alone, check_folder=check_folder
+            )
+        if "group" in wanted:
+            levels.run_group_level(args, settings, index)

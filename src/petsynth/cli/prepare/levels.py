@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import logging
 import os
 import shlex
 import tempfile
+from collections.abc import Callable, Collection
 from typing import get_args
 
 from petsynth import __version__
@@ -30,7 +33,7 @@ from petsynth.prepare.pages import (
     write_group_page,
     write_subject_page,
 )
-from petsynth.prepare.participant_level import Preparation, plan, prepare_participants
+from petsynth.prepare.participant_level import Outcome, Preparation, plan, prepare_participants
 from petsynth.prepare.records import finished_subjects
 
 logger = logging.getLogger(__name__)
@@ -43,7 +46,12 @@ def print_plan(args: Args, index: Index) -> None:
 
 
 def run_participant_level(
-    args: Args, settings: FolderSettings, index: Index, *, alone: bool
+    args: Args,
+    settings: FolderSettings,
+    index: Index,
+    *,
+    alone: bool,
+    check_folder: Callable[[], None] = lambda: None,
 ) -> None:
     """Prepare the subjects, or this job's part of them.
 
@@ -57,6 +65,8 @@ def run_participant_level(
         The pairs of images in the dataset.
     alone : bool
         Whether the group level is left to another command.
+    check_folder : function
+        Raises OutputError if the output folder is gone; called after each subject.
 
     Raises
     ------
@@ -84,6 +94,11 @@ def run_participant_level(
     for name in dict.fromkeys(scan.participant for scan in chosen):
         if name in index.notes:
             logger.info(index.notes[name])
+
+    def finished(outcome: Outcome) -> None:
+        check_folder()
+        write_subject_page(args.out_dir, outcome.name, simulated=preparation.simulated)
+
     failed = prepare_participants(
         preparation,
         chosen,
@@ -92,9 +107,7 @@ def run_participant_level(
         scheduler=args.scheduler,
         stop_on_failure=args.stop_on_first_crash,
         verbose=args.verbose > 0,
-        finished=lambda outcome: write_subject_page(
-            args.out_dir, outcome.name, simulated=preparation.simulated
-        ),
+        finished=finished,
     )
     if not alone:
         return
@@ -139,6 +152,18 @@ def run_group_level(args: Args, settings: FolderSettings, index: Index) -> None:
         + ", ".join(f"{count} {part}" for part, count in counts.items() if count)
         + f"{pairs}); PET scale {data.pet_scale:.4g} {data.unit}; look at group_qc.html"
     )
+
+
+def lock_key(args: Args, settings: FolderSettings, wanted: Collection[str]) -> str | None:
+    """Return what jobs must have in common to write into one folder side by side.
+
+    Jobs that prepare some of the subjects with the same settings may; whoever removes earlier
+    data, or builds the cohort, must be alone (None).
+    """
+    if args.overwrite or "group" in wanted:
+        return None
+    content = json.dumps(dataclasses.asdict(settings), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def make_pages(args: Args) -> None:

@@ -1,0 +1,39 @@
+"""Checks of what a file says of itself, before it is used or becomes part of a file name."""
+
+from __future__ import annotations
+
+import math
+
+_LONGEST_TEXT = 100
+
+
+def check_text(key: str, value: object) -> None:
+    """Refuse anything but one short line of text.
+
+    Raises
+    ------
+    ValueError
+        With the name of the entry.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TEXT or not value.isprintable():
+        raise ValueError(f"{key} is {str(value)[:20]!r}, not one line of text")
+
+
+def check_positive(key: str, value: object) -> None:
+    """Refuse anything but a positive finite number.
+
+    Raises
+    ------
+    ValueError
+        With the name of the entry.
+
+    Examples
+    --------
+    >>> check_positive("pet_scale", float("nan"))
+    Traceback (most recent call last):
+    ...
+    ValueError: pet_scale is nan, not a positive number
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value <= 0:
+        raise ValueError(f"{key} is {str(value)[:20]}, not a positive number")
