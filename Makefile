@@ -1,6 +1,7 @@
 # demo   simulate, prepare, train, predict, evaluate and report, in minutes (petsynth-demo/);
 #        a second time: .venv/bin/petsynth demo --overwrite
 # test   the tests, without the slow ones     test-all   with them
+# faults 1,000 commands that are killed at random moments, in tests/faults (hours)
 # check  lint, format, types, layers, spelling
 # bench  the benchmarks that need no data of yours; each prints one JSON object as its last line
 # docs   run the examples in the documentation and check its links
@@ -16,10 +17,11 @@ PYTEST := $(BIN)/python -m pytest
 BENCHMARKS = $(shell grep -L 'required=True' benchmarks/*.py)
 
 # One thread per process: the tests run in WORKERS processes, and results do not depend on it.
-test test-all docs: export OMP_NUM_THREADS = 1
-test test-all docs: export MPLBACKEND = Agg
+test test-all faults docs: export OMP_NUM_THREADS = 1
+test test-all faults docs: export MPLBACKEND = Agg
+faults: export PETSYNTH_FAULTS ?= 1000
 
-.PHONY: demo test test-all check lint format types layers spelling bench docs install
+.PHONY: demo test test-all faults check lint format types layers spelling bench docs install
 .DEFAULT_GOAL := test
 
 install: $(INSTALLED)
@@ -44,6 +46,9 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(PYTEST) -n $(WORKERS) --dist loadfile -q
+
+faults: $(INSTALLED)
+	$(PYTEST) -n $(WORKERS) -q tests/faults
 
 check: lint format types layers spelling
 
