@@ -221,3 +221,10 @@ def test_what_is_written_is_read(tmp_path, rows):
     path = write(tmp_path / "x.tsv", text.encode("utf-8", "replace"))
     again = [tuple(row.values()) for row in read_rows(path)]
     assert again == [tuple(c.encode("utf-8", "replace").decode() for c in row) for row in rows]
+
+
+def test_a_time_in_nanoseconds_stays_a_whole_number(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text('{"mtime_ns": 1764435600123456789, "minus": -1764435600123456789}')
+    content = read_json(path)
+    assert content == {"mtime_ns": 1764435600123456789, "minus": -1764435600123456789}

@@ -151,7 +151,7 @@ def test_a_folder_of_another_version_is_refused_and_may_be_overwritten(out, bids
         lambda: read_settings(out),
         lambda: claim_folder(out, bids, SETTINGS, overwrite=False),
     ):
-        with pytest.raises(InputError, match="(another version|must be a JSON object).*; choose"):
+        with pytest.raises(InputError, match=r"(another version|must be a JSON object).*; choose"):
             read()
     assert finished_subjects(out) == ["sub-1"]
     claim_folder(out, bids, SETTINGS, overwrite=True)

@@ -38,8 +38,8 @@ _KINDS = (
     (stat.S_ISBLK, "is a device"),
 )
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-_LONGEST_INTEGER = 18
-"""Digits up to which a whole number stays one."""
+_LONGEST_INTEGER = 20
+"""Characters up to which a whole number stays one; a time in nanoseconds has 19."""
 _PIECE = 1 << 16
 _LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){32}")
 """A key of more parts than any configuration has; tomllib takes quadratic time for it."""
