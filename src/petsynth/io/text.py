@@ -38,8 +38,8 @@ _KINDS = (
     (stat.S_ISBLK, "is a device"),
 )
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-_LONGEST_INTEGER = 20
-"""Characters up to which a whole number stays one; a time in nanoseconds has 19."""
+_LONGEST_INTEGER = 19
+"""Digits up to which a whole number stays one; a time in nanoseconds has 19."""
 _PIECE = 1 << 16
 _LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){32}")
 """A key of more parts than any configuration has; tomllib takes quadratic time for it."""
@@ -119,7 +119,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
         return None
 
     def whole(word: str) -> int | float | None:
-        return int(word) if len(word) <= _LONGEST_INTEGER else real(word)
+        return int(word) if len(word.lstrip("-")) <= _LONGEST_INTEGER else real(word)
 
     text = read_text(path)
     try:
