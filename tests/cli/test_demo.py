@@ -209,9 +209,7 @@ def test_a_link_in_place_of_a_folder_is_not_followed(tmp_path, commands):
     elsewhere.mkdir()
     (elsewhere / "file.txt").touch()
     (out / "runs").symlink_to(elsewhere)
-    with pytest.raises(
-        OutputError, match="holds runs, a link, which is no part of"
-    ):
+    with pytest.raises(OutputError, match="holds runs, a link, which is no part of"):
         run(Args(out, overwrite=True))
     assert (elsewhere / "file.txt").exists()
     assert left(out, "bids") == ["bids"]

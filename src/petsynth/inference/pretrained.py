@@ -17,7 +17,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "04379ec97afe13280a9eb5e17d845cd15f853d8dbb60be777626b3c2703900fd",
+    "petsynth-fdg": "6742da00816f2ed97f86cd8f94b4d44f388c30f5eebb97ca861bd654d310d4f9",
     "petsynth-av45": "fcd28bbf8af45c2f9fff59762a33ffd93b6b696f06584822341a2b86fae4eb91",
     "petsynth-av1451": "dfdf08c1ee31dd5457253b2ab43dfd9c2766dd32ceb10bf70497e91be4d73636",
 }

@@ -17,8 +17,8 @@ import pytest
 from petsynth.cli.main import run
 from petsynth.cli.prepare import levels as prepare_levels
 from petsynth.data.prepared import PreparedData
-from petsynth.io.text import read_table
 from petsynth.io.bids.validator import find_validator, validate
+from petsynth.io.text import read_table
 
 SMALL = ("--voxel-mm", "6", "--skip-bids-validation", "--test", "0")
 

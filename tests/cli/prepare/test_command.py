@@ -19,8 +19,8 @@ import pytest
 from petsynth.cli.main import run
 from petsynth.data.jpeg import decode
 from petsynth.data.prepared import PreparedData
-from petsynth.io.text import read_table
 from petsynth.io.nifti import read_grid, read_volume, write_volume
+from petsynth.io.text import read_table
 from petsynth.prepare import participant_level
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
 

@@ -7,8 +7,8 @@ import pytest
 
 from petsynth.cli.main import run
 from petsynth.data.prepared import PreparedData
-from petsynth.io.text import read_table
 from petsynth.io.bids.validator import find_validator, validate
+from petsynth.io.text import read_table
 
 SMALL = ("--voxel-mm", "6", "--skip-bids-validation")
 VISITS = {

@@ -103,9 +103,7 @@ def test_losses_are_those_of_the_networks_at_hand(fabric, pair):
             networks.discriminator(mri, pet), networks.discriminator(mri, synthetic_pet)
         )
     terms = train_step(networks, fabric, config, pair, KEYS)
-    with (
-        torch.no_grad()
-    ):  # the discriminator has learnt by now
+    with torch.no_grad():  # the discriminator has learnt by now
         expected_adversarial = adversarial_loss(networks.discriminator(mri, synthetic_pet))
     torch.testing.assert_close(terms["discriminator"], expected_discriminator)
     torch.testing.assert_close(terms["adversarial"], expected_adversarial)
