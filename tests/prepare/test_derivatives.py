@@ -53,6 +53,11 @@ def subject() -> SimpleNamespace:
         frame_times=([0.0], [600.0]),
         uptake=Uptake(reference, None, 0.9),
         conformed=None,
+        static_noise_free=lambda: volume(1.1, "SUVR"),
+        static_pet=lambda: volume(1.2, "SUVR"),
+        covered=np.ones(SHAPE, bool),
+        aligned=True,
+        time_window=None,
     )
 
 

@@ -55,16 +55,31 @@ def index_of(*names: str) -> Index:
     return Index([Scan(name, Path("t1.nii"), Path("pet.nii"), "FDG") for name in names])
 
 
-def finish(out: Path, name: str, settings: FolderSettings, *, level=1.0, unit="SUVR", frames=1):
-    """Leave a finished subject whose PET is the same everywhere."""
+def finish(
+    out: Path,
+    name: str,
+    settings: FolderSettings,
+    *,
+    level=1.0,
+    unit="SUVR",
+    frames=1,
+    durations=(),
+    flagged="none",
+):
+    """Leave a finished subject of an even PET; its frames are 1, 3, ... times as bright."""
     shape = settings.preprocessing.pet_grid().shape
     for kind, value in (("mri", 0), ("pet", level)):
         write_array(out, name, kind, np.full(shape, value, np.float32))
+    if frames > 1:
+        factors = 2 * np.arange(frames) + 1
+        write_array(out, name, "pet", np.full((*shape, frames), level * factors, np.float32))
     write_array(out, name, "mask", np.ones(shape, bool))
     key = {"preprocessing": dataclasses.asdict(settings.preprocessing)}
     participant = name.partition("_")[0]
-    qc = {"participant_id": participant, "flags": "none"}
-    write_record(out, name, Record(participant, None, key, [], unit, frames, qc, []))
+    flags = "none" if flagged == "none" else "something"
+    qc = {"participant_id": participant, "flags": flags, "flagged_checks": flagged}
+    record = Record(participant, None, key, [], unit, frames, qc, [], list(durations))
+    write_record(out, name, record)
 
 
 def test_split_scale_and_tables_of_all_finished_subjects(build, out):
@@ -112,7 +127,8 @@ def test_who_does_not_fit_is_left_out_with_a_reason(build, out, settings):
     assert data.subjects() == ["sub-4", "sub-5", "sub-6"]
     assert read_left_out(out) == {
         "sub-1": "T1 is truncated",
-        "sub-2": "PET unit is Bq/mL, of most others SUVR",
+        "sub-2": "PET unit: Bq/mL, of most others SUVR; correct Units in its sidecar, or give all "
+        "subjects one unit with --units suvr",
         "sub-3": "prepared with other settings: run the participant level for it",
         "sub-7": "not prepared yet: run the participant level for it",
     }
@@ -140,3 +156,54 @@ def test_nobody_prepared_is_refused_and_written_down(bids, tmp_path, settings):
 
 def test_before_the_group_level_nobody_is_left_out(tmp_path):
     assert read_left_out(tmp_path) == {}
+
+
+def test_the_pet_scale_is_of_means_weighted_by_duration(build, out, settings):
+    """One minute at 1 and nine minutes at 3 are 2.8; the durations are told to later commands."""
+    for name in NAMES:
+        finish(out, name, settings, frames=2, durations=(60.0, 540.0))
+    data = build()
+    assert data.pet_scale == pytest.approx(2.8, rel=1e-4)
+    assert data.description["frame_durations"] == [60, 540]
+
+
+def test_other_durations_are_not_mixed_and_unknown_ones_are_taken_as_the_others(
+    build, out, settings
+):
+    for name in NAMES:
+        finish(out, name, settings, frames=2, durations=(60.0, 540.0))
+    finish(out, "sub-1", settings, frames=2, durations=(300.0, 300.0))
+    finish(out, "sub-2", settings, frames=2)
+    finish(out, "sub-3", settings, frames=2, durations=(120.0, 1080.0))
+    build()
+    assert read_left_out(out) == {
+        "sub-1": "PET frame durations: 50 : 50 % of the scan, of most others 10 : 90 % of the "
+        "scan; give all subjects the same with --frames mean or a number"
+    }
+
+
+def test_what_the_field_of_view_does_not_cover_is_not_in_the_pet_scale(build, out, settings):
+    shape = settings.preprocessing.pet_grid().shape
+    for name in NAMES:
+        finish(out, name, settings)
+        pet = np.zeros(shape, np.float32)
+        pet[0, 0, 0] = 2.0
+        write_array(out, name, "pet", pet)
+    assert build().pet_scale == pytest.approx(2.0)
+
+
+def test_flagged_subjects_stay_unless_it_is_asked_for(bids, out, settings):
+    finish(out, "sub-1", settings, flagged="pair coverage")
+    finish(out, "sub-2", settings, flagged="motion")
+
+    def build(*checks):
+        request = SplitRequest(test=1)
+        build_cohort(bids, out, settings, index_of(*NAMES), request, exclude_flagged=checks)
+        return read_left_out(out)
+
+    assert build() == {}
+    assert build("coverage", "pair", "uptake") == {
+        "sub-1": "flagged, left out by --exclude-flagged pair coverage: something"
+    }
+    assert list(build("motion", "pair")) == ["sub-1", "sub-2"]
+    assert build() == {}

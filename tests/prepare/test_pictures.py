@@ -12,6 +12,7 @@ from petsynth.figures.panels import SIMULATED_LABEL
 from petsynth.io.bids.index import Scan
 from petsynth.prepare import pictures as subject_pictures
 from petsynth.prepare.pictures import write_pictures
+from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.pet.suvr import RegionMean, Uptake
 from petsynth.preprocessing.quality import Quality
 from petsynth.volume import Volume
@@ -35,9 +36,14 @@ def subject(*, frames=1, level=1.2, uptake=None) -> SimpleNamespace:
     random = np.random.default_rng(0)
     pet = (level * mask + 0.1 * random.random(mask.shape)).astype(np.float32)
     dynamic = np.stack([pet] * frames, axis=-1) if frames > 1 else pet
+    image = Volume(dynamic, AFFINE, "SUVR")
     return SimpleNamespace(
         mri=np.where(mask, 0.4, -1.0).astype(np.float32) + 0.05 * pet,
-        pet=Volume(dynamic, AFFINE, "SUVR"),
+        pet=image,
+        static_pet=lambda: static(image),
+        covered=np.ones_like(mask),
+        aligned=True,
+        time_window=None,
         unaligned_pet=Volume(np.roll(pet, 2, axis=0), AFFINE, "SUVR"),
         mask=mask,
         quality=QUALITY,
@@ -173,3 +179,11 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "sub-1").write_text("a file")
     with pytest.raises(OutputError, match="sub-1"):
         write_pictures(tmp_path, SCAN, subject(), simulated=False)
+
+
+def test_scans_that_were_only_centred_say_so(tmp_path, figures):
+    one = subject()
+    one.aligned = False
+    one.quality = Quality(1400, *[None] * 7, t1_reproducible=None, pet_reproducible=None)
+    path = write_pictures(tmp_path, SCAN, one, simulated=False)[0]
+    assert "T1 and PET are centred, not aligned" in text_of(figures[path])

@@ -18,7 +18,9 @@ from petsynth.prepare.quality_control import (
     uptake_figures,
     write_qc,
 )
+from petsynth.preprocessing.flags import CHECKS, Flag
 from petsynth.preprocessing.pet.suvr import RegionMean, Uptake
+from petsynth.preprocessing.pet.time_window import TimeWindow
 from petsynth.preprocessing.quality import Quality
 from petsynth.volume import Volume
 
@@ -29,9 +31,14 @@ def subject(pet=1.0, unit="SUVR", uptake=None, flags=()):
     """Make a subject whose brain is half of the image; the rest is ten times as bright."""
     mask = np.zeros((2, 2, 2), bool)
     mask[0] = True
+    image = Volume(np.where(mask, pet, 10 * pet), np.eye(4), unit)
     return SimpleNamespace(
-        pet=Volume(np.where(mask, pet, 10 * pet), np.eye(4), unit),
+        pet=image,
+        static_pet=lambda: image,
         mask=mask,
+        covered=np.ones_like(mask),
+        aligned=True,
+        time_window=None,
         uptake=uptake,
         quality=SimpleNamespace(flags=list(flags)),
     )
@@ -49,6 +56,34 @@ def test_a_row_has_the_columns_that_are_explained():
     )
     assert (row["brain_volume_ml"], row["pet_reproducible"]) == (1412.3457, "no")
     assert "registration of the PET is not reproducible" in row["flags"]
+    assert row["flagged_checks"] == "registration"
+
+
+def test_checks_that_did_not_run_are_n_a_and_the_brains_mean_too():
+    """Without registration the mask is not the brain in the PET."""
+    one = subject(5000.0)
+    one.quality = Quality(1400, *[None] * 7, t1_reproducible=None, pet_reproducible=None)
+    one.mask_source, one.aligned = "given", False
+    row = qc_row(SCAN, one)
+    assert (row["pet_mean"], row["t1_reproducible"], row["pet_coverage"]) == (None, None, None)
+    assert (row["flags"], row["flagged_checks"]) == ("none", "none")
+
+
+def test_the_brains_mean_is_over_what_the_pet_covers():
+    one = subject(2.0)
+    one.pet.data[0, 0, 0] = 0
+    one.covered[0, 0, 0] = False
+    assert uptake_figures(one)["pet_mean"] == 2.0
+
+
+def test_the_time_window_is_told_and_flagged():
+    one = subject()
+    one.quality, one.mask_source = Quality(1400, 0.45, 0.5, 0.3, 0.1, 3.0, 2.0, 1.0), "given"
+    one.time_window = TimeWindow((30.0, 60.0), (40.0, 60.0), 2 / 3, 1.0)
+    row = qc_row(SCAN, one)
+    assert (row["time_window_min"], row["time_window_covered"]) == ("30-60", 0.6667)
+    assert row["flagged_checks"] == "time-window"
+    assert set(row["flagged_checks"].split()) <= set(CHECKS)
 
 
 def test_without_regions_the_brains_mean_is_all_there_is():
@@ -60,11 +95,12 @@ def test_without_regions_the_brains_mean_is_all_there_is():
 
 def test_regions_are_told_where_there_are_any():
     place = Volume(np.ones((2, 2, 2), bool), np.eye(4))
-    reference = RegionMean("pons", 8123.45678, 15.00004, place)
+    reference = RegionMean("pons", 8123.45678, 15.00004, place, 0.87654)
     figures = uptake_figures(subject(uptake=Uptake(reference, None, 0.98765, abnormal=False)))
 
     assert figures["reference_region"] == "pons"
     assert (figures["reference_value"], figures["reference_ml"]) == (8123.4568, 15.0)
+    assert figures["reference_covered_fraction"] == 0.8765
     assert (figures["target_suvr"], figures["centiloid_like"]) == (None, None)
     assert (figures["warp_correlation"], figures["abnormal"]) == (0.9877, "False")
 
@@ -81,15 +117,17 @@ def test_an_implausible_suvr_is_flagged_and_another_unit_is_not(pet, unit, flagg
     flags = flags_of(SCAN, subject(pet, unit))
 
     assert len(flags) == flagged
-    assert all("SUVR, plausible are" in flag for flag in flags)
+    assert all("SUVR, plausible are" in flag.text for flag in flags)
 
 
 def test_flags_of_quality_come_first_and_are_not_lost():
     uptake = Uptake(None, None, warp_correlation=0.0)
-    flags = flags_of(SCAN, subject(5000.0, uptake=uptake, flags=["T1 may be tilted"]))
+    flags = flags_of(
+        SCAN, subject(5000.0, uptake=uptake, flags=[Flag("t1-alignment", "T1 may be tilted")])
+    )
 
-    assert flags[0] == "T1 may be tilted"
-    assert "deformation to MNI space is poor" in flags[1]
+    assert flags[0].text == "T1 may be tilted"
+    assert "deformation to MNI space is poor" in flags[1].text
     assert len(flags) == 3
 
 

@@ -8,7 +8,12 @@ import pytest
 
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.grids import model_grid
-from petsynth.preprocessing.resampling import antialias_sigmas, resample, resample_mask
+from petsynth.preprocessing.resampling import (
+    antialias_sigmas,
+    covered_mean,
+    resample,
+    resample_mask,
+)
 from petsynth.volume import Grid, Volume
 
 ORDERS = [
@@ -119,3 +124,27 @@ def test_all_48_axis_orders(tmp_path):
         nib.save(stored, path)
         result = resample(read_volume(path), grid)
         np.testing.assert_allclose(result.data, expected, atol=1e-4, err_msg=str(order))
+
+
+def test_what_is_not_covered_counts_nothing():
+    """A constant image of 2.0 with NaN, or cut, is 2.0 wherever it is known."""
+    data = np.full((12, 12, 12), 2.0, dtype=np.float32)
+    data[:, :, 6:] = np.nan
+    data[3, 3, 3] = np.nan
+    volume = Volume(data, np.eye(4))
+    for voxel_mm, order in ((1.0, 1), (0.7, 1), (3.0, 1), (0.7, 0)):
+        grid = Grid((16, 16, 16), np.diag([voxel_mm, voxel_mm, voxel_mm, 1.0]))
+        found = resample(volume, grid, order=order, fill=np.nan).data
+        known = found[np.isfinite(found)]
+        assert known.size
+        assert (known == 2.0).all()
+        assert covered_mean(found) == (2.0, known.size / found.size)
+    np.testing.assert_array_equal(
+        np.isfinite(resample(volume, volume.grid, fill=np.nan).data), np.isfinite(data)
+    )
+
+
+def test_nothing_covered_has_no_mean():
+    mean, fraction = covered_mean(np.full(3, np.nan))
+    assert np.isnan(mean)
+    assert fraction == 0

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 
-from petsynth.errors import InputError, RegistrationError
+from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.resampling import resample
@@ -61,9 +62,48 @@ def test_a_right_pair_raises_no_flag(prepared):
     assert prepared.quality.pet_shift_mm > 0.5
 
 
-def test_a_pet_of_someone_else_is_refused(people):
-    with pytest.raises(RegistrationError, match=r"sub-002.*PET does not match the T1"):
-        prepare_subject(files_of(people[0], pet_of=people[1]), PreprocessingSettings(voxel_mm=4))
+def test_a_pet_of_someone_else_is_flagged_and_kept(people):
+    files = files_of(people[0], pet_of=people[1])
+    quality = prepare_subject(files, PreprocessingSettings(voxel_mm=4)).quality
+    assert "pair" in [flag.check for flag in quality.flags]
+
+
+@pytest.mark.parametrize("unit", ["SUVR", "Bq/mL"])
+def test_without_registration_every_pair_is_kept_and_nothing_is_said_of_alignment(
+    people, tmp_path, unit
+):
+    """Paper B's own setting: scans are centred, so checks that need alignment do not run."""
+    pet = tmp_path / "sub-001_trc-18FFDG_pet.nii.gz"
+    write_volume(pet, people[0].pet)
+    sidecar = {"Units": unit, "FrameTimesStart": [1800], "FrameDuration": [1800]}
+    pet.with_name("sub-001_trc-18FFDG_pet.json").write_text(
+        json.dumps(sidecar | {"InjectionStart": 0})
+    )
+    files = dataclasses.replace(files_of(people[0]), pet=pet, noise_free=None, tracer="FDG")
+    settings = PreprocessingSettings(voxel_mm=8, grid="paper-b", registration="none")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        subject = prepare_subject(files, settings)
+    assert (subject.pet.unit, subject.aligned) == (unit, False)
+    assert subject.quality.flags == []
+    assert subject.quality.local_correlation_ratio is None
+    said = [str(item.message) for item in caught if item.category is PetsynthWarning]
+    assert ["stays in Bq/mL: SUVR needs" in text for text in said] == [True] * (unit != "SUVR")
+
+
+def test_what_the_field_of_view_does_not_cover_is_0_and_known(people, tmp_path):
+    pet = people[0].pet
+    cut = tmp_path / "cut_pet.nii.gz"
+    data = pet.data.copy()
+    data[:, :, int(data.shape[2] * 0.6) :] = 0  # as an image that was put on a larger grid
+    write_volume(cut, pet.with_data(data))
+    cut.with_name("cut_pet.json").write_text('{"Units": "SUVR"}')
+    files = dataclasses.replace(files_of(people[0]), pet=cut, noise_free=None)
+    subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6))
+    assert np.isfinite(subject.pet.data).all()
+    assert not subject.pet.data[~subject.covered].any()
+    assert subject.covered[subject.mask].mean() == subject.quality.pet_coverage < 0.95
+    assert "coverage" in [flag.check for flag in subject.quality.flags]
 
 
 def test_a_cut_pet_is_flagged(people, tmp_path):
@@ -74,7 +114,7 @@ def test_a_cut_pet_is_flagged(people, tmp_path):
     files = dataclasses.replace(files_of(people[0]), pet=cut, noise_free=None)
     quality = prepare_subject(files, PreprocessingSettings(voxel_mm=4)).quality
     assert quality.pet_coverage < 0.95
-    assert any(flag.startswith("PET covers ") for flag in quality.flags)
+    assert any(flag.text.startswith("PET covers ") for flag in quality.flags)
 
 
 @pytest.mark.parametrize(("frames", "shape"), [("mean", ()), ("keep", (2,))])
@@ -82,7 +122,7 @@ def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
     pet = read_volume(files_of(people[0]).pet)
     both = tmp_path / "sub-001_pet.nii.gz"
     write_volume(both, pet.with_data(np.stack([pet.data, 3 * pet.data], axis=3)))
-    sidecar = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60], "Units": "counts"}
+    sidecar = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60], "Units": "arbitrary"}
     both.with_name("sub-001_pet.json").write_text(json.dumps(sidecar))
     files = dataclasses.replace(files_of(people[0]), pet=both, noise_free=None)
     subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6, frames=frames, motion=False))
@@ -90,8 +130,8 @@ def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
     first = subject.pet.data if frames == "mean" else subject.pet.data.mean(axis=3)
     alone = resample(pet, model_grid(6), subject.t1_to_pet @ subject.grid_to_t1).data
     np.testing.assert_allclose(first, 2 * alone, atol=1e-4)
-    assert subject.pet.unit == "counts"
-    assert subject.frame_times == ([0], [120]) if frames == "mean" else ([0, 60], [60, 60])
+    assert subject.pet.unit == "arbitrary"
+    assert subject.frame_times == (([0], [120]) if frames == "mean" else ([0, 60], [60, 60]))
 
 
 def test_an_even_pet_is_refused(people, tmp_path):
@@ -131,9 +171,9 @@ def test_activity_becomes_suvr_by_the_tracers_reference_region(people, tmp_path)
     reference = subject.uptake.reference
     assert reference.name == "pons"
     alone = resample(pet, model_grid(6), subject.t1_to_pet @ subject.grid_to_t1).data
-    np.testing.assert_allclose(subject.pet.data, 7 * alone / reference.mean, atol=1e-4)
+    np.testing.assert_allclose(subject.pet.data, 7000 * alone / reference.mean, atol=1e-4)
     # The simulated PET is in SUVR by the true pons, which is cut in another way.
-    assert reference.mean == pytest.approx(7, rel=0.15)
+    assert reference.mean == pytest.approx(7000, rel=0.15)
     with pytest.raises(InputError, match="no reference region is known for the tracer unknown"):
         prepare_subject(
             dataclasses.replace(files, tracer="unknown"), PreprocessingSettings(voxel_mm=6)

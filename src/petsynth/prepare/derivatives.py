@@ -20,7 +20,6 @@ from petsynth.io.nifti import write_volume
 from petsynth.prepare.pictures import write_pictures
 from petsynth.prepare.quality_control import qc_row
 from petsynth.prepare.records import Record, write_array, write_record
-from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.subject import PreparedSubject, PreprocessingSettings
 
 _T1_HOW = {"rigid": "rigidly aligned to MNI axes", "none": "centred, not aligned,"}
@@ -77,6 +76,7 @@ def write_subject(
         frames=subject.pet.frames,
         qc=qc_row(scan, subject),
         notes=list(notes),
+        frame_durations=list(subject.frame_times[1]),
     )
     write_record(root, scan.name, record)
     return record
@@ -90,8 +90,9 @@ def _write_arrays(root: Path, name: str, subject: PreparedSubject) -> list[Path]
     ]
     if subject.conformed is not None:
         paths.append(write_array(root, name, "t1", subject.conformed))
-    if subject.noise_free is not None:
-        paths.append(write_array(root, name, "noisefree", static(subject.noise_free).data))
+    noise_free = subject.static_noise_free()
+    if noise_free is not None:
+        paths.append(write_array(root, name, "noisefree", noise_free.data))
     return paths
 
 
@@ -167,7 +168,11 @@ def _reference(subject: PreparedSubject) -> dict[str, Any]:
     if subject.uptake is None or subject.uptake.reference is None:
         return {}
     reference = subject.uptake.reference
-    return {"ReferenceRegion": reference.name, "ReferenceValue": round(reference.mean, 6)}
+    return {
+        "ReferenceRegion": reference.name,
+        "ReferenceValue": round(reference.mean, 6),
+        "ReferenceRegionCoveredFraction": round(reference.covered_fraction, 4),
+    }
 
 
 def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -> None:

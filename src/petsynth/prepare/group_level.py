@@ -9,13 +9,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from petsynth import __version__
-from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array, static_mean
+from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.errors import InputError, SplitError
@@ -30,7 +33,9 @@ from petsynth.prepare.jpeg_export import export_slices
 from petsynth.prepare.output_folder import FolderSettings, write_description, write_participants
 from petsynth.prepare.quality_control import write_qc
 from petsynth.prepare.records import Record, finished_subjects, read_failures, read_record
+from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.subject import PreprocessingSettings
+from petsynth.volume import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +72,7 @@ def build_cohort(
     *,
     jpeg: bool = False,
     nprocs: int = 1,
+    exclude_flagged: Sequence[str] = (),
 ) -> PreparedData:
     """Write what all subjects have in common: split, PET scale, tables.
 
@@ -87,6 +93,8 @@ def build_cohort(
         Whether slices are written as JPEG files as well.
     nprocs : int
         Processes that write JPEG files.
+    exclude_flagged : sequence of str
+        Checks of `petsynth.preprocessing.flags` whose flags leave a subject out.
 
     Raises
     ------
@@ -108,6 +116,8 @@ def build_cohort(
         outside = [name for name in names if not decided & {name, participant_of(name)}]
         excluded |= dict.fromkeys(outside, f"not in {request.table}")
     records = _matching_records(out, settings.preprocessing, excluded)
+    _leave_out_flagged(records, exclude_flagged, excluded)
+    _leave_out_misfits(records, excluded)
     for scan in index.scans:
         if scan.name not in records and scan.name not in excluded:
             excluded[scan.name] = "not prepared yet: run the participant level for it"
@@ -118,7 +128,8 @@ def build_cohort(
         reason = excluded[min(excluded)] if excluded else "nothing to do"
         raise InputError(f"no subject could be prepared; the first: {reason}")
     split = _split_of(records, request, known, participants)
-    scale = _scale(out, split)
+    durations = _frame_durations(records)
+    scale = _scale(out, split, durations)
     _write_exclusions(out, excluded, index.unused)
     write_qc(out, [record.qc for record in records.values()])
     _write_tables(out, split, participants)
@@ -131,11 +142,13 @@ def build_cohort(
         tracer=settings.tracer,
         unit=first.unit,
         frames=first.frames,
+        frame_durations=durations,
         pet_scale=scale,
         pet_scale_definition=DEFINITION,
         simulated=is_simulated(bids),
         preprocessing=dataclasses.asdict(settings.preprocessing),
         split=_describe(request),
+        exclude_flagged=list(exclude_flagged),
     )
     data = PreparedData(out)
     if jpeg:
@@ -206,16 +219,56 @@ def _matching_records(
             excluded[name] = "prepared with other settings: run the participant level for it"
         elif record is not None:
             records[name] = record
-    for what in ("unit", "frames"):
-        values = {name: getattr(record, what) for name, record in records.items()}
+    return records
+
+
+def _leave_out_flagged(
+    records: dict[str, Record], checks: Sequence[str], excluded: dict[str, str]
+) -> None:
+    """Move subjects that one of the checks flagged from ``records`` to ``excluded``."""
+    for name, record in list(records.items()):
+        raised = str(record.qc.get("flagged_checks", "none")).split()
+        found = [check for check in raised if check in checks]
+        if found:
+            flags = record.qc["flags"]
+            excluded[name] = f"flagged, left out by --exclude-flagged {' '.join(found)}: {flags}"
+            del records[name]
+
+
+def _leave_out_misfits(records: dict[str, Record], excluded: dict[str, str]) -> None:
+    """Move subjects whose PET cannot be used together with the others' to ``excluded``."""
+    remedies = {
+        "unit": "correct Units in its sidecar, or give all subjects one unit with --units suvr",
+        "frames": "give all subjects as many with --frames",
+        "frame durations": "give all subjects the same with --frames mean or a number",
+    }
+    for what, remedy in remedies.items():
+        traits = {name: _trait(what, record) for name, record in records.items()}
+        values = {name: value for name, value in traits.items() if value}
         if len(set(values.values())) < 2:
             continue
         usual = Counter(values.values()).most_common(1)[0][0]
         for name, value in values.items():
             if value != usual:
-                excluded[name] = f"PET {what} is {value}, of most others {usual}"
+                excluded[name] = f"PET {what}: {value}, of most others {usual}; {remedy}"
                 del records[name]
-    return records
+
+
+def _trait(what: str, record: Record) -> str:
+    """Return what all subjects must have in common, in words; empty if unknown."""
+    if what == "unit":
+        return record.unit
+    if what == "frames":
+        return str(record.frames)
+    durations = record.frame_durations if record.frames > 1 else []
+    shares = [f"{100 * each / sum(durations):.0f}" for each in durations]
+    return f"{' : '.join(shares)} % of the scan" if shares else ""
+
+
+def _frame_durations(records: dict[str, Record]) -> list[float] | None:
+    """Return the durations of the stored frames in seconds; None if unknown or there is one."""
+    several = [record.frame_durations for record in records.values() if record.frames > 1]
+    return next(filter(None, several), None)
 
 
 def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusion]) -> None:
@@ -264,14 +317,18 @@ def _split_of(
     return {name: parts[participant_of(name)] for name in records}
 
 
-def _scale(out: Path, split: dict[str, str]) -> float:
+def _scale(out: Path, split: dict[str, str], durations: list[float] | None) -> float:
+    """Return the PET scale of the training subjects, of what the PET's field of view covers."""
     training = [name for name, part in split.items() if part == "train"]
     if not training:
         raise SplitError("no training subject is among the prepared ones: the PET scale needs one")
-    return training_scale(
-        training,
-        lambda name: (static_mean(read_array(out, name, "pet")), read_array(out, name, "mask")),
-    )
+
+    def load(name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        pet = np.asarray(read_array(out, name, "pet"), dtype=np.float32)
+        mean = static(Volume(pet, np.eye(4)), durations or ()).data
+        return mean, read_array(out, name, "mask") & (mean != 0)  # 0: not covered
+
+    return training_scale(training, load)
 
 
 def _write_tables(out: Path, split: dict[str, str], participants: Participants) -> None:

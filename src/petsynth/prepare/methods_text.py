@@ -69,7 +69,7 @@ def boilerplate(
     if "deepbet" in sources:
         used.append("deepbet")
     brain = " or ".join(_BRAINS.get(each, "a brain mask") for each in sources)
-    text += _alignment(settings, brain) + _frames(settings)
+    text += _alignment(settings, brain) + _frames(settings, qc)
     if settings.get("psf_mm"):
         text += f"PET was smoothed to a resolution of {settings['psf_mm']:g} mm full width at half "
         text += "maximum. "
@@ -106,11 +106,13 @@ def _alignment(settings: Mapping[str, Any], brain: str) -> str:
     )
 
 
-def _frames(settings: Mapping[str, Any]) -> str:
+def _frames(settings: Mapping[str, Any], qc: Mapping[str, Any]) -> str:
+    minutes = qc.get("time_window_min")
+    over = f" over {minutes} min after injection, as far as the data cover it" if minutes else ""
     frames = settings.get("frames", "mean")
     moved = ", after rigid correction of motion between them" if settings.get("motion") else ""
     if frames == "mean":
-        return f"Frames of dynamic PET were averaged by duration{moved}. "
+        return f"Frames of dynamic PET were averaged by duration{over}{moved}. "
     if frames == "keep":
         return f"Frames of dynamic PET were kept{moved}. "
-    return f"Frames of dynamic PET were resampled in time to {frames} windows{moved}. "
+    return f"Frames of dynamic PET were resampled in time to {frames} windows{over}{moved}. "

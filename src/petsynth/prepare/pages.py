@@ -109,12 +109,10 @@ def describe_group(folder: str | Path) -> tuple[str, list[str]] | None:
     if not records:
         return None
     sources = {str(record.qc.get("mask_source")) for record in records}
-    named = (record.qc.get("reference_region") for record in records)
-    regions = {str(region) for region in named if region is not None}
-    qc = {
-        "mask_source": ", ".join(sorted(sources)),
-        "reference_region": " or ".join(sorted(regions)),
-    }
+    qc = {"mask_source": ", ".join(sorted(sources))}
+    for column in ("reference_region", "time_window_min"):
+        named = (record.qc.get(column) for record in records)
+        qc[column] = " or ".join(sorted({str(each) for each in named if each is not None}))
     return boilerplate(records[0].key["preprocessing"], qc, records[0].key["petsynth_version"])
 
 

@@ -304,10 +304,12 @@ def plan(preparation: Preparation, index: Index) -> pd.DataFrame:
 def _figures(name: str, record: Record, seconds: float) -> str:
     """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
     qc = record.qc
+    told = f"{name}: {seconds:.1f} s; brain {qc['brain_volume_ml']:.0f} mL ({qc['mask_source']}); "
+    if qc["pet_shift_mm"] is None:
+        return f"{told}T1 and PET centred, not aligned"
     ratio, flipped = qc["local_correlation_ratio"], qc["local_correlation_ratio_flipped"]
     return (
-        f"{name}: {seconds:.1f} s; brain {qc['brain_volume_ml']:.0f} mL ({qc['mask_source']}); "
-        f"mutual information with the template {qc['template_mutual_information']:.2f}; "
+        f"{told}mutual information with the template {qc['template_mutual_information']:.2f}; "
         f"local correlation ratio {ratio:.2f}, flipped {flipped:.2f}; "
         f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
         f"mean {qc['pet_mean']:.3g} {record.unit}"

@@ -8,7 +8,6 @@ from petsynth.figures.quality import draw_alignment, draw_intensities, draw_regi
 from petsynth.figures.save import save_png
 from petsynth.io.bids.index import Scan
 from petsynth.prepare.quality_control import flags_of
-from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.resampling import resample_mask
 from petsynth.preprocessing.subject import PreparedSubject
 
@@ -26,22 +25,17 @@ def write_pictures(
         If the disk is full or the folder cannot be written.
     """
     stem = root / scan.folder / "figures" / scan.stem
-    quality, unit = subject.quality, subject.pet.unit
+    unit = subject.pet.unit
     figures = {
         "alignment": draw_alignment(
             subject.mri,
             {
                 "as the file headers say": subject.unaligned_pet.data,
-                "registered": static(subject.pet).data,
+                "registered" if subject.aligned else "centred": subject.static_pet().data,
             },
             subject.mask,
-            title=(
-                f"{scan.stem}, {scan.tracer}: moved {quality.pet_shift_mm:.1f} mm and "
-                f"{quality.pet_rotation_deg:.1f}°, local "
-                f"correlation ratio {quality.local_correlation_ratio:.2f} "
-                f"(flipped {quality.local_correlation_ratio_flipped:.2f})"
-            ),
-            warning="; ".join(flags_of(scan, subject)),
+            title=_title(scan, subject),
+            warning="; ".join(flag.text for flag in flags_of(scan, subject)),
             simulated=simulated,
         ),
         "histograms": draw_intensities(
@@ -56,10 +50,21 @@ def write_pictures(
     }
     if masks:
         figures["regions"] = draw_regions(
-            static(subject.pet).data, masks, unit=unit, simulated=simulated
+            subject.static_pet().data, masks, unit=unit, simulated=simulated
         )
     paths = []
     for name, figure in figures.items():
         paths.append(Path(f"{stem}_desc-{name}_pet.png"))
         save_png(figure, paths[-1], dots_per_inch=DOTS_PER_INCH)
     return paths
+
+
+def _title(scan: Scan, subject: PreparedSubject) -> str:
+    quality, name = subject.quality, f"{scan.stem}, {scan.tracer}"
+    if quality.pet_shift_mm is None:
+        return f"{name}: T1 and PET are centred, not aligned"
+    return (
+        f"{name}: moved {quality.pet_shift_mm:.1f} mm and {quality.pet_rotation_deg:.1f}°, local "
+        f"correlation ratio {quality.local_correlation_ratio:.2f} "
+        f"(flipped {quality.local_correlation_ratio_flipped:.2f})"
+    )

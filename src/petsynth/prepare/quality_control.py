@@ -13,8 +13,9 @@ import pandas as pd
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.index import Scan
 from petsynth.io.bids.metadata import write_table
-from petsynth.preprocessing.pet.registration import static
+from petsynth.preprocessing.flags import Flag
 from petsynth.preprocessing.pet.suvr import profile_of
+from petsynth.preprocessing.resampling import covered_mean
 from petsynth.preprocessing.subject import PreparedSubject
 
 QC_COLUMNS = {
@@ -37,16 +38,26 @@ QC_COLUMNS = {
     "T1",
     "pet_reproducible": "Whether two independent initialisations led to the same registration of "
     "the PET",
-    "pet_mean": "Mean of the PET in the brain, in its unit",
+    "time_window_min": "Start and end in minutes after injection of the mean over frames that was "
+    "wanted",
+    "time_window_covered": "Fraction of that time in which the PET has data (0 to 1)",
+    "pet_mean": "Mean of the PET in the brain as far as its field of view covers it, in its unit",
     "unit": "Unit of the PET",
     "reference_region": "Region whose mean the PET was divided by; n/a if it came as it is",
-    "reference_value": "That mean, in the unit that the PET had",
+    "reference_value": "That mean over the part inside the PET's field of view, in the unit that "
+    "the PET had",
     "reference_ml": "Volume of the reference region in this subject, in mL",
+    "reference_covered_fraction": "Fraction of the reference region inside the PET's field of view "
+    "(0 to 1)",
     "warp_correlation": "Correlation of the brain and the template after deformation (-1 to 1)",
-    "target_suvr": "Mean SUVR of the tracer's target region",
+    "target_suvr": "Mean SUVR of the tracer's target region, over the part inside the PET's field "
+    "of view",
+    "target_covered_fraction": "Fraction of the target region inside the PET's field of view (0 to "
+    "1)",
     "centiloid_like": "By the tracer's equation, which holds for another pipeline",
     "abnormal": "Whether the target passes the tracer's published threshold",
     "flags": "What to look at",
+    "flagged_checks": "Checks that raised the flags, as --exclude-flagged takes them",
 }
 """Columns of ``qc.tsv``, and what they mean."""
 
@@ -63,14 +74,17 @@ def qc_row(scan: Scan, subject: PreparedSubject) -> dict[str, Any]:
     dict
         The columns ``participant_id`` and `QC_COLUMNS`; None where a figure does not apply.
     """
+    flags = flags_of(scan, subject)
     return {
         "participant_id": scan.participant,
         "session_id": f"ses-{scan.session}" if scan.session else None,
         "interval_days": scan.interval_days,
         "mask_source": subject.mask_source,
         **{name: _plain(value) for name, value in dataclasses.asdict(subject.quality).items()},
+        **_time_window(subject),
         **uptake_figures(subject),
-        "flags": "; ".join(flags_of(scan, subject)) or "none",
+        "flags": "; ".join(flag.text for flag in flags) or "none",
+        "flagged_checks": " ".join(dict.fromkeys(flag.check for flag in flags)) or "none",
     }
 
 
@@ -91,23 +105,31 @@ def uptake_figures(subject: PreparedSubject) -> dict[str, Any]:
         "reference_region": None if reference is None else reference.name,
         "reference_value": None if reference is None else _round(reference.mean),
         "reference_ml": None if reference is None else _round(reference.ml),
+        "reference_covered_fraction": None
+        if reference is None
+        else _round(reference.covered_fraction),
         "warp_correlation": None if uptake is None else _round(uptake.warp_correlation),
         "target_suvr": None if target is None else _round(target.mean),
+        "target_covered_fraction": None if target is None else _round(target.covered_fraction),
         "centiloid_like": None if uptake is None else _round(uptake.centiloid_like),
         "abnormal": None if uptake is None or uptake.abnormal is None else str(uptake.abnormal),
     }
 
 
-def flags_of(scan: Scan, subject: PreparedSubject) -> list[str]:
+def flags_of(scan: Scan, subject: PreparedSubject) -> list[Flag]:
     """Return what to look at; empty if nothing."""
     flags = list(subject.quality.flags)
     if subject.uptake is not None:
         flags += subject.uptake.flags
+    if subject.time_window is not None and subject.time_window.flag:
+        flags.append(Flag("time-window", subject.time_window.flag))
     profile = profile_of(scan.tracer)
-    if profile is not None and subject.pet.unit == "SUVR":
-        (low, high), mean = profile.expected_suvr, _brain_mean(subject)
+    mean = _brain_mean(subject)
+    if profile is not None and subject.pet.unit == "SUVR" and mean is not None:
+        low, high = profile.expected_suvr
         if not low <= mean <= high:
-            flags.append(f"mean of the brain is {mean:.2g} SUVR, plausible are {low:g} to {high:g}")
+            text = f"mean of the brain is {mean:.2g} SUVR, plausible are {low:g} to {high:g}"
+            flags.append(Flag("uptake", text))
     return flags
 
 
@@ -141,13 +163,30 @@ def outliers(values: Sequence[float | None]) -> list[bool]:
     return [bool(each) for each in far]
 
 
-def _brain_mean(subject: PreparedSubject) -> float:
-    return float(np.mean(static(subject.pet).data[subject.mask]))
+def _time_window(subject: PreparedSubject) -> dict[str, Any]:
+    window = subject.time_window
+    if window is None:
+        return {"time_window_min": None, "time_window_covered": None}
+    start, end = window.wanted_min
+    return {
+        "time_window_min": f"{start:g}-{end:g}",
+        "time_window_covered": _round(window.covered_fraction),
+    }
+
+
+def _brain_mean(subject: PreparedSubject) -> float | None:
+    """Return the PET's mean in the brain; None where the mask is not aligned to the PET."""
+    inside = subject.mask & subject.covered
+    if not subject.aligned or not inside.any():
+        return None
+    return covered_mean(subject.static_pet().data[inside])[0]
 
 
 def _round(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _plain(value: float | bool) -> float | str:
+def _plain(value: float | bool | None) -> float | str | None:
+    if value is None:
+        return None
     return ("yes" if value else "no") if isinstance(value, bool) else round(value, 4)

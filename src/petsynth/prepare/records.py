@@ -48,6 +48,8 @@ class Record:
         A row of ``qc.tsv``.
     notes : list of str
         What was assumed about the scans.
+    frame_durations : list of float
+        Of the frames as stored, in seconds; empty where unknown.
     """
 
     participant: str
@@ -58,6 +60,7 @@ class Record:
     frames: int
     qc: dict[str, Any]
     notes: list[str]
+    frame_durations: list[float] = dataclasses.field(default_factory=list)
 
 
 def write_array(folder: str | Path, name: str, kind: Kind, array: NDArray[Any]) -> Path:

@@ -10,6 +10,7 @@ averaged. Brain mask, alignment to MNI axes and bias field are ours. Paper B, fi
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +18,21 @@ from typing import Literal
 
 import numpy as np
 
-from petsynth.errors import InputError, RegistrationError
+from petsynth.errors import InputError, PetsynthWarning, RegistrationError
 from petsynth.io.bids.brain_masks import is_segmentation
 from petsynth.io.bids.metadata import read_metadata
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.grids import conformed_grid, model_grid, pet_grid
-from petsynth.preprocessing.pet.registration import place_pet, register_pet
-from petsynth.preprocessing.pet.series import (
-    Frames,
-    PetSeries,
-    Units,
-    read_pet,
-    wants_reference,
-    window_times,
+from petsynth.preprocessing.pet.registration import (
+    place_pet,
+    register_pet,
+    static,
+    without_gaps,
 )
+from petsynth.preprocessing.pet.series import PetSeries, Units, read_pet, wants_reference
 from petsynth.preprocessing.pet.suvr import Uptake, measure_uptake, profile_of, reference_of
-from petsynth.preprocessing.quality import Quality, assess
+from petsynth.preprocessing.pet.time_window import Frames, TimeWindow, window_times
+from petsynth.preprocessing.quality import Quality, assess, assess_unaligned
 from petsynth.preprocessing.registration.deformable import warp_to_mni
 from petsynth.preprocessing.registration.rigid import Alignment
 from petsynth.preprocessing.resampling import resample
@@ -81,7 +81,7 @@ class PreprocessingSettings:
     voxel_mm : float
         Edge of the models' voxels in millimetres.
     frames : "mean", "keep" or int
-        What is made of the PET's frames; see `petsynth.preprocessing.pet.series.Frames`.
+        What is made of the PET's frames; see `petsynth.preprocessing.pet.time_window.Frames`.
     brain_mask : {"auto", "deepbet"}
         How the brain is found where no mask is given.
     bias_field : bool
@@ -100,6 +100,8 @@ class PreprocessingSettings:
     registration : {"rigid", "none"}
         Whether T1 and PET are aligned; paper B leaves that to the network. Only with
         ``grid="paper-b"``.
+    window_start_min, window_end_min : float, optional
+        Minutes after injection over which frames are averaged; the tracer's own if left out.
     """
 
     voxel_mm: float = 1.5
@@ -113,6 +115,15 @@ class PreprocessingSettings:
     scanner_psf_mm: float | None = None
     grid: GridName = "paper-a"
     registration: Registration = "rigid"
+    window_start_min: float | None = None
+    window_end_min: float | None = None
+
+    def time_window(self, tracer: str) -> tuple[float, float] | None:
+        """Return start and end in minutes after injection; None where the tracer has none."""
+        if self.window_start_min is not None and self.window_end_min is not None:
+            return self.window_start_min, self.window_end_min
+        profile = profile_of(tracer)
+        return None if profile is None else profile.window_min
 
     def pet_grid(self) -> Grid:
         """Return the grid of the PET, of the mask and of the T1 beside them."""
@@ -134,7 +145,7 @@ class PreparedSubject:
     t1 : Volume
         T1 in its own units.
     pet : Volume
-        (X, Y, Z) or (X, Y, Z, T), in PET units.
+        (X, Y, Z) or (X, Y, Z, T), in PET units; 0 outside the PET's field of view.
     noise_free : Volume or None
         What the T1 determines of a simulated PET, frames as in ``pet``.
     mask : (X, Y, Z) bool array
@@ -152,6 +163,12 @@ class PreparedSubject:
         Starts and durations of the frames of ``pet`` in seconds; empty where unknown.
     uptake : Uptake or None
         What reference and target region tell; None where neither was needed.
+    covered : (X, Y, Z) bool array
+        Where the field of view of every frame of ``pet`` is.
+    aligned : bool
+        Whether T1 and PET are aligned, so that the mask is the brain in the PET too.
+    time_window : TimeWindow or None
+        What the scan has of the minutes after injection that were wanted.
     conformed : (X, Y, Z) float32 array or None
         The T1 on 0 to 255 on its own cube, for paper B.
     """
@@ -168,7 +185,21 @@ class PreparedSubject:
     quality: Quality
     frame_times: tuple[list[float], list[float]]
     uptake: Uptake | None
+    covered: BoolArray
+    aligned: bool = True
+    time_window: TimeWindow | None = None
     conformed: FloatArray | None = None
+
+    def static_pet(self) -> Volume:
+        """Return the PET's mean over frames by their duration, (X, Y, Z)."""
+        return static(self.pet, self.frame_times[1])
+
+    def static_noise_free(self) -> Volume | None:
+        """Return the same of what the T1 determines of a simulated PET; None if it is unknown."""
+        if self.noise_free is None:
+            return None
+        frames = self.noise_free.frames
+        return static(self.noise_free, self.frame_times[1] if frames == self.pet.frames else ())
 
 
 def prepare_subject(
@@ -209,33 +240,41 @@ def prepare_subject(
     if uptake is not None and uptake.reference is not None:
         pet, unaligned = (_in_suvr(each, uptake.reference.mean) for each in (pet, unaligned))
         noise_free = None if noise_free is None else _in_suvr(noise_free, uptake.reference.mean)
-    quality = assess(
-        t1_on_grid,
-        pet,
-        mask,
-        mean.grid,
-        aligned.grid_to_t1,
-        to_pet,
-        aligned.template_mutual_information,
-        motion_mm=series.motion_mm,
-        t1_reproducible=aligned.reproducible,
-    )
-    if quality.failure:
-        raise RegistrationError(f"{files.pet.name}: {quality.failure}")
+    within = None if series.time_window is None else series.time_window.within_s
+    times = window_times(settings.frames, series.acquisition, within)
+    rigid = settings.registration == "rigid"
+    if rigid:
+        with _naming(files.pet):
+            quality = assess(
+                t1_on_grid,
+                static(pet, times[1]),
+                mask,
+                aligned.grid_to_t1,
+                to_pet,
+                aligned.template_mutual_information,
+                motion_mm=series.motion_mm,
+                t1_reproducible=aligned.reproducible,
+            )
+    else:
+        quality = assess_unaligned(mask, settings.voxel_mm, series.motion_mm)
+    measured = np.isfinite(pet.data)
     return PreparedSubject(
-        scale_mri(t1_on_grid.data, mask),
-        t1_on_grid,
-        pet,
-        noise_free,
-        mask,
-        unaligned,
-        aligned.grid_to_t1,
-        to_pet.fixed_to_moving,
-        "segmentation" if _from_segmentation(files) else aligned.brain.source,
-        quality,
-        window_times(settings.frames, series.acquisition),
-        uptake,
-        None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
+        mri=scale_mri(t1_on_grid.data, mask),
+        t1=t1_on_grid,
+        pet=without_gaps(pet),
+        noise_free=None if noise_free is None else without_gaps(noise_free),
+        mask=mask,
+        unaligned_pet=unaligned,
+        grid_to_t1=aligned.grid_to_t1,
+        t1_to_pet=to_pet.fixed_to_moving,
+        mask_source="segmentation" if _from_segmentation(files) else aligned.brain.source,
+        quality=quality,
+        frame_times=times,
+        uptake=uptake,
+        covered=measured if measured.ndim == 3 else measured.all(axis=3),
+        aligned=rigid,
+        time_window=series.time_window,
+        conformed=None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
     )
 
 
@@ -269,6 +308,7 @@ def _read_pet(files: Files, settings: PreprocessingSettings) -> PetSeries:
         psf_mm=settings.psf_mm,
         scanner_psf_mm=settings.scanner_psf_mm,
         weight_kg=files.weight_kg,
+        window_min=settings.time_window(files.tracer),
     )
 
 
@@ -280,18 +320,19 @@ def _measure_uptake(
     grid_to_pet: FloatArray,
 ) -> Uptake | None:
     """Measure the regions, where the unit or the tracer's target needs them."""
-    reference = None
-    if wants_reference(mean.unit, settings.units):
-        reference = reference_of(files.tracer, settings.reference_region)
-    profile = profile_of(files.tracer)
-    has_target = profile is not None and bool(profile.target.region) and mean.unit == "SUVR"
+    wanted = wants_reference(mean.unit, settings.units)
     if settings.registration == "none":
-        if reference is not None:
-            raise InputError(
-                f"{files.pet.name}: is in {mean.unit}; SUVR needs the scans aligned: leave out "
-                "--registration none, or give --units keep"
+        if wanted:
+            warnings.warn(
+                f"{files.pet.name}: stays in {mean.unit}: SUVR needs a reference region, and that "
+                "the scans aligned (--registration rigid)",
+                PetsynthWarning,
+                stacklevel=2,
             )
         return None
+    reference = reference_of(files.tracer, settings.reference_region) if wanted else None
+    profile = profile_of(files.tracer)
+    has_target = profile is not None and bool(profile.target.region) and mean.unit == "SUVR"
     if reference is None and not has_target:
         return None
     with _naming(files.t1):

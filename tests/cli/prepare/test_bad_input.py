@@ -170,7 +170,7 @@ def test_the_others_finish_and_the_dataset_stays_as_it_was(damaged):
 @pytest.mark.parametrize(
     ("options", "fields", "message"),
     [
-        (("--units", "suv"), {}, "Units is SUVR, SUV needs Bq/mL or kBq/mL"),
+        (("--units", "suv"), {}, "Units is SUVR, SUV needs Bq/mL or another"),
         (
             ("--units", "suv"),
             {"Units": "Bq/mL", "InjectedRadioactivity": None, "ImageDecayCorrectionTime": None},
@@ -178,7 +178,7 @@ def test_the_others_finish_and_the_dataset_stays_as_it_was(damaged):
         ),
         ((), {"Units": "Bq/mL", "InjectedRadioactivity": "much"}, "needed is a number"),
         ((), {"ImageDecayCorrected": "yes"}, "needed is true or false"),
-        (("--frames", "2"), {"FrameTimesStart": None}, "2 frames need FrameTimesStart"),
+        (("--frames", "2"), {}, r"is static \(one frame\) .* --frames 2 needs a dynamic PET"),
         (
             ("--psf-mm", "8"),
             {"ReconMethodParameterLabels": None},

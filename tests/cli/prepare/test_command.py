@@ -408,3 +408,39 @@ def test_paper_b_gets_a_conformed_t1_and_its_own_boxes(bids, truth, tmp_path):
     x, y, z = on_t1[:3].round().astype(int)
     around = t1[x - 3 : x + 4, y - 3 : y + 4, z - 3 : z + 4]
     assert around.mean() > 2 * t1[:4, :4, :4].mean()
+
+
+def test_paper_bs_own_setting_keeps_everyone_and_flags_nobody(bids, truth, tmp_path):
+    """Without registration some were left out for not being registered."""
+    out = tmp_path / "out"
+    words = ["prepare", str(bids), str(out), "--masks", str(truth), "--skip-bids-validation"]
+    words += [
+        "--grid",
+        "paper-b",
+        "--voxel-mm",
+        "12",
+        "--registration",
+        "none",
+        "--test",
+        "1",
+        "-v",
+    ]
+    assert run(words) == 0
+    assert len(read_table(out / "exclusions.tsv")) == 0
+    qc = read_table(out / "qc.tsv")
+    assert set(qc["flags"]) == {"none"}
+    for column in ("local_correlation_ratio", "pet_reproducible", "pet_coverage", "pet_mean"):
+        assert set(qc[column]) == {"n/a"}
+
+
+def test_flagged_subjects_are_left_out_where_that_is_wanted(own_bids, truth, tmp_path, capfd):
+    pet = "sub-{0}/pet/sub-{0}_trc-18FFDG_pet.nii.gz"
+    shutil.copy(own_bids / pet.format("003"), own_bids / pet.format("001"))
+    out, chosen = tmp_path / "out", ("--participant-label", "001", "002", "--test", "0")
+    assert prepare(own_bids, out, "--masks", truth, *chosen, "--exclude-flagged", "pair") == 0
+    assert PreparedData(out).participants() == ["sub-002"]
+    assert "flagged, left out by --exclude-flagged pair" in capfd.readouterr().err
+    assert prepare(own_bids, out, "group", "--test", "0", "--exclude-flagged", "motion") == 0
+    assert PreparedData(out).participants() == ["sub-001", "sub-002"]
+    assert prepare(own_bids, out, "group", "--test", "0", "--exclude-flagged") == 0
+    assert PreparedData(out).participants() == ["sub-002"]

@@ -1,6 +1,7 @@
 """What ``petsynth prepare`` refuses in one line, before anything is changed."""
 
 import hashlib
+import re
 import shutil
 from pathlib import Path
 
@@ -144,3 +145,9 @@ def test_an_impossible_split_is_refused_before_earlier_work_is_removed(
 def test_registration_can_be_left_out_for_paper_b_alone(bids, tmp_path, capfd):
     line = refused(capfd, bids, tmp_path / "out", "--registration", "none")
     assert "--registration none: needs --grid paper-b" in line
+
+
+def test_frames_of_static_pets_are_refused(bids, truth, tmp_path, capfd):
+    line = refused(capfd, bids, tmp_path / "out", "--masks", truth, "--frames", "2")
+    assert re.search(r"is static .* --frames 2 needs a dynamic PET: give --frames mean", line)
+    assert not (tmp_path / "out").exists()

@@ -5,13 +5,11 @@ import pytest
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.nifti import write_volume
-from petsynth.preprocessing.pet.acquisition import Acquisition
-from petsynth.preprocessing.pet.series import frame_weights, read_pet, smooth_to, window_times
+from petsynth.preprocessing.pet.registration import mean_of_frames
+from petsynth.preprocessing.pet.series import mark_unmeasured, read_pet, smooth_to
 from petsynth.volume import FWHM_PER_SIGMA, Volume
 
 TIMES = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 180]}
-SIX = Acquisition("x", "SUVR", tuple(300.0 * n for n in range(6)), (300.0,) * 6)
-GAP = Acquisition("x", "SUVR", (0.0, 900.0), (300.0, 300.0))
 
 
 @pytest.fixture
@@ -59,40 +57,6 @@ def test_no_frames_are_refused(tmp_path):
         read_pet(path, {})
 
 
-def test_six_frames_to_two():
-    third = [1 / 3] * 3
-    expected = [[*third, 0, 0, 0], [0, 0, 0, *third]]
-    for row, wanted in zip(frame_weights(2, SIX, 6), expected, strict=True):
-        assert row.tolist() == pytest.approx(wanted)
-    assert window_times(2, SIX) == ([0, 900], [900, 900])
-
-
-def test_a_frame_may_be_shared():
-    """Six frames to four windows of 1.5: the second frame counts in the first two."""
-    weights = frame_weights(4, SIX, 6)
-    assert weights[0].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0, 0, 0])
-    assert weights[1].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 0, 0, 0])
-
-
-def test_gaps_count_nothing():
-    assert frame_weights("mean", GAP, 2).tolist() == [[0.5, 0.5]]
-    with pytest.raises(InputError, match="leave a window without data"):
-        frame_weights(4, GAP, 2)
-
-
-def test_kept_frames_stay():
-    assert (frame_weights("keep", SIX, 6) == np.eye(6)).all()
-    assert window_times("keep", GAP) == ([0, 900], [300, 300])
-
-
-def test_without_times_a_mean_is_possible_and_windows_are_not():
-    unknown = Acquisition("x", "SUVR")
-    assert frame_weights("mean", unknown, 4).tolist() == [[0.25] * 4]
-    assert window_times("mean", unknown) == ([], [])
-    with pytest.raises(InputError, match="2 frames need FrameTimesStart"):
-        frame_weights(2, unknown, 4)
-
-
 def test_a_point_gets_the_wanted_width():
     """A point of 4 mm resolution smoothed to 8 mm: its variance is that of 8 mm less 4 mm."""
     data = np.zeros((41, 41, 41), dtype=np.float32)
@@ -131,3 +95,77 @@ def test_what_the_sidecar_says_of_resolution_comes_before_the_option(tmp_path):
 
     np.testing.assert_array_equal(smooth(told, 7.5), smooth(told, None))
     np.testing.assert_array_equal(smooth({"Units": "SUV"}, 5.0), smooth(told, None))
+
+
+def write(folder, data, voxel_mm=3.0):
+    path = folder / "sub-1_pet.nii.gz"
+    write_volume(path, Volume(data.astype(np.float32), np.diag([voxel_mm] * 3 + [1.0])))
+    return path
+
+
+def test_one_minute_and_nine_minutes(tmp_path):
+    """1 min at 1.0 and 9 min at 3.0 are 2.8 in the mean and on a grid."""
+    data = np.ones((6, 6, 6, 2)) * [1.0, 3.0]
+    data[0, 0, 0] += 0.5  # a constant image is refused
+    times = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 540], "Units": "SUVR"}
+    series = read_pet(write(tmp_path, data), times, motion=False)
+    assert series.mean().data[3, 3, 3] == pytest.approx(2.8)
+    assert series.on(series.acquired.grid, np.eye(4)).data[3, 3, 3] == pytest.approx(2.8)
+
+
+def test_a_dynamic_scan_is_averaged_over_its_time_window(tmp_path):
+    """Frames of 10 minutes from injection on that hold their number: 50 to 70 min is 5.5."""
+    data = np.ones((6, 6, 6, 9)) * np.arange(9.0)
+    data[0, 0, 0] += 0.5
+    times = [600 * number for number in range(9)]
+    told = {"FrameTimesStart": times, "FrameDuration": [600] * 9, "Units": "SUVR"}
+    path = write(tmp_path, data)
+    series = read_pet(path, told | {"InjectionStart": 0}, motion=False, window_min=(50, 70))
+    assert series.mean().data[3, 3, 3] == pytest.approx(5.5)
+    assert series.time_window.flag == ""
+    unknown = read_pet(path, told, motion=False, window_min=(50, 70))
+    assert unknown.mean().data[3, 3, 3] == pytest.approx(4)
+    assert "could not be checked" in unknown.time_window.flag
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("kBq/mL", 1e3), ("MBq/mL", 1e6), ("nCi/cc", 37), ("Bq/cm^3", 1)]
+)
+def test_activity_comes_in_becquerels_per_ml(tmp_path, unit, factor):
+    data = np.ones((4, 4, 4))
+    data[0, 0, 0] = 2
+    series = read_pet(write(tmp_path, data), {"Units": unit}, units="keep")
+    assert series.acquired.unit == "Bq/mL"
+    assert series.acquired.data[2, 2, 2] == pytest.approx(factor)
+    other = series.acquired.with_data(data.astype(np.float32), "arbitrary")
+    there = series.on(other.grid, np.eye(4), other)
+    assert (there.unit, there.data[2, 2, 2]) == ("Bq/mL", pytest.approx(factor))
+
+
+def test_an_unknown_unit_is_said(tmp_path):
+    data = np.ones((4, 4, 4))
+    data[0, 0, 0] = 2
+    path = write(tmp_path, data)
+    with pytest.warns(PetsynthWarning, match="Units is 'CNTS', which is not known"):
+        assert read_pet(path, {"Units": "CNTS"}).acquired.unit == "CNTS"
+    assert read_pet(path, {"Units": "CNTS"}, units="suvr").acquired.unit == "CNTS"
+
+
+def test_planes_of_zeros_at_the_edge_are_outside_the_field_of_view(tmp_path):
+    data = np.full((8, 8, 8), 2.0)
+    data[:, :, :3] = 0
+    data[4, 4, 4] = 0  # inside, a 0 is a value
+    found = mark_unmeasured(Volume(data.astype(np.float32), np.eye(4)))
+    assert np.isnan(found.data[:, :, :3]).all()
+    assert np.isfinite(found.data[:, :, 3:]).all()
+    series = read_pet(write(tmp_path, data), {"Units": "SUVR"}, psf_mm=8.0, scanner_psf_mm=4.0)
+    assert series.acquired.data[1, 1, 3] == pytest.approx(2.0, rel=1e-4)
+
+
+def test_frames_that_moved_out_of_the_field_of_view_do_not_darken_the_mean():
+    """Of two frames of 2.0, one moved by 4 voxels: at the edge only the other counts."""
+    data = np.full((8, 8, 8, 2), 2.0, np.float32)
+    moved = np.eye(4)
+    moved[2, 3] = 12.0
+    pet = Volume(data, np.diag([3.0, 3.0, 3.0, 1.0]))
+    assert (mean_of_frames(pet, [1.0, 3.0], [np.eye(4), moved]).data == 2.0).all()

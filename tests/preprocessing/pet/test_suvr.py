@@ -43,12 +43,55 @@ def test_only_the_region_counts(in_place):
     assert found.ml == pytest.approx(pons.data.sum() * 8 / 1000, rel=0.1)
 
 
+def cut_below(pet: Volume, planes: int) -> Volume:
+    """Return an image without its lowest planes."""
+    cut = Volume(pet.data[:, :, planes:], pet.affine.copy())
+    cut.affine[2, 3] += planes * 4
+    return cut
+
+
+def test_only_covered_voxels_of_a_region_count(in_place):
+    """A constant PET of 2.0 with a part of the region cut off is 2.0, not less."""
+    whole = measure_region("pons", in_place, constant(2.0), np.eye(4))
+    found = measure_region("pons", in_place, cut_below(constant(2.0), 11), np.eye(4))
+    assert found.mean == whole.mean == 2.0
+    assert 0.5 < found.covered_fraction < 0.9
+    assert whole.covered_fraction == 1
+    assert found.ml == whole.ml
+
+
+def test_a_tenth_cut_off_changes_no_mean(in_place):
+    """Cut at the front of the cortex, which is at the edge of the field of view."""
+    pet = constant(2.0)
+    cut = Volume(pet.data[:, :40], pet.affine)
+    found = measure_region("centiloid-cortex", in_place, cut, np.eye(4))
+    assert found.mean == 2.0
+    assert 0.5 < found.covered_fraction < 1
+
+
+@pytest.mark.parametrize("region_name", ["pons", "whole-cerebellum", "centiloid-cortex"])
+def test_what_is_nan_counts_nothing(in_place, region_name):
+    pet = constant(2.0)
+    gaps = pet.with_data(pet.data.copy())
+    gaps.data[:, ::9] = np.nan
+    found = measure_region(region_name, in_place, gaps, np.eye(4))
+    assert found.mean == 2.0
+    assert 0.7 < found.covered_fraction < 1
+
+
+def test_a_region_that_is_cut_is_flagged(in_place):
+    uptake = measure_uptake("FDG", in_place, cut_below(constant(2.0), 11), np.eye(4), "pons")
+    assert uptake.reference.covered_fraction < 0.9
+    (flag,) = uptake.flags
+    assert flag.check == "reference-region"
+    assert flag.text == (
+        f"PET covers {uptake.reference.covered_fraction:.0%} of the reference region pons"
+    )
+
+
 def test_a_region_out_of_the_field_of_view_is_refused(in_place):
-    pet = constant()
-    cut = Volume(pet.data[:, :, 15:], pet.affine.copy())
-    cut.affine[2, 3] += 15 * 4
-    with pytest.raises(InputError, match="pons lies 100% outside the PET's field of view"):
-        measure_region("pons", in_place, cut, np.eye(4))
+    with pytest.raises(InputError, match="pons lies 100% outside the PET's field of view, at most"):
+        measure_region("pons", in_place, cut_below(constant(), 15), np.eye(4))
 
 
 def test_a_target_out_of_the_field_of_view_costs_the_figure_only(in_place):

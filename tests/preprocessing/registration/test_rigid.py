@@ -26,14 +26,47 @@ def around(brain):
 
 def test_rotations_start_about_x_then_y_then_z():
     """Initialisations are those of scipy's extrinsic Euler angles, about the brain's centre."""
-    centre, theirs = np.array([1.0, 2.0, 3.0]), np.array([5.0, 5.0, 5.0])
-    found = rigid._initialisations(centre, theirs)
-    assert len(found) == 4 * 5**3
-    first = Rotation.from_euler("xyz", (-45, -45, -45), degrees=True).as_matrix()
-    np.testing.assert_allclose(found[0][:3, :3], first, atol=1e-12)
+    centre, theirs = np.array([1.0, 2.0, 3.0]), np.array([5.0, 25.0, 5.0])
+    found, between = rigid._initialisations(centre, theirs)
+    assert (len(found), len(between)) == (4 * 5**3, 3 * 4**3)
+    for candidates, angle in ((found, -45), (between, -33.75)):
+        first = Rotation.from_euler("xyz", [angle] * 3, degrees=True).as_matrix()
+        np.testing.assert_allclose(candidates[0][:3, :3], first, atol=1e-12)
     for matrix, up in zip(found[::125], (-35, 0, 35), strict=False):
         np.testing.assert_allclose(apply_affine(matrix, centre), theirs + np.array([0, 0, up]))
     np.testing.assert_allclose(apply_affine(found[375], centre), centre)  # as the headers state
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), (3, -5, 2), (0, 0, 35), (0, 40, 0), (4, 0, 16)])
+def test_no_initialisation_repeats_another(shift):
+    """All are at least 15 mm apart at the brain's rim, in one search and between the two."""
+    centre = np.array([0.0, -18.0, 18.0])
+    first, second = rigid._initialisations(centre, centre + np.array(shift, dtype=float))
+    rim = centre + 80 * np.vstack([np.eye(3), -np.eye(3)])
+    sent = np.array([apply_affine(each, rim) for each in (*first, *second)])
+    for number, here in enumerate(sent[:-1]):
+        apart = np.linalg.norm(sent[number + 1 :] - here, axis=2).max(axis=1)
+        assert apart.min() >= 15
+
+
+def test_agreement_comes_from_two_searches(brain, around, monkeypatch):
+    """Where one search always ends elsewhere, the other one's results prove nothing."""
+    starts = rigid._initialisations(centre_of_mass(around), centre_of_mass(brain))
+    astray = rotation_about(centre_of_mass(around), np.eye(3), np.array([0.0, 25.0, 0.0]))
+    optimise = rigid._Pair.optimise
+
+    def second_fails(pair, initial, centre_mm, **options):
+        if any(np.array_equal(initial, each) for each in starts[1]):
+            return astray
+        if np.array_equal(initial, astray):
+            return astray
+        return optimise(pair, initial, centre_mm, **options)
+
+    assert register_rigid(brain, around, brain, centre_of_mass(brain)).reproducible
+    monkeypatch.setattr(rigid._Pair, "optimise", second_fails)
+    found = register_rigid(brain, around, brain, centre_of_mass(brain))
+    assert not found.reproducible
+    np.testing.assert_allclose(found.fixed_to_moving, np.eye(4), atol=0.1)
 
 
 def test_a_rotation_about_a_point_leaves_it_but_for_the_shift():

@@ -78,6 +78,11 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
         f"--frames {args.frames}: give mean, keep, or 1 or more": (
             isinstance(args.frames, int) and args.frames < 1
         ),
+        f"--time-window {_spaced(args.time_window)}: give START and END in minutes after "
+        "injection, START before END": (
+            args.time_window is not None
+            and not -math.inf < args.time_window[0] < args.time_window[1] < math.inf
+        ),
         f"--psf-mm {args.psf_mm}: give more than 0": (
             args.psf_mm is not None and not 0 < args.psf_mm < math.inf
         ),
@@ -87,9 +92,16 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
     }
 
 
+def _spaced(numbers: Sequence[float] | None) -> str:
+    return " ".join(f"{each:g}" for each in numbers or ())
+
+
 def _wrong_together(args: Args) -> dict[str, bool]:
     """Return messages on options that exclude each other, and whether each applies."""
     return {
+        "--registration none: SUVR needs the scans aligned; give --units keep, or leave it out": (
+            args.registration == "none" and args.units == "suvr"
+        ),
         "--registration none: needs --grid paper-b": (
             args.registration == "none" and args.grid == "paper-a"
         ),

@@ -9,12 +9,13 @@ import logging
 import os
 import shlex
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import get_args
 
 from petsynth import __version__
 from petsynth.cli.prepare.checks import mask_folders
-from petsynth.cli.prepare.options import Args
+from petsynth.cli.prepare.options import AnyCheck, Args
 from petsynth.cli.prepare.settings import preprocessing_of, settings_in
 from petsynth.data.prepared import Split
 from petsynth.data.split import draw_split
@@ -23,6 +24,7 @@ from petsynth.io.bids.index import Index, Scan
 from petsynth.io.bids.metadata import is_simulated
 from petsynth.io.bids.participants import read_participants
 from petsynth.io.bids.validator import COMMAND, find_validator, validate
+from petsynth.io.nifti import read_shape
 from petsynth.prepare.execution import connect, processes_within, subject_mb
 from petsynth.prepare.group_level import SplitRequest, build_cohort, known_parts
 from petsynth.prepare.methods_text import as_markdown, boilerplate
@@ -35,6 +37,7 @@ from petsynth.prepare.pages import (
 )
 from petsynth.prepare.participant_level import Outcome, Preparation, plan, prepare_participants
 from petsynth.prepare.records import finished_subjects
+from petsynth.preprocessing.flags import CHECKS, Check
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +84,7 @@ def run_participant_level(
     _validate(args)
     preparation = _preparation(args)
     scans = _scans_to_prepare(args, index, preparation, alone=alone)
+    _refuse_static(args, scans)
     nprocs = args.nprocs
     if args.mem_mb is not None:
         per_subject = subject_mb(scans, deepbet=not args.masks)
@@ -143,6 +147,7 @@ def run_group_level(args: Args, settings: FolderSettings, index: Index) -> None:
         SplitRequest(args.test, args.validation, args.seed, args.split),
         jpeg=args.jpeg,
         nprocs=args.nprocs,
+        exclude_flagged=_checks(args.exclude_flagged),
     )
     write_group_page(args.out_dir, simulated=data.simulated)
     counts = {part: len(data.subjects(part)) for part in get_args(Split)}
@@ -204,6 +209,33 @@ def print_boilerplate(args: Args) -> None:
     print(as_markdown(*methods), end="")
 
 
+def _refuse_static(args: Args, scans: Sequence[Scan]) -> None:
+    """Refuse to divide the frames of PETs that all have one, before the folder is claimed."""
+    if isinstance(args.frames, str) or args.frames == 1:
+        return
+    if scans and all(_is_static(scan.pet) for scan in scans):
+        raise InputError(
+            f"{scans[0].pet.name}: is static (one frame) as is every PET of {args.bids_dir}; "
+            f"--frames {args.frames} needs a dynamic PET: give --frames mean"
+        )
+
+
+def _is_static(pet: Path) -> bool:
+    try:
+        return len(read_shape(pet)) == 3 or set(read_shape(pet)[3:]) == {1}
+    except (InputError, OSError):  # is left out later, with the reason
+        return False
+
+
+def _checks(words: Sequence[AnyCheck] | None) -> tuple[Check, ...]:
+    """Return the checks whose flags leave a subject out."""
+    if words is None:
+        return ()
+    return (
+        CHECKS if not words or "all" in words else tuple(word for word in CHECKS if word in words)
+    )
+
+
 def _group_options(args: Args) -> list[str]:
     """Return those of the options given that only the group level uses."""
     given = []
@@ -211,6 +243,8 @@ def _group_options(args: Args) -> list[str]:
         value = getattr(args, name)
         if value != getattr(type(args), name):
             given += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    if args.exclude_flagged is not None:
+        given += ["--exclude-flagged", *args.exclude_flagged]
     return given
 
 

@@ -16,8 +16,10 @@ from pydantic import TypeAdapter, ValidationError
 from petsynth.cli.options import parse_options
 from petsynth.errors import ConfigError, InputError
 from petsynth.io.text import read_toml
+from petsynth.preprocessing.flags import Check
 
 Level = Literal["participant", "group"]
+AnyCheck = Literal["all", Check]
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,18 @@ class Args:
     bias_field: bool = False
     """Correct the T1's bias field (N4); not part of the paper."""
     frames: Literal["mean", "keep"] | int = "mean"
-    """mean: average the PET's frames by duration (paper A); keep: one image per frame; a number:
+    """mean: average the PET's frames by duration over the time window (paper A); keep: one image
+    per frame, all of the scan; a number, of a dynamic PET only:
     as many windows of equal length."""
+    time_window: tuple[float, float] | None = None
+    """START and END in minutes after injection; frames outside it are not averaged. Default: the
+    tracer's own (FDG 30 60, AV45 50 70, AV1451 80 100, PIB 50 70, FBB and FMM 90 110). A scan that
+    lacks a part of it is flagged."""
     motion: bool = True
     """Correct head motion between the PET's frames."""
     units: Literal["auto", "keep", "suv", "suvr"] = "auto"
-    """auto: Bq/mL, kBq/mL and SUV become SUVR, other units stay; suv needs dose and weight."""
+    """auto: activity (Bq/mL, kBq/mL, nCi/cc, ...) and SUV become SUVR, other units stay; keep:
+    activity is only converted to Bq/mL; suv needs dose and weight."""
     reference_region: str | None = None
     """Of the SUVR: pons, pons-vermis, whole-cerebellum, cerebellar-grey or
     inferior-cerebellar-grey; default: the tracer's own (pons for FDG)."""
@@ -81,6 +89,9 @@ class Args:
     """Smooth every PET to this resolution in mm (full width at half maximum); ADNI: 8."""
     scanner_psf_mm: float | None = None
     """Resolution that the PET has, where the sidecar does not say it (PointSpreadFWHM)."""
+    exclude_flagged: tuple[AnyCheck, ...] | None = None
+    """Leave out subjects that these checks flag (without a name: that any check flags). Default:
+    flagged subjects stay, and qc.tsv says so."""
     jpeg: bool = False
     """Write all slices as 8-bit JPEG files of quality 100 too."""
     test: float = 0.25

@@ -27,6 +27,8 @@ def preprocessing_of(args: Args) -> PreprocessingSettings:
         scanner_psf_mm=args.scanner_psf_mm,
         grid=args.grid,
         registration=args.registration,
+        window_start_min=None if args.time_window is None else args.time_window[0],
+        window_end_min=None if args.time_window is None else args.time_window[1],
     )
 
 

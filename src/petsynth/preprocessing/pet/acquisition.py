@@ -20,22 +20,13 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from petsynth.errors import InputError
+from petsynth.preprocessing.pet.units import ACTIVITY, parse_unit, radioactivity_bq
 from petsynth.volume import FloatArray
 
 HALF_LIFE_S = {"F18": 6586.2, "C11": 1221.8, "O15": 122.24, "N13": 597.9, "GA68": 4062.6}
 """Half-lives in seconds by radionuclide. Bailey et al., "Positron Emission Tomography: Basic
 Sciences", 2005, table 2.2 (F18 109.77 min, C11 20.36 min, O15 2.04 min, N13 9.97 min, Ga68
 67.71 min)."""
-BQ_PER_ML = {"Bq/mL": 1.0, "kBq/mL": 1000.0}
-"""Units of activity concentration, in Bq/mL."""
-
-_BQ_PER = {"bq": 1.0, "kbq": 1e3, "mbq": 1e6, "gbq": 1e9, "mci": 3.7e7, "uci": 3.7e4, "µci": 3.7e4}
-_UNITS = {
-    "Bq/mL": ("bq/ml", "bqml", "bq/cc", "bq/cm3", "bq/cm^3"),
-    "kBq/mL": ("kbq/ml", "kbqml", "kbq/cc", "kbq/cm3", "kbq/cm^3"),
-    "SUV": ("suv", "g/ml", "gml", "suvbw"),
-    "SUVR": ("suvr",),
-}
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,8 @@ class Acquisition:
     name : str
         Of the file, for messages.
     unit : str
-        ``"Bq/mL"``, ``"kBq/mL"``, ``"SUV"``, ``"SUVR"``, or what the sidecar says.
+        Of the values after multiplication by ``unit_factor``: ``"Bq/mL"``, ``"SUV"``,
+        ``"SUVR"``, or what the sidecar says.
     starts_s, durations_s : tuple of float
         One per frame; empty where unknown.
     decay_corrected : bool or None
@@ -58,6 +50,11 @@ class Acquisition:
         Such as ``"F18"``; empty if unknown.
     dose_bq, weight_kg : float or None
         Injected radioactivity at injection, and body weight.
+    unit_factor : float
+        What stored values are multiplied by to give ``unit``; 1000 for an image in kBq/mL.
+    is_known_unit : bool
+        Whether the sidecar's unit is one whose meaning is known; see
+        `petsynth.preprocessing.pet.units.parse_unit`.
     """
 
     name: str
@@ -70,6 +67,8 @@ class Acquisition:
     radionuclide: str = ""
     dose_bq: float | None = None
     weight_kg: float | None = None
+    unit_factor: float = 1.0
+    is_known_unit: bool = True
 
     @property
     def decay_per_s(self) -> float:
@@ -126,9 +125,10 @@ def read_acquisition(
     if weight is not None and not 1 <= weight <= 500:
         raise InputError(f"{name}: body weight is {weight:g} kg, plausible are 1 to 500")
     starts, durations = _frame_times(sidecar, frames, name)
+    unit = parse_unit(str(sidecar.get("Units") or "arbitrary"))
     return Acquisition(
         name=name,
-        unit=canonical_unit(str(sidecar.get("Units", "arbitrary"))),
+        unit=unit.name,
         starts_s=starts,
         durations_s=durations,
         decay_corrected=corrected,
@@ -137,19 +137,9 @@ def read_acquisition(
         radionuclide=_radionuclide(str(sidecar.get("TracerRadionuclide", ""))),
         dose_bq=_dose(sidecar, numbers["InjectedRadioactivity"], name),
         weight_kg=weight,
+        unit_factor=unit.factor,
+        is_known_unit=unit.is_known,
     )
-
-
-def canonical_unit(text: str) -> str:
-    """Return the usual spelling of a unit of PET; an unknown one stays as it is.
-
-    Examples
-    --------
-    >>> canonical_unit("BQML"), canonical_unit("kBq/cc"), canonical_unit("arbitrary")
-    ('Bq/mL', 'kBq/mL', 'arbitrary')
-    """
-    key = text.strip().lower().replace(" ", "")
-    return next((unit for unit, spellings in _UNITS.items() if key in spellings), text.strip())
 
 
 def decay_factors(acquisition: Acquisition, frames: int) -> FloatArray:
@@ -178,7 +168,7 @@ def decay_factors(acquisition: Acquisition, frames: int) -> FloatArray:
 
 
 def suv_factors(acquisition: Acquisition, frames: int) -> FloatArray:
-    """Return what each frame in Bq/mL (or kBq/mL) is multiplied by to give SUV, shape (T,).
+    """Return what each frame in Bq/mL is multiplied by to give SUV, shape (T,).
 
     SUV = activity x weight / dose, activity and dose both as they would be at injection; in g/mL.
 
@@ -196,8 +186,10 @@ def suv_factors(acquisition: Acquisition, frames: int) -> FloatArray:
     [1.0]
     """
     name = acquisition.name
-    if acquisition.unit not in BQ_PER_ML:
-        raise InputError(f"{name}: Units is {acquisition.unit}, SUV needs Bq/mL or kBq/mL")
+    if acquisition.unit != ACTIVITY:
+        raise InputError(
+            f"{name}: Units is {acquisition.unit}, SUV needs Bq/mL or another unit of activity"
+        )
     missing = [
         field
         for field, value in (
@@ -222,7 +214,7 @@ def suv_factors(acquisition: Acquisition, frames: int) -> FloatArray:
     else:
         decay = _to_time(acquisition, acquisition.injection_s)
     grams_per_bq = 1000 * acquisition.weight_kg / acquisition.dose_bq
-    return np.asarray(decay * BQ_PER_ML[acquisition.unit] * grams_per_bq)
+    return np.asarray(decay * grams_per_bq)
 
 
 def _radionuclide(text: str) -> str:
@@ -236,11 +228,12 @@ def _dose(sidecar: Mapping[str, Any], amount: float | None, name: str) -> float 
     if amount is None:
         return None
     unit = str(sidecar.get("InjectedRadioactivityUnits", "MBq"))
-    if unit.strip().lower() not in _BQ_PER:
+    becquerels = radioactivity_bq(unit)
+    if becquerels is None:
         raise InputError(f"{name}: InjectedRadioactivityUnits is {unit!r}, needed is MBq or Bq")
     if amount <= 0:
         raise InputError(f"{name}: InjectedRadioactivity is {amount:g}, needed is more than 0")
-    return amount * _BQ_PER[unit.strip().lower()]
+    return amount * becquerels
 
 
 def _frame_times(

@@ -42,9 +42,27 @@ MAX_MM = 30.0
 """A frame that seems to have moved farther than this is taken as not found, and left in place."""
 
 
-def static(pet: Volume) -> Volume:
-    """Return the mean over the frames of a PET, (X, Y, Z)."""
-    return pet if pet.frames == 1 else pet.with_data(pet.data.mean(axis=3, dtype="float32"))
+def static(pet: Volume, durations_s: Sequence[float] = ()) -> Volume:
+    """Return the mean over the frames of a PET by their duration, (X, Y, Z).
+
+    Parameters
+    ----------
+    pet : Volume
+        (X, Y, Z) or (X, Y, Z, T); NaN where nothing was measured.
+    durations_s : sequence of float
+        Of the T frames; empty where unknown, they then count alike.
+
+    Examples
+    --------
+    One minute at 1 and nine minutes at 3:
+
+    >>> pet = Volume(np.array([1.0, 3.0], np.float32).reshape(1, 1, 1, 2), np.eye(4))
+    >>> round(float(static(pet, (60.0, 540.0)).data[0, 0, 0]), 6)
+    2.8
+    """
+    if pet.frames == 1:
+        return pet
+    return mean_of_frames(pet, durations_s or (1.0,) * pet.frames)
 
 
 def register_pet(brain: Volume, pet: Volume) -> Alignment:
@@ -60,17 +78,16 @@ def register_pet(brain: Volume, pet: Volume) -> Alignment:
         `petsynth.preprocessing.t1.alignment.normalised_brain`. The scalp is left out, since it is
         bright in a T1 and dark in most PET.
     pet : Volume
-        (X, Y, Z) or (X, Y, Z, T); the mean over the frames is registered, in any orientation
-        and voxel size.
+        (X, Y, Z), the mean over the frames, in any orientation and voxel size; NaN where nothing
+        was measured.
 
     Raises
     ------
     RegistrationError
         If the PET shows no object, or the images cannot be compared.
     """
-    mean = static(pet)
-    voxel_mm = max(SCORE_MM, min(mean.grid.voxel_mm))
-    mean = resample(mean, Grid(*vox2out_vox(mean.grid, [voxel_mm] * 3)))
+    voxel_mm = max(SCORE_MM, min(pet.grid.voxel_mm))
+    mean = resample(pet, Grid(*vox2out_vox(pet.grid, [voxel_mm] * 3)))
     bright = mean.with_data(mean.data > otsu_threshold(mean.data))
     if not bright.data.any():
         raise RegistrationError("PET is constant: it shows no brain")
@@ -100,7 +117,7 @@ def estimate_motion(pet: Volume, weights: Sequence[float]) -> list[FloatArray]:
     pet : Volume
         (X, Y, Z, T) frames, corrected for decay.
     weights : sequence of float
-        How much each frame counts in the mean, T values.
+        How much each frame counts in the mean, T values; a frame of weight 0 is left in place.
 
     Returns
     -------
@@ -109,41 +126,83 @@ def estimate_motion(pet: Volume, weights: Sequence[float]) -> list[FloatArray]:
     """
     transforms: list[FloatArray] = [np.eye(4)] * pet.frames
     for _ in range(ROUNDS):
-        mean = mean_of_frames(pet, weights, transforms)
+        mean = without_gaps(mean_of_frames(pet, weights, transforms))
         head = mean.with_data(mean.data > otsu_threshold(mean.data) / 2)
         transforms = [
-            _find(mean, head, _frame(pet, number), number) for number in range(pet.frames)
+            _find(mean, head, without_gaps(_frame(pet, number)), number) if weight else np.eye(4)
+            for number, weight in enumerate(weights)
         ]
     return transforms
 
 
 def mean_of_frames(
-    pet: Volume, weights: Sequence[float], transforms: Sequence[FloatArray]
+    pet: Volume, weights: Sequence[float], transforms: Sequence[FloatArray] = ()
 ) -> Volume:
     """Return the weighted mean of aligned frames, on the PET's own voxels.
+
+    Each voxel's mean is over the frames whose field of view covers it.
 
     Parameters
     ----------
     pet : Volume
-        (X, Y, Z, T).
+        (X, Y, Z, T); NaN where nothing was measured.
     weights : sequence of float
-        T values; their sum is divided out.
+        T values; at least one is positive.
     transforms : sequence of (4, 4) float arrays
-        From the mean's world to each frame's.
+        From the mean's world to each frame's; the identity if left out.
+
+    Returns
+    -------
+    Volume
+        (X, Y, Z) float32; NaN where no frame covers the voxel.
     """
-    total = np.zeros(pet.data.shape[:3], dtype=np.float32)
-    for number, (weight, transform) in enumerate(zip(weights, transforms, strict=True)):
+    mean = FrameMean(pet.data.shape[:3])
+    for number, weight in enumerate(weights):
         if weight:
             frame = _frame(pet, number)
-            still = np.array_equal(transform, np.eye(4))
-            aligned = frame if still else resample(frame, pet.grid, transform)
-            total += np.float32(weight) * aligned.data
-    return Volume(total / np.float32(sum(weights)), pet.affine, pet.unit)
+            still = not len(transforms) or np.array_equal(transforms[number], np.eye(4))
+            mean.add(
+                weight,
+                frame.data
+                if still
+                else resample(frame, pet.grid, transforms[number], fill=np.nan).data,
+            )
+    return Volume(mean.result(), pet.affine, pet.unit)
+
+
+class FrameMean:
+    """Weighted mean of images that is taken up one by one; NaN in an image counts nothing.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of each image.
+    """
+
+    def __init__(self, shape: tuple[int, ...]):
+        self._total = np.zeros(shape, dtype=np.float32)
+        self._weights = np.zeros(shape, dtype=np.float32)
+
+    def add(self, weight: float, image: FloatArray) -> None:
+        """Take up one image."""
+        measured = np.isfinite(image)
+        self._total[measured] += np.float32(weight) * image[measured]
+        self._weights[measured] += np.float32(weight)
+
+    def result(self) -> FloatArray:
+        """Return the mean, float32; NaN where no image has a value."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self._total / self._weights)
+
+
+def without_gaps(volume: Volume) -> Volume:
+    """Return an image with 0 where nothing was measured, for steps that know no NaN."""
+    return volume.with_data(np.nan_to_num(volume.data, nan=0.0))
 
 
 def displacement_mm(transforms: Sequence[FloatArray], mean: Volume) -> float:
     """Return the farthest that the head's centre or a point 80 mm from it moved, in mm."""
-    centre = centre_of_mass(mean.with_data(np.maximum(mean.data, 0)))
+    centre = centre_of_mass(mean.with_data(np.maximum(without_gaps(mean).data, 0)))
     points = centre + np.vstack([np.zeros((1, 3)), 80 * np.eye(3), -80 * np.eye(3)])
     shifts = [apply_affine(each, points) - points for each in transforms]
     return float(max(np.linalg.norm(shift, axis=1).max() for shift in shifts))

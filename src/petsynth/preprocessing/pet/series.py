@@ -1,7 +1,8 @@
 """A PET as acquired, with what is to be made of it: unit, frames, motion, resolution.
 
 Nothing is resampled when it is read; `PetSeries.on` interpolates each acquired frame once, onto
-the grid that is asked for, through motion and registration composed.
+the grid that is asked for, through motion and registration composed. Voxels outside the field of
+view are NaN, so that no mean counts them.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ from scipy import ndimage
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.pet.acquisition import (
-    BQ_PER_ML,
     Acquisition,
     decay_factors,
     read_acquisition,
     suv_factors,
 )
-from petsynth.preprocessing.pet.registration import displacement_mm, estimate_motion, mean_of_frames
+from petsynth.preprocessing.pet.registration import (
+    FrameMean,
+    displacement_mm,
+    estimate_motion,
+    mean_of_frames,
+)
+from petsynth.preprocessing.pet.time_window import Frames, TimeWindow, find_window, frame_weights
+from petsynth.preprocessing.pet.units import ACTIVITY
 from petsynth.preprocessing.resampling import resample
 from petsynth.volume import FWHM_PER_SIGMA, FloatArray, Grid, Volume
 
-Frames = Literal["mean", "keep"] | int
-"""``"mean"``: one image; ``"keep"``: as acquired; a number N: as many windows of equal length."""
 Units = Literal["auto", "keep", "suv", "suvr"]
 """``"keep"``: as the sidecar says; ``"suv"``, ``"suvr"``: converted; ``"auto"``: activity and SUV
 become SUVR, everything else is kept."""
@@ -42,26 +47,38 @@ class PetSeries:
     Parameters
     ----------
     acquired : Volume
-        (X, Y, Z) or (X, Y, Z, T), corrected for decay, smoothed if wanted.
+        (X, Y, Z) or (X, Y, Z, T), corrected for decay, smoothed if wanted; NaN outside the field
+        of view.
     acquisition : Acquisition
         What its sidecar tells.
     to_frame : tuple of (4, 4) float array
         From the PET's world to the world of each acquired frame, T of them: motion.
     weights : (N, T) float array
         How the wanted frames are made of the acquired ones.
+    mean_weights : (T,) float array
+        How their mean over the time window is made of the acquired ones.
+    factors : (T,) float array
+        What the file's values were multiplied by.
+    time_window : TimeWindow or None
+        The time after injection that the mean is taken over; None where none is wanted.
     """
 
     acquired: Volume
     acquisition: Acquisition
     to_frame: tuple[FloatArray, ...]
     weights: FloatArray
+    mean_weights: FloatArray
+    factors: FloatArray
+    time_window: TimeWindow | None = None
 
     def mean(self) -> Volume:
-        """Return the mean over all frames by duration, (X, Y, Z), on the PET's own voxels."""
+        """Return the mean over the time window, (X, Y, Z), on the PET's own voxels.
+
+        Frames count by the time for which they overlap the window.
+        """
         if self.acquired.frames == 1:
             return self.acquired
-        weights = self.acquisition.durations_s or (1.0,) * self.acquired.frames
-        return mean_of_frames(self.acquired, weights, self.to_frame)
+        return mean_of_frames(self.acquired, self.mean_weights.tolist(), self.to_frame)
 
     def on(self, grid: Grid, grid_to_pet: FloatArray, acquired: Volume | None = None) -> Volume:
         """Return the wanted frames on a grid.
@@ -73,26 +90,35 @@ class PetSeries:
         grid_to_pet : (4, 4) float array
             From the grid's world (mm) to the PET's world (mm).
         acquired : Volume, optional
-            Other frames on the same voxels, such as a simulation's noise-free ones.
+            Other frames on the same voxels as the file has them, such as a simulation's noise-free
+            ones.
 
         Returns
         -------
         Volume
-            (X, Y, Z), or (X, Y, Z, N) for several frames; float32.
+            (X, Y, Z), or (X, Y, Z, N) for several frames; float32, NaN outside the field of view.
         """
-        source = self.acquired if acquired is None else acquired
+        source = self.acquired if acquired is None else self._in_same_unit(acquired)
         if source.frames != len(self.to_frame):
-            return resample(source, grid, grid_to_pet)
+            return resample(source, grid, grid_to_pet, fill=np.nan)
         if source.frames == 1:
-            return resample(source, grid, self.to_frame[0] @ grid_to_pet)
-        wanted = np.zeros((*grid.shape, len(self.weights)), dtype=np.float32)
+            return resample(source, grid, self.to_frame[0] @ grid_to_pet, fill=np.nan)
+        means = [FrameMean(grid.shape) for _ in self.weights]
         for number, transform in enumerate(self.to_frame):
+            wanted = np.flatnonzero(self.weights[:, number])
+            if not wanted.size:
+                continue
             frame = source.with_data(source.data[..., number])
-            resampled = resample(frame, grid, transform @ grid_to_pet).data
-            for column in np.flatnonzero(self.weights[:, number]):
-                wanted[..., column] += np.float32(self.weights[column, number]) * resampled
-        data = wanted if wanted.shape[3] > 1 else wanted[..., 0]
+            image = resample(frame, grid, transform @ grid_to_pet, fill=np.nan).data
+            for row in wanted:
+                means[row].add(float(self.weights[row, number]), image)
+        frames = [mean.result() for mean in means]
+        data = np.stack(frames, axis=3) if len(frames) > 1 else frames[0]
         return Volume(data, np.asarray(grid.affine, dtype=float), source.unit)
+
+    def _in_same_unit(self, other: Volume) -> Volume:
+        factors = self.factors if other.frames == len(self.factors) else self.factors[:1]
+        return _scaled(other, factors, self.acquired.unit)
 
     @property
     def motion_mm(self) -> float:
@@ -112,6 +138,7 @@ def read_pet(
     psf_mm: float | None = None,
     scanner_psf_mm: float | None = None,
     weight_kg: float | None = None,
+    window_min: tuple[float, float] | None = None,
 ) -> PetSeries:
     """Read a PET and decide what is to be made of it.
 
@@ -134,18 +161,31 @@ def read_pet(
         Full width at half maximum that it has, if the sidecar does not tell.
     weight_kg : float, optional
         Body weight from ``participants.tsv``.
+    window_min : (float, float), optional
+        Minutes after injection over which frames are averaged; all of the scan if left out, or
+        where the sidecar does not tell.
 
     Raises
     ------
     InputError
-        If the file or its sidecar cannot be used, or lacks what the wanted unit needs.
+        If the file or its sidecar cannot be used, or lacks what the wanted unit or frames need.
     """
     pet = read_volume(path, frames=True)
     if not np.ptp(pet.data) > 0:
         raise InputError(f"{path}: PET has the same value everywhere")
     acquisition = read_acquisition(sidecar, pet.frames, name=path.name, weight_kg=weight_kg)
-    pet = _in_unit(pet, acquisition, units)
-    weights = frame_weights(frames, acquisition, pet.frames)
+    factors, unit = _factors(acquisition, pet.frames, units)
+    pet = mark_unmeasured(_scaled(pet, factors, unit))
+    window = None if window_min is None else find_window(window_min, acquisition, pet.frames)
+    within = None if window is None else window.within_s
+    weights = frame_weights(frames, acquisition, pet.frames, within)
+    mean_weights = frame_weights("mean", acquisition, pet.frames, within)[0]
+    if not acquisition.is_known_unit and units != "suvr":
+        _warn(
+            f"{path.name}: Units is {acquisition.unit!r}, which is not known: its values are kept "
+            "as they are, and not used together with other units; correct Units in its sidecar "
+            "(Bq/mL, SUV or SUVR), or give --units suvr"
+        )
     if units == "auto" and not sidecar.get("Units"):
         _warn(f"{path.name}: Units is missing from its sidecar, so its values are kept as they are")
     if pet.frames > 1 and not acquisition.durations_s:
@@ -156,88 +196,35 @@ def read_pet(
     if psf_mm is not None:
         has = _stated_psf(sidecar) or scanner_psf_mm
         pet = smooth_to(pet, psf_mm, has, name=path.name)
-    still = (np.eye(4),) * pet.frames
-    if not motion or pet.frames == 1:
-        return PetSeries(pet, acquisition, still, weights)
-    counts = acquisition.durations_s or (1.0,) * pet.frames
-    return PetSeries(pet, acquisition, tuple(estimate_motion(pet, counts)), weights)
+    to_frame: list[FloatArray] = [np.eye(4)] * pet.frames
+    if motion and pet.frames > 1:
+        durations = np.array(acquisition.durations_s or (1.0,) * pet.frames)
+        to_frame = estimate_motion(pet, np.where(weights.any(axis=0), durations, 0.0).tolist())
+    return PetSeries(pet, acquisition, tuple(to_frame), weights, mean_weights, factors, window)
 
 
-def frame_weights(frames: Frames, acquisition: Acquisition, count: int) -> FloatArray:
-    """Return how the new frames are made of the acquired ones.
+def mark_unmeasured(pet: Volume) -> Volume:
+    """Return a PET that is NaN in planes at its edges that are 0 throughout, in all frames.
 
-    A new frame is a window of time; each acquired frame counts by the time for which it overlaps
-    the window, so that a mean is weighted by duration and gaps count nothing.
+    A plane of exact zeros was not measured: it was added by whoever put the image on another
+    grid, or cut to the scanner's field of view.
 
     Parameters
     ----------
-    frames : "mean", "keep" or int
-        See `Frames`.
-    acquisition : Acquisition
-        With frame times; without, all frames count alike in a mean.
-    count : int
-        Frames of the image, T.
-
-    Returns
-    -------
-    (N, T) float array
-        Rows sum to 1.
-
-    Raises
-    ------
-    InputError
-        If N frames are wanted and frame times are unknown, N is less than 1, or a window holds
-        no data.
-
-    Examples
-    --------
-    Frames of 1, 1 and 2 minutes to two windows of 2 minutes, and to their mean:
-
-    >>> times = Acquisition("x", "SUVR", (0, 60, 120), (60, 60, 120))
-    >>> frame_weights(2, times, 3).tolist()
-    [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
-    >>> frame_weights("mean", times, 3).tolist()
-    [[0.25, 0.25, 0.5]]
+    pet : Volume
+        (X, Y, Z) or (X, Y, Z, T).
     """
-    if frames == "keep" or (count == 1 and frames in ("mean", 1)):
-        return np.eye(count)
-    if frames == "mean" and not acquisition.starts_s:
-        return np.full((1, count), 1 / count)
-    number = 1 if frames == "mean" else int(frames)
-    if number < 1:
-        raise InputError(f"{number} frames: give 1 or more")
-    if not acquisition.starts_s:
-        raise InputError(
-            f"{acquisition.name}: {number} frames need FrameTimesStart and FrameDuration, which "
-            "its sidecar lacks"
-        )
-    starts = np.array(acquisition.starts_s)
-    ends = starts + np.array(acquisition.durations_s)
-    limits = np.linspace(starts[0], ends.max(), number + 1)
-    overlap = np.minimum(ends, limits[1:, None]) - np.maximum(starts, limits[:-1, None])
-    overlap = np.clip(overlap, 0, None)
-    if not (overlap.sum(axis=1) > 0).all():
-        raise InputError(f"{acquisition.name}: {number} frames leave a window without data")
-    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True))
-
-
-def window_times(frames: Frames, acquisition: Acquisition) -> tuple[list[float], list[float]]:
-    """Return start and duration of the new frames in seconds; empty where times are unknown.
-
-    Examples
-    --------
-    >>> window_times("mean", Acquisition("x", "SUVR", (30, 60), (30, 60)))
-    ([30.0], [90.0])
-    """
-    if not acquisition.starts_s:
-        return [], []
-    if frames == "keep":
-        return list(acquisition.starts_s), list(acquisition.durations_s)
-    number = 1 if frames == "mean" else int(frames)
-    pairs = zip(acquisition.starts_s, acquisition.durations_s, strict=True)
-    first, last = acquisition.starts_s[0], max(start + duration for start, duration in pairs)
-    limits = np.linspace(first, last, number + 1)
-    return limits[:-1].tolist(), np.diff(limits).tolist()
+    nonzero = pet.data != 0
+    filled = nonzero.any(axis=3) if nonzero.ndim == 4 else nonzero
+    inside = []
+    for axis in range(3):
+        planes = np.flatnonzero(np.any(filled, axis=tuple({0, 1, 2} - {axis})))
+        inside.append(slice(planes[0], planes[-1] + 1) if len(planes) else slice(None))
+    if pet.data[tuple(inside)].shape == pet.data.shape:
+        return pet
+    data = np.full_like(pet.data, np.nan)
+    data[tuple(inside)] = pet.data[tuple(inside)]
+    return pet.with_data(data)
 
 
 def smooth_to(pet: Volume, psf_mm: float, has_mm: float | None, *, name: str) -> Volume:
@@ -248,7 +235,7 @@ def smooth_to(pet: Volume, psf_mm: float, has_mm: float | None, *, name: str) ->
     Parameters
     ----------
     pet : Volume
-        (X, Y, Z[, T]).
+        (X, Y, Z[, T]); NaN where nothing was measured, which counts nothing.
     psf_mm, has_mm : float
         Wanted and present full width at half maximum in mm.
     name : str
@@ -274,8 +261,16 @@ def smooth_to(pet: Volume, psf_mm: float, has_mm: float | None, *, name: str) ->
     width = np.sqrt(max(psf_mm**2 - has_mm**2, 0.0))
     sigmas = [width / FWHM_PER_SIGMA / voxel for voxel in pet.grid.voxel_mm]
     sigmas += [0.0] * (pet.data.ndim - 3)
-    smoothed = ndimage.gaussian_filter(pet.data, sigmas, mode="nearest", truncate=3.5)
-    return pet.with_data(smoothed)
+
+    def smooth(data: FloatArray) -> FloatArray:
+        return np.asarray(ndimage.gaussian_filter(data, sigmas, mode="nearest", truncate=3.5))
+
+    gaps = np.isnan(pet.data)
+    if not gaps.any():
+        return pet.with_data(smooth(pet.data))
+    weight = smooth((1 - gaps).astype(np.float32))
+    smoothed = smooth(np.where(gaps, 0, pet.data)) / np.where(gaps, 1, weight)
+    return pet.with_data(np.where(gaps, np.nan, smoothed).astype(np.float32))
 
 
 def wants_reference(unit: str, units: Units) -> bool:
@@ -288,15 +283,17 @@ def wants_reference(unit: str, units: Units) -> bool:
     """
     if unit == "SUVR":
         return False
-    return units == "suvr" or (units == "auto" and (unit == "SUV" or unit in BQ_PER_ML))
+    return units == "suvr" or (units == "auto" and unit in ("SUV", ACTIVITY))
 
 
-def _in_unit(pet: Volume, acquisition: Acquisition, units: Units) -> Volume:
-    unit = acquisition.unit
-    if units == "suv" and unit != "SUV":
-        factors, unit = suv_factors(acquisition, pet.frames), "SUV"
-    else:
-        factors = decay_factors(acquisition, pet.frames)
+def _factors(acquisition: Acquisition, frames: int, units: Units) -> tuple[FloatArray, str]:
+    """Return what the frames are multiplied by, (T,), and the unit that they then have."""
+    if units == "suv" and acquisition.unit != "SUV":
+        return acquisition.unit_factor * suv_factors(acquisition, frames), "SUV"
+    return acquisition.unit_factor * decay_factors(acquisition, frames), acquisition.unit
+
+
+def _scaled(pet: Volume, factors: FloatArray, unit: str) -> Volume:
     if (factors == 1).all():
         return pet.with_data(pet.data, unit)
     scale = factors.astype(np.float32)

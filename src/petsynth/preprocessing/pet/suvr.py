@@ -2,30 +2,35 @@
 
 Regions are drawn in MNI space and warped to the subject
 (`petsynth.preprocessing.registration.deformable`); the mean is taken over voxels of 2 mm, whatever
-the models' grid. Several frames are divided by one
-number, the reference's mean over all of them, so that their course in time stays.
+the models' grid, and only over those that the PET's field of view covers. Several frames are
+divided by one number, the reference's mean over the time window, so that their course in time
+stays.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from petsynth.errors import InputError, PetsynthWarning
+from petsynth.preprocessing.flags import Flag
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.pet.tracers import Profile, Target, region, tracer_profiles
 from petsynth.preprocessing.registration.deformable import Warp
-from petsynth.preprocessing.resampling import resample
-from petsynth.volume import FloatArray, Grid, Volume
+from petsynth.preprocessing.resampling import covered_mean, resample
+from petsynth.volume import FloatArray, Volume
 
 REGION_MM = 2.0
 """Voxel at which regions are laid over a PET."""
 MIN_ML = 0.5
-"""Smallest usable reference region, in mL: about sixty voxels of 2 mm."""
-MIN_COVERAGE = 0.9
-"""Fraction of a region that must lie inside the PET's field of view."""
+"""Volume of a region in mL below which it is flagged: about sixty voxels of 2 mm."""
+MIN_COVERED = 0.9
+"""Fraction of a region inside the PET's field of view below which it is flagged."""
+MIN_COVERED_TO_USE = 0.5
+"""The same below which its mean is not used."""
 MIN_CORRELATION = 0.7
 """Correlation with the template below which the deformation is flagged. Eight real heads (IXI)
 reached 0.88 to 0.91; see docs/decisions/0064."""
@@ -40,17 +45,20 @@ class RegionMean:
     name : str
         Of the region.
     mean : float
-        In the PET's unit.
+        In the PET's unit, over the voxels that the PET's field of view covers.
     ml : float
-        Volume of the region in this subject.
+        Volume of the region in this subject, covered or not.
     mask : Volume
         (X, Y, Z) bool in the aligned space, 2 mm.
+    covered_fraction : float
+        Fraction of the region inside the PET's field of view, 0 to 1.
     """
 
     name: str
     mean: float
     ml: float
     mask: Volume
+    covered_fraction: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,18 @@ class Uptake:
     abnormal: bool | None = None
 
     @property
-    def flags(self) -> list[str]:
-        """What a person should look at; empty if nothing."""
+    def flags(self) -> list[Flag]:
+        """What to look at; empty if nothing."""
+        found = []
+        if self.reference is not None:
+            found += [
+                Flag("reference-region", text) for text in _doubts("reference", self.reference)
+            ]
+        if self.target is not None:
+            found += [Flag("target-region", text) for text in _doubts("target", self.target)]
         if self.warp_correlation < MIN_CORRELATION:
-            return ["deformation to MNI space is poor: check the regions"]
-        return []
+            found.append(Flag("deformation", "deformation to MNI space is poor: check the regions"))
+        return found
 
 
 def profile_of(tracer: str) -> Profile | None:
@@ -119,33 +134,34 @@ def measure_region(name: str, warp: Warp, pet: Volume, grid_to_pet: FloatArray) 
     warp : Warp
         From the subject's aligned space to MNI space.
     pet : Volume
-        (X, Y, Z), on its own voxels.
+        (X, Y, Z), on its own voxels; NaN where nothing was measured.
     grid_to_pet : (4, 4) float array
         From the aligned world to the PET's world (mm).
 
     Raises
     ------
     InputError
-        If the region is too small, out of the PET's field of view, or has no positive mean.
+        If the region is empty, more than half of it out of the PET's field of view, or its mean
+        not positive.
     """
     grid = model_grid(REGION_MM)
     mask = warp.apply(region(name), grid)
     ml = float(mask.data.sum() * REGION_MM**3 / 1000)
-    if ml < MIN_ML:
+    if not ml:
         raise InputError(
-            f"region {name} holds {ml:.2f} mL in this subject, at least {MIN_ML} are needed: "
-            "check the brain mask and the alignment to MNI axes"
+            f"region {name} holds 0.00 mL in this subject: check the brain mask and the alignment "
+            "to MNI axes"
         )
-    seen = _covered(pet.grid, grid, grid_to_pet)[mask.data].mean()
-    if seen < MIN_COVERAGE:
+    values = resample(pet, grid, grid_to_pet, fill=np.nan).data[mask.data]
+    mean, covered = covered_mean(values)
+    if covered < MIN_COVERED_TO_USE:
         raise InputError(
-            f"region {name} lies {1 - seen:.0%} outside the PET's field of view; choose another "
-            "--reference-region, or --units keep"
+            f"region {name} lies {1 - covered:.0%} outside the PET's field of view, at most "
+            f"{1 - MIN_COVERED_TO_USE:.0%} may; choose another --reference-region, or --units keep"
         )
-    mean = float(resample(pet, grid, grid_to_pet).data[mask.data].mean())
     if not mean > 0:
         raise InputError(f"region {name} has a mean of {mean:.3g} {pet.unit}: nothing to divide by")
-    return RegionMean(name, mean, ml, mask)
+    return RegionMean(name, mean, ml, mask, covered)
 
 
 def measure_uptake(
@@ -181,7 +197,7 @@ def measure_uptake(
         warnings.warn(f"no target SUVR: {error}", PetsynthWarning, stacklevel=2)
         return Uptake(divisor, None, warp.correlation)
     suvr = found.mean / (1.0 if divisor is None else divisor.mean)
-    target = RegionMean(found.name, suvr, found.ml, found.mask)
+    target = dataclasses.replace(found, mean=suvr)
     fits = reference in (None, profile.target.reference)
     return Uptake(
         divisor,
@@ -215,6 +231,11 @@ def is_abnormal(suvr: float, target: Target) -> bool | None:
     return suvr >= target.positive_from
 
 
-def _covered(pet: Grid, grid: Grid, grid_to_pet: FloatArray) -> FloatArray:
-    everywhere = Volume(np.ones(pet.shape, dtype=np.float32), pet.affine)
-    return resample(everywhere, grid, grid_to_pet, order=0).data
+def _doubts(role: str, found: RegionMean) -> list[str]:
+    """Return what speaks against a region's mean."""
+    doubts = []
+    if found.covered_fraction < MIN_COVERED:
+        doubts.append(f"PET covers {found.covered_fraction:.0%} of the {role} region {found.name}")
+    if found.ml < MIN_ML:
+        doubts.append(f"{role} region {found.name} holds only {found.ml:.2f} mL")
+    return doubts

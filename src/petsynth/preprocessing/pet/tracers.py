@@ -57,6 +57,8 @@ class Profile:
         Default reference region, and why.
     expected_suvr : (float, float)
         Plausible mean SUVR of the brain.
+    window_min, window_source : (float, float), str
+        Minutes after injection over which the SUVR is defined, and by whom.
     target : Target
         What its scans are summarised by.
     """
@@ -64,6 +66,8 @@ class Profile:
     reference: str
     reference_source: str
     expected_suvr: tuple[float, float]
+    window_min: tuple[float, float]
+    window_source: str
     target: Target
 
 
@@ -73,8 +77,8 @@ def tracer_profiles() -> dict[str, Profile]:
 
     Examples
     --------
-    >>> tracer_profiles()["AV45"].reference
-    'whole-cerebellum'
+    >>> tracer_profiles()["AV45"].reference, tracer_profiles()["AV45"].window_min
+    ('whole-cerebellum', (50.0, 70.0))
     """
     text = resources.files(__package__).joinpath("tracers.toml").read_text(encoding="utf-8")
     profiles = {}
@@ -82,8 +86,13 @@ def tracer_profiles() -> dict[str, Profile]:
         target = dict(table.pop("target"))
         if "centiloid" in target:
             target["centiloid"] = tuple(target["centiloid"])
-        low, high = table.pop("expected_suvr")
-        profiles[tracer] = Profile(**table, expected_suvr=(low, high), target=Target(**target))
+        (low, high), (start, end) = table.pop("expected_suvr"), table.pop("window_min")
+        profiles[tracer] = Profile(
+            **table,
+            expected_suvr=(low, high),
+            window_min=(start, end),
+            target=Target(**target),
+        )
     return profiles
 
 

@@ -1,10 +1,11 @@
 """Rigid registration of two images of one brain, or of a brain to a template.
 
-A coarse search over rotations and heights ranks initialisations, then SimpleITK optimises the
-mutual information from coarse to fine. The best position is reproducible if another initialisation
-leads to it; where none does, more are tried. Everything is measured on smoothed copies with cubic
-voxels along the world's axes, so that orientation and voxel size of the files do not matter; the
-images themselves are not resampled here.
+Two searches, over lattices of rotations and heights that share no position, each rank their
+initialisations; then SimpleITK optimises the mutual information from coarse to fine, of each search
+by itself. The result is reproducible if both end in one place; where they do not, more
+initialisations are tried. Everything is measured on smoothed copies with cubic voxels along the
+world's axes, so that orientation and voxel size of the files do not matter; the images themselves
+are not resampled here.
 
 References
 ----------
@@ -51,13 +52,19 @@ COARSE_MM = 6.0
 SEARCH_MM = 8.0
 """Voxel of the search over initialisations."""
 INITIALISATIONS = 3
-"""Best positions of the search from which the first optimisation starts."""
-MORE_INITIALISATIONS = 12
-"""Further ones, where the first did not end in one place."""
+"""Best positions of each search from which the first optimisation starts."""
+MORE_INITIALISATIONS = 6
+"""Further ones of each search, where the two did not end in one place."""
 REPRODUCIBLE_MM = 4.0
 """Distance at a brain's rim up to which two optimisations count as having ended in one place."""
-_DEGREES = (-45, -22.5, 0, 22.5, 45)
-_HEIGHTS_MM = (-35.0, 0.0, 35.0)
+DISTINCT_MM = 15.0
+"""Distance that two initialisations keep at a brain's rim."""
+_LATTICES = (
+    ((-45.0, -22.5, 0.0, 22.5, 45.0), (-35.0, 0.0, 35.0)),
+    ((-33.75, -11.25, 11.25, 33.75), (-17.5, 17.5)),
+)
+"""Angles about each axis in degrees, and heights in mm, of each search; the second lies between the
+first."""
 _RIM_MM = 80.0
 _SEED = 1
 
@@ -73,7 +80,7 @@ class Alignment:
     mutual_information : float
         Of the two images inside the fixed mask, in nats, at that position.
     reproducible : bool
-        Whether two independent initialisations led there.
+        Whether two independent searches led there.
     """
 
     fixed_to_moving: FloatArray
@@ -141,22 +148,29 @@ def register_rigid(
     scored = _Pair.of(fixed, fixed_mask, moving, SCORE_MM)
     centre = centre_of_mass(fixed_mask)
     search, coarse = scored.coarser(SEARCH_MM), scored.coarser(COARSE_MM)
-    candidates = _initialisations(centre, moving_centre_mm)
-    ranked = sorted(candidates, key=search.information_at, reverse=True)
+    searches = [
+        sorted(candidates, key=search.information_at, reverse=True)
+        for candidates in _initialisations(centre, moving_centre_mm)
+    ]
     # A coarse optimisation may leave the right place, so the best one is optimised at 3 mm as well.
-    reached = [scored.optimise(ranked[0], centre, points=FEWER_POINTS)]
-    reached += [coarse.optimise(each, centre) for each in ranked[:INITIALISATIONS]]
-    best, reproducible = coarse.best_of(reached, centre)
+    reached = [
+        [
+            scored.optimise(ranked[0], centre, points=FEWER_POINTS),
+            *(coarse.optimise(each, centre) for each in ranked[:INITIALISATIONS]),
+        ]
+        for ranked in searches
+    ]
+    best, reproducible = scored.compare(reached, centre)
     if not reproducible:
-        more = ranked[INITIALISATIONS : INITIALISATIONS + MORE_INITIALISATIONS]
-        reached += [scored.optimise(each, centre, points=FEWER_POINTS) for each in more]
-        best, reproducible = coarse.best_of(reached, centre)
-    if not reproducible:  # places that a coarse copy tells apart may be one
-        reached.sort(key=coarse.information_at, reverse=True)
-        again = [*reached[:INITIALISATIONS], *ranked[:INITIALISATIONS]]
-        best, reproducible = scored.best_of(
-            [scored.optimise(each, centre) for each in again], centre
-        )
+        for places, ranked in zip(reached, searches, strict=True):
+            places += [
+                scored.optimise(each, centre, points=FEWER_POINTS)
+                for each in ranked[1 : 1 + MORE_INITIALISATIONS]
+            ]
+        best, reproducible = scored.compare(reached, centre)
+    if not reproducible:  # places that a part of the voxels tells apart may be one
+        again = [[scored.optimise(scored.best_of(places), centre)] for places in reached]
+        best, reproducible = scored.compare(again, centre)
     finest = _Pair.of(fixed, fixed_mask, moving, FINEST_MM)
     found = finest.optimise(best, centre, first_step=0.5, points=points)
     return Alignment(found, scored.information_at(found), reproducible)
@@ -224,11 +238,17 @@ class _Pair:
         values = ndimage.map_coordinates(self.moving.data, voxels.T, order=1, cval=0.0)
         return information_of_bins(self._fixed_bins, binned(values))
 
-    def best_of(self, reached: list[FloatArray], centre_mm: FloatArray) -> tuple[FloatArray, bool]:
-        """Return the best of several positions, and whether another one is the same place."""
-        best = max(reached, key=self.information_at)
-        near = [each for each in reached if _distance(each, best, centre_mm) < REPRODUCIBLE_MM]
-        return best, len(near) > 1
+    def best_of(self, places: list[FloatArray]) -> FloatArray:
+        """Return the position with the highest mutual information."""
+        return max(places, key=self.information_at)
+
+    def compare(
+        self, reached: list[list[FloatArray]], centre_mm: FloatArray
+    ) -> tuple[FloatArray, bool]:
+        """Return the best of all positions, and whether each search has it as its own best."""
+        bests = [self.best_of(places) for places in reached]
+        best = self.best_of(bests)
+        return best, all(_distance(each, best, centre_mm) < REPRODUCIBLE_MM for each in bests)
 
     @cached_property
     def _points_mm(self) -> FloatArray:
@@ -290,19 +310,26 @@ class _Pair:
         return from_itk_transform(transform)
 
 
-def _initialisations(centre_mm: FloatArray, moving_centre_mm: FloatArray) -> list[FloatArray]:
-    """Return where to start: rotated about the brain's centre, at several heights or as filed.
+def _initialisations(centre_mm: FloatArray, moving_centre_mm: FloatArray) -> list[list[FloatArray]]:
+    """Return where each search starts: rotated about the brain's centre, at several heights.
 
-    Rotations are multiplied as matrices, about x first. Scipy's ``Rotation`` goes through
-    quaternions, whose last bit differs, and with it every registered image.
+    The place that the headers state is one more, unless a height all but repeats it. Rotations are
+    multiplied as matrices, about x first. Scipy's ``Rotation`` goes through quaternions, whose last
+    bit differs, and with it every registered image.
     """
-    rotations = [
-        rotation_about(centre_mm, euler2mat(z=z) @ (euler2mat(y=y) @ euler2mat(x=x)))
-        for x, y, z in itertools.product(np.radians(_DEGREES), repeat=3)
-    ]
     shift = moving_centre_mm - centre_mm
-    places = [from_matvec(np.eye(3), shift + np.array([0.0, 0.0, up])) for up in _HEIGHTS_MM]
-    return [place @ rotation for place in (*places, np.eye(4)) for rotation in rotations]
+    searches = []
+    for degrees, heights_mm in _LATTICES:
+        rotations = [
+            rotation_about(centre_mm, euler2mat(z=z) @ (euler2mat(y=y) @ euler2mat(x=x)))
+            for x, y, z in itertools.product(np.radians(degrees), repeat=3)
+        ]
+        shifts = [shift + np.array([0.0, 0.0, up]) for up in heights_mm]
+        if all(np.linalg.norm(each) >= DISTINCT_MM for each in shifts):
+            shifts.append(np.zeros(3))
+        places = [from_matvec(np.eye(3), each) for each in shifts]
+        searches.append([place @ rotation for place in places for rotation in rotations])
+    return searches
 
 
 def _distance(first: FloatArray, second: FloatArray, centre_mm: FloatArray) -> float:

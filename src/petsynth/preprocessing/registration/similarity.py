@@ -49,13 +49,15 @@ def local_correlation_ratio(
     mri, pet : (X, Y, Z) float arrays
         Aligned to each other and to MNI axes.
     mask : (X, Y, Z) bool array
-        Brain.
+        Brain, as far as both images cover it.
     voxel_mm : float
         Edge of a voxel in millimetres.
     """
     sigma = DETAIL_SIGMA_MM / voxel_mm
     mri_detail, pet_detail = _detail(mri, mask, sigma), _detail(pet, mask, sigma)
     both = mask & mask[::-1]
+    if not both.any():
+        return LocalCorrelationRatio(0.0, 0.0)
     return LocalCorrelationRatio(
         correlation_ratio(mri_detail[both], pet_detail[both]),
         correlation_ratio(mri_detail[both], pet_detail[::-1][both]),

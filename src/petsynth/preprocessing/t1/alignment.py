@@ -12,7 +12,7 @@ import numpy as np
 from nibabel.affines import from_matvec
 from nibabel.spaces import vox2out_vox
 
-from petsynth.errors import InputError, RegistrationError
+from petsynth.errors import InputError
 from petsynth.preprocessing.grids import CENTRE_MM
 from petsynth.preprocessing.registration.inputs import (
     WORKING_MM,
@@ -26,10 +26,6 @@ from petsynth.preprocessing.t1.brain_mask import BrainMask, Device, Method, find
 from petsynth.preprocessing.t1.intensity import correct_bias_field, scale_mri
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
-MIN_TEMPLATE_INFORMATION = 0.22
-"""Mutual information with the template, in nats, below which a T1 counts as not aligned. Heads
-left upside down reached 0.24 at most, right ones 0.28 and more (docs/decisions/0020, 0023). Above
-it `petsynth.preprocessing.quality.min_template_information` says what is flagged."""
 _POINTS = 100_000
 """Voxels compared in the last optimisation: with a PET's 25,000, two initialisations ended up to
 1.3 mm apart, with these 0.8 mm (docs/decisions/0020)."""
@@ -163,12 +159,6 @@ def align_t1(
     normalised = normalised_brain(t1, brain.mask)
     moving_centre = centre_of_mass(brain.mask)
     alignment = register_rigid(template, around, normalised, moving_centre, points=_POINTS)
-    if alignment.mutual_information < MIN_TEMPLATE_INFORMATION:
-        raise RegistrationError(
-            "the brain could not be aligned to MNI axes (mutual information with the template "
-            f"{alignment.mutual_information:.2f} nats, needed {MIN_TEMPLATE_INFORMATION}): check "
-            "the T1's orientation and the brain mask"
-        )
     return AlignedT1(
         t1,
         brain,
