@@ -89,9 +89,12 @@ class Args:
     """Smooth every PET to this resolution in mm (full width at half maximum); ADNI: 8."""
     scanner_psf_mm: float | None = None
     """Resolution that the PET has, where the sidecar does not say it (PointSpreadFWHM)."""
-    exclude_flagged: tuple[AnyCheck, ...] | None = None
-    """Leave out subjects that these checks flag (without a name: that any check flags). Default:
-    flagged subjects stay, and qc.tsv says so."""
+    exclude_flagged: Annotated[
+        tuple[AnyCheck, ...] | None, tyro.conf.arg(metavar="[CHECK ...]")
+    ] = None
+    """Leave out subjects that these checks flag: pair, t1-alignment, coverage, registration,
+    motion, time-window, reference-region, target-region, deformation, uptake. Without a name: any
+    of them. Default: flagged subjects stay, and qc.tsv says so."""
     jpeg: bool = False
     """Write all slices as 8-bit JPEG files of quality 100 too."""
     test: float = 0.25
