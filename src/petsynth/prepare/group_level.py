@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from petsynth import __version__
-from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array
+from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array, static_mean
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.errors import InputError, SplitError
@@ -33,9 +33,7 @@ from petsynth.prepare.jpeg_export import export_slices
 from petsynth.prepare.output_folder import FolderSettings, write_description, write_participants
 from petsynth.prepare.quality_control import write_qc
 from petsynth.prepare.records import Record, finished_subjects, read_failures, read_record
-from petsynth.preprocessing.pet.registration import static
 from petsynth.preprocessing.subject import PreprocessingSettings
-from petsynth.volume import Volume
 
 logger = logging.getLogger(__name__)
 
@@ -324,8 +322,7 @@ def _scale(out: Path, split: dict[str, str], durations: list[float] | None) -> f
         raise SplitError("no training subject is among the prepared ones: the PET scale needs one")
 
     def load(name: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        pet = np.asarray(read_array(out, name, "pet"), dtype=np.float32)
-        mean = static(Volume(pet, np.eye(4)), durations or ()).data
+        mean = static_mean(read_array(out, name, "pet"), durations)
         return mean, read_array(out, name, "mask") & (mean != 0)  # 0: not covered
 
     return training_scale(training, load)
