@@ -34,6 +34,10 @@ def check_positive(key: str, value: object) -> None:
     ...
     ValueError: pet_scale is nan, not a positive number
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value <= 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or value <= 0
+    ):
         raise ValueError(f"{key} is {str(value)[:20]}, not a positive number")

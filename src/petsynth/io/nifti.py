@@ -136,7 +136,7 @@ def write_volume(
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    data = np.asarray(volume.data, dtype=dtype)
+    data: NDArray[Any] = np.asarray(volume.data, dtype=dtype)
     _check_finite(data, path)
     image = nib.Nifti1Image(data, volume.affine)
     image.set_sform(volume.affine, code=1)
