@@ -13,6 +13,7 @@ from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import predict_scan
+from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 
@@ -52,6 +53,7 @@ def known_alignment(monkeypatch):
         return PreparedT1(mri, mri > 0, ROTATION, "given", 1.0)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    monkeypatch.setattr(scan_module, "read_t1", read_volume)  # which leaves -1 what it is
     monkeypatch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
 
 
@@ -141,6 +143,7 @@ def test_the_mask_is_handed_on(tmp_path, run, monkeypatch):
         return known(t1, grid, mask)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    monkeypatch.setattr(scan_module, "read_t1", read_volume)  # which leaves -1 what it is
     predict_scan(run, tmp_path / "t1.nii.gz", mask=tmp_path / "mask.nii.gz")
     predict_scan(run, tmp_path / "t1.nii.gz")
     assert seen[0][0].data.sum() == np.prod(SHAPE)
@@ -157,6 +160,7 @@ def test_a_new_t1_is_prepared_as_those_of_training_were(tmp_path, run, monkeypat
         return known(t1, grid, mask)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    monkeypatch.setattr(scan_module, "read_t1", read_volume)  # which leaves -1 what it is
     steps = {"voxel_mm": 9.0, "frames": "mean", "brain_mask": "deepbet", "bias_field": True}
     metadata = run.metadata | {"preprocessing": steps}
     predict_scan(dataclasses.replace(run, metadata=metadata), tmp_path / "t1.nii.gz")

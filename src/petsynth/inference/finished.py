@@ -17,7 +17,7 @@ from petsynth.errors import InputError, OutputError
 from petsynth.inference.run import Run
 from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.metadata import sidecar_path
-from petsynth.io.text import read_json
+from petsynth.io.text import check_file, read_json
 from petsynth.slicing import Plane
 
 
@@ -34,7 +34,7 @@ def fingerprint(t1: str | Path, mask: str | Path | None = None) -> str:
         if path is None:
             continue
         try:
-            with open(path, "rb") as file:
+            with open(check_file(path), "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None

@@ -18,6 +18,7 @@ from petsynth.io.nifti import read_grid, read_volume
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1, prepare_t1
 from petsynth.preprocessing.t1.conform import prepare_conformed_t1
+from petsynth.preprocessing.t1.reading import read_t1
 from petsynth.slicing import Plane
 from petsynth.systems.base import Prediction, PredictionSettings
 from petsynth.volume import Grid, Volume
@@ -104,7 +105,7 @@ def predict_scan(
     RegistrationError
         If the brain cannot be aligned to MNI axes.
     """
-    prepared = _prepare(run, read_volume(t1), None if mask is None else read_volume(mask))
+    prepared = _prepare(run, read_t1(t1), None if mask is None else read_volume(mask, gaps="zero"))
     input_check = check_input(prepared, run.t1_grid or run.grid)
     if input_check.is_out_of_distribution:
         warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)

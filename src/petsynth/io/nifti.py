@@ -7,10 +7,11 @@ written back for a user lies on the grid of the user's own file.
 from __future__ import annotations
 
 import gzip
+import math
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -18,17 +19,23 @@ from numpy.typing import NDArray
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.atomic import atomic_path
+from petsynth.io.nifti_header import read_header
 from petsynth.volume import Grid, Volume
 
 _PLACE_FIELDS = (
     "pixdim", "xyzt_units", "sform_code", "srow_x", "srow_y", "srow_z", "qform_code",
     "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z",
 )  # fmt: skip
-_HEADER_SIZES = [size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")]
-"""What an uncompressed NIfTI file begins with."""
+_DAMAGED = "file is truncated or damaged ({}); copy it again"
+_MOST_BEHIND = 1 << 20
+"""Bytes behind the last voxel that are read to reach a file's checksum."""
+Gaps = Literal["refuse", "zero", "keep"]
+"""What becomes of voxels that are NaN."""
 
 
-def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = False) -> Volume:
+def read_volume(
+    path: str | Path, *, unit: str = "arbitrary", frames: bool = False, gaps: Gaps = "refuse"
+) -> Volume:
     """Read an image, checked and reoriented to RAS+.
 
     Parameters
@@ -40,6 +47,8 @@ def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = Fal
     frames : bool
         Whether a fourth axis is allowed. One frame of shape (X, Y, Z, 1) is always read
         as (X, Y, Z).
+    gaps : {"refuse", "zero", "keep"}
+        What becomes of voxels that are NaN: an error, zeros and a warning, or what they are.
 
     Returns
     -------
@@ -65,25 +74,25 @@ def read_volume(path: str | Path, *, unit: str = "arbitrary", frames: bool = Fal
         raise InputError(f"{path}: shape {tuple(shape)} is a single slice, a volume is needed")
     if 0 in shape:
         raise InputError(f"{path}: shape {tuple(shape)} holds no voxels")
-    if image.get_data_dtype().kind not in "iuf":
-        raise InputError(f"{path}: voxels are {image.get_data_dtype()}, needed is one real number")
-    _check_affine(image, path)
+    _warn_without_forms(image, path)
     try:
-        _check_sum(Path(path))
+        _check_size(Path(path), image.dataobj)
         canonical = nib.as_closest_canonical(image)
-        stored = np.asanyarray(canonical.dataobj)
+        with np.errstate(over="ignore"):
+            stored = np.asanyarray(canonical.dataobj)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path}: file is truncated or damaged ({error}); copy it again") from None
-    bad = int(stored.size - np.isfinite(stored).sum())
-    if bad:
-        raise InputError(
-            f"{path}: {bad} voxels are NaN or infinite; replace them (for example by 0) first"
-        )
+        told = " ".join(str(error).split())
+        raise InputError(f"{path}: {_DAMAGED.format(told)}") from None
+    except MemoryError:
+        raise InputError(f"{path}: {shape} voxels do not fit into the memory") from None
+    _check_gaps(stored, gaps, path)
     with np.errstate(over="ignore"):
         data = stored.astype(np.float32).reshape(*canonical.shape[:3], *shape[3:])
-    if not np.isfinite(data).all():
+    if np.isinf(data).any():
         raise InputError(f"{path}: values are beyond 3.4e38, too large for float32; rescale them")
-    if not data.any():
+    if gaps == "zero":
+        np.nan_to_num(data, copy=False)
+    if not (np.nan_to_num(data) if gaps == "keep" else data).any():
         raise InputError(f"{path}: image is zero everywhere")
     return Volume(data, np.asarray(canonical.affine, dtype=float), unit)
 
@@ -97,7 +106,7 @@ def read_grid(path: str | Path) -> Grid:
         As `read_volume`, for what the header alone shows.
     """
     image = _load(path)
-    _check_affine(image, path)
+    _warn_without_forms(image, path)
     x, y, z = image.shape[:3]
     return Grid((x, y, z), np.asarray(image.affine, dtype=float))
 
@@ -194,56 +203,55 @@ def _check_finite(data: NDArray[Any], path: str | Path) -> None:
 
 
 def _load(path: str | Path) -> nib.Nifti1Image:
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a NIfTI file (.nii or .nii.gz)")
-    if not path.name.endswith((".nii", ".nii.gz")):
+    """Return an image whose header is checked and whose voxels are still to be read."""
+    header = read_header(path)
+    # Nifti2Header is a kind of Nifti1Header.
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    proxy = nib.arrayproxy.ArrayProxy(str(path), header, mmap=False)
+    return kind(proxy, header.get_best_affine(), header)
+
+
+def _check_gaps(stored: NDArray[Any], gaps: Gaps, path: str | Path) -> None:
+    if stored.dtype.kind != "f":
+        return
+    missing, infinite = int(np.isnan(stored).sum()), int(np.isinf(stored).sum())
+    if infinite or (missing and gaps == "refuse") or missing == stored.size:
         raise InputError(
-            f"{path}: not a NIfTI file (.nii or .nii.gz); convert DICOM with dcm2niix, .mgz with "
-            "mri_convert"
+            f"{path}: {missing + infinite} voxels are NaN or infinite; replace them (for example "
+            "by 0) first"
         )
-    try:
-        _check_name(path)
-        image = nib.load(path)
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as NIfTI ({error})") from None
-    if not isinstance(image, nib.Nifti1Image | nib.Nifti2Image):
-        raise InputError(f"{path}: not a NIfTI image but {type(image).__name__}")
-    if len(image.shape) < 3:
-        raise InputError(f"{path}: image has {len(image.shape)} axes {image.shape}, needed are 3")
-    return image
+    if missing and gaps == "zero":
+        warnings.warn(
+            f"{path}: {missing} of {stored.size} voxels are NaN; they count as 0, which is right "
+            "outside the head only",
+            PetsynthWarning,
+            stacklevel=3,
+        )
 
 
-def _check_name(path: Path) -> None:
-    with open(path, "rb") as file:
-        start = file.read(4)
-    if path.suffix == ".nii" and start[:2] == b"\x1f\x8b":
-        raise InputError(f"{path}: is gzip-compressed; rename it to {path.name}.gz")
-    if path.suffix == ".gz" and start in _HEADER_SIZES:
-        raise InputError(f"{path}: is not compressed; rename it to {path.stem}")
-
-
-def _check_sum(path: Path) -> None:
-    # nibabel stops after the last voxel and so never sees the checksum behind it.
-    if path.suffix == ".gz":
-        with gzip.open(path) as file:
-            while file.read(1 << 22):
-                pass
+def _check_size(path: Path, voxels: Any) -> None:
+    """Refuse a file that is shorter than its header says, or that does not end there."""
+    size = voxels.offset + math.prod(voxels.shape) * voxels.dtype.itemsize
+    if path.suffix != ".gz":
+        if path.stat().st_size < size:
+            raise InputError(f"{path}: {_DAMAGED.format('it is shorter than its header says')}")
+        return
+    # To the end of the file: nibabel stops after the last voxel, before the checksum.
+    with gzip.open(path) as file:
+        read = 0
+        while piece := file.read(1 << 22):
+            read += len(piece)
+            if read > size + _MOST_BEHIND:
+                raise InputError(f"{path}: {_DAMAGED.format('it is longer than its header says')}")
+    if read < size:
+        raise InputError(f"{path}: {_DAMAGED.format('it is shorter than its header says')}")
 
 
 def _described(description: str) -> bytes:
     return description.encode("ascii", "replace")[:79]
 
 
-def _check_affine(image: nib.Nifti1Image, path: str | Path) -> None:
-    affine = image.affine
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        raise InputError(
-            f"{path}: affine is singular, or not in millimetres, so voxels have no place in "
-            "space; repair the header"
-        )
+def _warn_without_forms(image: nib.Nifti1Image, path: str | Path) -> None:
     if int(image.header["sform_code"]) == 0 and int(image.header["qform_code"]) == 0:
         # nibabel's default affine: first axis flipped, origin in the middle of the image.
         warnings.warn(

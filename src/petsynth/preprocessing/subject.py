@@ -40,6 +40,7 @@ from petsynth.preprocessing.t1.alignment import AlignedT1, align_t1, place_t1
 from petsynth.preprocessing.t1.brain_mask import Device, Method
 from petsynth.preprocessing.t1.conform import conform
 from petsynth.preprocessing.t1.intensity import scale_mri
+from petsynth.preprocessing.t1.reading import read_t1
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 GridName = Literal["paper-a", "paper-b"]
@@ -224,7 +225,7 @@ def prepare_subject(
         If the scans cannot be aligned.
     """
     grid, cube = settings.pet_grid(), settings.conformed_grid()
-    t1 = read_volume(files.t1)
+    t1 = read_t1(files.t1)
     series = _read_pet(files, settings)
     mean = series.mean()
     aligned, to_pet = _align(files, settings, device, t1, mean)
@@ -282,7 +283,7 @@ def _align(
     files: Files, settings: PreprocessingSettings, device: Device, t1: Volume, mean: Volume
 ) -> tuple[AlignedT1, Alignment]:
     """Align the T1 to MNI axes and the PET to the T1, or both by their centres."""
-    given = None if files.mask is None else read_volume(files.mask)
+    given = None if files.mask is None else read_volume(files.mask, gaps="zero")
     rigid = settings.registration == "rigid"
     with _naming(files.t1):
         place = align_t1 if rigid else place_t1

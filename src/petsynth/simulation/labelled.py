@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -144,9 +143,7 @@ def make_labelled_anatomy(
 
 
 def _read_labels(path: Path) -> NDArray[np.int32]:
-    image = nib.as_closest_canonical(nib.load(path))
-    values = np.asanyarray(image.dataobj)
-    values = values.reshape(values.shape[:3])
+    values = read_volume(path).data
     rounded = np.rint(values).astype(np.int32)
     if (rounded < 0).any() or not np.array_equal(rounded, values):
         raise InputError(f"{path}: labels must be whole numbers of at least 0")
