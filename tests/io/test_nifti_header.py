@@ -62,6 +62,7 @@ REFUSED = {
     "absurd sform": (changed((252, "<2h", 0, 1), (280, "<f", -1e30)), "affine is singular"),
     "sform NaN": (changed((252, "<2h", 0, 1), (280, "<f", np.nan)), "affine is singular"),
     "voxels of 5 m": (changed((252, "<2h", 0, 1), (280, "<f", 5000.0)), "not in millimetres"),
+    "singular sform": (changed((296, "<4f", 0, 0, 0, 0)), "affine is singular"),
     "two files": (changed((344, "<4s", b"ni1")), "its voxels are in another file"),
     "no magic number": (changed((344, "<4s", b"")), "no magic number"),
     "half a header": (bytes(good()[:200]), "does not begin with a header"),
@@ -99,10 +100,9 @@ def test_a_quaternion_much_longer_than_1_is_refused(tmp_path):
         read(tmp_path, changed((252, "<2h", 1, 0), (256, "<3f", 0.0, 0.9, 0.9)))
 
 
-@pytest.mark.parametrize("rows", [[0.0] * 12, [np.nan] * 12, [1e30] * 12])
-def test_an_unusable_sform_leaves_the_qform(tmp_path, rows):
+def test_an_sform_of_zeros_leaves_the_qform(tmp_path):
     with pytest.warns(PetsynthWarning, match="its qform is used instead"):
-        path, volume = read(tmp_path, changed((252, "<2h", 1, 1), (280, "<12f", *rows)))
+        path, volume = read(tmp_path, changed((252, "<2h", 1, 1), (280, "<12f", *[0.0] * 12)))
     with pytest.warns(PetsynthWarning):
         np.testing.assert_allclose(read_grid(path).affine, AFFINE, atol=1e-5)
     np.testing.assert_array_equal(volume.data, DATA.transpose(1, 0, 2)[::-1])

@@ -53,8 +53,7 @@ def read_header(path: str | Path) -> Any:
     Returns
     -------
     nibabel.Nifti1Header or nibabel.Nifti2Header
-        Whose ``get_best_affine`` is the image's affine. Its ``sform_code`` is 0 where the sform
-        could not be used.
+        Whose ``get_best_affine`` is the image's affine.
 
     Raises
     ------
@@ -164,31 +163,21 @@ def _check_values(path: Path, header: Any) -> None:
 def _check_place(path: Path, header: Any) -> None:
     """See to it that the affine is that of a head in millimetres, or say that it is not."""
     _shorten_quaternion(header)
-    forms = []
-    if int(header["sform_code"]) > 0:
-        forms.append(header.get_sform())
-        if _is_plausible(forms[0]):
-            return
-    header["sform_code"] = 0
-    if int(header["qform_code"]) > 0:
-        form = _qform(header)
-        if form is not None and _is_plausible(form):
-            if forms:
-                _warn_of_sform(path)
-            return
-    elif not forms and _is_plausible(header.get_base_affine()):
+    has_qform = int(header["qform_code"]) > 0
+    if int(header["sform_code"]) > 0 and has_qform and not header.get_sform()[:3].any():
+        warnings.warn(
+            f"{path}: its sform is zero; its qform is used instead", PetsynthWarning, stacklevel=5
+        )
+        header["sform_code"] = 0
+    try:
+        affine = np.asarray(header.get_best_affine())
+    except ValueError:  # a quaternion that is much longer than 1
+        affine = np.zeros((4, 4))
+    if _is_plausible(affine):
         return
     raise InputError(
         f"{path}: affine is singular, or not in millimetres, so voxels have no place in "
         "space; repair the header"
-    )
-
-
-def _warn_of_sform(path: Path) -> None:
-    warnings.warn(
-        f"{path}: its sform is zero or impossible; its qform is used instead",
-        PetsynthWarning,
-        stacklevel=5,
     )
 
 
@@ -206,13 +195,6 @@ def _shorten_quaternion(header: Any) -> None:
     if 1 < length < 1 + _ROUNDING:
         for field in fields:
             header[field] = float(header[field]) / (length * (1 + 1e-7))
-
-
-def _qform(header: Any) -> FloatArray | None:
-    try:
-        return np.asarray(header.get_qform())
-    except (ValueError, nib.spatialimages.HeaderDataError):
-        return None
 
 
 def _is_plausible(affine: FloatArray) -> bool:
