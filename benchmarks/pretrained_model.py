@@ -3,10 +3,16 @@
 Baselines, all fitted on the training subjects: the population mean PET brought to each subject by
 an affine registration of the T1s (template), a linear regression on tissue classes found in the T1
 (regression), and grey matter found in the T1 and blurred like a PET (grey matter). On (a) the test
-subjects of prepared IXI data, whose PET is simulated, with bootstrap intervals over subjects, and
-(b) BrainWeb 06, a pair from another simulator. Everything is smoothed to 8 mm and measured inside
-the brain: Pearson r, SSIM of images scaled to the same mean, ratio of grey to white matter, and the
-correlation and error of regional means.
+subjects of prepared IXI data, whose PET is simulated, with intervals over subjects, and (b)
+BrainWeb 06, a pair from another simulator. Everything is smoothed to 8 mm and measured inside the
+brain. The names of the values say how:
+
+- ``..._scaled``: each prediction is first multiplied so that its mean in the brain is that of the
+  reference PET, and SSIM takes its data range from the reference PET. This measures the pattern and
+  hides errors of the level.
+- ``..._unscaled``: predictions as they are, in PET units, SSIM with a data range that is fixed for
+  the tracer. This is what a user gets. Blurred grey matter is not in PET units and has none.
+- ``r``, ``regional_r`` and ``grey_to_white`` do not depend on the scale.
 
 (c) With ``--fdg-template``, the mean over the test subjects of each method's PET, brought to MNI
 space, beside a template made of real scans: Pearson r over the brain's voxels at the blur (of the
@@ -31,6 +37,8 @@ from scipy import ndimage
 
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.evaluation.baselines import TissueRegression, tissue_maps
+from petsynth.evaluation.domains import choose_data_range
+from petsynth.evaluation.statistics import conclude, estimate_paired
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume
@@ -48,10 +56,15 @@ RESOLUTION_MM = 8.0
 PET_FWHM_MM = 6.5
 """Of the simulated scanner; what is missing to 8 mm is added to PET and predictions alike."""
 GREY_FWHM_MM = 6.5
-RESAMPLES = 2000
 EXTRA_BLUR_MM = tuple(range(0, 15))
 """Blurs that are tried on a group's mean beside the real template."""
 METHODS = ("pretrained model", "template", "regression", "grey matter")
+NOT_IN_PET_UNITS = ("grey matter",)
+COMPARED = (
+    *("r", "regional_r", "ssim_scaled", "regional_error_percent_scaled"),
+    *("ssim_unscaled", "mae_unscaled", "regional_error_percent_unscaled"),
+)
+"""The values by which the pretrained model is compared with the baselines."""
 
 
 @dataclass
@@ -128,30 +141,60 @@ def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[TestSubject]
     }
 
 
-def measure(subject: TestSubject, prediction: NDArray, affine: NDArray) -> dict[str, Any]:
-    """Compare a prediction with a subject's PET at `RESOLUTION_MM`."""
+def measure(
+    subject: TestSubject,
+    prediction: NDArray,
+    affine: NDArray,
+    data_range: float,
+    *,
+    in_pet_units: bool = True,
+) -> dict[str, Any]:
+    """Compare a prediction with a subject's PET at `RESOLUTION_MM`.
+
+    Parameters
+    ----------
+    subject : TestSubject
+        With the reference PET.
+    prediction : (X, Y, Z) array
+        Of the method.
+    affine : (4, 4) array
+        Of the grid.
+    data_range : float
+        Of SSIM without scaling, in PET units: the same for every subject.
+    in_pet_units : bool
+        Whether the prediction is in PET units; without them nothing is measured unscaled (None).
+    """
     voxel_mm = float(affine[0, 0])
     extra = float(np.sqrt(RESOLUTION_MM**2 - PET_FWHM_MM**2))
     pet, guess = (smooth(image, extra, voxel_mm) for image in (subject.pet, prediction))
     mask = subject.mask
-    guess = guess * pet[mask].mean() / guess[mask].mean()
+    scaled = guess * pet[mask].mean() / guess[mask].mean()
     tissues = tissue_maps(subject.mri, mask)
     grey, white = tissues[1] > 0.8, ndimage.binary_erosion(tissues[2] > 0.8)
     regions = subject.regions(affine)
     codes = [code for code in np.unique(regions) if code and (regions == code).sum() > 50]
-    means = np.array([[image[regions == code].mean() for image in (pet, guess)] for code in codes])
-    errors = {
-        REGIONS[code].name: float(guess_mean / pet_mean - 1)
-        for code, (pet_mean, guess_mean) in zip(codes, means, strict=True)
+    means = np.array(
+        [[image[regions == code].mean() for image in (pet, scaled, guess)] for code in codes]
+    )
+    errors, unscaled_errors = means[:, 1] / means[:, 0] - 1, means[:, 2] / means[:, 0] - 1
+    own_range = float(np.percentile(pet[mask], 99.9))
+    unscaled = {
+        "ssim_unscaled": ssim(pet, guess, data_range=data_range, mask=mask),
+        "mae_unscaled": float(np.abs(guess - pet)[mask].mean()),
+        "bias_unscaled": float((guess - pet)[mask].mean()),
+        "regional_error_percent_unscaled": float(100 * np.abs(unscaled_errors).mean()),
     }
     return {
-        "r": pearson_r(pet, guess, mask),
-        "ssim": ssim(pet, guess, data_range=float(np.percentile(pet[mask], 99.9)), mask=mask),
+        "r": pearson_r(pet, scaled, mask),
+        "regional_r": float(np.corrcoef(means[:, 0], means[:, 1])[0, 1]),
         "grey_to_white": float(guess[grey].mean() / guess[white].mean()),
         "pet_grey_to_white": float(pet[grey].mean() / pet[white].mean()),
-        "regional_r": float(np.corrcoef(means.T)[0, 1]),
-        "regional_error_percent": float(100 * np.mean(np.abs(list(errors.values())))),
-        "regions": errors,
+        "ssim_scaled": ssim(pet, scaled, data_range=own_range, mask=mask),
+        "regional_error_percent_scaled": float(100 * np.abs(errors).mean()),
+        **(unscaled if in_pet_units else dict.fromkeys(unscaled)),
+        "regions_scaled": dict(
+            zip([REGIONS[code].name for code in codes], errors.tolist(), strict=True)
+        ),
     }
 
 
@@ -200,37 +243,57 @@ def beside_real_template(
     return {"r": round(agreement[best], 4), "extra_blur_mm": best}
 
 
-def interval(differences: NDArray) -> list[float]:
-    """Return the 95 % bootstrap interval of a mean over subjects."""
-    random = np.random.default_rng(0)
-    draws = random.choice(differences, (RESAMPLES, len(differences))).mean(axis=1)
-    return [round(float(each), 4) for each in np.percentile(draws, [2.5, 97.5])]
-
-
 def compare_methods(rows: dict[str, list[dict]]) -> dict:
-    """Return means over subjects, and how far the pretrained model is ahead of each baseline."""
-    names = [name for name in rows["pretrained model"][0] if name != "regions"]
+    """Return means over subjects, and how far the pretrained model is ahead of each baseline.
+
+    All of ``ahead_of`` is one family: the simultaneous intervals hold together with 95 %.
+    """
+    model = rows["pretrained model"]
+    names = [name for name in model[0] if name != "regions_scaled"]
     table = {
-        method: {name: round(float(np.mean([row[name] for row in of])), 4) for name in names}
+        method: {name: _mean(of, name) for name in names if of[0][name] is not None}
         for method, of in rows.items()
     }
-    ahead: dict[str, dict[str, list[float]]] = {method: {} for method in METHODS[1:]}
-    for method in METHODS[1:]:
-        for name in ("r", "ssim", "regional_r", "regional_error_percent"):
-            pairs = zip(rows["pretrained model"], rows[method], strict=True)
-            differences = np.array([first[name] - second[name] for first, second in pairs])
-            ahead[method][name] = [round(float(differences.mean()), 4), *interval(differences)]
+    wanted = [
+        (method, name)
+        for method in METHODS[1:]
+        for name in COMPARED
+        if rows[method][0][name] is not None
+    ]
+    values = {
+        (method, name): np.array([[row[name] for row in rows[method]]])
+        for method in METHODS
+        for name in COMPARED
+        if rows[method][0][name] is not None
+    }
+    differences = conclude(
+        [
+            estimate_paired(values["pretrained model", name], values[method, name])
+            for method, name in wanted
+        ]
+    )
+    ahead: dict[str, dict[str, dict[str, float]]] = {method: {} for method in METHODS[1:]}
+    for (method, name), difference in zip(wanted, differences, strict=True):
+        ahead[method][name] = {
+            each: round(getattr(difference, each), 4)
+            for each in ("mean", "low", "high", "simultaneous_low", "simultaneous_high")
+        }
     regions = {
         region: round(
-            100
-            * float(
-                np.mean([row["regions"].get(region, np.nan) for row in rows["pretrained model"]])
-            ),
-            1,
+            100 * float(np.mean([row["regions_scaled"].get(region, np.nan) for row in model])), 1
         )
-        for region in rows["pretrained model"][0]["regions"]
+        for region in model[0]["regions_scaled"]
     }
-    return {"mean": table, "ahead_of": ahead, "region_error_percent": regions}
+    return {
+        "mean": table,
+        "ahead_of": ahead,
+        "comparisons": len(wanted),
+        "region_error_percent_scaled": regions,
+    }
+
+
+def _mean(rows: list[dict], name: str) -> float:
+    return round(float(np.mean([row[name] for row in rows])), 4)
 
 
 @messages_on_stderr()
@@ -245,16 +308,23 @@ def main() -> None:
     affine = np.asarray(data.grid.affine)
     methods = predictors(data, run)
     subjects = ixi_subjects(data)
-    rows = {
-        name: [measure(subject, infer(subject), affine) for subject in subjects]
-        for name, infer in methods.items()
+    data_range = choose_data_range(data.tracer, data.unit, data.pet_scale)
+
+    def measured(subject: TestSubject, name: str) -> dict[str, Any]:
+        in_pet_units = name not in NOT_IN_PET_UNITS
+        pet = methods[name](subject)
+        return measure(subject, pet, affine, data_range, in_pet_units=in_pet_units)
+
+    rows = {name: [measured(subject, name) for subject in subjects] for name in methods}
+    result = {
+        "subjects": len(subjects),
+        "unit": data.unit,
+        "data_range_unscaled": data_range,
+        "ixi": compare_methods(rows),
     }
-    result = {"subjects": len(subjects), "ixi": compare_methods(rows)}
     if args.brainweb:
         subject = brainweb_subject(args.brainweb, data)
-        result["brainweb"] = {
-            name: measure(subject, infer(subject), affine) for name, infer in methods.items()
-        }
+        result["brainweb"] = {name: measured(subject, name) for name in methods}
     if args.fdg_template:
         real = read_volume(args.fdg_template)
         result["beside_real_template"] = {

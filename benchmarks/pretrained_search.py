@@ -19,12 +19,16 @@ import numpy as np
 import pandas as pd
 
 from petsynth.data.prepared import PreparedData
+from petsynth.evaluation.domains import choose_data_range
 from petsynth.inference.pretrained import load_model
 from petsynth.log import Progress, messages_on_stderr
 from petsynth.systems.base import PredictionSettings
 from pretrained_model import ixi_subjects, measure
 
-FIGURES = ("r", "ssim", "regional_r", "regional_error_percent", "grey_to_white")
+FIGURES = (
+    *("r", "ssim_scaled", "regional_r", "regional_error_percent_scaled", "grey_to_white"),
+    *("ssim_unscaled", "mae_unscaled"),
+)
 
 
 @messages_on_stderr()
@@ -36,6 +40,7 @@ def main() -> None:
     data = PreparedData(args.data)
     affine = np.asarray(data.grid.affine)
     subjects = ixi_subjects(data, "validation")
+    data_range = choose_data_range(data.tracer, data.unit, data.pet_scale)
     table = {}
     with Progress("measuring", total=len(args.runs) * len(subjects)) as progress:
         for folder in args.runs:
@@ -45,7 +50,7 @@ def main() -> None:
                 start = time.perf_counter()
                 pet = run.predict(np.asarray(subject.mri), PredictionSettings()).mean
                 seconds.append(time.perf_counter() - start)
-                rows.append(measure(subject, pet, affine))
+                rows.append(measure(subject, pet, affine, data_range))
                 progress.advance(note=folder.name)
             last = pd.read_csv(folder / "validation_log.csv").iloc[-1]
             table[folder.name] = {
