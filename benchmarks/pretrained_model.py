@@ -38,7 +38,7 @@ from scipy import ndimage
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.evaluation.baselines import TissueRegression, tissue_maps
 from petsynth.evaluation.domains import choose_data_range
-from petsynth.evaluation.statistics import conclude, estimate_paired
+from petsynth.evaluation.statistics import adjust_family, estimate_paired
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.io.nifti import read_volume
@@ -266,7 +266,7 @@ def compare_methods(rows: dict[str, list[dict]]) -> dict:
         for name in COMPARED
         if rows[method][0][name] is not None
     }
-    differences = conclude(
+    differences = adjust_family(
         [
             estimate_paired(values["pretrained model", name], values[method, name])
             for method, name in wanted

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from tests.test_house import ROOT
 
 from petsynth.evaluation.domains import SUVR_RANGE
-from tests.test_house import ROOT
 
 
 @pytest.fixture

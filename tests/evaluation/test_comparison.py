@@ -25,13 +25,13 @@ def test_wins_are_counted_subject_by_subject_and_the_interval_decides(make_evalu
     assert (mae.mean, mae.baseline_mean, mae.mean_is_better, mae.wins) == (4.0, 2.0, False, 2)
     assert mae.difference.mean == pytest.approx(2.0)
     assert mae.difference.low < 0 < mae.difference.high
-    assert mae.verdict == "undecided"
+    assert mae.conclusion == "undecided"
     assert (ssim.mean, ssim.mean_is_better, ssim.wins) == (pytest.approx(0.6), True, 2)
-    assert ssim.verdict == "undecided"
+    assert ssim.conclusion == "undecided"
     assert ssim.difference.comparisons == mae.difference.comparisons == 2
 
 
-def test_the_number_of_comparisons_can_undo_a_verdict(make_evaluation):
+def test_the_number_of_comparisons_can_undo_a_conclusion(make_evaluation):
     """Differences 1, 2, 3 and 4: t = 3.87 of 3 degrees of freedom, 3.18 alone, 4.18 of two."""
     values, zeros = [1.0, 2.0, 3.0, 4.0], [0.0] * 4
     alone = make_evaluation(
@@ -44,8 +44,8 @@ def test_the_number_of_comparisons_can_undo_a_verdict(make_evaluation):
         }
     )
 
-    assert [each.verdict for each in compare_with_baselines(alone)] == ["better"]
-    assert [each.verdict for each in compare_with_baselines(two)] == ["undecided", "undecided"]
+    assert [each.conclusion for each in compare_with_baselines(alone)] == ["better"]
+    assert [each.conclusion for each in compare_with_baselines(two)] == ["undecided", "undecided"]
     assert compare_with_baselines(two)[0].difference.low > 0
 
 
@@ -63,7 +63,7 @@ def test_runs_that_differ_in_seed_are_one_method_against_a_baseline(make_evaluat
     (found,) = compare_with_baselines(evaluation)
 
     assert (found.method, found.mean, found.wins) == ("net", pytest.approx(0.6), 3)
-    assert found.verdict == "undecided"  # one seed beats the baseline, the other does not
+    assert found.conclusion == "undecided"  # one seed beats the baseline, the other does not
     # Means of the runs 0.8 and 0.4: variance 0.08 over two runs, t of one degree of freedom 12.7.
     assert found.difference.high == pytest.approx(0.1 + 12.7062 * 0.2, rel=1e-4)
 
@@ -89,7 +89,7 @@ def test_both_means_are_over_those_whom_both_can_be_measured_on(make_evaluation)
     found = compared["net", MEAN_PET]
 
     assert (found.mean, found.baseline_mean, found.mean_is_better, found.wins) == (20, 15, True, 1)
-    assert found.verdict == "undecided"  # one subject
+    assert found.conclusion == "undecided"  # one subject
     assert ("other", "constant") not in compared
 
 

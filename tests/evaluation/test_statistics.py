@@ -1,4 +1,4 @@
-"""Descriptions, intervals with random subjects and seeds, corrections, verdicts."""
+"""Descriptions, intervals with random subjects and seeds, corrections, conclusions."""
 
 import math
 
@@ -9,8 +9,8 @@ from scipy import stats
 from petsynth.evaluation.statistics import (
     Difference,
     Estimate,
+    adjust_family,
     adjust_holm,
-    conclude,
     describe,
     estimate_paired,
     estimate_unpaired,
@@ -18,7 +18,9 @@ from petsynth.evaluation.statistics import (
 
 
 def paired(first, second):
-    (difference,) = conclude([estimate_paired(np.array(first, float), np.array(second, float))])
+    (difference,) = adjust_family(
+        [estimate_paired(np.array(first, float), np.array(second, float))]
+    )
     return difference
 
 
@@ -44,7 +46,7 @@ def test_a_constant_difference_has_no_spread_however_much_subjects_differ():
     found = paired(second + 2, second)
     assert (found.mean, found.low, found.high) == (2.0, 2.0, 2.0)
     assert found.p < 1e-9
-    assert found.verdict(lower_is_better=True) == "worse"
+    assert found.conclusion(lower_is_better=True) == "worse"
 
 
 def test_one_run_gives_the_t_interval_by_hand():
@@ -95,7 +97,7 @@ def test_seeds_that_make_no_difference_of_their_own_add_nothing():
 def test_one_subject_has_no_interval():
     found = paired([[1.0]], [[0.0]])
     assert (found.low, found.high, found.p) == (-math.inf, math.inf, 1.0)
-    assert found.verdict(lower_is_better=False) == "undecided"
+    assert found.conclusion(lower_is_better=False) == "undecided"
     assert found.equivalence(100.0) == "undecided"
 
 
@@ -140,8 +142,8 @@ def test_holm_by_hand():
 
 def test_a_family_has_wider_intervals_and_larger_p_values():
     estimate = Estimate(3.0, ((14 / 12, 3.0),), 4)
-    alone, *_ = conclude([estimate])
-    first, *_ = conclude([estimate] * 10)
+    alone, *_ = adjust_family([estimate])
+    first, *_ = adjust_family([estimate] * 10)
     half = stats.t.ppf(1 - 0.025 / 10, 3) * math.sqrt(14 / 12)
     assert (first.low, first.high) == (alone.low, alone.high)
     assert first.simultaneous_low == pytest.approx(3 - half)
@@ -184,9 +186,9 @@ def test_equivalence_against_a_margin_of_one(low, high, equivalence):
         (0.0, 2.0, "undecided", "undecided"),
     ],
 )
-def test_a_verdict_needs_an_interval_without_zero(low, high, of_error, of_similarity):
-    assert of(low, high).verdict(lower_is_better=True) == of_error
-    assert of(low, high).verdict(lower_is_better=False) == of_similarity
+def test_a_conclusion_needs_an_interval_without_zero(low, high, of_error, of_similarity):
+    assert of(low, high).conclusion(lower_is_better=True) == of_error
+    assert of(low, high).conclusion(lower_is_better=False) == of_similarity
 
 
 @pytest.mark.parametrize("subjects", [4, 10, 25])

@@ -68,4 +68,4 @@ def test_an_interval_without_ends_is_null(make_evaluation):
     evaluation = make_evaluation({"model": {"net": values}, "baseline": {"mean": values}})
     content = build_comparisons(compare_with_baselines(evaluation), [], [])
     (found,) = json.loads(json.dumps(content, allow_nan=False))["against_baselines"]
-    assert (found["verdict"], found["difference"]["low"]) == ("undecided", None)
+    assert (found["conclusion"], found["difference"]["low"]) == ("undecided", None)

@@ -107,11 +107,11 @@ def test_what_is_worse_and_undecided_is_visible(tiny_evaluation, page):
     """Two subjects decide little; the table shows four metrics and counts the rest."""
     compared = compare_with_baselines(tiny_evaluation)
     shown = [each for each in compared if (each.domain, each.metric) in BASELINE_METRICS]
-    undecided = [each for each in shown if each.verdict == "undecided"]
+    undecided = [each for each in shown if each.conclusion == "undecided"]
     assert undecided
     assert page.count('<td class="undecided">undecided') == len(undecided)
     assert page.count('<td class="worse">WORSE') == len(shown) - len(undecided) - sum(
-        each.verdict == "better" for each in shown
+        each.conclusion == "better" for each in shown
     )
     assert "every model (runs that differ only in seed are one) against every baseline" in page
 

@@ -13,11 +13,11 @@ from petsynth.evaluation.domains import DOMAINS, LOWER_IS_BETTER
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.methods import BETWEEN_SUBJECTS
 from petsynth.evaluation.statistics import (
+    Conclusion,
     Difference,
     Equivalence,
     Estimate,
-    Verdict,
-    conclude,
+    adjust_family,
     describe,
     estimate_paired,
     estimate_unpaired,
@@ -49,7 +49,7 @@ FAMILIES = {
     "likewise",
     "between_models": "every two models, on the metrics of the table",
 }
-"""The families of comparisons: verdicts in one of them hold together with 95 % confidence."""
+"""The families of comparisons: conclusions in one of them hold together with 95 % confidence."""
 
 _DERIVED = ("nrmse",)
 """RMSE divided by a constant, so its comparison would be that of RMSE again."""
@@ -72,7 +72,7 @@ class BaselineComparison:
     mean_is_better : bool
         Whether the model's mean is the better one, however large the chance; equal means are not
         better.
-    verdict : {"better", "worse", "undecided"}
+    conclusion : {"better", "worse", "undecided"}
         By the simultaneous interval of ``difference``.
     wins : int or None
         Subjects in whom the model, averaged over its runs, is better; None where the baseline is
@@ -88,7 +88,7 @@ class BaselineComparison:
     mean: float
     baseline_mean: float
     mean_is_better: bool
-    verdict: Verdict
+    conclusion: Conclusion
     wins: int | None
     difference: Difference
 
@@ -105,7 +105,7 @@ class ModelComparison:
         As in `BaselineComparison`.
     difference : Difference
         With its intervals.
-    verdict : {"better", "worse", "undecided"}
+    conclusion : {"better", "worse", "undecided"}
         Whether the first is better, by the simultaneous interval.
     margin : float or None
         What counts as equivalent, if it was set beforehand.
@@ -118,7 +118,7 @@ class ModelComparison:
     domain: str
     metric: str
     difference: Difference
-    verdict: Verdict
+    conclusion: Conclusion
     margin: float | None
     equivalence: Equivalence | None
 
@@ -173,12 +173,16 @@ def compare_models(
                 found.append((first, second, domain, metric))
                 estimates.append(estimate_paired(one, other))
     result = []
-    for (first, second, domain, metric), difference in zip(found, conclude(estimates), strict=True):
-        verdict = difference.verdict(lower_is_better=metric in LOWER_IS_BETTER)
+    for (first, second, domain, metric), difference in zip(
+        found, adjust_family(estimates), strict=True
+    ):
+        conclusion = difference.conclusion(lower_is_better=metric in LOWER_IS_BETTER)
         margin = (margins or {}).get(metric)
         equivalence = None if margin is None else difference.equivalence(margin)
         result.append(
-            ModelComparison(first, second, domain, metric, difference, verdict, margin, equivalence)
+            ModelComparison(
+                first, second, domain, metric, difference, conclusion, margin, equivalence
+            )
         )
     return result
 
@@ -234,7 +238,7 @@ def _compare_family(evaluation: Evaluation, groups: list[str]) -> list[BaselineC
         for domain, metric in _compared(evaluation)
         if (found := _measure(evaluation, group, baseline.name, domain, metric))
     ]
-    differences = conclude([each.estimate for each in measured])
+    differences = adjust_family([each.estimate for each in measured])
     return [
         BaselineComparison(
             each.method,
@@ -244,7 +248,7 @@ def _compare_family(evaluation: Evaluation, groups: list[str]) -> list[BaselineC
             each.mean,
             each.baseline_mean,
             is_better(each.metric, each.mean, each.baseline_mean),
-            difference.verdict(lower_is_better=each.metric in LOWER_IS_BETTER),
+            difference.conclusion(lower_is_better=each.metric in LOWER_IS_BETTER),
             each.wins,
             difference,
         )

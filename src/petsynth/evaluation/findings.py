@@ -57,7 +57,7 @@ def _pairs(
 def _worse(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
     sentences = []
     for name, baseline, these in _pairs(comparisons):
-        lost = [each for each in these if each.verdict == "worse"]
+        lost = [each for each in these if each.conclusion == "worse"]
         if lost:
             where = _list_with_amounts(lost, settings)
             sentences.append(f"{name} is WORSE than {baseline} on {where}.")
@@ -67,7 +67,7 @@ def _worse(comparisons: list[BaselineComparison], settings: MetricSettings) -> l
 def _undecided(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
     sentences = []
     for name, baseline, these in _pairs(comparisons):
-        undecided = [each for each in these if each.verdict == "undecided"]
+        undecided = [each for each in these if each.conclusion == "undecided"]
         behind = [each for each in undecided if not each.mean_is_better]
         ahead = [each for each in undecided if each.mean_is_better]
         parts = []
@@ -88,14 +88,14 @@ def _undecided(comparisons: list[BaselineComparison], settings: MetricSettings) 
 def _better(comparisons: list[BaselineComparison]) -> list[str]:
     sentences = []
     for name, baseline, these in _pairs(comparisons):
-        won = [each for each in these if each.verdict == "better"]
+        won = [each for each in these if each.conclusion == "better"]
         if len(won) == len(these):
             sentences.append(f"{name} beats {baseline} in the mean on all {len(these)} metrics.")
         elif won:
             rest = [
                 f"{each} on {_list(named)}"
                 for each in ("worse", "undecided")
-                if (named := [one for one in these if one.verdict == each])
+                if (named := [one for one in these if one.conclusion == each])
             ]
             sentences.append(
                 f"{name} beats {baseline} in the mean on {len(won)} of {len(these)} metrics: "
@@ -112,12 +112,12 @@ def _controls(evaluation: Evaluation, comparisons: list[BaselineComparison]) -> 
             if where != (OTHER_T1.format(group), MEAN_PET, "brain", "mae"):
                 continue
             shown = f"{_where(comparison)} ({_amounts(comparison, evaluation.settings)})"
-            if comparison.verdict == "better":
+            if comparison.conclusion == "better":
                 sentences.append(
                     f"Caution: {group} given another subject's T1 still beats the mean training "
                     f"PET on {shown}, so its figures are not due to the subject's own T1 alone."
                 )
-            elif comparison.verdict == "worse":
+            elif comparison.conclusion == "worse":
                 sentences.append(
                     f"{group} given another subject's T1 is worse than the mean training PET on "
                     f"{shown}."

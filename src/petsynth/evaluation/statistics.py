@@ -29,7 +29,7 @@ from petsynth.volume import FloatArray
 
 CONFIDENCE = 0.95
 
-Verdict = Literal["better", "worse", "undecided"]
+Conclusion = Literal["better", "worse", "undecided"]
 Equivalence = Literal["equivalent", "different", "undecided"]
 
 _BANERJEE = 1 / 3
@@ -132,7 +132,8 @@ class Difference:
     low, high : float
         Ends of the 95 % interval of this comparison alone; infinite if there is one subject.
     simultaneous_low, simultaneous_high : float
-        Ends of the interval that holds together with those of the whole family. Verdicts go by it.
+        Ends of the interval that holds together with those of the whole family; conclusions go
+        by it.
     p, p_holm : float
         Of no difference: of this comparison alone, and adjusted for the family by Holm's method.
     comparisons : int
@@ -151,7 +152,7 @@ class Difference:
     comparisons: int
     subjects: int
 
-    def verdict(self, *, lower_is_better: bool) -> Verdict:
+    def conclusion(self, *, lower_is_better: bool) -> Conclusion:
         """Say whether the first method is better: only if the interval excludes zero.
 
         Returns
@@ -176,7 +177,7 @@ class Difference:
 
         Examples
         --------
-        >>> difference = conclude([Estimate(0.1, ((0.01, 19),), 20)])[0]
+        >>> difference = adjust_family([Estimate(0.1, ((0.01, 19),), 20)])[0]
         >>> difference.equivalence(0.5), difference.equivalence(0.3)
         ('equivalent', 'undecided')
         """
@@ -267,7 +268,7 @@ def estimate_unpaired(
     return Estimate(mean, (*first.variances, (spread, len(names) - 1.0)), first.subjects)
 
 
-def conclude(estimates: Sequence[Estimate]) -> list[Difference]:
+def adjust_family(estimates: Sequence[Estimate]) -> list[Difference]:
     """Give every estimate of a family its interval, alone and together with all others."""
     p = [estimate.p() for estimate in estimates]
     adjusted = adjust_holm(p)

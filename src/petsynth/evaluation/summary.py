@@ -92,7 +92,7 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "between-subject baseline: jackknife over training subjects",
         "simultaneous_interval": "as interval, but all of a family together hold with "
         f"{CONFIDENCE:.0%} (Bonferroni: each alone at 1 - {1 - CONFIDENCE:.2f} / comparisons)",
-        "verdict": "better, worse, equivalent and different go by the simultaneous interval; "
+        "conclusion": "better, worse, equivalent and different go by the simultaneous interval; "
         "undecided is what it leaves open",
         "p_holm": "two-sided p-value of no difference, adjusted for the family by Holm's method; "
         "it can be below 0.05 where the simultaneous interval, which is wider, still holds 0",

@@ -24,7 +24,7 @@ from petsynth.evaluation.domains import (
     unit_of,
 )
 from petsynth.evaluation.evaluate import Evaluation
-from petsynth.evaluation.statistics import Verdict
+from petsynth.evaluation.statistics import Conclusion
 from petsynth.figures.panels import SYNTHETIC_LABEL
 from petsynth.report.figures import KIND_TITLES
 from petsynth.report.tables import format_value
@@ -110,7 +110,7 @@ def _head(metric: str, evaluation: Evaluation) -> str:
 
 def _baseline_rows(
     comparisons: Sequence[BaselineComparison],
-) -> list[tuple[str, str, list[BaselineComparison | None], Counter[Verdict]]]:
+) -> list[tuple[str, str, list[BaselineComparison | None], Counter[Conclusion]]]:
     rows: dict[tuple[str, str], list[BaselineComparison]] = {}
     for each in comparisons:
         rows.setdefault((each.method, each.baseline), []).append(each)
@@ -118,7 +118,7 @@ def _baseline_rows(
     for pair, these in rows.items():
         cells = {(each.domain, each.metric): each for each in these}
         shown = [cells.get(each) for each in BASELINE_METRICS]
-        result.append((*pair, shown, Counter(each.verdict for each in these)))
+        result.append((*pair, shown, Counter(each.conclusion for each in these)))
     return result
 
 

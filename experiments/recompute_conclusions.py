@@ -1,4 +1,4 @@
-"""Compute the verdicts of both papers' result pages again, from the metrics kept beside them.
+"""Compute the conclusions of both papers' result pages again, from the metrics kept beside them.
 
 Reads ``docs/results/paper-a-ixi/*.tsv`` and ``docs/results/paper-b/*.tsv`` and prints, as JSON,
 each study's comparisons with the intervals and corrections of `petsynth.evaluation`. Families:
@@ -11,7 +11,7 @@ each study's comparisons with the intervals and corrections of `petsynth.evaluat
 Runs made with a falling learning rate, and those of one seed of a system that has three, are left
 out, as on the pages. The between-subject baseline's pairs were not kept.
 
-    python experiments/recompute_verdicts.py docs/results > verdicts.json
+    python experiments/recompute_conclusions.py docs/results > conclusions.json
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from petsynth.evaluation.domains import DOMAINS, LOWER_IS_BETTER, MetricSettings
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.findings import list_findings
 from petsynth.evaluation.methods import OTHER_T1, Method
-from petsynth.evaluation.statistics import conclude, estimate_paired
+from petsynth.evaluation.statistics import adjust_family, estimate_paired
 
 MARGINS = {"ssim": 0.01, "psnr": 0.5}
 """Set before any model was trained: experiments/paper_a_ixi.sh."""
@@ -123,10 +123,10 @@ def compare_ablations(evaluation: Evaluation) -> list[dict[str, Any]]:
             "domain": domain,
             "metric": metric,
             "difference": dataclasses.asdict(difference),
-            "verdict": difference.verdict(lower_is_better=metric in LOWER_IS_BETTER),
+            "conclusion": difference.conclusion(lower_is_better=metric in LOWER_IS_BETTER),
             "equivalence": difference.equivalence(MARGINS[metric]) if metric in MARGINS else None,
         }
-        for (group, domain, metric), difference in zip(named, conclude(estimates), strict=True)
+        for (group, domain, metric), difference in zip(named, adjust_family(estimates), strict=True)
     ]
 
 
@@ -144,7 +144,7 @@ def _runs(evaluation: Evaluation, group: str) -> list[Method]:
 
 
 def main() -> None:
-    """Print the verdicts of all studies."""
+    """Print the conclusions of all studies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, help="docs/results")
     folder = parser.parse_args().results
