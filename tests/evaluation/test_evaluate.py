@@ -35,6 +35,7 @@ def test_methods_in_order(tiny_evaluation):
         *MODELS,
         "baseline-between-subjects",
         "baseline-mean-pet",
+        "baseline-population-pet",
         "baseline-tissue-regression",
         *[OTHER_T1.format(name) for name in MODELS],
         "upper-bound-noise-free",

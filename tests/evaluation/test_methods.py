@@ -8,6 +8,7 @@ from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
     MEAN_PET,
     NOISE_FREE,
+    POPULATION_PET,
     TISSUE_REGRESSION,
     Method,
     baselines,
@@ -45,11 +46,12 @@ def test_the_noise_free_pet_is_an_upper_bound_where_everyone_has_one(data):
 
 
 def test_baselines_know_the_training_subjects_alone(data):
-    between, mean, regression = baselines(data, seed=0)
+    between, mean, population, regression = baselines(data, seed=0)
 
     assert (between.name, between.predict) == (BETWEEN_SUBJECTS, None)
     assert "all 2 ordered pairs" in between.description
     assert (mean.name, regression.name) == (MEAN_PET, TISSUE_REGRESSION)
+    assert population.name == POPULATION_PET
     train = [np.asarray(data.static_pet(name)) for name in data.participants("train")]
     for name in data.participants("test"):
         np.testing.assert_allclose(mean.predict(name), np.mean(train, axis=0), atol=1e-6)

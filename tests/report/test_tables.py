@@ -84,7 +84,12 @@ def test_paper_bs_table_holds_what_has_frames(volumes_evaluation):
     assert lines[1] == "data range 2.5 SUVR"
     assert lines[3].split() == ["PSNR", "(dB)", "SSIM", "RMSE", "(SUVR)"]
     named = [line.split("  ")[0] for line in lines[4:]]
-    assert named == ["ganbert", "baseline-mean-pet", "ganbert (other subject's T1)"]
+    assert named == [
+        "ganbert",
+        "baseline-mean-pet",
+        "baseline-population-pet",
+        "ganbert (other subject's T1)",
+    ]
     psnr, rmse = (
         volumes_evaluation.values("ganbert", "frames", name).mean() for name in ("psnr", "rmse")
     )

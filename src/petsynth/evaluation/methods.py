@@ -108,7 +108,6 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
         regression = TissueRegression(data, seed, progress.advance)
         population = PopulationPet(data, progress.advance) if deformable else None
     return [
-        *([] if population is None else [_population_method(population, subjects)]),
         Method(
             BETWEEN_SUBJECTS,
             "baseline",
@@ -126,6 +125,7 @@ def baselines(data: PreparedData, seed: int) -> list[Method]:
             MEAN_PET,
             lambda participant: mean_pet,
         ),
+        *([] if population is None else [_population_method(population, subjects)]),
         Method(
             TISSUE_REGRESSION,
             "baseline",

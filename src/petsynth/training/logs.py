@@ -67,8 +67,14 @@ class CsvLog:
     def _rows(self) -> list[dict[str, str]]:
         if not exists(self.path):
             return []
-        whole_lines, _, _ = read_text(self.path).rpartition("\n")
-        return list(csv.DictReader(io.StringIO(whole_lines)))
+        text = read_text(self.path)
+        whole_lines, _, _ = text.rpartition("\n")
+        if text and not whole_lines:  # the header is written whole
+            raise ValueError("no header")
+        table = csv.DictReader(io.StringIO(whole_lines))
+        if table.fieldnames is not None and tuple(table.fieldnames) != self.columns:
+            raise ValueError(f"columns {', '.join(map(str, table.fieldnames))[:80]}")
+        return list(table)
 
     def _text(self, rows: list[dict[str, Any]], header: bool) -> str:
         buffer = io.StringIO()

@@ -117,7 +117,7 @@ def shortest_wavelength(pooled_pets: Tensor) -> float:
     Examples
     --------
     >>> round(shortest_wavelength(torch.linspace(-0.5, 0.1, 1000)[None]), 3)
-    0.846
+    0.848
     """
     values = compress(pooled_pets.flatten().double())
     low, high = torch.quantile(values, torch.tensor([0.01, 0.99], dtype=values.dtype)).tolist()
