@@ -178,7 +178,6 @@ def test_the_others_finish_and_the_dataset_stays_as_it_was(damaged):
         ),
         ((), {"Units": "Bq/mL", "InjectedRadioactivity": "much"}, "needed is a number"),
         ((), {"ImageDecayCorrected": "yes"}, "needed is true or false"),
-        (("--frames", "2"), {}, r"is static \(one frame\) .* --frames 2 needs a dynamic PET"),
         (
             ("--psf-mm", "8"),
             {"ReconMethodParameterLabels": None},
