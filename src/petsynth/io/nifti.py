@@ -205,10 +205,11 @@ def _check_finite(data: NDArray[Any], path: str | Path) -> None:
 def _load(path: str | Path) -> nib.Nifti1Image:
     """Return an image whose header is checked and whose voxels are still to be read."""
     header = read_header(path)
-    # Nifti2Header is a kind of Nifti1Header.
-    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     proxy = nib.arrayproxy.ArrayProxy(str(path), header, mmap=False)
-    return kind(proxy, header.get_best_affine(), header)
+    # Nifti2Header is a kind of Nifti1Header.
+    if isinstance(header, nib.Nifti2Header):
+        return nib.Nifti2Image(proxy, header.get_best_affine(), header)
+    return nib.Nifti1Image(proxy, header.get_best_affine(), header)
 
 
 def _check_gaps(stored: NDArray[Any], gaps: Gaps, path: str | Path) -> None:
