@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,13 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 """Development data beside the checkout; see CONTRIBUTING.md."""
 DASK_PATIENCE_S = 300
 """How long Dask's processes may take to find each other."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Let Ctrl-C interrupt, also where the tests were started in the background of a shell."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -68,9 +68,9 @@ def commands(folder, tiny_prepared, tiny_run) -> dict[str, Command]:
     }
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def quick():
-    """Spare registration and pictures, whose results are files as any others."""
+    """Spare registration and pictures in these modules: their results are files as any others."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "prepare_t1", _prepare_t1)
         patch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
@@ -115,6 +115,7 @@ def _prepare_subject(files, settings, device):
         t1=pet,
         pet=pet,
         noise_free=None,
+        static_noise_free=lambda: None,
         mask=np.ones(grid.shape, bool),
         unaligned_pet=pet,
         grid_to_t1=np.eye(4),

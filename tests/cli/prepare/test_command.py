@@ -385,7 +385,10 @@ def test_other_units_than_most_are_left_out(copy, bids, truth):
     path.write_text(json.dumps(record | {"unit": "Bq/mL"}))
     assert prepare(bids, copy, "--masks", truth, "--test", "1") == 0
     excluded = read_table(copy / "exclusions.tsv")
-    assert excluded["reason"][0] == "PET unit is Bq/mL, of most others SUVR"
+    assert excluded["reason"][0] == (
+        "PET unit: Bq/mL, of most others SUVR; correct Units in its sidecar, or give all subjects "
+        "one unit with --units suvr"
+    )
     assert "sub-003" not in PreparedData(copy).participants()
 
 

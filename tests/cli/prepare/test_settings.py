@@ -35,8 +35,11 @@ def test_every_setting_comes_from_the_option_of_its_name(args):
         "units": "suvr", "reference_region": "pons", "motion": False, "psf_mm": 8.0,
         "scanner_psf_mm": 5.0, "grid": "paper-b", "registration": "none",
     }  # fmt: skip
-    assert {field.name for field in dataclasses.fields(PreprocessingSettings)} == set(options)
-    assert dataclasses.asdict(preprocessing_of(dataclasses.replace(args, **options))) == options
+    window = {"window_start_min": 30.0, "window_end_min": 60.0}  # of --time-window 30 60
+    expected = options | window
+    assert {field.name for field in dataclasses.fields(PreprocessingSettings)} == set(expected)
+    changed = dataclasses.replace(args, **options, time_window=(30.0, 60.0))
+    assert dataclasses.asdict(preprocessing_of(changed)) == expected
 
 
 def test_settings_do_not_depend_on_where_a_command_is_given(args, tmp_path, monkeypatch):
