@@ -235,7 +235,8 @@ def prepare_subject(
     pet = series.on(grid, grid_to_pet)
     noise_free = None
     if files.noise_free is not None:
-        noise_free = series.on(grid, grid_to_pet, read_volume(files.noise_free, frames=True))
+        acquired = read_volume(files.noise_free, frames=True, gaps="keep")
+        noise_free = series.on(grid, grid_to_pet, acquired)
     unaligned = resample(mean, grid, aligned.grid_to_t1)
     uptake = _measure_uptake(files, settings, aligned, mean, grid_to_pet)
     if uptake is not None and uptake.reference is not None:

@@ -169,3 +169,18 @@ def test_frames_that_moved_out_of_the_field_of_view_do_not_darken_the_mean():
     moved[2, 3] = 12.0
     pet = Volume(data, np.diag([3.0, 3.0, 3.0, 1.0]))
     assert (mean_of_frames(pet, [1.0, 3.0], [np.eye(4), moved]).data == 2.0).all()
+
+
+def test_voxels_that_are_nan_count_nothing(tmp_path):
+    """As tools write them outside the scanner's field of view."""
+    import nibabel as nib
+
+    data = np.full((8, 8, 8), 2.0, np.float32)
+    data[:, :, 5:] = np.nan
+    data[4, 4, 1] = 2.5
+    path = tmp_path / "sub-1_pet.nii"
+    nib.save(nib.Nifti1Image(data, np.diag([3.0, 3.0, 3.0, 1.0])), path)
+    series = read_pet(path, {"Units": "SUVR"}, psf_mm=8.0, scanner_psf_mm=4.0)
+    there = series.on(series.acquired.grid, np.eye(4)).data
+    np.testing.assert_array_equal(np.isfinite(there), np.isfinite(data))
+    assert there[0, 0, 4] == pytest.approx(2.0, rel=1e-4)

@@ -170,8 +170,8 @@ def read_pet(
     InputError
         If the file or its sidecar cannot be used, or lacks what the wanted unit or frames need.
     """
-    pet = read_volume(path, frames=True)
-    if not np.ptp(pet.data) > 0:
+    pet = read_volume(path, frames=True, gaps="keep")
+    if not np.ptp(pet.data[np.isfinite(pet.data)]) > 0:
         raise InputError(f"{path}: PET has the same value everywhere")
     acquisition = read_acquisition(sidecar, pet.frames, name=path.name, weight_kg=weight_kg)
     factors, unit = _factors(acquisition, pet.frames, units)
@@ -206,15 +206,15 @@ def read_pet(
 def mark_unmeasured(pet: Volume) -> Volume:
     """Return a PET that is NaN in planes at its edges that are 0 throughout, in all frames.
 
-    A plane of exact zeros was not measured: it was added by whoever put the image on another
-    grid, or cut to the scanner's field of view.
+    A plane of exact zeros was not measured: it was added by whoever put the image on another grid,
+    or cut it to the scanner's field of view. Voxels that are NaN already stay so.
 
     Parameters
     ----------
     pet : Volume
         (X, Y, Z) or (X, Y, Z, T).
     """
-    nonzero = pet.data != 0
+    nonzero = np.isfinite(pet.data) & (pet.data != 0)
     filled = nonzero.any(axis=3) if nonzero.ndim == 4 else nonzero
     inside = []
     for axis in range(3):
