@@ -38,7 +38,10 @@ def disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.parametrize("name", SIZES_KB)
+@pytest.mark.parametrize(
+    "name",
+    ["train", "predict", "prepare", pytest.param("evaluate", marks=pytest.mark.slow)],
+)
 def test_a_full_disk(commands, folder, disk, name):
     place, resize = disk
     command, out = commands[name], place / "out"

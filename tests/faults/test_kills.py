@@ -14,7 +14,13 @@ FRACTIONS = {"train": 0.3, "predict": 0.25, "prepare": 0.25, "simulate": 0.1, "e
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", FRACTIONS)
+SLOW = ("evaluate",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in FRACTIONS],
+)
 def test_a_killed_command_ends_as_if_nothing_had_happened(commands, folder, name):
     command, log = commands[name], folder / f"{name}.log"
     undisturbed = folder / f"{name}-undisturbed"
