@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -14,6 +13,7 @@ from petsynth.io.atomic import write_text
 from petsynth.prepare import derivatives, participant_level
 from petsynth.preprocessing.quality import Quality
 from petsynth.preprocessing.resampling import resample
+from petsynth.preprocessing.subject import PreparedSubject
 from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.volume import Volume
 
@@ -110,7 +110,7 @@ def _prepare_subject(files, settings, device):
     number = int(files.t1.name[4:6])
     values = np.random.default_rng(number).random(grid.shape, dtype=np.float32)
     pet = Volume(values, grid.affine, "SUVR")
-    return SimpleNamespace(
+    return PreparedSubject(
         mri=2 * values - 1,
         t1=pet,
         pet=pet,
@@ -124,7 +124,7 @@ def _prepare_subject(files, settings, device):
         quality=Quality(1400, 0.4, 0.5, 0.3, 0.1, 3.0, 2.0, 1.0),
         frame_times=([], []),
         uptake=None,
-        conformed=None,
+        covered=np.ones(grid.shape, bool),
     )
 
 

@@ -46,7 +46,7 @@ def test_a_full_disk(commands, folder, disk, name):
     place, resize = disk
     command, out = commands[name], place / "out"
     alone = folder / f"{name}-on-a-large-disk"
-    complete(command.words(alone), folder / "alone.log")
+    complete(command.words(alone), folder / f"{name}-alone.log")
     words = command.words(out)
     for size in SIZES_KB[name]:
         resize(size)

@@ -24,7 +24,7 @@ def test_two_at_once(commands, folder, name, again):
     command, out = commands[name], folder / f"{name}-twice-{again}"
     alone = folder / f"{name}-alone"
     if not alone.exists():
-        complete(command.words(alone), folder / "alone.log")
+        complete(command.words(alone), folder / f"{name}-alone.log")
     first = Run(command.words(out), folder / f"{name}-first-{again}.log")
     words = command.again(out) if again else command.words(out)
     second = Run(words, folder / f"{name}-second-{again}.log")
