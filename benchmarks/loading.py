@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from petsynth.config import load_config
 from petsynth.data.prepared import PreparedData
 from petsynth.io.atomic import write_text
-from petsynth.networks.dropout import sample_keys
+from petsynth.networks.layers import sample_keys
 from petsynth.prepare.output_folder import write_description
 from petsynth.prepare.records import write_array
 from petsynth.preprocessing.grids import model_grid

@@ -1,15 +1,24 @@
-"""The norm and initial weights that the networks share."""
+"""Norm, initial weights, dropout by key, resampling by place in millimetres."""
 
+from __future__ import annotations
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from petsynth.networks.layers import (
+    KeyedDropout,
+    Resample3d,
     count_parameters,
     initialise_weights,
     instance_norm,
     lay_channels_last,
+    sample_keys,
 )
+from petsynth.preprocessing.grids import grid_in_paper_order, mri_grid, pet_grid
+from petsynth.volume import Grid
 
 
 def test_each_channel_of_each_image_has_its_own_norm():
@@ -61,3 +70,141 @@ def test_only_trainable_numbers_are_counted():
     assert count_parameters(network) == (2 * 3 * 25 + 3) + (7 * 4 + 4)
     network[0].weight.requires_grad_(False)
     assert count_parameters(network) == 3 + (7 * 4 + 4)
+
+
+ONES = torch.ones(4, 8, 16, 16)
+KEYS = torch.tensor([5, 6, 5, 2**62])
+
+
+def test_values_are_zero_or_scaled_up():
+    dropped = KeyedDropout(0.25, layer=0)(ONES, KEYS)
+    assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_key_alone_decides_the_mask():
+    dropout = KeyedDropout(0.5, layer=3)
+    together = dropout(ONES, KEYS)
+    for place, key in enumerate(KEYS):
+        assert torch.equal(together[place], dropout(ONES[:1], key[None])[0])
+    assert torch.equal(together[0], together[2])
+    assert not torch.equal(together[0], together[1])
+
+
+def test_layers_draw_independently():
+    one, other = (KeyedDropout(0.5, layer=layer)(ONES[:1], KEYS[:1]) for layer in (0, 1))
+    assert (one == other).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_torchs_global_state_is_neither_used_nor_changed():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = KeyedDropout(0.5, layer=0)(ONES, KEYS)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(KeyedDropout(0.5, layer=0)(ONES, KEYS), one)
+
+
+def test_without_dropout_nothing_changes():
+    assert KeyedDropout(0.0, layer=0)(ONES, KEYS) is ONES
+
+
+def test_half_precision_stays_so():
+    assert KeyedDropout(0.5, layer=0)(ONES.bfloat16(), KEYS).dtype == torch.bfloat16
+
+
+def test_keys_of_a_step_are_distinct_and_belong_to_the_place_in_the_batch():
+    keys = sample_keys(seed=0, step=7, count=8)
+    assert len(set(keys.tolist())) == 8
+    assert (keys >= 0).all()
+    assert torch.equal(keys[:5], sample_keys(seed=0, step=7, count=5))
+    assert not torch.equal(keys, sample_keys(seed=0, step=8, count=8))
+    assert not torch.equal(keys, sample_keys(seed=1, step=7, count=8))
+
+
+def world_of(grid: Grid) -> np.ndarray:
+    """Return (3, D, E, F): millimetres of every voxel."""
+    voxels = np.indices(grid.shape).reshape(3, -1)
+    world = grid.affine[:3, :3] @ voxels + grid.affine[:3, 3:]
+    return world.reshape(3, *grid.shape)
+
+
+def phantom(grid: Grid) -> torch.Tensor:
+    """Return (1, 3, D, E, F): the three world coordinates as channels; trilinear, asymmetric."""
+    return torch.from_numpy(world_of(grid)[np.newaxis].astype(np.float32))
+
+
+def test_a_linear_field_is_met_exactly_on_the_other_box_and_axis_order():
+    mri, pet = mri_grid(32, 8.0), grid_in_paper_order(pet_grid(8.0))
+    resampled = Resample3d(mri, pet)(phantom(mri))
+    torch.testing.assert_close(resampled, phantom(pet), atol=1e-3, rtol=0)
+
+
+def test_an_off_centre_blob_stays_at_its_millimetres():
+    mri, pet = mri_grid(64, 4.0), grid_in_paper_order(pet_grid(4.0))
+    blob_mm = np.array([40.0, -50.0, 30.0])
+    squared = ((world_of(mri) - blob_mm[:, None, None, None]) ** 2).sum(0)
+    blob = torch.from_numpy(np.exp(-squared / 10**2).astype(np.float32))
+    resampled = Resample3d(mri, pet)(blob[None, None])[0, 0].numpy()
+    centre_mm = (world_of(pet) * resampled).sum((1, 2, 3)) / resampled.sum()
+    np.testing.assert_allclose(centre_mm, blob_mm, atol=0.05)
+
+
+def test_off_centre_boxes():
+    source_affine = np.diag([2.0, 2.0, 2.0, 1.0])
+    source_affine[:3, 3] = 10, 20, 30
+    source = Grid((4, 5, 6), source_affine)
+    # axes turned and one flipped: x from k, y from i, z from -j
+    target_affine = np.array([[0, 0, 1.5, 10.5], [2, 0, 0, 21], [0, -3, 0, 38], [0, 0, 0, 1]])
+    target = Grid((3, 2, 4), target_affine)
+    torch.testing.assert_close(Resample3d(source, target)(phantom(source)), phantom(target))
+
+
+def test_beyond_the_box_the_outermost_value_goes_on():
+    source = Grid((2, 2, 2), np.eye(4))
+    target = Grid((1, 1, 1), np.array([[1.0, 0, 0, 5], [0, 1, 0, -9], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    assert Resample3d(source, target)(phantom(source)).flatten().tolist() == [1.0, 0.0, 0.0]
+
+
+def test_nothing_to_learn_and_nothing_to_save():
+    resample = Resample3d(mri_grid(4, 64.0), pet_grid(32.0))
+    assert not list(resample.parameters())
+    assert not resample.state_dict()
+
+
+@pytest.mark.parametrize("shape", [(7, 6, 5), (3, 9, 4)], ids=["finer", "coarser"])
+def test_values_and_gradient_are_those_of_torchs_own_interpolation(shape):
+    source, target = Grid((5, 4, 6), np.eye(4)), Grid(shape, np.diag([0.7, 0.4, 1.3, 1.0]))
+    features = torch.randn(2, 3, 5, 4, 6, generator=torch.Generator().manual_seed(0))
+    features.requires_grad_()
+    voxels = torch.from_numpy(world_of(target)).moveaxis(0, -1)[None].float()
+    places = (2 * voxels / torch.tensor([4, 3, 5]) - 1).flip(-1).expand(2, -1, -1, -1, -1)
+    expected = functional.grid_sample(features, places, padding_mode="border", align_corners=True)
+    resampled = Resample3d(source, target)(features)
+    torch.testing.assert_close(resampled, expected)
+    pull = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    (wanted,) = torch.autograd.grad(expected, features, pull)
+    (gradient,) = torch.autograd.grad(resampled, features, pull)
+    torch.testing.assert_close(gradient, wanted)
+
+
+def test_half_precision_is_interpolated_in_full():
+    mri, pet = mri_grid(8, 32.0), pet_grid(32.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        resampled = Resample3d(mri, pet)(phantom(mri))
+    torch.testing.assert_close(resampled, phantom(pet), atol=1e-3, rtol=0)
+
+
+def test_shapes_are_known_where_nothing_is_computed():
+    mri, pet = mri_grid(8, 32.0), pet_grid(32.0)
+    with torch.device("meta"):
+        resample = Resample3d(mri, pet).to("meta")
+        resampled = resample(torch.empty(2, 3, *mri.shape))
+    assert resampled.shape == (2, 3, *pet.shape)
+
+
+def test_grids_at_an_angle_are_refused():
+    turned = np.eye(4)
+    turned[:2, :2] = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+    with pytest.raises(ValueError, match="not parallel"):
+        Resample3d(Grid((4, 4, 4), np.eye(4)), Grid((4, 4, 4), turned))

@@ -18,8 +18,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from petsynth.networks.layers import initialise_weights, instance_norm
-from petsynth.networks.resample3d import Resample3d
+from petsynth.networks.layers import Resample3d, initialise_weights, instance_norm
 from petsynth.volume import Grid
 
 

@@ -22,12 +22,12 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from petsynth.networks.layers import (
+    Resample3d,
     full_precision,
     initialise_weights,
     instance_norm,
     lay_channels_last,
 )
-from petsynth.networks.resample3d import Resample3d
 from petsynth.volume import Grid
 
 Activation = Literal["tanhshrink", "tanh"]

@@ -5,8 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from petsynth.networks.dropout import KeyedDropout
-from petsynth.networks.layers import NORM_EPSILON, count_parameters
+from petsynth.networks.layers import NORM_EPSILON, KeyedDropout, count_parameters
 from petsynth.systems.pix2pix.unet import UNet2d
 
 KEYS = torch.tensor([11, 12, 13])

@@ -25,7 +25,7 @@ from torch.optim import Adam
 
 from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition
-from petsynth.networks.dropout import sample_keys
+from petsynth.networks.layers import sample_keys
 from petsynth.networks.losses import adversarial_loss, discriminator_loss
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.config import GanbertConfig

@@ -28,8 +28,7 @@ from torch.utils.data import DataLoader
 from petsynth.data.batching import process_part, process_weight, steps_per_epoch
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
-from petsynth.networks.dropout import sample_keys
-from petsynth.networks.layers import lay_channels_last
+from petsynth.networks.layers import lay_channels_last, sample_keys
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
 from petsynth.systems.base import Training
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam

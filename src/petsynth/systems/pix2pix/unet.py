@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from petsynth.networks.dropout import KeyedDropout
-from petsynth.networks.layers import initialise_weights, instance_norm
+from petsynth.networks.layers import KeyedDropout, initialise_weights, instance_norm
 
 
 class UNet2d(nn.Module):
