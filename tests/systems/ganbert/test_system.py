@@ -15,8 +15,8 @@ from petsynth.networks.layers import count_parameters
 from petsynth.networks.unet3d import Generator3d
 from petsynth.systems.ganbert import training as ganbert_training
 from petsynth.systems.ganbert.embedding import shortest_wavelength
-from petsynth.systems.ganbert.pooling import pool_image
 from petsynth.systems.ganbert.system import GanbertSystem
+from petsynth.systems.ganbert.tokens import pool_image
 from petsynth.systems.ganbert.training import GanbertTraining
 
 

@@ -14,9 +14,8 @@ from petsynth.preprocessing.grids import grid_in_paper_order, mri_grid, pet_grid
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.losses import LossWeights, Pooled, bert_loss, generator_loss
 from petsynth.systems.ganbert.masking import sample_masking
-from petsynth.systems.ganbert.pooling import pool_image
 from petsynth.systems.ganbert.sequence import Layout
-from petsynth.systems.ganbert.tokens import Tokens
+from petsynth.systems.ganbert.tokens import Tokens, pool_image
 from petsynth.volume import Grid
 
 MRI_GRID, PET_GRID = mri_grid(16, 16.0), grid_in_paper_order(pet_grid(16.0))

@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from petsynth.networks.losses import l1_loss
 from petsynth.systems.ganbert.bert import GENERATED, REAL, BertDiscriminator
 from petsynth.systems.ganbert.masking import Masking
-from petsynth.systems.ganbert.pooling import SIDE, pool_image
+from petsynth.systems.ganbert.tokens import SIDE, pool_image
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,8 @@ from petsynth.systems.ganbert.losses import (
     pool_batch,
 )
 from petsynth.systems.ganbert.masking import Masking, sample_masking
-from petsynth.systems.ganbert.pooling import pool_image
 from petsynth.systems.ganbert.sequence import Layout
-from petsynth.systems.ganbert.tokens import Tokens
+from petsynth.systems.ganbert.tokens import Tokens, pool_image
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam
 from petsynth.systems.volumes.networks import build_cnn, build_generator
 from petsynth.systems.volumes.training import AccumulationWindow, Pair, VolumeTraining
