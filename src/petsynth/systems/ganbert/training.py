@@ -43,7 +43,7 @@ from petsynth.systems.ganbert.sequence import Layout
 from petsynth.systems.ganbert.tokens import Tokens, pool_image
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam
 from petsynth.systems.volumes.networks import build_cnn, build_generator
-from petsynth.systems.volumes.training import AccumulationWindow, Pair, VolumeTraining
+from petsynth.systems.volumes.system import AccumulationWindow, Pair, VolumeTraining
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -1,5 +1,5 @@
 """3D pix2pix, paper B's baselines: ``pix2pix3d-tanh`` and ``pix2pix3d-tanhshrink``.
 
-Read `training` (one step, on one screen) and `system`; the networks stand in
-`petsynth.systems.volumes.networks` and `petsynth.networks`.
+Read `system` (the system and its step); the networks stand in `petsynth.systems.volumes.networks`
+and `petsynth.networks`.
 """

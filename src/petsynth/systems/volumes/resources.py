@@ -23,7 +23,7 @@ from petsynth.systems.resources import (
 )
 from petsynth.systems.volumes.config import VolumeConfig
 from petsynth.systems.volumes.networks import build_cnn, build_generator
-from petsynth.systems.volumes.training import count_steps
+from petsynth.systems.volumes.system import count_steps
 
 MEMORY_DEFINITION = (
     "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
