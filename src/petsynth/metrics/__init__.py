@@ -1,6 +1,7 @@
 """How alike two images are: metrics of plain arrays, which read no file and know no model.
 
 Read `image` first: errors, PSNR, correlation, SSIM and MS-SSIM, each of one pair of slices or
-volumes. `similarity` computes the maps that SSIM and MS-SSIM share. What is measured where, and
-with which data range, is in `petsynth.evaluation.domains`.
+volumes. `similarity` computes the maps that SSIM and MS-SSIM share; `agreement` has Lin's
+concordance, of voxels or of regional means. What is measured where, and with which data range,
+is in `petsynth.evaluation.domains`.
 """
