@@ -48,6 +48,6 @@ def predict(
         If the T1, the mask or the model cannot be used; one line says why.
     """
     # Imported when it is used: torch takes seconds, which `import petsynth` need not pay.
-    return importlib.import_module("petsynth.inference.image").predict_image(
+    return importlib.import_module("petsynth.inference.scan").predict_image(
         t1, model=model, mask=mask
     )

@@ -1,7 +1,10 @@
-"""A run folder is loaded whole or refused with the reason."""
+"""A run folder is loaded whole or refused with the reason; so are its metadata."""
+
+from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np
@@ -20,8 +23,8 @@ from petsynth.config import (
 )
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, RunError
-from petsynth.inference.run import find_runs, load_run
-from petsynth.networks.weights import load_weights, read_metadata, save_weights
+from petsynth.inference.run import check_metadata, find_runs, load_run
+from petsynth.networks.weights import copy_weights, load_weights, read_metadata, save_weights
 from petsynth.systems.base import Prediction, PredictionSettings
 
 
@@ -194,3 +197,73 @@ def test_a_run_of_paper_b_reads_the_conformed_t1(tiny_volume_run, tiny_run, tiny
     assert mean.shape == (*data.grid.shape, 2)
     with pytest.raises(ValueError, match=r"not on the grid \(39, 39, 39\)"):
         run.predict(data.mri("sub-005"), PredictionSettings())
+
+
+@pytest.fixture
+def metadata(tiny_run):
+    return read_metadata(tiny_run / "model.safetensors")
+
+
+def test_what_training_writes_is_accepted(metadata):
+    check_metadata("model.safetensors", metadata)
+
+
+GRID = {"shape": [21, 25, 21], "affine": [[9, 0, 0, 0], [0, 9, 0, 0], [0, 0, 9, 0], [0, 0, 0, 1]]}
+WRONG = [
+    ("tracer", "../../x"),
+    ("tracer", "FDG/../x"),
+    ("tracer", ""),
+    ("tracer", None),
+    ("tracer", "F\nDG"),
+    ("unit", 3),
+    ("unit", "S\nUVR"),
+    ("unit", "x" * 1000),
+    ("pet_scale", math.nan),
+    ("pet_scale", math.inf),
+    ("pet_scale", 0.0),
+    ("pet_scale", -2.0),
+    ("pet_scale", "2"),
+    ("pet_scale", True),
+    ("error_to_std", math.nan),
+    ("error_to_std", -1.0),
+    ("simulated", "no"),
+    ("frames", -1),
+    ("steps", 0.5),
+    ("grid", None),
+    ("grid", {"shape": [21, 25]}),
+    ("grid", GRID | {"shape": [600, 600, 600]}),
+    ("grid", GRID | {"shape": [10**9, 10**9, 10**9]}),
+    ("grid", GRID | {"shape": [0, 25, 21]}),
+    ("grid", GRID | {"shape": ["x", 25, 21]}),
+    ("grid", GRID | {"affine": [[math.nan] * 4] * 4}),
+    ("grid", GRID | {"affine": [[0.0] * 4] * 4}),
+    ("grid", GRID | {"affine": [[1, 0], [0, 1]]}),
+    ("t1_grid", GRID | {"shape": [600, 600, 600]}),
+    ("preprocessing", 3),
+    ("preprocessing", {"registration": "x"}),
+    ("name", "../x\n"),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_impossible_entries_are_one_line_that_names_the_file(metadata, key, value):
+    with pytest.raises(RunError) as refusal:
+        check_metadata("run/model.safetensors", metadata | {key: value})
+    message = str(refusal.value)
+    assert message.startswith("run/model.safetensors: damaged metadata (")
+    assert "\n" not in message
+
+
+def test_missing_entries_are_named(metadata):
+    del metadata["tracer"], metadata["grid"]
+    with pytest.raises(RunError, match="does not say its tracer, grid"):
+        check_metadata("x", metadata)
+
+
+def test_a_run_with_impossible_metadata_is_not_loaded(tiny_run, tmp_path):
+    (tmp_path / "config.toml").write_bytes((tiny_run / "config.toml").read_bytes())
+    copy_weights(
+        tiny_run / "model.safetensors", tmp_path / "model.safetensors", {"tracer": "../../x"}
+    )
+    with pytest.raises(RunError, match=r"model.safetensors: damaged metadata \(tracer is"):
+        load_run(tmp_path)

@@ -1,4 +1,6 @@
-"""A synthetic PET overlays on its T1 file voxel by voxel, in every axis order."""
+"""A synthetic PET overlays on its T1 file voxel by voxel, in every axis order; petsynth.predict."""
+
+from __future__ import annotations
 
 import dataclasses
 import itertools
@@ -9,6 +11,8 @@ import pytest
 import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
+import petsynth
+from petsynth.errors import RunError
 from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
 from petsynth.inference.run import load_run
@@ -16,6 +20,7 @@ from petsynth.inference.scan import predict_scan
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
+from petsynth.preprocessing.t1.reading import read_t1
 
 AXIS_ORDERS = [
     "".join(letters)
@@ -165,3 +170,34 @@ def test_a_new_t1_is_prepared_as_those_of_training_were(tmp_path, run, monkeypat
     metadata = run.metadata | {"preprocessing": steps}
     predict_scan(dataclasses.replace(run, metadata=metadata), tmp_path / "t1.nii.gz")
     assert seen == [{"method": "deepbet", "bias_field": True}]
+
+
+@pytest.fixture
+def t1(tmp_path, monkeypatch):
+    def prepare(t1, grid, mask=None, **steps):
+        mri = np.clip(resample(t1, grid, fill=-1.0).data, -1, 1)
+        return PreparedT1(mri, mri > 0, np.eye(4), "given", 1.0)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    monkeypatch.setattr(scan_module, "read_t1", read_t1)
+    monkeypatch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
+    affine = np.array([[0, 0, -8.0, 90], [-9.0, 0, 0, 80], [0, 7.0, 0, -60], [0, 0, 0, 1]])
+    data = np.random.default_rng(0).random((24, 26, 22), dtype=np.float32)
+    nib.save(nib.Nifti1Image(data, affine), tmp_path / "T1.nii.gz")
+    return tmp_path / "T1.nii.gz"
+
+
+def test_the_image_lies_on_the_t1_and_says_that_it_is_synthetic(t1):
+    pet = petsynth.predict(t1)
+
+    assert pet.shape == (24, 26, 22)
+    np.testing.assert_array_equal(pet.affine, nib.load(t1).affine)
+    assert pet.get_data_dtype() == np.float32
+    assert b"SYNTHETIC PET, not for diagnosis; petsynth-fdg" in pet.header["descrip"].item()
+    assert pet.get_fdata().min() >= 0
+
+
+def test_another_model_can_be_named(t1, tiny_run):
+    assert b"pix2pix-axial" in petsynth.predict(t1, model=tiny_run).header["descrip"].item()
+    with pytest.raises(RunError, match="pretrained: petsynth-fdg"):
+        petsynth.predict(t1, model="no-such-model")

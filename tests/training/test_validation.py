@@ -1,11 +1,13 @@
-"""Validation measures by hand."""
+"""Validation metrics by hand, and whom sample pictures show."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from petsynth.data.prepared import PreparedData, read_array
 from petsynth.prepare.records import write_array
-from petsynth.training.validation import validate
+from petsynth.training.validation import sample_subjects, validate
 
 
 def test_the_mean_is_over_people_not_over_visits(visits):
@@ -20,3 +22,12 @@ def test_the_mean_is_over_people_not_over_visits(visits):
     measures = validate(lambda name: np.zeros(data.grid.shape, np.float32), data)
     assert measures["mae"] == pytest.approx(5.0)
     assert measures["mse"] == pytest.approx(((1 + 9) / 2 + 64) / 2)
+
+
+def test_validation_subjects_are_shown_and_without_them_training_subjects(make_prepared, tmp_path):
+    split = {"train": 3, "validation": 3, "test": 1}
+    data = PreparedData(make_prepared(tmp_path / "one", split, voxel_mm=18.0))
+    assert sample_subjects(data) == ["sub-004", "sub-005"]
+
+    data = PreparedData(make_prepared(tmp_path / "two", {"train": 1, "test": 3}, voxel_mm=18.0))
+    assert sample_subjects(data) == ["sub-001"]

@@ -1,11 +1,13 @@
 """A trained model as a folder: find it, check it, load it.
 
 ``RUN/config.toml`` says what was trained, ``RUN/model.safetensors`` holds the generator's weights
-and, as metadata, what is needed to use them: tracer, unit, PET scale and grid.
+and, as metadata, what is needed to use them: tracer, unit, PET scale and grid. The metadata are
+checked before anything is computed or named after them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,20 @@ from torch import nn
 
 from petsynth.config import config_hash, parse_config, read_toml, toml_hash
 from petsynth.errors import RunError
-from petsynth.inference.metadata import check_metadata
+from petsynth.io.bids.names import SPACES
+from petsynth.io.checks import check_positive, check_text
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.weights import load_weights, read_metadata
 from petsynth.systems.base import Prediction, PredictionSettings, System, TrainedGenerator
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
-from petsynth.volume import Grid
+from petsynth.volume import Grid, check_grid, check_tracer
 
 CONFIG = "config.toml"
 WEIGHTS = "model.safetensors"
+
+NEEDED = ("config_hash", "petsynth_version", "tracer", "unit", "pet_scale", "grid", "simulated")
+"""Entries without which a model's PET means nothing."""
 
 
 @dataclass(frozen=True)
@@ -197,3 +203,54 @@ def _check_complete(folder: Path) -> None:
             f"{'is' if len(missing) == 1 else 'are'} missing; name a folder that petsynth train "
             "wrote"
         )
+
+
+def check_metadata(path: str | Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that are incomplete or impossible.
+
+    Tracer and name become parts of file names, the PET scale multiplies every voxel, and the grid
+    says how much memory is taken.
+
+    Parameters
+    ----------
+    path : str or Path
+        The weights file, for the message.
+    metadata : mapping
+        From `petsynth.networks.weights.read_metadata`.
+
+    Raises
+    ------
+    RunError
+        If an entry is missing or cannot be; one line that names file and entry.
+    """
+    missing = [key for key in NEEDED if key not in metadata]
+    if missing:
+        raise RunError(
+            f"{path}: does not say its {', '.join(missing)}; was it made by petsynth train?"
+        )
+    try:
+        _check_entries(metadata)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise RunError(f"{path}: damaged metadata ({error}); copy the file again") from None
+
+
+def _check_entries(metadata: Mapping[str, Any]) -> None:
+    check_tracer(metadata["tracer"])
+    for key in ("unit", "config_hash", "petsynth_version", "name", "system", "earlier_config_hash"):
+        check_text(key, metadata.get(key, "none"))
+    for key in ("pet_scale", "error_to_std"):
+        check_positive(key, metadata.get(key, 1.0))
+    for key in ("steps", "frames", "training_subjects"):
+        value = metadata.get(key, 1)
+        if value is not None and (not isinstance(value, int) or value < 0):
+            raise ValueError(f"{key} is {value!r}, not a whole number")
+    if not isinstance(metadata["simulated"], bool):
+        raise ValueError(f"simulated is {metadata['simulated']!r}, not true or false")
+    for key in ("grid", "t1_grid"):
+        if key in metadata:
+            check_grid(Grid.from_dict(metadata[key]))
+    preprocessing = metadata.get("preprocessing", {})
+    if not isinstance(preprocessing, Mapping):
+        raise ValueError(f"preprocessing is {preprocessing!r}, not a table")
+    if preprocessing.get("registration", "rigid") not in SPACES:
+        raise ValueError(f"registration is {preprocessing['registration']!r}")

@@ -11,10 +11,9 @@ from petsynth.data.prepared import PreparedData
 from petsynth.systems.base import System, Training
 from petsynth.training.logs import CsvLog, TensorBoardLog
 from petsynth.training.model_card import write_card, write_model
-from petsynth.training.previews import write_samples
 from petsynth.training.run_folder import RunFolder
 from petsynth.training.state import TrainingState, save_checkpoint
-from petsynth.training.validation import METRICS, validate
+from petsynth.training.validation import METRICS, validate, write_samples
 
 
 class Recorder:
