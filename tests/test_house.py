@@ -1,5 +1,6 @@
 """What keeps the house in order: layers, options, shipped files, a fresh clone."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -8,14 +9,17 @@ import shlex
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import nibabel as nib
 import numpy as np
 import pytest
 
 from petsynth.cli.main import COMMANDS
 from petsynth.config import load_config, shipped_configs
+from petsynth.systems.registry import RENAMED_SYSTEMS, system_names
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = Path(__file__).parent / "snapshots" / "options.txt"
@@ -25,6 +29,59 @@ def test_layers_import_only_what_stands_below_them():
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def code_literals(path: Path) -> list[str]:
+    """Return the strings of a module that are no documentation."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+    ]
+
+
+def modules_outside_systems() -> list[Path]:
+    modules = (ROOT / "src").rglob("*.py")
+    return sorted(each for each in modules if "systems" not in each.parts)
+
+
+def test_no_module_outside_systems_names_a_system():
+    """Not the names either that earlier versions had."""
+    names = {*system_names(), *RENAMED_SYSTEMS, "pix2pix", "pix2pix3d"}
+    word = re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, names))})(?![\w-])")
+    found = {
+        str(path.relative_to(ROOT)): text
+        for path in modules_outside_systems()
+        for text in code_literals(path)
+        if word.search(text)
+    }
+    assert found == {}
+
+
+def test_no_module_asks_which_configuration_it_has():
+    """An isinstance would not know the next system; the interface of a system answers."""
+    asked = re.compile(r"isinstance\([^)]*(config|Config)")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "src").rglob("*.py"))
+        if asked.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_no_module_is_longer_than_400_lines():
+    modules = (ROOT / "src").rglob("*.py")
+    lines = {path: path.read_text(encoding="utf-8").count("\n") for path in modules}
+    assert [str(path.relative_to(ROOT)) for path, count in lines.items() if count > 400] == []
+
+
+def test_no_import_cycle_even_for_the_type_checker():
+    """Nor through imports inside functions."""
+    graph = grimp.build_graph("petsynth", exclude_type_checking_imports=False, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert list(TopologicalSorter(imports).static_order())
 
 
 def options_of(*words: str) -> list[str]:

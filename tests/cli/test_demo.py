@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from petsynth.cli.demo import PARTS, SYSTEMS, Args, parse, run
+from petsynth.cli.demo import PARTS, RUNS, Args, parse, run
 from petsynth.errors import OutputError, TrainingError
 from petsynth.io.bids.metadata import write_dataset_description, write_table
 
@@ -25,6 +25,7 @@ for action in os.environ.get(system.replace("-", "_"), "").split(";"):
         sys.exit("step 1: 9 slices\\nstep 2: the loss is nan")
 """
 """Stands for ``python -m petsynth train``."""
+NAMES = list(RUNS)
 
 
 class Commands:
@@ -93,34 +94,34 @@ def test_each_step_takes_what_the_one_before_made(tmp_path, commands, capfd):
     assert (prepare.bids_dir, prepare.out_dir) == (out / "bids", out / "prepared")
     assert (predict.out, evaluate.out) == (out / "predictions", out / "evaluation")
     assert evaluate.data == out / "prepared"
-    assert evaluate.runs == tuple(out / "runs" / system for system in SYSTEMS)
+    assert evaluate.runs == tuple(out / "runs" / name for name in NAMES)
     assert predict.t1 == (out / "bids" / "sub-007" / "anat" / "sub-007_T1w.nii.gz",)
-    assert predict.model == str(out / "runs" / SYSTEMS[0])
+    assert predict.model == str(out / "runs" / NAMES[0])
 
 
 def test_both_systems_are_trained_and_all_but_the_first_leave_a_log(tmp_path, commands):
     run(Args(tmp_path / "demo"))
-    assert sorted(commands.calls.read_text().split()) == sorted(SYSTEMS)
-    assert (tmp_path / "demo" / "runs" / f"{SYSTEMS[1]}.log").read_text() == ""
+    assert sorted(commands.calls.read_text().split()) == sorted(NAMES)
+    assert (tmp_path / "demo" / "runs" / f"{NAMES[1]}.log").read_text() == ""
 
 
 def test_a_training_that_fails_is_told_with_its_last_line(tmp_path, commands, monkeypatch):
-    monkeypatch.setenv(SYSTEMS[1].replace("-", "_"), "fail")
-    message = rf"training {SYSTEMS[1]} failed: step 2: the loss is nan"
+    monkeypatch.setenv(NAMES[1].replace("-", "_"), "fail")
+    message = rf"training {NAMES[1]} failed: step 2: the loss is nan"
     with pytest.raises(TrainingError, match=message):
         run(Args(tmp_path / "demo"))
     assert "predict" not in commands.ran
 
 
 def test_of_the_training_that_is_shown_the_lines_above_tell_more(tmp_path, commands, monkeypatch):
-    monkeypatch.setenv(SYSTEMS[0].replace("-", "_"), "fail")
-    with pytest.raises(TrainingError, match=rf"training {SYSTEMS[0]} failed: see the lines above"):
+    monkeypatch.setenv(NAMES[0].replace("-", "_"), "fail")
+    with pytest.raises(TrainingError, match=rf"training {NAMES[0]} failed: see the lines above"):
         run(Args(tmp_path / "demo"))
 
 
 def test_when_one_training_fails_the_other_is_ended(tmp_path, commands, monkeypatch):
-    monkeypatch.setenv(SYSTEMS[0].replace("-", "_"), "fail")
-    monkeypatch.setenv(SYSTEMS[1].replace("-", "_"), "sleep")
+    monkeypatch.setenv(NAMES[0].replace("-", "_"), "fail")
+    monkeypatch.setenv(NAMES[1].replace("-", "_"), "sleep")
     start = time.monotonic()
     with pytest.raises(TrainingError):
         run(Args(tmp_path / "demo"))
@@ -130,7 +131,7 @@ def test_when_one_training_fails_the_other_is_ended(tmp_path, commands, monkeypa
 WRITTEN = {
     "bids": "README.md",
     "prepared": "arrays/sub-001_mri.npy",
-    "runs": f"{SYSTEMS[0]}/checkpoints/last.pt",
+    "runs": f"{NAMES[0]}/checkpoints/last.pt",
     "predictions": "sub-001_trc-18FFDG_desc-synth_panel.png",
     "evaluation": "figures/figure1_boxplots.png",
 }

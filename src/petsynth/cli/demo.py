@@ -10,6 +10,7 @@ import importlib
 import logging
 import shlex
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,8 @@ from petsynth.cli.options import parse_options
 
 logger = logging.getLogger(__name__)
 
-SYSTEMS = ("pix2pix-axial", "pix2pix-augmented")
+RUNS: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["runs"]
+"""Run folder -> the shipped configuration that is trained in it."""
 PARTS = ("bids", "prepared", "runs", "predictions", "evaluation")
 
 
@@ -82,15 +84,15 @@ def _run_all(args: Args) -> None:
     _train_side_by_side(prepared, runs, seed)
     split = read_table(prepared / "split.tsv")
     unseen = split.loc[split["split"] == "test", "participant_id"].iloc[0]
-    _run("predict", bids / unseen / "anat" / f"{unseen}_T1w.nii.gz", "--model", runs / SYSTEMS[0],
-          "--masks", masks, "--samples", "4", "--seed", seed, "--threads", "1",
-          "--out", out / "predictions")  # fmt: skip
-    _run("evaluate", *(runs / system for system in SYSTEMS), "--data", prepared,
+    _run("predict", bids / unseen / "anat" / f"{unseen}_T1w.nii.gz",
+          "--model", runs / next(iter(RUNS)), "--masks", masks, "--samples", "4",
+          "--seed", seed, "--threads", "1", "--out", out / "predictions")  # fmt: skip
+    _run("evaluate", *(runs / name for name in RUNS), "--data", prepared,
           "--out", out / "evaluation", "--seed", seed, "--threads", nprocs)  # fmt: skip
 
 
 def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
-    """Train each system in a process of one thread, which is faster than two threads in turn.
+    """Train each in a process of one thread, which is faster than two threads in turn.
 
     The first one's progress is shown; the others' goes into a log beside their run folder.
     """
@@ -102,23 +104,23 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
     trainings = []
     runs.mkdir(parents=True, exist_ok=True)
     try:
-        for system in SYSTEMS:
-            words = ["train", f"small/{system}.toml", "--data", prepared, "--out", runs / system,
+        for name, configuration in RUNS.items():
+            words = ["train", configuration, "--data", prepared, "--out", runs / name,
                      "--seed", seed, "--threads", "1"]  # fmt: skip
             command = [str(word) for word in words]
-            logger.info(
-                f"$ petsynth {shlex.join(command)}" + (" &" if system != SYSTEMS[-1] else "")
-            )
-            log = runs / f"{system}.log"
-            with open(log, "wb") as file:
-                stderr = None if system == SYSTEMS[0] else file
+            is_shown, is_last = not trainings, len(trainings) == len(RUNS) - 1
+            logger.info(f"$ petsynth {shlex.join(command)}" + ("" if is_last else " &"))
+            with open(runs / f"{name}.log", "wb") as file:
                 trainings.append(
-                    subprocess.Popen([sys.executable, "-m", "petsynth", *command], stderr=stderr)
+                    subprocess.Popen(
+                        [sys.executable, "-m", "petsynth", *command],
+                        stderr=None if is_shown else file,
+                    )
                 )
-        for system, training in zip(SYSTEMS, trainings, strict=True):
+        for name, training in zip(RUNS, trainings, strict=True):
             if training.wait():
-                last = (runs / f"{system}.log").read_text().strip().rpartition("\n")[2]
-                raise TrainingError(f"training {system} failed: {last or 'see the lines above'}")
+                last = (runs / f"{name}.log").read_text().strip().rpartition("\n")[2]
+                raise TrainingError(f"training {name} failed: {last or 'see the lines above'}")
     finally:
         for training in trainings:
             training.terminate()
@@ -165,8 +167,7 @@ def _own_files() -> list[str]:
     from petsynth.simulation.dataset import FILES as COHORT
     from petsynth.training.run_folder import FILES as RUN
 
-    runs = [f"{system}.log" for system in SYSTEMS]
-    runs += [f"{system}/{name}" for system in SYSTEMS for name in RUN]
+    runs = [f"{each}.log" for each in RUNS] + [f"{each}/{name}" for each in RUNS for name in RUN]
     names = {
         "bids": COHORT,
         "prepared": PREPARED,

@@ -49,6 +49,9 @@ _ENTRIES = [
     _package("ganbert", "Ganbert", "ganbert", "ganbert-cnnd"),
 ]
 
+RENAMED_SYSTEMS = {"stack-unet": "unet25d"}
+"""Names of earlier versions -> what the systems are called now."""
+
 DEFAULT = "pix2pix-axial"
 """The system of a configuration that names none."""
 

@@ -1,4 +1,8 @@
-"""From TOML to a validated configuration of the system that it names, and back."""
+"""From a TOML file to the validated configuration of the system that it names, and back.
+
+The classes of the configurations stand with their systems, `petsynth.systems.NAME.config`. The
+command line, training and inference read configurations here; systems get theirs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from petsynth.errors import ConfigError, InputError
 from petsynth.io.text import exists
 from petsynth.io.text import read_toml as read_toml_file
 from petsynth.systems.fields import SystemConfig
-from petsynth.systems.registry import DEFAULT, config_class, system_names
+from petsynth.systems.registry import DEFAULT, RENAMED_SYSTEMS, config_class, system_names
 
 RENAMED: dict[str, str] = {
     "data.canvas": "data.padded_size",
@@ -23,9 +27,8 @@ RENAMED: dict[str, str] = {
     "data.window": "data.shuffled_volumes",
     "loss.edges": "loss.gradient",
     "bert.slope_penalty": "bert.gradient_penalty",
-    "stack-unet": "unet25d",
     "oracle": "noise-free",
-}
+} | RENAMED_SYSTEMS
 """Keys, options and values of earlier versions -> what they are called now."""
 
 
@@ -71,7 +74,7 @@ def shipped_configs() -> dict[str, Path]:
     They stand in ``configs/`` at the root of the repository; an installed package carries a
     copy within itself.
     """
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parent
     inside, repository = package / "configs", package.parents[1] / "configs"
     root = inside if inside.is_dir() else repository
     return {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*.toml"))}
