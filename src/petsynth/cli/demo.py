@@ -101,7 +101,7 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
 
     from petsynth.errors import TrainingError
 
-    trainings = []
+    trainings: list[subprocess.Popen[bytes]] = []
     runs.mkdir(parents=True, exist_ok=True)
     try:
         for name, configuration in RUNS.items():
