@@ -58,6 +58,27 @@ def test_named_files_and_modules_exist(page):
     assert missing == []
 
 
+@pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "tools", "experiments"])
+def test_modules_that_code_names_exist(folder):
+    """In comments and docstrings; ``NAME`` stands for any name."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / folder).rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r"`(petsynth(?:\.\w+)+)`", text)}
+    assert [name for name in named if ".NAME" not in name and not names_something(name)] == []
+
+
+def test_every_package_says_in_which_order_to_read_it():
+    """Its docstring names each of its modules; the root's are in the newcomers' table."""
+    packages = sorted((ROOT / "src" / "petsynth").glob("*/**/__init__.py"))
+    missing = {}
+    for package in packages:
+        said = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+        parts = [path.stem for path in package.parent.glob("*.py") if path != package]
+        parts += [path.parent.name for path in package.parent.glob("*/__init__.py")]
+        if left := sorted(part for part in parts if f"`{part}`" not in said):
+            missing[package.parent.name] = left
+    assert missing == {}
+
+
 def names_something(dotted: str) -> bool:
     """Tell whether a dotted name is a module or something in one."""
     try:
@@ -69,8 +90,13 @@ def names_something(dotted: str) -> bool:
 
 def test_every_folder_is_in_the_newcomers_table():
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    folders = [path.parent.name for path in (ROOT / "src" / "petsynth").glob("*/__init__.py")]
-    assert [folder for folder in folders if f"| `{folder}/` |" not in page] == []
+    package = ROOT / "src" / "petsynth"
+    parts = [f"{path.parent.name}/" for path in package.glob("*/__init__.py")]
+    parts += [path.name for path in package.glob("*.py") if not path.name.startswith("__")]
+    table = "\n".join(line for line in page.splitlines() if line.startswith("| `"))
+    assert [part for part in parts if f"`{part}`" not in table] == []
+    named = re.findall(r"`(\w+(?:/|\.py))`", table.split("| you want to")[0])
+    assert [name for name in named if not (package / name).exists()] == []
 
 
 def test_messages_are_those_of_the_program():

@@ -1,8 +1,8 @@
 """How good the predictions of trained models are, against baselines, controls and upper bounds.
 
 Read `domains` first: what is measured on a pair of PET images. `models` loads the runs and checks
-that they fit the data, `baselines` predicts without a network, and `methods` gives everything
-that makes a PET one form, a row of the tables. `evaluate` measures them all on the subjects of a
-split; `comparison`, with `statistics`, says which is better; `findings` says it in sentences;
-`summary` is all of it as JSON. The pages, tables and figures are in `petsynth.report`.
+that they fit the data, `baselines` and `population` predict without a network, and `methods` gives
+everything that makes a PET one form, a row of the tables. `evaluate` measures them all on the
+subjects of a split; `comparison`, with `statistics`, says which is better; `findings` says it in
+sentences; `summary` is all of it as JSON. The pages, tables and figures are in `petsynth.report`.
 """

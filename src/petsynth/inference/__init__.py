@@ -5,6 +5,10 @@ In three lines::
     from petsynth.inference import load_model, predict_scan, write_prediction
     scan = predict_scan(load_model("petsynth-fdg"), "sub-01_T1w.nii.gz")
     write_prediction(scan, "predictions")
+
+Read `pretrained` and `run` (find, check and load a model), `scan` (from a T1 file to a synthetic
+PET, with `input_check`: is it a T1 of a brain at all), `outputs` (images, sidecars and panel) and
+`finished` (which T1s need not be predicted again); `device` says where to compute.
 """
 
 from petsynth.inference.outputs import write_prediction

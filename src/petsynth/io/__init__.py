@@ -1,6 +1,8 @@
-"""Reading and writing files: `nifti` for images, `bids` for datasets, `atomic` for writing.
+"""Reading and writing files: `nifti` for images, `text` for JSON and tables, `bids` for datasets.
 
-Files are written under a temporary name and moved into place, so that a reader never sees half of
-one. Images are RAS+ inside the package; what is written for a user keeps the grid of the user's
-own file.
+`atomic` writes under a temporary name and moves the file into place, so that a reader never sees
+half of one. `lock` lets one process at a time write into a folder, and `removal` replaces earlier
+results without touching what is not ours. `nifti_header` and `checks` refuse impossible values
+before they are used. Images are RAS+ inside the package; what is written for a user keeps the grid
+of the user's own file.
 """
