@@ -1,10 +1,10 @@
 """How long it takes to find the pairs of a large dataset, beside libraries that index BIDS.
 
-Generates 5,000 people with two sessions each (a T1w, a PET and their sidecars per session, a
+Generates 5,000 subjects with two sessions each (a T1w, a PET and their sidecars per session, a
 ``scans.tsv`` per session; images are empty files) and pairs them. Only ours reads tables and
 sidecars and pairs; the libraries list files with their entities.
 
-    python benchmarks/indexing.py [--people N] [--libraries]
+    python benchmarks/indexing.py [--subjects N] [--libraries]
 
 With ``--libraries``, pybids, bids2table and ancpbids are timed too, each in an environment of its
 own that this script makes. The last line is a JSON object.
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from petsynth.io.bids.index import index_dataset
 
-PEOPLE = 5000
+SUBJECTS = 5000
 SIDECAR = json.dumps({"Units": "SUVR", "TracerName": "fluorodeoxyglucose"})
 
 LIBRARIES = {
@@ -42,11 +42,11 @@ DEFINITIONS = {
 }
 
 
-def generate(root: Path, people: int) -> int:
+def generate(root: Path, subjects: int) -> int:
     """Write the dataset; return the number of files."""
     (root / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.0"}')
     files = 1
-    for number in range(1, people + 1):
+    for number in range(1, subjects + 1):
         for session, year in (("m00", 2010), ("m12", 2011)):
             stem = f"sub-{number:05}_ses-{session}"
             folder = root / f"sub-{number:05}" / f"ses-{session}"
@@ -76,21 +76,21 @@ def time_library(name: str, code: str, folder: Path, root: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--subjects", type=int, default=SUBJECTS)
     parser.add_argument("--libraries", action="store_true", help="time the libraries as well")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / "bids"
         root.mkdir()
-        files = generate(root, options.people)
+        files = generate(root, options.subjects)
         start, cpu = time.perf_counter(), time.process_time()
         index = index_dataset(root)
         seconds = {
             "seconds": round(time.perf_counter() - start, 2),
             "cpu_seconds": round(time.process_time() - cpu, 2),
         }
-        assert len(index.scans) == options.people
-        assert len(index.unused) == 2 * options.people
+        assert len(index.scans) == options.subjects
+        assert len(index.unused) == 2 * options.subjects
         if options.libraries:
             for name, code in LIBRARIES.items():
                 seconds[f"{name}_seconds"] = time_library(name, code, Path(temporary), root)

@@ -1,12 +1,12 @@
-"""How long ``petsynth prepare`` takes for one person, one process, one thread.
+"""How long ``petsynth prepare`` takes for one subject, one process, one thread.
 
 A 1 mm 256^3 T1 and a 2 mm PET, from files to model-ready arrays: bias field, brain mask
 (computed), both registrations, one resampling each onto the 121 x 145 x 121 grid, pictures. Aim:
-under 30 s per person and core.
+under 30 s per subject and core.
 
     python benchmarks/prepare.py [--t1 FILE --pet FILE]
 
-Without files, a simulated head at 1 mm; with them, any pair of one person. Either T1 is first
+Without files, a simulated head at 1 mm; with them, any pair of one subject. Either T1 is first
 conformed to 256^3 at 1 mm, either PET resampled to 2 mm. The last line is a JSON object.
 """
 
@@ -36,7 +36,7 @@ DEFINITIONS = {
 
 
 def write_cohort(bids: Path, t1: Path | None, pet: Path | None) -> None:
-    """Write a dataset of one person, whose images have the sizes that are measured."""
+    """Write a dataset of one subject, whose images have the sizes that are measured."""
     simulate_cohort(bids, subjects=2, t1_voxel_mm=1.0, pet_voxel_mm=2.0, participants=["sub-001"])
     simulated_t1 = next(bids.glob("sub-001/anat/*_T1w.nii.gz"))
     simulated_pet = next(bids.glob("sub-001/pet/*_pet.nii.gz"))
@@ -64,8 +64,8 @@ def measure(bids: Path, out: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--t1", type=Path, help="T1 of the person")
-    parser.add_argument("--pet", type=Path, help="PET of the same person")
+    parser.add_argument("--t1", type=Path, help="T1 of the subject")
+    parser.add_argument("--pet", type=Path, help="PET of the same subject")
     files = parser.parse_args()
     if (files.t1 is None) != (files.pet is None):
         parser.error("give --t1 and --pet, or neither")

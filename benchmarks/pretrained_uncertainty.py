@@ -2,9 +2,9 @@
 
 On the test subjects of prepared data: the voxels of all brains are sorted by the predicted
 standard deviation into ten bins; in each, the root mean square of the error is set against the
-predicted standard deviation (the reliability curve), with the share of voxels whose error is below
-one and two of them. Writes the curve and a picture of one subject; prints one JSON object as its
-last line.
+predicted standard deviation (the reliability curve), with the fraction of voxels whose error is
+below one and two of them. Writes the curve and a picture of one subject; prints one JSON object as
+its last line.
 
     python benchmarks/pretrained_uncertainty.py --data PREPARED --figures docs/images [--model NAME]
 """

@@ -1,6 +1,6 @@
 """How accurately and how quickly `petsynth prepare` registers.
 
-Makes 20 simulated people (T1 and PET at 2 mm, the PET rotated by up to 10 degrees and shifted by
+Makes 20 simulated subjects (T1 and PET at 2 mm, the PET rotated by up to 10 degrees and shifted by
 up to 15 mm beyond what the simulation does), registers each PET to its T1 and compares with the
 truth; then aligns T1s to MNI axes from five poses each and compares the results. One thread.
 
@@ -71,7 +71,7 @@ def measure_pet(bids: Path) -> dict[str, float]:
     random = np.random.default_rng(0)
     errors, seconds = [], []
     for folder in sorted(bids.glob("sub-*")):
-        t1, pet, mask, pet_to_t1 = read_person(bids, folder.name)
+        t1, pet, mask, pet_to_t1 = read_subject(bids, folder.name)
         extra = random_rigid(random, pet.grid.centre_mm, 6, 9)
         pet, pet_to_t1 = displaced(pet, extra), pet_to_t1 @ np.linalg.inv(extra)
         start = time.process_time()
@@ -85,7 +85,7 @@ def measure_pet(bids: Path) -> dict[str, float]:
     }
 
 
-def read_person(bids: Path, name: str) -> tuple[Volume, Volume, Volume, FloatArray]:
+def read_subject(bids: Path, name: str) -> tuple[Volume, Volume, Volume, FloatArray]:
     truth = bids / "derivatives" / "truth" / name
     transform = next((truth / "pet").glob("*_xfm.json"))
     return (
@@ -131,7 +131,7 @@ def main() -> None:
         figures = measure_pet(bids)
         if ixi is None:
             names = [path.name for path in sorted(bids.glob("sub-*"))[:REPEATED]]
-            heads = [(person[0], person[2]) for person in (read_person(bids, n) for n in names)]
+            heads = [(subject[0], subject[2]) for subject in (read_subject(bids, n) for n in names)]
         else:
             heads = read_real_heads(ixi)
         figures["t1_repeatability_mm"] = measure_repeatability(heads)

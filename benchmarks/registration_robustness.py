@@ -1,12 +1,12 @@
 """How often registration finds its way under hard conditions, with known truth.
 
-Simulated people (T1 and PET at 2 mm), each under several conditions: the PET rotated by 45 degrees
-about one axis or all, shifted by 50 mm, cut, of thick slices, or of a quarter of the counts; and
-the T1 rotated by 45 degrees, or of thick slices, to MNI axes. One thread.
+Simulated subjects (T1 and PET at 2 mm), each under several conditions: the PET rotated by 45
+degrees about one axis or all, shifted by 50 mm, cut, of thick slices, or of a quarter of the
+counts; and the T1 rotated by 45 degrees, or of thick slices, to MNI axes. One thread.
 
     python benchmarks/registration_robustness.py [--folder DIR] [--subjects N]
 
-The last line is a JSON object: per condition the number of people, of those found to 3 mm mean
+The last line is a JSON object: per condition the number of subjects, of those found to 3 mm mean
 target error, and the median error; for the T1, the error is against where the same T1, not rotated,
 is placed.
 """
@@ -32,7 +32,7 @@ from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import align_t1, normalised_brain
 from petsynth.simulation.cohort import simulate_cohort
 from petsynth.volume import FloatArray, Grid, Volume
-from registration import brain_points, displaced, distances, read_person
+from registration import brain_points, displaced, distances, read_subject
 
 FOUND_MM = 3.0
 Change = Callable[[Volume], tuple[Volume, FloatArray]]
@@ -120,8 +120,8 @@ def t1_error(t1: Volume, mask: Volume, straight: FloatArray, change: Change) -> 
 
 def measure(bids: Path, subjects: int) -> dict[str, dict[str, float]]:
     errors: dict[str, list[float]] = {}
-    for person in sorted(bids.glob("sub-*"))[:subjects]:
-        t1, pet, mask, pet_to_t1 = read_person(bids, person.name)
+    for subject in sorted(bids.glob("sub-*"))[:subjects]:
+        t1, pet, mask, pet_to_t1 = read_subject(bids, subject.name)
         straight = align_t1(t1, mask).grid_to_t1
         for name, change in (PET_CONDITIONS | T1_CONDITIONS).items():
             start = time.process_time()
@@ -134,10 +134,11 @@ def measure(bids: Path, subjects: int) -> dict[str, dict[str, float]]:
                 error = float("inf")
             errors.setdefault(name, []).append(error)
             seconds = time.process_time() - start
-            print(person.name, name, f"{error:.2f} mm {seconds:.1f} s", file=sys.stderr, flush=True)
+            told = f"{subject.name} {name} {error:.2f} mm {seconds:.1f} s"
+            print(told, file=sys.stderr, flush=True)
     return {
         name: {
-            "people": len(values),
+            "subjects": len(values),
             "found": int(sum(value < FOUND_MM for value in values)),
             "median_error_mm": round(float(np.median(values)), 2),
         }

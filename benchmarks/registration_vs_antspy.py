@@ -1,6 +1,6 @@
 """PET-to-T1 rigid registration against ANTsPy's, on the same 20 simulated pairs.
 
-The pairs are those of ``registration.py``: simulated people (T1 and PET at 2 mm), the PET rotated
+The pairs are those of ``registration.py``: simulated subjects (T1 and PET at 2 mm), the PET rotated
 by up to 6 degrees and shifted by up to 9 mm per axis beyond what the simulation does, so that the
 truth is known. Both see the T1's brain and the PET; both use one thread. ANTsPy pins other versions
 of what we need, so it lives in an environment of its own, which this script makes.
@@ -28,7 +28,7 @@ from petsynth.io.nifti import write_volume
 from petsynth.preprocessing.pet.registration import register_pet
 from petsynth.preprocessing.t1.alignment import normalised_brain
 from petsynth.simulation.cohort import simulate_cohort
-from registration import brain_points, displaced, distances, random_rigid, read_person
+from registration import brain_points, displaced, distances, random_rigid, read_subject
 
 ANTSPYX = "antspyx==0.6.3"
 SUBJECTS = 20
@@ -92,11 +92,11 @@ def measure(folder: Path, subjects: int) -> dict[str, float]:
     python = make_environment(folder)
     random = np.random.default_rng(0)
     rows = []
-    for person in sorted(bids.glob("sub-*"))[:subjects]:
-        t1, pet, mask, pet_to_t1 = read_person(bids, person.name)
+    for subject in sorted(bids.glob("sub-*"))[:subjects]:
+        t1, pet, mask, pet_to_t1 = read_subject(bids, subject.name)
         extra = random_rigid(random, pet.grid.centre_mm, 6, 9)
         pet, pet_to_t1 = displaced(pet, extra), pet_to_t1 @ np.linalg.inv(extra)
-        files = [folder / f"{person.name}_{name}.nii.gz" for name in ("brain", "pet")]
+        files = [folder / f"{subject.name}_{name}.nii.gz" for name in ("brain", "pet")]
         write_volume(files[0], t1.with_data(t1.data * (mask.data > 0)))
         write_volume(files[1], pet)
         start = time.process_time()
@@ -106,7 +106,7 @@ def measure(folder: Path, subjects: int) -> dict[str, float]:
         points = brain_points(mask)
         errors = [distances(pet_to_t1 @ each, np.eye(4), points).mean() for each in (ours, theirs)]
         rows.append([*errors, our_seconds, their_seconds])
-        print(person.name, *(f"{value:.2f}" for value in rows[-1]), file=sys.stderr, flush=True)
+        print(subject.name, *(f"{value:.2f}" for value in rows[-1]), file=sys.stderr, flush=True)
     our_error, their_error, our_time, their_time = np.array(rows).mean(axis=0)
     return {
         "time_ratio": their_time / our_time,

@@ -185,7 +185,7 @@ def tiny_evaluation(
 
 @pytest.fixture
 def visits(tmp_path) -> Path:
-    """Return prepared data of 3 + 2 + 3 scans: 2 training, 1 validation and 2 test people.
+    """Return prepared data of 3 + 2 + 3 scans: 2 training, 1 validation and 2 test participants.
 
     sub-1 (training), sub-3 (validation) and sub-4 (test) have two visits each.
     """
@@ -201,7 +201,7 @@ def make_prepared() -> Callable[..., Path]:
 
 
 def as_visits(folder: Path, names: dict[str, str]) -> Path:
-    """Rename subjects of prepared data, so that some become visits of one person.
+    """Rename subjects of prepared data, so that some become visits of one participant.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def as_visits(folder: Path, names: dict[str, str]) -> Path:
         for path in sorted((folder / "arrays").glob(f"{old}_*.npy")):
             path.rename(path.with_name(path.name.replace(old, new)))
     parts = [names[old].partition("_") for old in table["participant_id"]]
-    table["participant_id"] = [person for person, _, _ in parts]
+    table["participant_id"] = [label for label, _, _ in parts]
     table.insert(1, "session_id", [session or "n/a" for _, _, session in parts])
     write_table(folder / "split.tsv", table)
     assert PreparedData(folder).participants() == list(names.values())

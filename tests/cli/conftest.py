@@ -19,7 +19,7 @@ def messages() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def bids(tmp_path_factory) -> Path:
-    """Return a BIDS dataset of four simulated people, FDG, 4 mm."""
+    """Return a BIDS dataset of four simulated subjects, FDG, 4 mm."""
     root = tmp_path_factory.mktemp("cohort") / "bids"
     return simulate_cohort(root, subjects=4, t1_voxel_mm=4.0, pet_voxel_mm=4.0, seed=2)
 

@@ -1,13 +1,23 @@
 """A command's own options, those of a configuration over its file's, and names that are wrong."""
 
+import dataclasses
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 import tyro
 
 from petsynth.cli.options import parse_options, parse_with_configuration
-from petsynth.config import RENAMED, config_hash, known_keys, load_config, shipped_configs
+from petsynth.config import (
+    RENAMED,
+    config_hash,
+    known_keys,
+    load_config,
+    parse_config,
+    shipped_configs,
+)
 from petsynth.errors import ConfigError, InputError, UsageError
 
 
@@ -157,6 +167,29 @@ def test_a_renamed_option_of_a_command_is_answered_with_its_new_name(monkeypatch
     monkeypatch.setitem(RENAMED, "dest", "out")
     with pytest.raises(UsageError, match=r"--dest \(its name is --out now\)"):
         parse_options(Args, ["c", "--dest", "run"], command="x", description="X.")
+
+
+RENAMED_KEYS = [(old, new) for old, new in RENAMED.items() if "." in old]
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_KEYS)
+def test_every_renamed_key_is_answered_in_a_file_and_on_the_command_line(old, new):
+    name = next(each for each in shipped_configs() if new in known_keys(type(load_config(each))))
+    was, now = (f"--{key.replace('_', '-')}" for key in (old, new))
+    for typed in (was, f"--{old}"):
+        with pytest.raises(ConfigError, match=rf"^unknown option {was} \(its name is {now} now\)$"):
+            configuration(name, typed, "1")
+    content = dataclasses.asdict(load_config(name))
+    table, _, key = old.partition(".")
+    content[table][key] = 1
+    with pytest.raises(ConfigError, match=rf"'{old}' \(its name is '{new}' now\)"):
+        parse_config(content)
+
+
+def test_the_changelog_tells_every_renamed_key():
+    told = (Path(__file__).parents[2] / "CHANGELOG.md").read_text(encoding="utf-8")
+    pairs = re.findall(r"`([a-z]+\.[a-z_]+)`\s+is\s+`([a-z]+\.[a-z_]+)`", told)
+    assert dict(pairs) == dict(RENAMED_KEYS)
 
 
 def test_the_configuration_must_be_named():

@@ -159,7 +159,7 @@ def test_an_unknown_subject_and_a_missing_folder_are_named(folder, tmp_path):
         PreparedData(tmp_path / "nowhere")
 
 
-def test_visits_have_names_of_their_own_and_people_are_counted_once(visits):
+def test_visits_have_names_of_their_own_and_participants_are_counted_once(visits):
     data = PreparedData(visits)
     assert data.participants("test") == ["sub-4_ses-a", "sub-4_ses-b", "sub-5"]
     assert data.subjects("test") == ["sub-4", "sub-5"]
@@ -172,7 +172,7 @@ def test_visits_have_names_of_their_own_and_people_are_counted_once(visits):
     ("old", "new"),
     [("sub-1\tses-b\ttrain", "sub-1\tses-b\ttest"), ("sub-5\t", "sub-02\t")],
 )
-def test_a_person_in_two_parts_of_an_edited_table_is_refused(visits, old, new):
+def test_a_participant_in_two_parts_of_an_edited_table_is_refused(visits, old, new):
     table = visits / "split.tsv"
     table.write_text(table.read_text().replace(old, new))
     with pytest.raises(SplitError, match=r"split.tsv: sub-\d+ \(test\) and sub-\d \(train\)"):

@@ -85,7 +85,7 @@ def test_a_subject_in_train_and_test_is_refused(tmp_path, other):
         read_split(table, {})
 
 
-def test_a_person_under_two_names_in_two_parts_is_refused(tmp_path):
+def test_a_participant_under_two_names_in_two_parts_is_refused(tmp_path):
     table = write(tmp_path / "split.tsv", [("001", "train"), ("IXI012", "test")])
     with pytest.raises(SplitError, match="under two names"):
         read_split(table, {"sub-001": ["IXI012"]})

@@ -67,7 +67,7 @@ def test_worse_comes_first_with_amounts_and_a_winner_owns_what_it_loses(make_eva
 
 
 def test_a_model_that_loses_one_metric_of_any_domain_is_told_so(make_evaluation):
-    """The regression has the better SSIM over all slices, which is none of the four judged."""
+    """The regression has the better SSIM over all slices, which is none of the four compared."""
     better, worse = [1.0, 1.1, 1.0, 1.1] * 3, [2.0, 2.1, 2.1, 2.0] * 3
     columns = [f"{domain}_{metric}" for domain, metric in BASELINE_METRICS]
     lower = {column: "mse" in column or "mae" in column for column in columns}

@@ -198,9 +198,9 @@ def test_intervals_hold_the_true_difference_as_often_as_they_say(subjects, runs)
     random = np.random.default_rng(subjects * 10 + runs)
     held = 0
     for _ in range(1000):
-        people = random.standard_normal((1, subjects))
+        effects = random.standard_normal((1, subjects))
         seeds = 0.5 * random.standard_normal((runs, 1)) if runs > 1 else 0.0
-        values = people + seeds + 0.5 * random.standard_normal((runs, subjects))
+        values = effects + seeds + 0.5 * random.standard_normal((runs, subjects))
         estimate = estimate_paired(values, np.zeros((1, subjects)))
         held += abs(estimate.mean) <= estimate.half_width()
     assert 0.93 <= held / 1000 <= 0.98

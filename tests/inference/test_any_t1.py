@@ -16,7 +16,7 @@ from petsynth.simulation.embedded import make_embedded_anatomy
 
 
 class Identity(torch.nn.Module):
-    def forward(self, mri_BCHW, draws_B):
+    def forward(self, mri_BCHW, keys_B):
         return mri_BCHW
 
 

@@ -39,7 +39,7 @@ ROTATION = np.array(  # 10 degrees about z, and a shift: the head lies askew
 
 
 class Identity(torch.nn.Module):
-    def forward(self, mri_BCHW, draws_B):
+    def forward(self, mri_BCHW, keys_B):
         return mri_BCHW
 
 

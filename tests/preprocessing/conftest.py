@@ -1,4 +1,4 @@
-"""Two simulated people, small enough to be registered in a second."""
+"""Two simulated subjects, small enough to be registered in a second."""
 
 import json
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from petsynth.volume import Volume
 
 
 @dataclass(frozen=True)
-class Person:
-    """Scans of one simulated person, and the truth about them."""
+class Scans:
+    """Scans of one simulated subject, and the truth about them."""
 
     t1: Volume
     pet: Volume
@@ -26,9 +26,9 @@ class Person:
 
 
 @pytest.fixture(scope="session")
-def people(tmp_path_factory) -> list[Person]:
+def cohort(tmp_path_factory) -> list[Scans]:
     root = simulate_cohort(
-        tmp_path_factory.mktemp("people") / "bids",
+        tmp_path_factory.mktemp("cohort") / "bids",
         subjects=2,
         t1_voxel_mm=3.0,
         pet_voxel_mm=4.0,
@@ -37,10 +37,10 @@ def people(tmp_path_factory) -> list[Person]:
     return [_read(root, f"sub-{number:03}") for number in (1, 2)]
 
 
-def _read(root: Path, name: str) -> Person:
+def _read(root: Path, name: str) -> Scans:
     truth = root / "derivatives" / "truth" / name
     transform = truth / "pet" / f"{name}_trc-18FFDG_from-pet_to-T1w_xfm.json"
-    return Person(
+    return Scans(
         read_volume(root / name / "anat" / f"{name}_T1w.nii.gz"),
         read_volume(root / name / "pet" / f"{name}_trc-18FFDG_pet.nii.gz"),
         read_volume(truth / "anat" / f"{name}_desc-brain_mask.nii.gz"),
@@ -54,9 +54,9 @@ def _read(root: Path, name: str) -> Person:
 def target_error_mm():
     """Return a function: mean distance (mm) of brain voxels sent to the PET and truly back."""
 
-    def measure(t1_to_pet: np.ndarray, person: Person) -> float:
-        points = apply_affine(person.mask.affine, np.argwhere(person.mask.data > 0))
-        there_and_back = apply_affine(person.pet_to_t1 @ t1_to_pet, points)
+    def measure(t1_to_pet: np.ndarray, scans: Scans) -> float:
+        points = apply_affine(scans.mask.affine, np.argwhere(scans.mask.data > 0))
+        there_and_back = apply_affine(scans.pet_to_t1 @ t1_to_pet, points)
         return float(np.linalg.norm(there_and_back - points, axis=1).mean())
 
     return measure

@@ -15,12 +15,12 @@ from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 
 
-def files_of(person, pet_of=None) -> Files:
-    other = pet_of or person
-    truth = person.folder / "derivatives" / "truth"
-    name, theirs = person.name, other.name
+def files_of(scans, pet_of=None) -> Files:
+    other = pet_of or scans
+    truth = scans.folder / "derivatives" / "truth"
+    name, theirs = scans.name, other.name
     return Files(
-        person.folder / name / "anat" / f"{name}_T1w.nii.gz",
+        scans.folder / name / "anat" / f"{name}_T1w.nii.gz",
         other.folder / theirs / "pet" / f"{theirs}_trc-18FFDG_pet.nii.gz",
         truth / name / "anat" / f"{name}_desc-brain_mask.nii.gz",
         truth / theirs / "pet" / f"{theirs}_trc-18FFDG_desc-noisefree_pet.nii.gz",
@@ -28,8 +28,8 @@ def files_of(person, pet_of=None) -> Files:
 
 
 @pytest.fixture(scope="module")
-def prepared(people):
-    return prepare_subject(files_of(people[0]), PreprocessingSettings(voxel_mm=4))
+def prepared(cohort):
+    return prepare_subject(files_of(cohort[0]), PreprocessingSettings(voxel_mm=4))
 
 
 def test_everything_lies_on_one_grid(prepared):
@@ -39,15 +39,15 @@ def test_everything_lies_on_one_grid(prepared):
     assert prepared.mri.shape == prepared.mask.shape == grid.shape
 
 
-def test_the_pet_keeps_its_unit_and_values(prepared, people):
+def test_the_pet_keeps_its_unit_and_values(prepared, cohort):
     assert prepared.pet.unit == "SUVR"
-    inside = people[0].pet.data[people[0].pet.data > 0.5]
+    inside = cohort[0].pet.data[cohort[0].pet.data > 0.5]
     assert prepared.pet.data[prepared.mask].mean() == pytest.approx(inside.mean(), rel=0.15)
 
 
-def test_images_are_resampled_once_through_the_composed_transform(prepared, people):
+def test_images_are_resampled_once_through_the_composed_transform(prepared, cohort):
     grid_to_pet = prepared.t1_to_pet @ prepared.grid_to_t1
-    expected = resample(people[0].pet, model_grid(4), grid_to_pet)
+    expected = resample(cohort[0].pet, model_grid(4), grid_to_pet)
     np.testing.assert_array_equal(prepared.pet.data, expected.data)
 
 
@@ -62,24 +62,24 @@ def test_a_right_pair_raises_no_flag(prepared):
     assert prepared.quality.pet_shift_mm > 0.5
 
 
-def test_a_pet_of_someone_else_is_flagged_and_kept(people):
-    files = files_of(people[0], pet_of=people[1])
+def test_a_pet_of_someone_else_is_flagged_and_kept(cohort):
+    files = files_of(cohort[0], pet_of=cohort[1])
     quality = prepare_subject(files, PreprocessingSettings(voxel_mm=4)).quality
     assert "pair" in [flag.check for flag in quality.flags]
 
 
 @pytest.mark.parametrize("unit", ["SUVR", "Bq/mL"])
 def test_without_registration_every_pair_is_kept_and_nothing_is_said_of_alignment(
-    people, tmp_path, unit
+    cohort, tmp_path, unit
 ):
     """Paper B's own setting: scans are centred, so checks that need alignment do not run."""
     pet = tmp_path / "sub-001_trc-18FFDG_pet.nii.gz"
-    write_volume(pet, people[0].pet)
+    write_volume(pet, cohort[0].pet)
     sidecar = {"Units": unit, "FrameTimesStart": [1800], "FrameDuration": [1800]}
     pet.with_name("sub-001_trc-18FFDG_pet.json").write_text(
         json.dumps(sidecar | {"InjectionStart": 0})
     )
-    files = dataclasses.replace(files_of(people[0]), pet=pet, noise_free=None, tracer="FDG")
+    files = dataclasses.replace(files_of(cohort[0]), pet=pet, noise_free=None, tracer="FDG")
     settings = PreprocessingSettings(voxel_mm=8, grid="paper-b", registration="none")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -91,14 +91,14 @@ def test_without_registration_every_pair_is_kept_and_nothing_is_said_of_alignmen
     assert ["stays in Bq/mL: SUVR needs" in text for text in said] == [True] * (unit != "SUVR")
 
 
-def test_what_the_field_of_view_does_not_cover_is_0_and_known(people, tmp_path):
-    pet = people[0].pet
+def test_what_the_field_of_view_does_not_cover_is_0_and_known(cohort, tmp_path):
+    pet = cohort[0].pet
     cut = tmp_path / "cut_pet.nii.gz"
     data = pet.data.copy()
     data[:, :, int(data.shape[2] * 0.6) :] = 0  # as an image that was put on a larger grid
     write_volume(cut, pet.with_data(data))
     cut.with_name("cut_pet.json").write_text('{"Units": "SUVR"}')
-    files = dataclasses.replace(files_of(people[0]), pet=cut, noise_free=None)
+    files = dataclasses.replace(files_of(cohort[0]), pet=cut, noise_free=None)
     subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6))
     assert np.isfinite(subject.pet.data).all()
     assert not subject.pet.data[~subject.covered].any()
@@ -106,25 +106,25 @@ def test_what_the_field_of_view_does_not_cover_is_0_and_known(people, tmp_path):
     assert "coverage" in [flag.check for flag in subject.quality.flags]
 
 
-def test_a_cut_pet_is_flagged(people, tmp_path):
-    pet = people[0].pet
+def test_a_cut_pet_is_flagged(cohort, tmp_path):
+    pet = cohort[0].pet
     cut = tmp_path / "cut_pet.nii.gz"
     write_volume(cut, pet.with_data(pet.data[:, :, : int(pet.data.shape[2] * 0.6)]))
     cut.with_name("cut_pet.json").write_text('{"Units": "SUVR"}')
-    files = dataclasses.replace(files_of(people[0]), pet=cut, noise_free=None)
+    files = dataclasses.replace(files_of(cohort[0]), pet=cut, noise_free=None)
     quality = prepare_subject(files, PreprocessingSettings(voxel_mm=4)).quality
     assert quality.pet_coverage < 0.95
     assert any(flag.text.startswith("PET covers ") for flag in quality.flags)
 
 
 @pytest.mark.parametrize(("frames", "shape"), [("mean", ()), ("keep", (2,))])
-def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
-    pet = read_volume(files_of(people[0]).pet)
+def test_frames_are_averaged_or_kept(cohort, tmp_path, frames, shape):
+    pet = read_volume(files_of(cohort[0]).pet)
     both = tmp_path / "sub-001_pet.nii.gz"
     write_volume(both, pet.with_data(np.stack([pet.data, 3 * pet.data], axis=3)))
     sidecar = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60], "Units": "arbitrary"}
     both.with_name("sub-001_pet.json").write_text(json.dumps(sidecar))
-    files = dataclasses.replace(files_of(people[0]), pet=both, noise_free=None)
+    files = dataclasses.replace(files_of(cohort[0]), pet=both, noise_free=None)
     subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6, frames=frames, motion=False))
     assert subject.pet.data.shape == (*model_grid(6).shape, *shape)
     first = subject.pet.data if frames == "mean" else subject.pet.data.mean(axis=3)
@@ -134,38 +134,38 @@ def test_frames_are_averaged_or_kept(people, tmp_path, frames, shape):
     assert subject.frame_times == (([0], [120]) if frames == "mean" else ([0, 60], [60, 60]))
 
 
-def test_an_even_pet_is_refused(people, tmp_path):
+def test_an_even_pet_is_refused(cohort, tmp_path):
     even = tmp_path / "even_pet.nii.gz"
-    write_volume(even, people[0].pet.with_data(np.full_like(people[0].pet.data, 2)))
+    write_volume(even, cohort[0].pet.with_data(np.full_like(cohort[0].pet.data, 2)))
     with pytest.raises(InputError, match="same value everywhere"):
         prepare_subject(
-            dataclasses.replace(files_of(people[0]), pet=even), PreprocessingSettings(voxel_mm=6)
+            dataclasses.replace(files_of(cohort[0]), pet=even), PreprocessingSettings(voxel_mm=6)
         )
 
 
-def test_the_same_files_give_the_same_subject(prepared, people):
-    again = prepare_subject(files_of(people[0]), PreprocessingSettings(voxel_mm=4))
+def test_the_same_files_give_the_same_subject(prepared, cohort):
+    again = prepare_subject(files_of(cohort[0]), PreprocessingSettings(voxel_mm=4))
     np.testing.assert_array_equal(again.mri, prepared.mri)
     np.testing.assert_array_equal(again.pet.data, prepared.pet.data)
     assert again.quality == prepared.quality
 
 
-def test_the_grids_world_is_the_bodys(prepared, people):
+def test_the_grids_world_is_the_bodys(prepared, cohort):
     """What lies on the right in the T1 lies on the right of the grid."""
-    person = people[0]
-    centre = person.t1.grid.centre_mm
+    scans = cohort[0]
+    centre = scans.t1.grid.centre_mm
     to_grid = np.linalg.inv(prepared.grid_to_t1)
     right = apply_affine(to_grid, centre + np.array([40.0, 0, 0])) - apply_affine(to_grid, centre)
     assert right[0] > 30
 
 
-def test_activity_becomes_suvr_by_the_tracers_reference_region(people, tmp_path):
+def test_activity_becomes_suvr_by_the_tracers_reference_region(cohort, tmp_path):
     """A PET in kBq/mL is the one in SUVR but for a constant, which the reference region gives."""
-    pet = read_volume(files_of(people[0]).pet)
+    pet = read_volume(files_of(cohort[0]).pet)
     path = tmp_path / "sub-001_trc-18FFDG_pet.nii.gz"
     write_volume(path, pet.with_data(7 * pet.data))
     path.with_name("sub-001_trc-18FFDG_pet.json").write_text('{"Units": "kBq/mL"}')
-    files = dataclasses.replace(files_of(people[0]), pet=path, tracer="FDG")
+    files = dataclasses.replace(files_of(cohort[0]), pet=path, tracer="FDG")
     subject = prepare_subject(files, PreprocessingSettings(voxel_mm=6))
     assert subject.pet.unit == "SUVR"
     reference = subject.uptake.reference

@@ -54,7 +54,7 @@ def test_the_weights_file_holds_the_metadata(tmp_path, data):
     assert metadata == model_metadata(system, data, 7)
 
 
-def test_a_card_counts_people_steps_and_parameters(tmp_path, data):
+def test_a_card_counts_participants_steps_and_parameters(tmp_path, data):
     text = card(tmp_path, data, {"seed": 4, "training": {"batch_size": 8}})
 
     assert "| generator | 2,000 parameters |" in text
@@ -65,7 +65,7 @@ def test_a_card_counts_people_steps_and_parameters(tmp_path, data):
     assert "{" not in text
 
 
-def test_visits_of_one_person_count_once(tmp_path, visits):
+def test_visits_of_one_participant_count_once(tmp_path, visits):
     data = PreparedData(visits)
     text = card(tmp_path, data)
 

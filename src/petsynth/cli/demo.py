@@ -156,7 +156,7 @@ def _make_room(out: Path, overwrite: bool) -> None:
             f"{out}: holds {', '.join(held[:3])}, which is no earlier demo; nothing was removed: "
             "name another folder"
         )
-    own_files(out / "bids")  # refuses other people than the simulated ones
+    own_files(out / "bids")  # refuses others than the simulated subjects
     remove_own(out, _own_files(), "an earlier demo")
 
 

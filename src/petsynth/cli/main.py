@@ -20,7 +20,7 @@ from typing import TextIO
 COMMANDS = {
     "demo": "simulate, prepare, train, predict, evaluate and report, in minutes",
     "simulate": "make a simulated cohort of T1 and PET scans in BIDS",
-    "prepare": "bring a BIDS dataset's scans onto the models' grid",
+    "prepare": "align a BIDS dataset's scans and resample them to the models' grid",
     "train": "train a model on prepared data",
     "predict": "infer synthetic PET from T1-weighted MRI",
     "models": "list the models that come with petsynth",

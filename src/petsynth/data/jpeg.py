@@ -42,8 +42,8 @@ def to_uint8(image: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """
     if not high > low:
         raise ValueError(f"the upper limit {high} must be above the lower limit {low}")
-    share = np.clip((np.asarray(image, dtype=np.float64) - low) / (high - low), 0, 1)
-    return np.rint(share * 255).astype(np.uint8)
+    fraction = np.clip((np.asarray(image, dtype=np.float64) - low) / (high - low), 0, 1)
+    return np.rint(fraction * 255).astype(np.uint8)
 
 
 def from_uint8(image: NDArray[np.uint8], low: float, high: float) -> NDArray[np.float32]:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from petsynth.errors import InputError
 
-PET_SHARE = 1 / 10
-"""The PET is normalised by this share of the T1's mean and standard deviation (section 3.1)."""
+PET_FRACTION = 1 / 10
+"""The PET is normalised by this fraction of the T1's mean and standard deviation (section 3.1)."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def normalise_pet(pet: NDArray[Any], statistics: MriStatistics) -> NDArray[np.fl
     >>> normalise_pet(np.array([0.0, 1.0, 1000.0]), MriStatistics(10.0, 10.0)).tolist()
     [-1.0, 0.0, 999.0]
     """
-    centred = np.asarray(pet, dtype=np.float64) - PET_SHARE * statistics.mean
-    return (centred / (PET_SHARE * statistics.std)).astype(np.float32)
+    centred = np.asarray(pet, dtype=np.float64) - PET_FRACTION * statistics.mean
+    return (centred / (PET_FRACTION * statistics.std)).astype(np.float32)
 
 
 def restore_pet(pet: NDArray[Any], statistics: MriStatistics) -> NDArray[np.float32]:
@@ -99,5 +99,5 @@ def restore_pet(pet: NDArray[Any], statistics: MriStatistics) -> NDArray[np.floa
     >>> restore_pet(np.array([-1.0, 0.0, 999.0]), MriStatistics(10.0, 10.0)).tolist()
     [0.0, 1.0, 1000.0]
     """
-    scaled = np.asarray(pet, dtype=np.float64) * (PET_SHARE * statistics.std)
-    return (scaled + PET_SHARE * statistics.mean).astype(np.float32)
+    scaled = np.asarray(pet, dtype=np.float64) * (PET_FRACTION * statistics.std)
+    return (scaled + PET_FRACTION * statistics.mean).astype(np.float32)

@@ -70,7 +70,7 @@ def draw_split(
     shuffled = np.random.default_rng(seed).permutation(names).tolist()
     strata = {label: [n for n in names if diagnoses[n] == label] for label in diagnoses.values()}
     for part, size in sizes.items():
-        quotas = _shares(size, {label: len(group) for label, group in strata.items()})
+        quotas = _quotas(size, {label: len(group) for label, group in strata.items()})
         for label, quota in quotas.items():
             taken = sum(split.get(name) == part for name in strata[label])
             free = [n for n in shuffled if diagnoses[n] == label and n not in split]
@@ -192,11 +192,11 @@ def _count(wanted: float, total: int) -> int:
     return round(wanted * total) if wanted < 1 else round(wanted)
 
 
-def _shares(size: int, strata: Mapping[str, int]) -> dict[str, int]:
+def _quotas(size: int, strata: Mapping[str, int]) -> dict[str, int]:
     """Divide ``size`` among strata by largest remainder."""
     total = sum(strata.values())
     exact = {label: size * count / total for label, count in strata.items()}
-    quotas = {label: int(share) for label, share in exact.items()}
+    quotas = {label: int(fraction) for label, fraction in exact.items()}
     by_remainder = sorted(exact, key=lambda label: (quotas[label] - exact[label], label))
     for label in by_remainder[: size - sum(quotas.values())]:
         quotas[label] += 1

@@ -43,11 +43,11 @@ _SYNTHETIC = (
     "measurement, not for diagnosis"
 )
 _STD: dict[StdKind, str] = {
-    "dropout": "Standard deviation (n - 1) of a synthetic PET over draws of the generator's "
+    "dropout": "Standard deviation (n - 1) of a synthetic PET over samples of the generator's "
     "dropout: the model's spread, not its error",
     "expected-error": "Standard deviation of what a measured PET would differ by from the "
-    "synthetic one, as the model expects it; calibrated on held-out people like its training data, "
-    "not for others",
+    "synthetic one, as the model expects it; calibrated on held-out subjects like its training "
+    "data, not for others",
     "samples": "Standard deviation (n - 1) of a synthetic PET over samples of a stochastic "
     "generator: the model's spread, not its error",
 }

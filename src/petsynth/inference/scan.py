@@ -45,7 +45,7 @@ class ScanPrediction:
     planes : tuple of {"axial", "coronal", "sagittal"}
         Planes that were averaged.
     samples, seed : int
-        Number of dropout draws, and what chose them.
+        Number of dropout samples, and what chose them.
     input_check : InputCheck
         Whether the T1 looks like a T1 of a brain at all.
     inputs_sha256 : str

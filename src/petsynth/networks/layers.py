@@ -46,7 +46,7 @@ def instance_norm(channels: int) -> nn.GroupNorm:
 
 
 def initialise_weights(network: nn.Module) -> None:
-    """Draw the notebook's starting weights from torch's global generator, in place."""
+    """Sample the notebook's initial weights from torch's global generator, in place."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Conv3d):
             nn.init.normal_(module.weight, 0.0, 0.02)
@@ -222,8 +222,8 @@ class Resample3d(nn.Module):
 
 def _parallel_axes(from_target: np.ndarray) -> list[int]:
     """Return to which axis of the target each of the source's is parallel."""
-    turn = np.abs(from_target[:3, :3])
-    along = turn > 1e-6 * turn.max()
+    rotation = np.abs(from_target[:3, :3])
+    along = rotation > 1e-6 * rotation.max()
     if not (along.sum(axis=0) == 1).all() or not (along.sum(axis=1) == 1).all():
         raise ValueError(f"the grids' axes are not parallel:\n{from_target}")
     return [int(axis) for axis in along.argmax(axis=1)]

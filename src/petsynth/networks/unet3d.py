@@ -39,7 +39,7 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
 """Last layers: x - tanh(x), which has no limits, and tanh, which ends at -1 and 1."""
 SLICES = 4
 """With checkpointing the outermost level, which holds more than all others together, is never held
-whole: it is computed in so many parts, a share of its channels each."""
+whole: it is computed in so many parts, a fraction of its channels each."""
 
 
 class Generator3d(nn.Module):
@@ -204,7 +204,7 @@ class _Outermost(nn.Module):
     """The first level, and all that is wanted of it: the next convolution's result and the skip.
 
     Its channels do not know each other before the next convolution adds them up, so that they
-    can be computed a share at a time.
+    can be computed a part at a time.
     """
 
     def __init__(self, width: list[int], skip: Resample3d):

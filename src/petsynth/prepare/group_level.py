@@ -259,8 +259,8 @@ def _trait(what: str, record: Record) -> str:
     if what == "frames":
         return str(record.frames)
     durations = record.frame_durations if record.frames > 1 else []
-    shares = [f"{100 * each / sum(durations):.0f}" for each in durations]
-    return f"{' : '.join(shares)} % of the scan" if shares else ""
+    fractions = [f"{100 * each / sum(durations):.0f}" for each in durations]
+    return f"{' : '.join(fractions)} % of the scan" if fractions else ""
 
 
 def _frame_durations(records: dict[str, Record]) -> list[float] | None:

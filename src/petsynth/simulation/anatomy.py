@@ -47,7 +47,7 @@ class Anatomy:
     own : (X, Y, Z) float32 array
         Fraction of the voxel that belongs to its region, 0 to 1.
     white : (X, Y, Z) float32 array
-        Share that is white matter beside it; fluid takes up the rest inside `mask`.
+        Fraction that is white matter beside it; fluid takes up the rest inside `mask`.
     scalp : (X, Y, Z) float32 array
         Fraction of soft tissue outside the brain, weighted by how much it takes up (muscle: 1).
     standard_space : StandardSpace, optional

@@ -65,7 +65,7 @@ def tissue_fractions(mri: Volume, regions: NDArray[np.uint8]) -> TissueFractions
 
     Returns
     -------
-    TissueShares
+    TissueFractions
         As the labels say wherever there is no cortex within `BORDER_MM`, and everywhere if the T1
         does not set the three tissues off from each other. Cerebellar cortex is divided with
         fluid only: its white matter is too fine to be told from it.

@@ -32,7 +32,7 @@ Batch = TypeVar("Batch")
 Config = TypeVar("Config", bound=SystemConfig)
 
 StdKind = Literal["dropout", "expected-error", "samples"]
-"""What a standard deviation means: the spread over draws of the generator's dropout; what a
+"""What a standard deviation means: the spread over samples of the generator's dropout; what a
 measured PET would differ by, as the network expects; the spread over samples of a stochastic
 generator."""
 

@@ -135,7 +135,7 @@ def write_card(
         parameters=count_parameters(generator),
         subjects=len(train),
         diagnoses=", ".join(counts),
-        origin="**simulated scans**" if data.simulated else "scans of people",
+        origin="**simulated scans**" if data.simulated else "scans of real subjects",
         validation=_validation_text(validation, len(data.subjects("validation")), data.unit),
     )
     write_text(path, content)

@@ -7,7 +7,7 @@
     RUN/start.json                which trained weights it started from, if it did (``--from``)
     RUN/model.safetensors         the generator after the last finished epoch (paper B: written
                                   every `validate_every` epochs)
-    RUN/model_card.md             what that model is, for people
+    RUN/model_card.md             what that model is, for readers
     RUN/train_log.csv             losses by step
     RUN/validation_log.csv        image metrics by epoch (where there are validation subjects)
     RUN/checkpoints/last.pt       everything that is needed to go on; written with the model, and

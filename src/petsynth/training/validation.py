@@ -26,7 +26,7 @@ SUBJECTS = 2
 
 
 def validate(infer_pet: Callable[[str], NDArray[Any]], data: PreparedData) -> dict[str, float]:
-    """Measure all validation subjects, and average: first over each person's visits.
+    """Measure all validation subjects, and average: first over each participant's visits.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def validate(infer_pet: Callable[[str], NDArray[Any]], data: PreparedData) -> di
                 ssim(pet, synthetic_pet, data.pet_scale),
             )
         )
-    people = [np.mean(visits, axis=0) for visits in rows.values()]
-    return dict(zip(METRICS, np.mean(people, axis=0).tolist(), strict=True))
+    means = [np.mean(visits, axis=0) for visits in rows.values()]
+    return dict(zip(METRICS, np.mean(means, axis=0).tolist(), strict=True))
 
 
 def sample_subjects(data: PreparedData) -> list[str]:

@@ -110,7 +110,7 @@ def test_who_lacks_an_image_is_excluded_with_a_reason(dataset):
     }
 
 
-def test_a_damaged_sidecar_costs_its_person_only(dataset):
+def test_a_damaged_sidecar_costs_its_participant_only(dataset):
     root = dataset(
         *(f"sub-0{n}/anat/sub-0{n}_T1w.nii.gz" for n in (1, 2)),
         *(f"sub-0{n}/pet/sub-0{n}_trc-18FFDG_pet.nii.gz" for n in (1, 2)),
@@ -152,7 +152,7 @@ def test_every_image_that_is_not_taken_has_a_reason(dataset):
     assert all(each.reason and each.participant == "sub-01" for each in index.unused)
 
 
-def test_two_folders_of_one_person_are_refused(dataset):
+def test_two_folders_of_one_participant_are_refused(dataset):
     root = dataset("sub-0731/anat/sub-0731_T1w.nii", "sub-731/pet/sub-731_trc-18FFDG_pet.nii")
     with pytest.raises(InputError, match="sub-0731 and sub-731 may be the same subject"):
         index_dataset(root)

@@ -6,7 +6,7 @@ from petsynth.errors import InputError
 from petsynth.io.bids.participants import read_participants
 
 
-def test_people_are_read_under_usual_column_names(tmp_path):
+def test_participants_are_read_under_usual_column_names(tmp_path):
     table = tmp_path / "participants.tsv"
     table.write_text("participant_id\tGroup\toriginal_id\nsub-01\tAD\tX-1\n02\tCN\tn/a\n")
     participants = read_participants(tmp_path)
@@ -18,7 +18,7 @@ def test_people_are_read_under_usual_column_names(tmp_path):
     assert len(read_participants(tmp_path)) == 0
 
 
-def test_0731_and_731_are_one_person(tmp_path):
+def test_0731_and_731_are_one_participant(tmp_path):
     table = tmp_path / "participants.tsv"
     table.write_text("participant_id\tdiagnosis\n731\tAD\n")
     assert read_participants(tmp_path)["sub-0731"].diagnosis == "AD"

@@ -20,26 +20,26 @@ from petsynth.preprocessing.t1.alignment import normalised_brain
 from petsynth.volume import Volume
 
 
-def test_the_simulated_offset_is_recovered(people, target_error_mm):
-    for person in people:
-        found = register_pet(normalised_brain(person.t1, person.mask), person.pet)
-        before = target_error_mm(np.eye(4), person)
+def test_the_simulated_offset_is_recovered(cohort, target_error_mm):
+    for scans in cohort:
+        found = register_pet(normalised_brain(scans.t1, scans.mask), scans.pet)
+        before = target_error_mm(np.eye(4), scans)
         assert before > 1.5
-        assert target_error_mm(found.fixed_to_moving, person) < 1
+        assert target_error_mm(found.fixed_to_moving, scans) < 1
 
 
-def test_a_larger_offset_and_another_axis_order_are_recovered(people, target_error_mm):
-    person = people[0]
+def test_a_larger_offset_and_another_axis_order_are_recovered(cohort, target_error_mm):
+    scans = cohort[0]
     rotation = Rotation.from_euler("xyz", (10, -8, 7), degrees=True).as_matrix()
     shift = np.array([15.0, -10.0, 12.0])
-    offset = rotation_about(person.pet.grid.centre_mm, rotation, shift)
-    data = np.transpose(person.pet.data[::-1], (2, 0, 1))
+    offset = rotation_about(scans.pet.grid.centre_mm, rotation, shift)
+    data = np.transpose(scans.pet.data[::-1], (2, 0, 1))
     flip = np.eye(4)
-    flip[0, 0], flip[0, 3] = -1, person.pet.data.shape[0] - 1
+    flip[0, 0], flip[0, 3] = -1, scans.pet.data.shape[0] - 1
     order = np.eye(4)[:, [2, 0, 1, 3]]
-    moved = Volume(data, offset @ person.pet.affine @ flip @ order)
-    found = register_pet(normalised_brain(person.t1, person.mask), moved).fixed_to_moving
-    assert target_error_mm(np.linalg.inv(offset) @ found, person) < 1
+    moved = Volume(data, offset @ scans.pet.affine @ flip @ order)
+    found = register_pet(normalised_brain(scans.t1, scans.mask), moved).fixed_to_moving
+    assert target_error_mm(np.linalg.inv(offset) @ found, scans) < 1
 
 
 def test_frames_are_averaged():
@@ -51,17 +51,17 @@ def test_frames_are_averaged():
     assert mean.unit == "SUVR"
 
 
-def test_an_even_pet_is_refused(people):
-    even = people[0].pet.with_data(np.ones_like(people[0].pet.data))
+def test_an_even_pet_is_refused(cohort):
+    even = cohort[0].pet.with_data(np.ones_like(cohort[0].pet.data))
     with pytest.raises(RegistrationError, match="constant"):
-        register_pet(normalised_brain(people[0].t1, people[0].mask), even)
+        register_pet(normalised_brain(cohort[0].t1, cohort[0].mask), even)
 
 
-def test_without_registration_the_centres_meet(people):
-    person = people[0]
-    to_pet = place_pet(person.t1, person.pet).fixed_to_moving
-    there = apply_affine(to_pet, person.t1.grid.centre_mm)
-    np.testing.assert_allclose(there, person.pet.grid.centre_mm)
+def test_without_registration_the_centres_meet(cohort):
+    scans = cohort[0]
+    to_pet = place_pet(scans.t1, scans.pet).fixed_to_moving
+    there = apply_affine(to_pet, scans.t1.grid.centre_mm)
+    np.testing.assert_allclose(there, scans.pet.grid.centre_mm)
     np.testing.assert_array_equal(to_pet[:3, :3], np.eye(3))
 
 

@@ -16,7 +16,7 @@ from petsynth.preprocessing.resampling import resample
 from petsynth.volume import Volume
 
 
-def test_the_template_is_nilearns(people):
+def test_the_template_is_nilearns(cohort):
     loaded = load_mni152_template(resolution=2)
     theirs = Volume(np.asarray(loaded.dataobj, dtype=np.float32), loaded.affine)
     ours, _ = template_brain()
@@ -26,13 +26,13 @@ def test_the_template_is_nilearns(people):
     assert np.corrcoef(theirs_here[inside], ours.data[inside])[0, 1] > 0.85
 
 
-def test_local_normalisation_removes_a_drift_and_leaves_air_at_zero(people):
+def test_local_normalisation_removes_a_drift_and_leaves_air_at_zero(cohort):
     """A brightness that doubles from left to right is gone; the mean inside is 1."""
-    t1, inside = people[0].t1, people[0].mask.data > 0
+    t1, inside = cohort[0].t1, cohort[0].mask.data > 0
     drift = np.linspace(-0.35, 0.35, t1.data.shape[0], dtype=np.float32)
-    even = normalise_locally(t1, people[0].mask)
+    even = normalise_locally(t1, cohort[0].mask)
     uneven = even.with_data(even.data * np.exp(drift)[:, np.newaxis, np.newaxis])
-    again = normalise_locally(uneven, people[0].mask).data
+    again = normalise_locally(uneven, cohort[0].mask).data
     left, right = inside.copy(), inside.copy()
     left[t1.data.shape[0] // 2 :] = False
     right[: t1.data.shape[0] // 2] = False
@@ -54,8 +54,8 @@ def test_otsu_splits_two_classes():
     assert 2 < otsu_threshold(values) < 8
 
 
-def test_otsu_is_scikit_images_at_the_upper_edge_of_the_bin(people):
-    values = people[0].t1.data
+def test_otsu_is_scikit_images_at_the_upper_edge_of_the_bin(cohort):
+    values = cohort[0].t1.data
     counts, edges = np.histogram(np.clip(values, None, np.percentile(values, 99.9)), bins=256)
     assert otsu_threshold(values) == pytest.approx(threshold_otsu(hist=(counts, edges[1:])))
 

@@ -15,8 +15,8 @@ from petsynth.volume import Grid, Volume
 
 
 @pytest.fixture(scope="module")
-def brain(people):
-    return normalised_brain(people[0].t1, people[0].mask)
+def brain(cohort):
+    return normalised_brain(cohort[0].t1, cohort[0].mask)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,8 @@ def test_coarse_optimisations_that_go_astray_do_no_harm(brain, around, monkeypat
     np.testing.assert_allclose(there, apply_affine(truth, points), atol=0.5)
 
 
-def test_the_same_images_give_the_same_transform(people, brain, around):
-    pet = people[0].pet
+def test_the_same_images_give_the_same_transform(cohort, brain, around):
+    pet = cohort[0].pet
     centre = centre_of_mass(pet)
     first = register_rigid(brain, around, pet, centre)
     second = register_rigid(brain, around, pet, centre)

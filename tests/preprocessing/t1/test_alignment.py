@@ -17,25 +17,25 @@ def _moved(volume, matrix):
     return Volume(volume.data, matrix @ volume.affine, volume.unit)
 
 
-def test_different_poses_end_in_the_same_place(people):
-    person = people[0]
-    centre = centre_of_mass(person.mask)
-    first = align_t1(person.t1, person.mask).grid_to_t1
+def test_different_poses_end_in_the_same_place(cohort):
+    scans = cohort[0]
+    centre = centre_of_mass(scans.mask)
+    first = align_t1(scans.t1, scans.mask).grid_to_t1
     rotation = Rotation.from_euler("xyz", (18, -10, 12), degrees=True).as_matrix()
     pose = rotation_about(centre, rotation, np.array([20.0, -35.0, 15.0]))
-    second = align_t1(_moved(person.t1, pose), _moved(person.mask, pose)).grid_to_t1
+    second = align_t1(_moved(scans.t1, pose), _moved(scans.mask, pose)).grid_to_t1
     corners = np.array([[x, y, z, 1] for x in (-70, 70) for y in (-100, 70) for z in (-40, 80)]).T
     distance = np.linalg.norm((np.linalg.inv(pose) @ second - first) @ corners, axis=0)
     assert distance.max() < 2
 
 
-def test_a_prepared_t1_looks_the_same_wherever_the_head_lay(people):
-    person, grid = people[0], model_grid(4)
+def test_a_prepared_t1_looks_the_same_wherever_the_head_lay(cohort):
+    scans, grid = cohort[0], model_grid(4)
     rotation = Rotation.from_euler("x", 15, degrees=True).as_matrix()
     shift = np.array([0.0, 30.0, -20.0])
-    pose = rotation_about(centre_of_mass(person.mask), rotation, shift)
-    first = prepare_t1(person.t1, grid, person.mask)
-    second = prepare_t1(_moved(person.t1, pose), grid, _moved(person.mask, pose))
+    pose = rotation_about(centre_of_mass(scans.mask), rotation, shift)
+    first = prepare_t1(scans.t1, grid, scans.mask)
+    second = prepare_t1(_moved(scans.t1, pose), grid, _moved(scans.mask, pose))
     assert first.mri.shape == first.mask.shape == grid.shape
     assert first.mri.dtype == np.float32
     assert first.mask.dtype == bool
@@ -45,23 +45,23 @@ def test_a_prepared_t1_looks_the_same_wherever_the_head_lay(people):
     assert first.mask_source == "given"
 
 
-def test_the_brain_is_not_scaled(people):
-    person, grid = people[0], model_grid(3)
-    prepared = prepare_t1(person.t1, grid, person.mask)
+def test_the_brain_is_not_scaled(cohort):
+    scans, grid = cohort[0], model_grid(3)
+    prepared = prepare_t1(scans.t1, grid, scans.mask)
     rotation = prepared.grid_to_t1[:3, :3]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-6)
-    voxels = (person.mask.data > 0).sum() * np.prod(person.mask.grid.voxel_mm)
+    voxels = (scans.mask.data > 0).sum() * np.prod(scans.mask.grid.voxel_mm)
     assert prepared.mask.sum() * 27 == pytest.approx(voxels, rel=0.02)
 
 
-def test_a_normalised_brain_is_coarse_and_zero_outside(people):
-    brain = normalised_brain(people[0].t1, people[0].mask)
+def test_a_normalised_brain_is_coarse_and_zero_outside(cohort):
+    brain = normalised_brain(cohort[0].t1, cohort[0].mask)
     assert brain.grid.voxel_mm == (3.0, 3.0, 3.0)
     assert (brain.data == 0).mean() > 0.5
 
 
-def test_without_registration_the_centres_meet(people):
-    placed = place_t1(people[0].t1, people[0].mask)
+def test_without_registration_the_centres_meet(cohort):
+    placed = place_t1(cohort[0].t1, cohort[0].mask)
     there = apply_affine(placed.grid_to_t1, CENTRE_MM)
-    np.testing.assert_allclose(there, people[0].t1.grid.centre_mm)
+    np.testing.assert_allclose(there, cohort[0].t1.grid.centre_mm)
     np.testing.assert_array_equal(placed.grid_to_t1[:3, :3], np.eye(3))

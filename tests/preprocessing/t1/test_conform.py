@@ -26,12 +26,10 @@ def test_a_t1_that_lies_elsewhere_is_refused():
         conform(Volume(np.ones((4, 4, 4)), grid.affine), grid, far)
 
 
-def test_without_registration_the_centres_meet(people):
-    person = people[0]
-    prepared = prepare_conformed_t1(
-        person.t1, conformed_grid(16.0), person.mask, registration="none"
-    )
+def test_without_registration_the_centres_meet(cohort):
+    scans = cohort[0]
+    prepared = prepare_conformed_t1(scans.t1, conformed_grid(16.0), scans.mask, registration="none")
     there = apply_affine(prepared.grid_to_t1, CENTRE_MM)
-    np.testing.assert_allclose(there, person.t1.grid.centre_mm)
+    np.testing.assert_allclose(there, scans.t1.grid.centre_mm)
     assert prepared.mri.shape == prepared.mask.shape == (32, 32, 32)
     assert prepared.mri[prepared.mask].mean() > 2 * prepared.mri[~prepared.mask].mean()

@@ -45,10 +45,10 @@ def test_no_brain_and_no_contrast_are_refused():
         scale_mri(np.full_like(mri, 7), mask)
 
 
-def _with_field(person):
+def _with_field(scans):
     """Return a locally normalised brain under a brightness that doubles from left to right."""
-    ramp = np.linspace(-0.35, 0.35, person.t1.data.shape[0], dtype=np.float32)
-    normalised = normalise_locally(person.t1, person.mask)
+    ramp = np.linspace(-0.35, 0.35, scans.t1.data.shape[0], dtype=np.float32)
+    normalised = normalise_locally(scans.t1, scans.mask)
     return normalised.with_data(normalised.data * np.exp(ramp)[:, np.newaxis, np.newaxis])
 
 
@@ -60,10 +60,10 @@ def _sides(t1, mask):
     return float(t1.data[right].mean() / t1.data[left].mean())
 
 
-def test_n4_makes_left_and_right_equally_bright(people):
-    person = people[0]
-    spoilt = _with_field(person)
-    corrected = correct_bias_field(spoilt, person.mask)
-    assert _sides(spoilt, person.mask) > 1.2
-    assert abs(_sides(corrected, person.mask) - 1) < 0.08
-    assert corrected.grid.matches(person.t1.grid)
+def test_n4_makes_left_and_right_equally_bright(cohort):
+    scans = cohort[0]
+    spoilt = _with_field(scans)
+    corrected = correct_bias_field(spoilt, scans.mask)
+    assert _sides(spoilt, scans.mask) > 1.2
+    assert abs(_sides(corrected, scans.mask) - 1) < 0.08
+    assert corrected.grid.matches(scans.t1.grid)

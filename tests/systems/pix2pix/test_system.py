@@ -192,7 +192,7 @@ def test_planes_that_are_used_and_those_that_were_not_trained_on(trained, asked,
     assert system.unseen_planes(system.planes_used(asked)) == unseen
 
 
-def test_several_samples_tell_the_spread_over_dropout_draws_and_one_tells_nothing():
+def test_several_samples_tell_the_spread_over_dropout_samples_and_one_tells_nothing():
     system = trained_on("axial")
     system.check_samples(20)
     assert [system.std_kind(samples) for samples in (1, 2)] == [None, "dropout"]
@@ -238,5 +238,5 @@ def test_a_run_is_described_by_planes_format_steps_and_seed():
     text = trained_on("coronal", "axial").describe_run(1500)
     assert text == (
         "pix2pix trained on coronal + axial slices (uint8-jpeg), 1500 steps of batch 1, seed 0; "
-        "predicted from axial slices, one dropout draw"
+        "predicted from axial slices, one dropout sample"
     )

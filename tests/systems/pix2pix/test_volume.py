@@ -37,7 +37,7 @@ def test_what_the_network_leaves_alone_comes_back_unchanged(mri, planes):
     assert volume.dtype == np.float32
 
 
-def test_slices_stand_on_air_and_share_one_dropout_draw(mri):
+def test_slices_stand_on_air_and_share_one_dropout_sample(mri):
     network = Identity()
     predict_volume(network, mri, planes=["coronal"], padded_size=16, dropout_key=42, batch_size=5)
     assert network.shapes == [(5, 1, 16, 16), (5, 1, 16, 16), (3, 1, 16, 16)]

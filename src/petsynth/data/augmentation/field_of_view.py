@@ -15,7 +15,7 @@ from scipy import ndimage
 from petsynth.data.augmentation.pair import FloatField, VolumePair
 
 LARGEST_CUT = 0.35
-"""Largest share of the brain's extent that is cut off at one side."""
+"""Largest fraction of the brain's extent that is cut off at one side."""
 SPILL_MM = 6.0
 """Width of the border, half of it outside, over which PET fades where tissue ends."""
 
@@ -57,7 +57,7 @@ def cut_field_of_view(random: np.random.Generator, pair: VolumePair) -> VolumePa
 
 
 def spill(visible: NDArray[np.bool_], voxel_mm: float) -> FloatField:
-    """Return the share of PET to be seen: 1 in what is visible, falling to 0 beside it."""
+    """Return the fraction of PET to be seen: 1 in what is visible, falling to 0 beside it."""
     reach = SPILL_MM / 2 / voxel_mm
     near = ndimage.uniform_filter(visible.astype(np.float32), 2 * round(reach) + 1)
     return np.where(visible, np.float32(1), np.clip(2 * near, 0, 1)).astype(np.float32)

@@ -45,7 +45,7 @@ class VolumePair:
         visible : (X, Y, Z) bool array
             Where the T1 shows something.
         seen_pet : (X, Y, Z) float32 array
-            Share of the PET that is kept, 0 to 1.
+            Fraction of the PET that is kept, 0 to 1.
         """
         return replace(
             self,

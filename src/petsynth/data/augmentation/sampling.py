@@ -14,7 +14,7 @@ THICKEST_MM = 6.5
 BLUR_MM = 3.5
 """Largest blur (full width at half maximum)."""
 SHARPENING = 1.2
-"""Largest share of the fine detail that is added once more."""
+"""Largest fraction of the fine detail that is added once more."""
 
 _FWHM_PER_SIGMA = 2.3548
 """Rounded, as it was when the bundled models were trained."""

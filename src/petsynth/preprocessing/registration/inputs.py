@@ -1,6 +1,6 @@
 """What registration compares: locally normalised brains, and the masks that limit the comparison.
 
-The images of two people or of two scanners differ in brightness, and each one's brightness drifts
+The images of two subjects or of two scanners differ in brightness, and each one's brightness drifts
 across the head. A drift pulls the maximum of the mutual information up to a millimetre away, so
 images are divided by their local mean before they are compared (docs/decisions/0020).
 """

@@ -1,7 +1,7 @@
 """How much two images tell about each other, voxel for voxel and in local detail.
 
-Any two brains share their coarse pattern, so the mutual information of two people's scans is not
-much lower than that of one person's. What differs between people are the gyri. So
+Any two brains share their coarse pattern, so the mutual information of two subjects' scans is not
+much lower than that of one subject's. What differs between subjects are the gyri. So
 `local_correlation_ratio` compares only what is left after the local mean is subtracted, and holds
 the result against a control: the same PET flipped left to right. That is as close to a stranger's
 brain as can be had without strangers, with the same tracer, noise and scanner.

@@ -25,7 +25,7 @@ Device = Literal["cpu", "auto", "cuda"]
 
 STRIPPED_ZEROS = 0.4
 """Fraction of exact zeros from which a T1 counts as skull-stripped."""
-_PLAUSIBLE_LITRES = (0.4, 2.5)
+_PLAUSIBLE_ML = (400, 2500)
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ def find_brain(
         found = BrainMask(t1.with_data(_solid(t1.data != 0)), "skull-stripped")
     else:
         found = BrainMask(t1.with_data(_deepbet(t1, device)), "deepbet")
-    litres = float(found.mask.data.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6)
-    low, high = _PLAUSIBLE_LITRES
-    if not low <= litres <= high and given is not None:
+    volume_ml = float(found.mask.data.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e3)
+    low, high = _PLAUSIBLE_ML
+    if not low <= volume_ml <= high and given is not None:
         raise InputError(
-            f"the given brain mask holds {litres:.2f} litres within the T1, plausible are {low} "
+            f"the given brain mask holds {volume_ml:.0f} mL within the T1, plausible are {low} "
             f"to {high}: do mask and T1 overlap, and is the voxel size right?"
         )
-    if not low <= litres <= high:
+    if not low <= volume_ml <= high:
         raise InputError(
-            f"brain mask ({found.source}) holds {litres:.2f} litres, plausible are {low} to "
+            f"brain mask ({found.source}) holds {volume_ml:.0f} mL, plausible are {low} to "
             f"{high}: check the T1's voxel size, or give a mask with --masks"
         )
     return found
@@ -104,8 +104,8 @@ def is_skull_stripped(t1: Volume) -> bool:
     if 1 - filled.mean() < STRIPPED_ZEROS:
         return False
     brain = _solid(filled)
-    litres = brain.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e6
-    return bool(litres < 2.2 and (filled & ~brain).sum() < 0.05 * brain.sum())
+    volume_ml = brain.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e3
+    return bool(volume_ml < 2200 and (filled & ~brain).sum() < 0.05 * brain.sum())
 
 
 def _solid(inside: BoolArray) -> BoolArray:

@@ -5,7 +5,7 @@ Sources
 - Paper B (Shin et al., GANBERT), section 4.2, "Masked language model".
 - Devlin et al. 2019, BERT, section 3.1: of the chosen tokens 80 % become [MASK], 10 % another
   token, 10 % stay. An option; the paper's text speaks of masking alone, hence the default.
-- Ours: a sample's own key decides its draw, whatever stands beside it in the batch and whatever
+- Ours: a sample's own key decides its mask, whatever stands beside it in the batch and whatever
   process computes it (decision record 0031).
 """
 
@@ -65,11 +65,11 @@ def sample_masking(
     Parameters
     ----------
     keys_B : (B,) int64 tensor
-        One non-negative integer per sample; the same key gives the same draw.
+        One non-negative integer per sample; the same key gives the same mask.
     layout : Layout
         Of the sequence.
     mri_fraction, pet_fraction : float
-        Share of the T1's and of the PET's values, rounded to whole tokens.
+        Fraction of the T1's and of the PET's values, rounded to whole tokens.
     replacement : {"mask", "80-10-10"}
         What stands in the place of a chosen token.
 
@@ -85,16 +85,18 @@ def sample_masking(
     (torch.Size([1, 154]), 128)
     """
     if not (0 <= mri_fraction <= 1 and 0 <= pet_fraction <= 1):
-        raise ValueError(f"masked shares {mri_fraction} and {pet_fraction} must lie within 0 and 1")
+        raise ValueError(
+            f"masked fractions {mri_fraction} and {pet_fraction} must lie within 0 and 1"
+        )
     images = (layout.mri, mri_fraction), (layout.pet, pet_fraction)
     if not any(round(fraction * layout.count) for _, fraction in images):
-        raise ValueError("no token would be masked; raise the masked shares")
-    draws = [_draw(key, layout, images, replacement) for key in keys_B.tolist()]
-    chosen, masked, source = (torch.from_numpy(np.stack(part)) for part in zip(*draws, strict=True))
+        raise ValueError("no token would be masked; raise the masked fractions")
+    masks = [_mask_one(key, layout, images, replacement) for key in keys_B.tolist()]
+    chosen, masked, source = (torch.from_numpy(np.stack(part)) for part in zip(*masks, strict=True))
     return Masking(chosen, masked, source)
 
 
-def _draw(
+def _mask_one(
     key: int,
     layout: Layout,
     images: tuple[tuple[slice, float], ...],

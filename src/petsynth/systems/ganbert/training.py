@@ -324,7 +324,7 @@ class GanbertTraining(VolumeTraining):
             make_micro_batch(self.config, self.networks, batch, self.partition, step, number)
             for number, batch in enumerate(window)
         ]
-        if self.config.bert.dropout:  # BERT's dropout draws from torch's own generator
+        if self.config.bert.dropout:  # BERT's dropout uses torch's own generator
             torch.manual_seed(int(sample_keys(self.seed, step, 1, self.partition.process)))
         return train_step(self.networks, self.fabric, self.config, micro_batches, measure=measure)
 

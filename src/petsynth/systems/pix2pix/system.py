@@ -92,12 +92,12 @@ class Pix2pixSystem(System[Pix2pixConfig]):
     def predict(
         self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
     ) -> Prediction:
-        """Infer slice by slice, along one plane or the mean over several, over dropout draws.
+        """Infer slice by slice, along one plane or the mean over several, over dropout samples.
 
         References
         ----------
         Paper A, section 2.4 (figure 3): the volume is stacked from axial slices. Ours: the mean
-        over three planes, and the spread over dropout draws, each shared by all slices of a volume.
+        over three planes, and the spread over dropout samples; all slices of a volume share one.
         """
         mean = np.zeros(t1_XYZ.shape)
         squares = np.zeros(t1_XYZ.shape)  # sum of squared deviations, after Welford (1962)
@@ -209,7 +209,7 @@ class Pix2pixSystem(System[Pix2pixConfig]):
             f"pix2pix trained on {' + '.join(config.data.planes)} slices "
             f"({config.data.intensity}), {steps} steps of batch {self.batch_text}, seed "
             f"{config.seed}; predicted from {' + '.join(config.prediction_planes)} slices, one "
-            "dropout draw"
+            "dropout sample"
         )
 
     def training_format(self) -> TrainingFormat | None:

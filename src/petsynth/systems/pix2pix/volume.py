@@ -3,8 +3,8 @@
 Sources
 -------
 - Paper A, section 2.4: volumes are rebuilt from predicted axial slices.
-- Ours: the mean over planes ("2.5D"), and one dropout draw for all slices of a volume, since
-  independent draws would stripe the other two planes.
+- Ours: the mean over planes ("2.5D"), and one dropout sample for all slices of a volume, since
+  independent samples would stripe the other two planes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def predict_volume(
     padded_size : int
         Side of the square image, in pixels.
     dropout_key : int
-        Key of the dropout draw, shared by all slices.
+        Key of the dropout sample, shared by all slices.
     batch_size : int
         Slices at once; changes speed and memory, not the result.
     device : torch.device or str
