@@ -8,6 +8,7 @@ from petsynth.cli.main import run as petsynth
 def test_the_list_names_default_licence_and_card(capsys):
     assert petsynth(["models"]) == 0
     said = capsys.readouterr().out
+    assert said.startswith("Pretrained models: ")
     for words in ("petsynth-fdg (used where no --model", "FDG PET in SUVR", "CC BY-SA 3.0"):
         assert words in said
     assert "model_card.md" in said

@@ -23,7 +23,7 @@ COMMANDS = {
     "prepare": "align a BIDS dataset's scans and resample them to the models' grid",
     "train": "train a model on prepared data",
     "predict": "infer synthetic PET from T1-weighted MRI",
-    "models": "list the models that come with petsynth",
+    "models": "list the pretrained models",
     "evaluate": "measure trained models against baselines, with tables, figures and a report",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
 }

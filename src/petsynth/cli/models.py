@@ -36,7 +36,14 @@ def run(args: Args) -> None:
         If one of them is damaged.
     """
     content = _describe_models()
-    print(json.dumps(content, indent=2) if args.json else "\n\n".join(map(_show, content)))
+    if args.json:
+        print(json.dumps(content, indent=2))
+    else:
+        print(
+            "\n\n".join(
+                ["Pretrained models: petsynth predict T1 --model NAME", *map(_show, content)]
+            )
+        )
 
 
 def _describe_models() -> list[dict[str, Any]]:
