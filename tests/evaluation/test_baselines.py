@@ -20,10 +20,10 @@ SETTINGS = MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FD
 
 @pytest.fixture
 def constants(make_prepared, tmp_path) -> PreparedData:
-    """Return three training subjects with PET 0, 1 and 2 everywhere, and a test subject with 9."""
+    """Return three training subjects with PET 0.5, 1 and 1.5, and a test subject with 9."""
     folder = make_prepared(tmp_path / "prepared", {"train": 3, "test": 1})
     shape = read_array(folder, "sub-001", "pet").shape
-    for number, value in enumerate((0, 1, 2, 9), start=1):
+    for number, value in enumerate((0.5, 1, 1.5, 9), start=1):
         write_array(folder, f"sub-{number:03}", "pet", np.full(shape, value, np.float32))
     return PreparedData(folder)
 
@@ -42,11 +42,12 @@ def test_between_subjects_by_hand(constants):
         for other in (1, 2, 3)
         if one != other
     }
-    # PET 0, 1, 2 are grey levels 0, 127.5 and 255.
-    assert found["sub-001", "sub-002"]["middle_slice"]["mse"] == 127.5**2
-    assert found["sub-001", "sub-003"]["middle_slice"]["mse"] == 255.0**2
-    assert found["sub-001", "sub-003"]["middle_slice"]["psnr"] == 0
-    assert found["sub-003", "sub-001"]["brain"]["mae"] == 2
+    # PET 0.5, 1, 1.5 are grey levels 63.75, 127.5 and 191.25.
+    assert found["sub-001", "sub-002"]["middle_slice"]["mse"] == 63.75**2
+    assert found["sub-001", "sub-003"]["middle_slice"]["mse"] == 127.5**2
+    psnr = found["sub-001", "sub-003"]["middle_slice"]["psnr"]
+    assert psnr == pytest.approx(20 * np.log10(2))
+    assert found["sub-003", "sub-001"]["brain"]["mae"] == 1
     for pair, scores in found.items():
         assert scores["middle_slice"] == found[pair[::-1]]["middle_slice"]
 

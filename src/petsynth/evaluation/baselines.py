@@ -28,6 +28,7 @@ from sklearn.mixture import GaussianMixture
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
+from petsynth.evaluation.coverage import blank, unmeasured_voxels
 from petsynth.evaluation.domains import (
     MetricSettings,
     Scores,
@@ -50,14 +51,19 @@ def mean_training_pet(
 ) -> NDArray[np.float32]:
     """Average the PET of the training subjects, voxel by voxel and frame by frame, in PET units.
 
-    A running sum: memory does not grow with the number of subjects.
+    Each voxel over the subjects whose PET covers it. A running sum: memory does not grow with the
+    number of subjects.
     """
     participants = data.participants("train")
     total = np.zeros(data.pet(participants[0]).shape)
+    count = np.zeros(total.shape[:3])
     for participant in participants:
-        total += data.pet(participant)
+        left_out = _unmeasured(data, participant)
+        total += blank(data.pet(participant), left_out)
+        count += ~left_out
         on_subject()
-    return (total / len(participants)).astype(np.float32)
+    shown = np.maximum(count, 1).reshape(*count.shape, *[1] * (total.ndim - 3))
+    return (total / shown).astype(np.float32)
 
 
 def between_subjects(
@@ -81,11 +87,15 @@ def between_subjects(
     participants = data.participants("train")
     following = derangement(participants)
     levels = [settings.grey_levels(middle_slice(data.static_pet(name))) for name in participants]
+    missing = [middle_slice(_unmeasured(data, name)) for name in participants]
     for first, second in combinations(range(len(participants)), 2):
         pair = (participants[first], participants[second])
         if participant_of(pair[0]) == participant_of(pair[1]):
             continue
-        scores = compute_slice_metrics(levels[first], levels[second])
+        counted = ~(missing[first] | missing[second])
+        scores = compute_slice_metrics(
+            blank(levels[first], ~counted), blank(levels[second], ~counted), counted
+        )
         for one, other in (pair, pair[::-1]):
             volumes = _volumes(data, one, other, settings) if following[one] == other else {}
             yield one, other, {"middle_slice": scores, **volumes}
@@ -160,9 +170,10 @@ class TissueRegression:
         self._data, self._seed = data, seed
         gram, target = np.zeros((8, 8)), np.zeros(8)
         for participant in data.participants("train"):
-            features = self._features(participant)
+            counted = ~_unmeasured(data, participant).ravel()
+            features = self._features(participant)[:, counted]
             gram += features @ features.T
-            target += features @ np.asarray(data.static_pet(participant)).ravel()
+            target += features @ np.asarray(data.static_pet(participant)).ravel()[counted]
             on_subject()
         # The classes sum to the brain mask, so columns may depend on each other.
         self.coefficients: FloatArray = np.linalg.lstsq(gram, target)[0]
@@ -242,6 +253,14 @@ def tissue_maps(mri: NDArray[Any], mask: BoolArray, seed: int = 0) -> FloatArray
 
 
 def _volumes(data: PreparedData, participant: str, other: str, settings: MetricSettings) -> Scores:
-    return compute_volume_metrics(
-        data.static_pet(participant), data.static_pet(other), data.mask(participant), settings
-    )
+    left_out = _unmeasured(data, participant) | _unmeasured(data, other)
+    brain = data.mask(participant) & ~left_out
+    if not brain.any():
+        return {}
+    pet = blank(data.static_pet(participant), left_out)
+    others_pet = blank(data.static_pet(other), left_out)
+    return compute_volume_metrics(pet, others_pet, brain, settings, ~left_out)
+
+
+def _unmeasured(data: PreparedData, participant: str) -> BoolArray:
+    return unmeasured_voxels(data.pet(participant), data.mask(participant))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from petsynth.data.prepared import static_mean
+from petsynth.evaluation.coverage import blank, unmeasured_voxels, windows_inside
 from petsynth.metrics.image import (
     combine_scales,
     mae,
@@ -170,7 +171,8 @@ def compute_metrics(
         In PET units. If both have frames, the domains ``frames`` and ``intensities`` run over
         them; everything else, and these too if one is static, is of the means over frames.
     mask : (X, Y, Z) bool array
-        Brain.
+        Brain. Its voxels that ``pet`` did not measure are left out of everything; see
+        `petsynth.evaluation.coverage`.
     settings : MetricSettings
         Data ranges.
     voxel_mm : tuple of 3 float
@@ -181,100 +183,140 @@ def compute_metrics(
     Returns
     -------
     dict of dict of float
-        `DOMAINS`; PSNR is infinite and correlation NaN where they are undefined. Without
-        ``frames`` if the reference PET has several and the synthetic one has one.
+        `DOMAINS`; PSNR is infinite and correlation NaN where they are undefined, and all are NaN
+        where no voxel of the brain was measured. Without ``frames`` if the reference PET has
+        several and the synthetic one has one.
     """
+    left_out = unmeasured_voxels(pet, mask)
+    counted, brain = ~left_out, np.asarray(mask) & ~left_out
+    if not brain.any():
+        return {domain: dict.fromkeys(names, float("nan")) for domain, names in DOMAINS.items()}
+    pet, synthetic_pet = blank(pet, left_out), blank(synthetic_pet, left_out)
     static = static_mean(pet, durations), static_mean(synthetic_pet, durations)
     in_full = (pet, synthetic_pet) if pet.shape == synthetic_pet.shape else static
     scores = {
-        "middle_slice": compute_middle_slice_metrics(*static, settings),
-        "axial_slices": compute_axial_slices_metrics(*static, mask, settings),
-        **compute_volume_metrics(*static, mask, settings),
-        "intensities": compute_intensity_metrics(in_full[0], in_full[1], settings.data_range),
-        "depth": compute_depth_metrics(static[0], static[1], mask, voxel_mm),
+        "middle_slice": compute_middle_slice_metrics(*static, settings, counted),
+        "axial_slices": compute_axial_slices_metrics(*static, brain, settings, counted),
+        **compute_volume_metrics(*static, brain, settings, counted),
+        "intensities": compute_intensity_metrics(
+            in_full[0][counted], in_full[1][counted], settings.data_range
+        ),
+        "depth": compute_depth_metrics(static[0], static[1], mask, voxel_mm, counted),
     }
     if pet.shape == synthetic_pet.shape:
-        scores["frames"] = compute_frames_metrics(pet, synthetic_pet, settings.data_range)
+        scores["frames"] = compute_frames_metrics(pet, synthetic_pet, settings.data_range, counted)
     return scores
 
 
 def compute_middle_slice_metrics(
-    pet: NDArray[Any], synthetic_pet: NDArray[Any], settings: MetricSettings
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    settings: MetricSettings,
+    counted: BoolArray | None = None,
 ) -> dict[str, float]:
     """Compare the middle axial slices on 0-255, on the slice itself (paper A, section 2.5)."""
     return compute_slice_metrics(
-        settings.grey_levels(middle_slice(pet)), settings.grey_levels(middle_slice(synthetic_pet))
+        settings.grey_levels(middle_slice(pet)),
+        settings.grey_levels(middle_slice(synthetic_pet)),
+        None if counted is None else middle_slice(counted),
     )
 
 
 def compute_slice_metrics(
-    levels_HW: FloatArray, synthetic_levels_HW: FloatArray
+    levels_HW: FloatArray, synthetic_levels_HW: FloatArray, counted_HW: BoolArray | None = None
 ) -> dict[str, float]:
-    """Compare a pair of slices in grey levels."""
+    """Compare a pair of slices in grey levels, where ``counted``; NaN if that is nowhere."""
     pair = (levels_HW, synthetic_levels_HW)
+    where = None if counted_HW is None or counted_HW.all() else counted_HW
+    inside = None if where is None else windows_inside(where)
+    if inside is not None and not inside.any():
+        return dict.fromkeys(DOMAINS["middle_slice"], float("nan"))
     return {
-        "mse": mse(*pair),
-        "psnr": psnr(*pair, GREY_LEVELS),
-        "ssim": ssim(*pair, GREY_LEVELS),
+        "mse": mse(*pair, where),
+        "psnr": psnr(*pair, GREY_LEVELS, where),
+        "ssim": ssim(*pair, GREY_LEVELS, inside),
     }
 
 
 def compute_axial_slices_metrics(
-    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray, settings: MetricSettings
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    mask: BoolArray,
+    settings: MetricSettings,
+    counted: BoolArray,
 ) -> dict[str, float]:
     """Average the metrics of a slice over all axial slices that hold brain.
 
     Each slice is compared as the middle one is; the mean is over the slices of the subject.
     """
     with_brain = take_slices(mask, "axial").any(axis=(1, 2))
+    where = take_slices(counted, "axial")[with_brain]
     levels = settings.grey_levels(take_slices(pet, "axial")[with_brain])
     synthetic_levels = settings.grey_levels(take_slices(synthetic_pet, "axial")[with_brain])
-    errors = ((levels - synthetic_levels) ** 2).mean(axis=(1, 2))
+    errors = ((levels - synthetic_levels) ** 2).mean(axis=(1, 2), where=where)
     with np.errstate(divide="ignore"):
         ratios = 10 * np.log10(GREY_LEVELS**2 / errors)
     similarity, _ = similarity_maps(levels, synthetic_levels, GREY_LEVELS, axes=(1, 2))
-    inside = slice(WINDOW_RADIUS, -WINDOW_RADIUS)
+    inside = (slice(None), *[slice(WINDOW_RADIUS, -WINDOW_RADIUS)] * 2)
+    means = [
+        float(map_[some].mean())
+        for map_, some in zip(similarity[inside], where[inside], strict=True)
+        if some.any()
+    ]
     return {
         "mse": float(errors.mean()),
         "psnr": float(ratios.mean()),
-        "ssim": float(similarity[:, inside, inside].mean()),
+        "ssim": float(np.mean(means)) if means else float("nan"),
     }
 
 
 def compute_volume_metrics(
-    pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray, settings: MetricSettings
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    mask: BoolArray,
+    settings: MetricSettings,
+    counted: BoolArray | None = None,
 ) -> Scores:
-    """Compare whole volumes, and brains, in PET units."""
+    """Compare whole volumes where ``counted``, and brains, in PET units."""
+    everywhere = None if counted is None or counted.all() else counted
+    inside = None if everywhere is None else windows_inside(everywhere)
     pet, synthetic_pet = np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
     mask = np.asarray(mask)
     scales = ms_ssim_scales(pet.shape)
     pyramid = similarity_pyramid(pet, synthetic_pet, settings.data_range, scales)
     scores = {}
-    for domain, where in (("volume", None), ("brain", mask)):
+    for domain, where, windows in (("volume", everywhere, inside), ("brain", mask, mask)):
         scores[domain] = {
             "mae": mae(pet, synthetic_pet, where),
             "rmse": rmse(pet, synthetic_pet, where),
             "nrmse": nrmse(pet, synthetic_pet, settings.data_range, where),
             "psnr": psnr(pet, synthetic_pet, settings.data_range, where),
-            "ssim": mean_similarity(pyramid[0][0], where),
-            "ms_ssim": combine_scales(pyramid, where),
+            "ssim": mean_similarity(pyramid[0][0], windows),
+            "ms_ssim": combine_scales(pyramid, windows),
             "pearson_r": pearson_r(pet, synthetic_pet, where),
         }
     return scores
 
 
 def compute_frames_metrics(
-    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    data_range: float,
+    counted: BoolArray | None = None,
 ) -> dict[str, float]:
     """Compare a pair of (X, Y, Z) or (X, Y, Z, T) volumes: paper B's tables 1 and 2.
 
-    Errors run over all voxels of all frames; SSIM is the mean over the frames.
+    Errors run over all voxels of all frames where ``counted``; SSIM is the mean over the frames.
     """
+    is_whole = counted is None or counted.all()
+    inside = None if counted is None or is_whole else windows_inside(counted)
     pairs = zip(_frames(pet), _frames(synthetic_pet), strict=True)
+    similarities = [ssim(*pair, data_range, inside) for pair in pairs]
+    values = (pet, synthetic_pet) if is_whole else (pet[counted], synthetic_pet[counted])
     return {
-        "psnr": psnr(pet, synthetic_pet, data_range),
-        "ssim": float(np.mean([ssim(*pair, data_range) for pair in pairs])),
-        "rmse": rmse(pet, synthetic_pet),
+        "psnr": psnr(*values, data_range),
+        "ssim": float(np.mean(similarities)),
+        "rmse": rmse(*values),
     }
 
 
@@ -317,6 +359,7 @@ def compute_depth_metrics(
     synthetic_pet: NDArray[Any],
     mask: BoolArray,
     voxel_mm: tuple[float, float, float],
+    counted: BoolArray | None = None,
 ) -> dict[str, float]:
     """Return the mean absolute error in each shell of `DEPTHS_MM`; NaN where there is none.
 
@@ -328,12 +371,15 @@ def compute_depth_metrics(
         Brain.
     voxel_mm : tuple of 3 float
         Edges of a voxel.
+    counted : (X, Y, Z) bool array, optional
+        Voxels whose error counts; all if left out. The depth is that in the whole brain.
     """
     depth = ndimage.distance_transform_edt(np.pad(mask, 1), voxel_mm)[1:-1, 1:-1, 1:-1]
     error = np.abs(np.asarray(synthetic_pet, dtype=float) - pet)
     found = {}
     for name, (low, high) in DEPTHS_MM.items():
         shell = (depth > low) & (depth <= high)
+        shell = shell if counted is None else shell & counted
         found[name] = float(error[shell].mean()) if shell.any() else float("nan")
     return found
 

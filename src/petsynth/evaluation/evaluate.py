@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData, Split, static_mean
 from petsynth.errors import InputError
 from petsynth.evaluation.baselines import between_subjects, pairs_of
+from petsynth.evaluation.coverage import unmeasured_voxels
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
@@ -70,7 +71,8 @@ class Evaluation:
     table : DataFrame
         A row per subject (per visit, where every visit was prepared) and method:
         ``participant_id``, ``compared_with`` (the other subject of the between-subject
-        baseline), ``diagnosis``, ``method``, ``kind`` and a column ``DOMAIN_METRIC`` for each
+        baseline), ``diagnosis``, ``method``, ``kind``, ``left_out_voxels`` (of the brain, which
+        the reference PET does not cover) and a column ``DOMAIN_METRIC`` for each
         metric; NaN where it was not measured.
     methods : list of Method
         In the order of the tables.
@@ -123,7 +125,7 @@ class Evaluation:
 
     def unmeasured(self) -> list[str]:
         """Return a line for each method without a finite error for some subjects, or for all."""
-        lines = []
+        lines = self._left_out()
         for method in self.methods:
             values = self.table.loc[self.table["method"] == method.name, "brain_mae"]
             measured = int(np.isfinite(values.astype(float)).sum())
@@ -134,6 +136,16 @@ class Evaluation:
                     f"{len(values)} cases only; its means and intervals hold for those (n)"
                 )
         return lines
+
+    def _left_out(self) -> list[str]:
+        """Return a line for each subject whose PET does not cover the whole brain."""
+        subjects = self.table[self.table["compared_with"] == "n/a"].groupby("participant_id")
+        return [
+            f"{name}: the PET does not cover {number} voxels of the brain (it is 0 there); metrics "
+            "leave them out"
+            for name, number in subjects["left_out_voxels"].max().items()
+            if number
+        ]
 
     def groups(self, *kinds: str) -> list[str]:
         """Return the groups of some kinds, in order: runs that differ only in seed are one."""
@@ -245,12 +257,17 @@ def _row(
         "compared_with": other,
         "diagnosis": data.diagnosis(participant),
         "method": method,
+        "left_out_voxels": _count_unmeasured(data, participant),
         **{
             f"{domain}_{metric}": scores[domain][metric] if domain in scores else float("nan")
             for domain, metrics in DOMAINS.items()
             for metric in metrics
         },
     }
+
+
+def _count_unmeasured(data: PreparedData, participant: str) -> int:
+    return int(unmeasured_voxels(data.pet(participant), data.mask(participant)).sum())
 
 
 def _tabulate(rows: list[dict[str, Any]], methods: list[Method]) -> pd.DataFrame:

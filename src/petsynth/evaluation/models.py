@@ -15,7 +15,7 @@ from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import ArgumentError, InputError, RunError, SplitError
 from petsynth.inference.run import Run, load_run
 from petsynth.io.bids.names import participant_key, participant_of
-from petsynth.io.text import read_json
+from petsynth.io.text import read_json, real_path
 from petsynth.volume import Grid
 
 _TRAINED_ON = "data.json"
@@ -68,8 +68,8 @@ def load_models(
     """
     if not folders:
         raise ArgumentError("no run is named: give one run folder or more")
-    places = [folder.resolve() for folder in folders]
-    twice = [folder for folder in folders if places.count(folder.resolve()) > 1]
+    places = [real_path(folder) for folder in folders]
+    twice = [folder for folder in folders if places.count(real_path(folder)) > 1]
     if twice:
         raise ArgumentError(f"{twice[0]}: this run is named twice; name each run once")
     runs = [load_run(folder, device) for folder in folders]
@@ -107,12 +107,14 @@ def unique_names(runs: Sequence[Run]) -> list[str]:
     """Name each run by its system, and by its folder too where systems or folders repeat."""
     systems = Counter(run.name for run in runs)
     names = [
-        run.name if systems[run.name] == 1 else f"{run.name} ({run.folder.resolve().name})"
+        run.name if systems[run.name] == 1 else f"{run.name} ({real_path(run.folder).name})"
         for run in runs
     ]
     repeated = Counter(names)
     return [
-        name if repeated[name] == 1 else f"{run.name} ({'/'.join(run.folder.resolve().parts[-2:])})"
+        name
+        if repeated[name] == 1
+        else f"{run.name} ({'/'.join(real_path(run.folder).parts[-2:])})"
         for name, run in zip(names, runs, strict=True)
     ]
 
@@ -120,7 +122,7 @@ def unique_names(runs: Sequence[Run]) -> list[str]:
 def _groups(runs: Sequence[Run]) -> list[str]:
     keys = [config_hash(dataclasses.replace(run.config, seed=0)) for run in runs]
     names = unique_names(runs)
-    folders = [run.folder.resolve().name for run in runs]
+    folders = [real_path(run.folder).name for run in runs]
     groups = []
     for key, name, run in zip(keys, names, runs, strict=True):
         members = [folder for folder, other in zip(folders, keys, strict=True) if other == key]

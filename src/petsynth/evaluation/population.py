@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError, RegistrationError
+from petsynth.evaluation.coverage import blank, unmeasured_voxels
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.registration.deformable import Warp, warp_to_mni
 from petsynth.preprocessing.registration.inputs import normalise_locally
@@ -70,9 +71,11 @@ class PopulationPet:
         """Return a training subject's PET in MNI space, and where it was measured."""
         warp, affine = self._warp(participant).inverse(self._space), self._data.grid.affine
         pet = np.asarray(self._data.pet(participant), dtype=np.float32)
-        everywhere = Volume(np.ones(self._data.grid.shape, dtype=np.float32), affine)
-        covered = warp.pull(everywhere, self._space).data
-        return warp.pull(Volume(pet, affine), self._space).data.astype(np.float64), covered
+        left_out = unmeasured_voxels(pet, self._data.mask(participant))
+        measured = Volume((~left_out).astype(np.float32), affine)
+        covered = warp.pull(measured, self._space).data
+        shown = Volume(blank(pet, left_out), affine)
+        return warp.pull(shown, self._space).data.astype(np.float64), covered
 
     def _warp(self, participant: str) -> Warp:
         data = self._data

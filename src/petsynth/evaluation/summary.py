@@ -54,6 +54,8 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "volume": f"all voxels, in {unit}, unclipped; {_range(evaluation)}",
         "brain": f"voxels of the brain mask of the reference PET's subject, in {unit}, unclipped; "
         f"{_range(evaluation)}",
+        "left_out_voxels": "voxels of the brain that the reference PET does not cover (it is 0 "
+        "there in all frames): they count in no domain; of pairs, also those of the other PET",
         "frames": f"all voxels of all {data.frames} frame(s), in {unit}, unclipped; SSIM is the "
         f"mean over frames; {_range(evaluation)} (paper B's tables 1 and 2)",
         "mean over frames": _weights(data),
