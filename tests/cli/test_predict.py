@@ -185,6 +185,7 @@ def test_a_t1_unlike_the_training_data_is_warned_of(command, t1, tmp_path, capsy
     ("arguments", "status"),
     [
         (("--samples", 0), 1),
+        (("--samples", 10**23), 1),
         (("--batch-size", 0), 1),
         (("--seed", -1), 1),
         (("--device", "abacus"), 1),

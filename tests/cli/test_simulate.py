@@ -46,3 +46,8 @@ def test_missing_labels_are_one_line_and_status_1(tmp_path, capsys):
 @pytest.mark.parametrize("wrong", [["--tracer", "PIB"], ["--frames", "3"], ["--no-such-option"]])
 def test_wrong_arguments_are_status_2(tmp_path, wrong, capsys):
     assert run(["simulate", str(tmp_path / "raw"), *wrong]) == 2
+
+
+def test_a_cohort_without_end_is_refused(tmp_path, capsys):
+    assert run(["simulate", str(tmp_path / "raw"), "--subjects", str(10**23)]) == 1
+    assert "between 1 and 100000 can be simulated" in capsys.readouterr().err

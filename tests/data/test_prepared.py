@@ -1,6 +1,7 @@
 """Reading prepared data."""
 
 import json
+import os
 import tracemalloc
 
 import numpy as np
@@ -126,6 +127,24 @@ def test_memory_does_not_grow_with_subjects(folder):
     assert peak < 60**3 * 4  # less than one volume, of forty
 
 
+def pickled(path):
+    np.save(path, np.array([{}], dtype=object), allow_pickle=True)
+
+
+def zipped(path):
+    with open(path, "wb") as file:
+        np.savez(file, a=np.zeros(3))
+
+
+def instead(make, path):
+    path.unlink()
+    make(path)
+
+
+def changed(path, **entries):
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -143,7 +162,22 @@ def test_memory_does_not_grow_with_subjects(folder):
         (lambda f: (f / "split.tsv").write_text("who\nsub-01\n"), "column participant_id, split"),
         (lambda f: array_path(f, "sub-01", "mri").unlink(), "run petsynth prepare again"),
         (lambda f: array_path(f, "sub-01", "mri").write_bytes(b"\x93NUMPY"), "damaged"),
-        (lambda f: write_array(f, "sub-01", "mri", np.zeros((2, 2, 2))), "does not fit"),
+        (lambda f: write_array(f, "sub-01", "mri", np.zeros((2, 2, 2), "f4")), "does not fit"),
+        (lambda f: write_array(f, "sub-01", "mri", np.zeros((3, 4, 5, 2), "f4")), "does not fit"),
+        (lambda f: write_array(f, "sub-01", "mri", np.zeros((3, 4, 5))), "holds float64, not"),
+        (lambda f: write_array(f, "sub-01", "mri", np.zeros((3, 4, 5), ">f4")), "holds >f4, not"),
+        (lambda f: write_array(f, "sub-01", "mri", np.zeros((3, 4, 5), "i2")), "holds int16, not"),
+        (lambda f: pickled(array_path(f, "sub-01", "mri")), "Python objects"),
+        (lambda f: zipped(array_path(f, "sub-01", "mri")), "damaged"),
+        (lambda f: instead(os.mkfifo, array_path(f, "sub-01", "mri")), "is a named pipe"),
+        (lambda f: instead(os.mkdir, array_path(f, "sub-01", "mri")), "is a folder"),
+        (lambda f: changed(f / "prepared.json", preprocessing="x"), "preprocessing is no table"),
+        (lambda f: changed(f / "prepared.json", pet_scale_definition={}), "definition is no text"),
+        (
+            lambda f: changed(f / "prepared.json", unit="x" * 200),
+            "unit is .*, not one line of text",
+        ),
+        (lambda f: changed(f / "prepared.json", unit="a\nb"), "unit is .*, not one line of text"),
     ],
 )
 def test_damage_is_named(folder, spoil, message):

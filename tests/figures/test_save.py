@@ -33,3 +33,10 @@ def test_a_failure_leaves_the_old_figure(tmp_path, monkeypatch):
         save_png(figure(), path)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["one.png"]
+
+
+def test_names_are_no_formulas():
+    drawn = figure()
+    drawn.suptitle(r"sub-1_cost$\frac{$_T1w.nii.gz")
+    drawn.axes[0].set_ylabel(r"$\frac{$")
+    assert png_bytes(drawn, dots_per_inch=50).startswith(b"\x89PNG")

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from petsynth.errors import ConfigError, InputError, PetsynthWarning
 from petsynth.io.bids.metadata import write_table
-from petsynth.io.text import DEEPEST, read_json, read_rows, read_table, read_text, read_toml
+from petsynth.io.text import (
+    DEEPEST,
+    read_json,
+    read_rows,
+    read_table,
+    read_text,
+    read_toml,
+    real_path,
+)
 
 FIELDS = '{"Units": "Bq/mL", "Site": "Köln"}'
 
@@ -228,3 +236,11 @@ def test_a_time_in_nanoseconds_stays_a_whole_number(tmp_path):
     path.write_text('{"mtime_ns": 1764435600123456789, "minus": -1764435600123456789}')
     content = read_json(path)
     assert content == {"mtime_ns": 1764435600123456789, "minus": -1764435600123456789}
+
+
+def test_a_link_that_leads_back_to_itself_has_a_path(tmp_path):
+    loop, link = tmp_path / "loop", tmp_path / "link"
+    loop.symlink_to(loop.name)
+    link.symlink_to(tmp_path)
+    assert real_path(loop) == loop
+    assert real_path(link) == tmp_path

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_SAMPLES = 10_000
+"""Samples that mean and standard deviation are taken over at most."""
+
 
 @dataclass(frozen=True)
 class Args:
@@ -171,6 +174,8 @@ def _check_arguments(args: Args) -> None:
     ]:
         if value < least:
             raise ArgumentError(f"{name} {value}: must be {least} or more")
+    if args.samples > MOST_SAMPLES:
+        raise ArgumentError(f"--samples {args.samples}: must be {MOST_SAMPLES} or fewer")
     if not args.t1:
         raise ArgumentError("no T1 is named: give one NIfTI file or more")
     folder = len(args.masks) == 1 and args.masks[0].is_dir()

@@ -23,6 +23,7 @@ import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,8 @@ from numpy.typing import NDArray
 from petsynth.data.split import check_split
 from petsynth.errors import InputError
 from petsynth.io.bids.names import participant_of
-from petsynth.io.text import exists, read_json, read_table
+from petsynth.io.checks import check_text
+from petsynth.io.text import check_file, exists, read_json, read_table
 from petsynth.volume import Grid, check_grid, check_tracer
 
 Kind = Literal["mri", "pet", "mask", "noisefree", "t1"]
@@ -198,12 +200,14 @@ class PreparedData:
 
     def _array(self, participant: str, kind: Kind, grid: Grid | None = None) -> NDArray[Any]:
         self._row(participant)
-        shape = (grid or self.grid).shape
+        shape: tuple[int, ...] = (grid or self.grid).shape
+        if kind == "pet" and self.frames > 1:
+            shape = (*shape, self.frames)
         array = read_array(self.folder, participant, kind)
-        if array.shape[:3] != shape:
+        if array.shape != shape:
             raise InputError(
                 f"{array_path(self.folder, participant, kind)}: shape {array.shape} does not fit "
-                f"the grid {shape}; prepare this subject again with --overwrite"
+                f"the grid, which is {shape}; prepare this subject again with --overwrite"
             )
         return array
 
@@ -252,16 +256,22 @@ def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray[Any]
     Raises
     ------
     InputError
-        If it is missing or damaged.
+        If it is missing or damaged, or holds other numbers than ``petsynth prepare`` writes.
     """
     path = array_path(folder, participant, kind)
     try:
-        result: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return result
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; run petsynth prepare again") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path}: damaged ({error}); remove it and prepare again") from None
+        result: NDArray[Any] = np.lib.format.open_memmap(check_file(path), mode="r")
+    except InputError as error:
+        raise InputError(f"{error}; run petsynth prepare again") from None
+    except (ValueError, OSError, EOFError, OverflowError, TypeError, TokenError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: damaged ({told}); remove it and prepare again") from None
+    wanted = np.dtype(np.bool_ if kind == "mask" else np.float32)
+    if result.dtype != wanted:
+        raise InputError(
+            f"{path}: damaged (holds {result.dtype}, not {wanted}); remove it and prepare again"
+        )
+    return result
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:
@@ -303,8 +313,11 @@ def _check_entries(path: Path, content: dict[str, Any]) -> None:
             raise ValueError(f"pet_scale is {scale!r}, not a positive number")
         if isinstance(frames, bool) or not isinstance(frames, int) or not 1 <= frames <= 1000:
             raise ValueError(f"frames is {frames!r}, not a whole number from 1 on")
-        if not isinstance(content["unit"], str):
-            raise ValueError(f"unit is {content['unit']!r}, not text")
+        check_text("unit", content["unit"])
+        if not isinstance(content.get("pet_scale_definition", ""), str):
+            raise ValueError("pet_scale_definition is no text")
+        if not isinstance(content.get("preprocessing", {}), dict):
+            raise ValueError("preprocessing is no table")
         if not isinstance(content["simulated"], bool):
             raise ValueError(f"simulated is {content['simulated']!r}, not true or false")
     except (ValueError, TypeError, KeyError, OverflowError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from petsynth.io.atomic import atomic_path
 
@@ -35,6 +36,8 @@ def save_png(figure: Figure, path: str | Path, *, dots_per_inch: int = 150) -> N
 def png_bytes(figure: Figure, *, dots_per_inch: int = 150) -> bytes:
     """Return ``figure`` as the content of a PNG file, the same for the same figure."""
     FigureCanvasAgg(figure)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # names of files and units may hold a dollar sign
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dots_per_inch, metadata={"Software": "petsynth"})
     return buffer.getvalue()

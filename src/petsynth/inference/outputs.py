@@ -33,6 +33,7 @@ from petsynth.io.atomic import write_json
 from petsynth.io.bids.metadata import sidecar_path
 from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
 from petsynth.io.nifti import write_on_grid_of, write_volume
+from petsynth.io.text import real_path
 from petsynth.preprocessing.t1.conform import HIGHEST
 from petsynth.slicing import Plane, middle_slice
 from petsynth.systems.base import StdKind
@@ -109,7 +110,7 @@ def _write_image(
     note = f"SYNTHETIC PET, not for diagnosis; petsynth {__version__} {scan.run.name}"
     sidecar = describe_prediction(scan, kind)
     sidecar["SpatialReference"] = (
-        scan.t1.resolve().as_uri() if own_grid else SPATIAL_REFERENCES[scan.run.registration]
+        real_path(scan.t1).as_uri() if own_grid else SPATIAL_REFERENCES[scan.run.registration]
     )
     write_json(sidecar_path(path), sidecar)
     if own_grid:
@@ -137,7 +138,7 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "SyntheticTracer": run.tracer,
         "Units": run.unit,
         "Model": run.name,
-        "ModelRun": run.folder.resolve().name,
+        "ModelRun": real_path(run.folder).name,
         **scan.origin,
         "ModelTrainingSteps": run.metadata.get("steps"),
         "ModelPetsynthVersion": run.metadata["petsynth_version"],
@@ -146,7 +147,7 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "InputCheckSimilarity": scan.input_check.similarity,
         "OutOfDistribution": scan.input_check.is_out_of_distribution,
         "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
-        "Sources": [scan.t1.resolve().as_uri()],
+        "Sources": [real_path(scan.t1).as_uri()],
     }
 
 

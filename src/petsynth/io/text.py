@@ -63,6 +63,11 @@ def check_file(path: str | Path) -> Path:
     return Path(path)
 
 
+def real_path(path: str | Path) -> Path:
+    """Return the absolute path without links; one that leads back to itself stays as it is."""
+    return Path(os.path.realpath(path))
+
+
 def exists(path: str | Path) -> bool:
     """Whether a name is taken, be it by a link that leads nowhere."""
     try:

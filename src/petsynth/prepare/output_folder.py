@@ -15,7 +15,7 @@ from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.io.lock import is_bookkeeping
 from petsynth.io.removal import files_and_links, is_inside, is_one_of, remove_files
-from petsynth.io.text import exists, read_json
+from petsynth.io.text import exists, read_json, real_path
 from petsynth.prepare.records import (
     finished_subjects,
     read_failures,
@@ -183,7 +183,7 @@ def check_place(out: Path, bids: Path) -> None:
     OutputError
         If it is a file, or is or holds the source dataset.
     """
-    here, source = out.resolve(), bids.resolve()
+    here, source = real_path(out), real_path(bids)
     if here == source or here in source.parents:
         raise OutputError(f"{out}: is or contains the source dataset; choose another output folder")
     if out.exists() and not out.is_dir():
@@ -237,7 +237,7 @@ def write_dataset_files(folder: str | Path, bids: str | Path, *, simulated: bool
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    root, source = Path(folder), Path(bids).resolve()
+    root, source = Path(folder), real_path(bids)
     more = {"DatasetLinks": {"raw": source.as_uri()}} | ({"Simulated": True} if simulated else {})
     write_dataset_description(
         root, "petsynth: prepared T1 and PET", derivative=True, sources=[str(source)], **more

@@ -24,6 +24,7 @@ from petsynth.io.bids.index import Index, Scan, find_noise_free_pet
 from petsynth.io.bids.metadata import sidecar_path
 from petsynth.io.bids.names import pet_stem
 from petsynth.io.bids.participants import Participants
+from petsynth.io.text import real_path
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
 from petsynth.prepare.execution import run_side_by_side
@@ -117,7 +118,7 @@ class Preparation:
             "petsynth_version": __version__,
             "preprocessing": dataclasses.asdict(self.preprocessing),
             "inputs": {
-                name: [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
+                name: [str(real_path(path)), path.stat().st_size, path.stat().st_mtime_ns]
                 for name, path in named.items()
                 if name != "sidecar" or path.exists()
             },

@@ -16,6 +16,9 @@ from petsynth.simulation.participants import Tracer
 from petsynth.simulation.regions import Scheme
 from petsynth.simulation.sidecars import Units
 
+MOST_SUBJECTS = 100_000
+"""Subjects of one cohort."""
+
 
 def simulate_cohort(
     out: str | Path,
@@ -97,7 +100,8 @@ def simulate_cohort(
             joblib.delayed(simulate_participant)(plan, participant, scan)
             for participant, scan in members
         )
-        workers = joblib.Parallel(n_jobs=nprocs, return_as="generator", pre_dispatch="2*n_jobs")
+        processes = min(nprocs, len(members))
+        workers = joblib.Parallel(n_jobs=processes, return_as="generator", pre_dispatch="2*n_jobs")
         with Progress("simulating", total=len(members)) as progress:
             for label in workers(jobs):
                 check_folder()
@@ -114,8 +118,8 @@ def _check_numbers(
     seed: int,
     nprocs: int,
 ) -> None:
-    if subjects is not None and subjects < 1:
-        raise InputError(f"subjects is {subjects}; at least one is needed")
+    if subjects is not None and not 1 <= subjects <= MOST_SUBJECTS:
+        raise InputError(f"subjects is {subjects}; between 1 and {MOST_SUBJECTS} can be simulated")
     if frames not in (1, 2):
         raise InputError(f"frames is {frames}; 1 (static) and 2 time points can be simulated")
     for name, value in (("voxel-mm", t1_voxel_mm), ("pet-voxel-mm", pet_voxel_mm)):

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petsynth.errors import RunError, TrainingError
+from petsynth.errors import InputError, RunError, TrainingError
 from petsynth.io.atomic import atomic_path
+from petsynth.io.text import check_file
 from petsynth.systems.optimisation import Networks
 from petsynth.training.logs import RunningMeans
 
@@ -88,9 +89,11 @@ def load_checkpoint(path: Path, state: TrainingState) -> None:
         f"{path}: damaged checkpoint; it cannot be gone on from, train again with --overwrite"
     )
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(check_file(path), map_location="cpu", weights_only=True)
+    except InputError as error:
+        raise RunError(f"{error}; train again with --overwrite") from None
     except MemoryError:
-        raise
+        raise RunError(f"{path}: does not fit into the memory, or is damaged") from None
     except Exception:  # what a damaged pickle raises depends on the byte
         raise damaged from None
     if not isinstance(content, dict) or "format" not in content:

@@ -151,3 +151,11 @@ def test_frames_of_static_pets_are_refused(bids, truth, tmp_path, capfd):
     line = refused(capfd, bids, tmp_path / "out", "--masks", truth, "--frames", "2")
     assert re.search(r"is static .* --frames 2 needs a dynamic PET: give --frames mean", line)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--bids-filter-file", "--split", "--work-dir", "--masks"])
+def test_a_link_that_leads_back_to_itself_is_refused(bids, tmp_path, capfd, option):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop.name)
+    assert str(loop) in refused(capfd, bids, tmp_path / "out", option, loop)
+    assert str(loop) in refused(capfd, loop, tmp_path / "out")

@@ -9,6 +9,13 @@ from pathlib import Path
 from petsynth.cli.prepare.options import Args
 from petsynth.errors import ArgumentError, InputError
 
+LARGEST_PSF_MM = 50
+"""Width of a PET's point spread function in mm that is smoothed to; no scanner's is as wide."""
+SMALLEST_VOXEL_MM = {"paper-a": 0.5, "paper-b": 1.0}
+"""Voxel edge of the PET's grid; paper B's T1 has voxels half as wide."""
+MOST_PROCESSES = 1024
+"""Processes, and threads of one, that anybody has cores for."""
+
 
 def check(args: Args) -> None:
     """Refuse values that options cannot have.
@@ -60,12 +67,14 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
         f"--validation {args.validation}: give a fraction below 1, or a number": (
             not 0 <= args.validation < math.inf
         ),
-        f"--voxel-mm {args.voxel_mm}: give 0 < mm <= 18": (
-            args.voxel_mm is not None and not 0 < args.voxel_mm <= 18
+        f"--voxel-mm {args.voxel_mm}: give {SMALLEST_VOXEL_MM[args.grid]} <= mm <= 18": (
+            args.voxel_mm is not None and not SMALLEST_VOXEL_MM[args.grid] <= args.voxel_mm <= 18
         ),
-        f"--nprocs {args.nprocs}: give 1 or more": args.nprocs < 1,
-        f"--omp-nthreads {args.omp_nthreads}: give 1 or more": (
-            args.omp_nthreads is not None and args.omp_nthreads < 1
+        f"--nprocs {args.nprocs}: give 1 to {MOST_PROCESSES}": (
+            not 1 <= args.nprocs <= MOST_PROCESSES
+        ),
+        f"--omp-nthreads {args.omp_nthreads}: give 1 to {MOST_PROCESSES}": (
+            args.omp_nthreads is not None and not 1 <= args.omp_nthreads <= MOST_PROCESSES
         ),
         f"--seed {args.seed}: give 0 or more": args.seed < 0,
         f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
@@ -73,7 +82,7 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
             not 0 <= args.part_id < max(args.num_parts, 1)
         ),
         f"--max-interval {args.max_interval}: give 0 or more days, or None": (
-            args.max_interval is not None and not args.max_interval >= 0
+            args.max_interval is not None and not 0 <= args.max_interval < math.inf
         ),
         f"--frames {args.frames}: give mean, keep, or 1 or more": (
             isinstance(args.frames, int) and args.frames < 1
@@ -83,11 +92,11 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
             args.time_window is not None
             and not -math.inf < args.time_window[0] < args.time_window[1] < math.inf
         ),
-        f"--psf-mm {args.psf_mm}: give more than 0": (
-            args.psf_mm is not None and not 0 < args.psf_mm < math.inf
+        f"--psf-mm {args.psf_mm}: give 0 < mm <= {LARGEST_PSF_MM}": (
+            args.psf_mm is not None and not 0 < args.psf_mm <= LARGEST_PSF_MM
         ),
-        f"--scanner-psf-mm {args.scanner_psf_mm}: give more than 0": (
-            args.scanner_psf_mm is not None and not 0 < args.scanner_psf_mm < math.inf
+        f"--scanner-psf-mm {args.scanner_psf_mm}: give 0 < mm <= {LARGEST_PSF_MM}": (
+            args.scanner_psf_mm is not None and not 0 < args.scanner_psf_mm <= LARGEST_PSF_MM
         ),
     }
 

@@ -25,6 +25,7 @@ from petsynth.io.bids.metadata import is_simulated
 from petsynth.io.bids.participants import read_participants
 from petsynth.io.bids.validator import COMMAND, find_validator, validate
 from petsynth.io.nifti import read_shape
+from petsynth.io.text import real_path
 from petsynth.prepare.execution import connect, processes_within, subject_mb
 from petsynth.prepare.group_level import SplitRequest, build_cohort, known_parts
 from petsynth.prepare.methods_text import as_markdown, boilerplate
@@ -264,7 +265,7 @@ def _use_work_dir(args: Args) -> None:
     """Put the temporary files of this and of other processes into the folder of ``-w``."""
     if args.work_dir is None:
         return
-    folder = args.work_dir.resolve()
+    folder = real_path(args.work_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

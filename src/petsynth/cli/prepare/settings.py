@@ -9,6 +9,7 @@ from petsynth.cli.prepare.options import Args
 from petsynth.errors import InputError
 from petsynth.io.bids.images import read_filter
 from petsynth.io.bids.index import Choice, Index, index_dataset
+from petsynth.io.text import check_file, real_path
 from petsynth.prepare.output_folder import FolderSettings, read_settings
 from petsynth.preprocessing.subject import PreprocessingSettings
 
@@ -41,8 +42,8 @@ def settings_of(args: Args) -> FolderSettings:
         session=args.session_label,
         pairs=args.pairs,
         max_interval=args.max_interval,
-        bids_filter_file=None if filters is None else str(filters.resolve()),
-        dataset=str(args.bids_dir.resolve()),
+        bids_filter_file=None if filters is None else str(real_path(check_file(filters))),
+        dataset=str(real_path(args.bids_dir)),
     )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.names import parse_entities
-from petsynth.io.text import exists, read_json
+from petsynth.io.text import exists, read_json, real_path
 
 BIDS_VERSION = "1.10.0"
 
@@ -106,7 +106,7 @@ def write_dataset_description(
         "GeneratedBy": [{"Name": "petsynth", "Version": importlib.metadata.version("petsynth")}],
     }
     if sources:
-        content["SourceDatasets"] = [{"URL": Path(source).resolve().as_uri()} for source in sources]
+        content["SourceDatasets"] = [{"URL": real_path(source).as_uri()} for source in sources]
     write_json(Path(folder) / "dataset_description.json", content | more)
 
 
