@@ -1,7 +1,7 @@
 # demo   simulate, prepare, train, predict, evaluate and report, in minutes (petsynth-demo/);
 #        a second time: .venv/bin/petsynth demo --overwrite
 # test   the tests, without the slow ones     test-all   with them
-# faults 1,000 commands that are killed at random moments, in tests/faults (hours)
+# faults 1,000 faults: kills, full disks, two at once, bad files, in tests/faults (hours); counts at the end
 # check  lint, format, types, layers, spelling
 # bench  the benchmarks that need no data of yours; each prints one JSON object as its last line
 # docs   run the examples in the documentation and check its links

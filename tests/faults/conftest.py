@@ -6,10 +6,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from petsynth.figures.save import save_png
+from petsynth.inference import outputs
 from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
-from petsynth.io.atomic import write_text
 from petsynth.prepare import derivatives, participant_level
 from petsynth.preprocessing.quality import Quality
 from petsynth.preprocessing.resampling import resample
@@ -17,7 +19,7 @@ from petsynth.preprocessing.subject import PreparedSubject
 from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.volume import Volume
 
-from .harness import Command
+from .harness import Command, Tally, as_json
 
 CONFIG = """
 system = "pix2pix-axial"
@@ -68,6 +70,28 @@ def commands(folder, tiny_prepared, tiny_run) -> dict[str, Command]:
     }
 
 
+@pytest.fixture
+def tally(record_property):
+    """Return counts of what goes wrong in a test; all of them together end a run of pytest."""
+    counts = Tally()
+    yield counts
+    record_property("faults", as_json(counts))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many faults there were, and what they led to."""
+    reports = [each for kind in terminalreporter.stats.values() for each in kind]
+    found = [
+        json.loads(value)
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "faults" and report.when == "teardown"
+    ]
+    if found:
+        counts = {name: sum(each[name] for each in found) for name in found[0]}
+        terminalreporter.write_line(", ".join(f"{name} {n}" for name, n in counts.items()))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def quick():
     """Spare registration and pictures in these modules: their results are files as any others."""
@@ -76,6 +100,7 @@ def quick():
         patch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
         patch.setattr(participant_level, "prepare_subject", _prepare_subject)
         patch.setattr(derivatives, "write_pictures", _write_pictures)
+        patch.setattr(outputs, "draw_prediction", lambda _: Figure(figsize=(1, 1)))
         yield
 
 
@@ -115,7 +140,6 @@ def _prepare_subject(files, settings, device):
         t1=pet,
         pet=pet,
         noise_free=None,
-        static_noise_free=lambda: None,
         mask=np.ones(grid.shape, bool),
         unaligned_pet=pet,
         grid_to_t1=np.eye(4),
@@ -130,5 +154,5 @@ def _prepare_subject(files, settings, device):
 
 def _write_pictures(root, scan, subject, *, simulated=False):
     path = root / scan.folder / "figures" / f"{scan.stem}_desc-alignment_pet.png"
-    write_text(path, "a picture")
+    save_png(Figure(figsize=(1, 1)), path)
     return [path]
