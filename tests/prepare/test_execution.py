@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +25,39 @@ def test_every_call_gives_a_result():
     calls = [(number,) for number in range(5)]
     assert sorted(run_side_by_side(double, calls)) == [0, 2, 4, 6, 8]
     assert list(run_side_by_side(double, [])) == []
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    """Killed, a command has no processes left that go on writing into its folder."""
+    told = [tmp_path / "one", tmp_path / "two"]
+    # A shell says which process started it.
+    calls = [(f"echo $PPID > {path}.part; mv {path}.part {path}; sleep 60",) for path in told]
+    code = (
+        "import os; from petsynth.prepare.execution import run_side_by_side; "
+        f"list(run_side_by_side(os.system, {calls}, nprocs=2))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    wait_until(lambda: all(path.exists() for path in told))
+    workers = [int(path.read_text()) for path in told]
+    assert parent.pid not in workers
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not any(map(works, workers)))
+
+
+def works(pid):
+    """Whether a process is there, and no mere entry in the table of processes."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(is_so):
+    end = time.monotonic() + 300
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("nprocs", [1, 2])

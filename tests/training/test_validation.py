@@ -24,6 +24,18 @@ def test_the_mean_is_over_participants_not_over_visits(visits):
     assert metrics["mse"] == pytest.approx(((1 + 9) / 2 + 64) / 2)
 
 
+def test_brain_that_the_pet_does_not_cover_does_not_count(visits):
+    table = visits / "split.tsv"
+    table.write_text(table.read_text().replace("sub-5\tn/a\ttest", "sub-5\tn/a\tvalidation"))
+    data = PreparedData(visits)
+    for name in data.participants("validation"):
+        pet = np.full(data.grid.shape, 2.0, np.float32)
+        pet[:, :, :10] = 0
+        write_array(visits, name, "pet", pet)
+    metrics = validate(lambda name: np.full(data.grid.shape, 1.5, np.float32), data)
+    assert metrics["brain_mae"] == pytest.approx(0.5)
+
+
 def test_validation_subjects_are_shown_and_without_them_training_subjects(make_prepared, tmp_path):
     split = {"train": 3, "validation": 3, "test": 1}
     data = PreparedData(make_prepared(tmp_path / "one", split, voxel_mm=18.0))

@@ -28,7 +28,6 @@ from sklearn.mixture import GaussianMixture
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
-from petsynth.evaluation.coverage import blank, unmeasured_voxels
 from petsynth.evaluation.domains import (
     MetricSettings,
     Scores,
@@ -36,6 +35,7 @@ from petsynth.evaluation.domains import (
     compute_volume_metrics,
 )
 from petsynth.io.bids.names import participant_of
+from petsynth.metrics.coverage import blank, unmeasured_voxels
 from petsynth.slicing import middle_slice
 from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from petsynth.data.prepared import static_mean
-from petsynth.evaluation.coverage import blank, unmeasured_voxels, windows_inside
+from petsynth.metrics.coverage import blank, unmeasured_voxels, windows_inside
 from petsynth.metrics.image import (
     combine_scales,
     mae,
@@ -172,7 +172,7 @@ def compute_metrics(
         them; everything else, and these too if one is static, is of the means over frames.
     mask : (X, Y, Z) bool array
         Brain. Its voxels that ``pet`` did not measure are left out of everything; see
-        `petsynth.evaluation.coverage`.
+        `petsynth.metrics.coverage`.
     settings : MetricSettings
         Data ranges.
     voxel_mm : tuple of 3 float

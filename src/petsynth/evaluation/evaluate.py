@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData, Split, static_mean
 from petsynth.errors import InputError
 from petsynth.evaluation.baselines import between_subjects, pairs_of
-from petsynth.evaluation.coverage import unmeasured_voxels
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
@@ -33,6 +32,7 @@ from petsynth.evaluation.methods import (
 from petsynth.evaluation.models import Model
 from petsynth.io.bids.names import participant_of
 from petsynth.log import Progress
+from petsynth.metrics.coverage import unmeasured_voxels
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError, RegistrationError
-from petsynth.evaluation.coverage import blank, unmeasured_voxels
+from petsynth.metrics.coverage import blank, unmeasured_voxels
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.registration.deformable import Warp, warp_to_mni
 from petsynth.preprocessing.registration.inputs import normalise_locally

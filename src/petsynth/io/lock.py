@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import json
 import os
 import random
 import socket
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ _PATIENCE_S = 0.5
 """How long to wait for a lock that is about to be released."""
 _PATIENCE_WITH_SAME_KEY_S = 10.0
 """How long jobs with the same key, started at the same time, may take to come to terms."""
+_LOOKS_EVERY_S = 0.2
+"""How often a process looks whether its parent is still there."""
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 
 
@@ -97,6 +101,36 @@ def lock_folder(
         with contextlib.suppress(OSError):  # nothing came of it: no empty folder stays behind
             for each in made:
                 each.rmdir()
+
+
+@functools.cache
+def end_with(parent: int) -> None:
+    """Let this process end when its parent does: it writes under the parent's lock.
+
+    Without that, the processes of a command that was killed would go on writing into a folder that
+    somebody else has locked by then.
+
+    Parameters
+    ----------
+    parent : int
+        Number of the process that holds the lock, and has started this one. Nothing happens if it
+        is this process itself.
+    """
+    if os.getpid() == parent:
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOKS_EVERY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def call_with(parent: int, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a process that ends with its parent; see `end_with`."""
+    end_with(parent)
+    return function(*arguments)
 
 
 def _acquire(path: Path, key: str | None) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from petsynth.errors import ArgumentError, InputError, PetsynthError
 from petsynth.io.bids.index import Scan
+from petsynth.io.lock import call_with
 from petsynth.io.nifti import read_shape
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _on_this_machine(
     try:
         with parallel_config(backend="loky", inner_max_num_threads=threads):
             jobs = Parallel(n_jobs=min(nprocs, len(arguments)), return_as="generator_unordered")
-            yield from jobs(delayed(function)(*each) for each in arguments)
+            yield from jobs(delayed(call_with)(os.getpid(), function, *each) for each in arguments)
     except TerminatedWorkerError:
         raise PetsynthError(
             "a process was killed, most likely for lack of memory: use fewer --nprocs or "

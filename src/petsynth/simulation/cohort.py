@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import joblib
 
 from petsynth.errors import InputError
-from petsynth.io.lock import lock_folder
+from petsynth.io.lock import call_with, lock_folder
 from petsynth.log import Progress
 from petsynth.simulation.dataset import prepare_folder, write_descriptions, write_participants
 from petsynth.simulation.imaging import CohortPlan, simulate_participant
@@ -97,7 +98,7 @@ def simulate_cohort(
             [participant.label for participant, _ in members],
         )
         jobs = (
-            joblib.delayed(simulate_participant)(plan, participant, scan)
+            joblib.delayed(call_with)(os.getpid(), simulate_participant, plan, participant, scan)
             for participant, scan in members
         )
         processes = min(nprocs, len(members))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, static_mean
 from petsynth.io.bids.names import participant_of
+from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.metrics.image import mae, mse, psnr, ssim
 from petsynth.slicing import AXIS, Plane, middle_slice
 from petsynth.systems.base import Training
@@ -46,7 +47,7 @@ def validate(infer_pet: Callable[[str], NDArray[Any]], data: PreparedData) -> di
         synthetic_pet = static_mean(infer_pet(participant), data.frame_durations)
         rows.setdefault(participant_of(participant), []).append(
             (
-                mae(pet, synthetic_pet, data.mask(participant)),
+                _brain_mae(pet, synthetic_pet, data.mask(participant)),
                 mae(pet, synthetic_pet),
                 mse(pet, synthetic_pet),
                 psnr(pet, synthetic_pet, data.pet_scale),
@@ -55,6 +56,12 @@ def validate(infer_pet: Callable[[str], NDArray[Any]], data: PreparedData) -> di
         )
     means = [np.mean(visits, axis=0) for visits in rows.values()]
     return dict(zip(METRICS, np.mean(means, axis=0).tolist(), strict=True))
+
+
+def _brain_mae(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: NDArray[np.bool_]) -> float:
+    """Return the error in the brain as far as the PET covers it; NaN if it covers none."""
+    measured = mask & ~unmeasured_voxels(pet, mask)
+    return mae(pet, synthetic_pet, measured) if measured.any() else float("nan")
 
 
 def sample_subjects(data: PreparedData) -> list[str]:

@@ -65,3 +65,9 @@ def test_units_of_the_dose():
     assert radioactivity_bq("MBq") == radioactivity_bq("mBq") == 1e6
     assert radioactivity_bq("uCi") == radioactivity_bq("μCi") == 37e3
     assert radioactivity_bq("Bq/mL") is None
+
+
+def test_an_unknown_unit_is_one_short_line():
+    name = parse_unit("a strange\n unit " * 100).name
+    assert name == "a strange unit a strange unit a strange "
+    assert name.isprintable()

@@ -34,6 +34,8 @@ _VOLUMES = "|".join(sorted(_PER_ML, key=len, reverse=True))
 _CONCENTRATION = re.compile(
     rf"{_RADIOACTIVITY.pattern}(?:/|per|[.*])?(?P<volume>{_VOLUMES})(?P<inverse>-1)?"
 )
+_LONGEST_NAME = 40
+"""Characters of an unknown unit that are kept: it stands in tables and pictures."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def parse_unit(text: str) -> Unit:
     found = _CONCENTRATION.fullmatch(key)
     becquerels = None if found is None or _is_milli_bq(text) else _becquerels(found)
     if found is None or becquerels is None:
-        return Unit(text.strip(), is_known=False)
+        return Unit(" ".join(text.split())[:_LONGEST_NAME], is_known=False)
     return Unit(ACTIVITY, becquerels * _PER_ML[found["volume"]])
 
 

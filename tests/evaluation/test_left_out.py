@@ -1,11 +1,12 @@
 """Voxels that a PET does not cover count nowhere."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.baselines import between_subjects, mean_training_pet
-from petsynth.evaluation.coverage import blank, unmeasured_voxels, windows_inside
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, compute_metrics
 from petsynth.prepare.records import write_array
 
@@ -63,18 +64,6 @@ def test_a_pet_that_covers_no_brain_has_no_error():
     assert all(np.isnan(value) for each in scores.values() for value in each.values())
 
 
-def test_voxels_by_hand():
-    pet = np.zeros((1, 1, 4, 2))
-    pet[0, 0, 1, 1] = 1.0
-    pet[0, 0, 3, 0] = np.inf
-    mask = np.array([[[True, True, False, False]]])
-    left_out = unmeasured_voxels(pet, mask)
-    assert left_out.tolist() == [[[True, False, False, True]]]
-    assert blank(pet, left_out).ravel().tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
-    assert blank(pet, mask & False) is pet
-    assert windows_inside(np.ones((11, 12), bool)).sum() == 2
-
-
 def test_baselines_leave_out_what_is_not_covered(make_prepared, tmp_path):
     folder = make_prepared(tmp_path / "prepared", {"train": 3, "test": 1})
     data = PreparedData(folder)
@@ -92,3 +81,12 @@ def test_baselines_leave_out_what_is_not_covered(make_prepared, tmp_path):
     assert set(cut) == set(whole) == {first, *others}
     for name, scores in cut.items():
         assert scores["brain"]["mae"] == pytest.approx(whole[name]["brain"]["mae"], rel=0.3)
+
+
+def test_each_subject_that_is_not_covered_is_named(tiny_evaluation):
+    assert tiny_evaluation.unmeasured() == []
+    table = tiny_evaluation.table.copy()
+    name = tiny_evaluation.participants[1]
+    table.loc[table["participant_id"] == name, "left_out_voxels"] = 7
+    (line,) = dataclasses.replace(tiny_evaluation, table=table).unmeasured()
+    assert line.startswith(f"{name}: the PET does not cover 7 voxels of the brain")
