@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
+from skimage.measure import block_reduce
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from petsynth.metrics import image
@@ -134,6 +136,39 @@ def test_ms_ssim_of_two_scales_by_hand():
     weight = 0.2856 / (0.0448 + 0.2856)
     expected = (10001 / 12501) ** weight
     assert image.ms_ssim(pet, synthetic_pet, 100) == pytest.approx(expected)
+
+
+def plain_ms_ssim(first, second, data_range, scales):
+    """MS-SSIM as Wang 2003 writes it, one scale after the other, in float64."""
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:scales]
+    weights = weights / weights.sum()
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+
+    def window(values):
+        return gaussian_filter(values, 1.5, truncate=3.5)
+
+    result = 1.0
+    for scale in range(scales):
+        mean_1, mean_2 = window(first), window(second)
+        covariance = window(first * second) - mean_1 * mean_2
+        variances = window(first**2) - mean_1**2 + window(second**2) - mean_2**2
+        map_ = (2 * covariance + c2) / (variances + c2)
+        if scale == scales - 1:
+            map_ = map_ * (2 * mean_1 * mean_2 + c1) / (mean_1**2 + mean_2**2 + c1)
+        result *= map_[(slice(5, -5),) * map_.ndim].mean() ** weights[scale]
+        first, second = (block_reduce(each, 2, np.mean) for each in (first, second))
+    return result
+
+
+@pytest.mark.parametrize(("shape", "scales"), [((192, 176), 5), ((88, 96, 104), 4)])
+def test_ms_ssim_is_that_of_a_plain_implementation(shape, scales):
+    rng = np.random.default_rng(3)
+    pet = gaussian_filter(rng.random(shape), 2) * 3
+    synthetic_pet = gaussian_filter(pet + rng.normal(0, 0.5, shape), 1)
+    assert image.ms_ssim_scales(shape) == scales
+    expected = plain_ms_ssim(pet, synthetic_pet, 2.5, scales)
+    assert 0.2 < expected < 0.99
+    assert image.ms_ssim(pet, synthetic_pet, 2.5) == pytest.approx(expected, abs=1e-5)
 
 
 def test_ms_ssim_mask_leaves_out_what_lies_far_away():

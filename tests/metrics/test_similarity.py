@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+from petsynth.metrics import similarity
 from petsynth.metrics.similarity import halve, similarity_maps, similarity_pyramid
 
 
@@ -23,8 +24,8 @@ def test_the_map_is_that_of_scikit_image():
         use_sample_covariance=False,
         full=True,
     )
-    similarity, _ = similarity_maps(pet, synthetic_pet, 255)
-    np.testing.assert_allclose(similarity, expected, atol=1e-6)
+    index, _ = similarity_maps(pet, synthetic_pet, 255)
+    np.testing.assert_allclose(index, expected, atol=1e-6)
 
 
 def test_axes_make_an_array_of_images():
@@ -33,13 +34,50 @@ def test_axes_make_an_array_of_images():
     for number in range(3):
         alone = similarity_maps(pet[number], synthetic_pet[number], 255)
         for part, expected in zip(together, alone, strict=True):
-            np.testing.assert_allclose(part[number], expected)
+            np.testing.assert_allclose(part[number], expected, rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize("shape", [(75, 40), (40, 75), (37, 11, 50), (12, 74, 38)])
+def test_blocks_and_slabs_leave_no_seam(shape, monkeypatch):
+    pet, synthetic_pet = pair(shape)
+    whole = similarity_maps(pet, synthetic_pet, 255)[0]
+    monkeypatch.setattr(similarity, "_SLAB_VALUES", 3 * pet[0].size)
+    monkeypatch.setattr(similarity, "_BLOCK_ROWS", 7)
+    np.testing.assert_allclose(similarity_maps(pet, synthetic_pet, 255)[0], whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("axes", [None, (1, 2)])
+def test_valid_is_the_part_whose_windows_lie_inside(axes):
+    pet, synthetic_pet = pair((13, 20, 31))
+    inside = (slice(5, -5) if axes is None else slice(None), slice(5, -5), slice(5, -5))
+    full = similarity_maps(pet, synthetic_pet, 255, axes)
+    valid = similarity_maps(pet, synthetic_pet, 255, axes, valid=True)
+    for part, expected in zip(valid, full, strict=True):
+        np.testing.assert_allclose(part, expected[inside], atol=1e-6)
+
+
+def test_a_constant_offset_changes_luminance_alone():
+    pet = np.random.default_rng(0).random((20, 21, 22)).astype(np.float32) * 2
+    _, contrast_structure = similarity_maps(pet, pet + np.float32(0.5), 2.5)
+    np.testing.assert_allclose(contrast_structure, 1, atol=1e-6)
+
+
+def test_values_far_beyond_the_data_range_are_computed_in_float64():
+    pet, synthetic_pet = pair((20, 31))
+    assert similarity_maps(pet, synthetic_pet, 255)[0].dtype == np.float32
+    found = similarity_maps(pet, synthetic_pet, 2.5)[0]
+    _, expected = structural_similarity(
+        pet, synthetic_pet, data_range=2.5, gaussian_weights=True, use_sample_covariance=False,
+        full=True,
+    )  # fmt: skip
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_constants_differ_in_luminance_alone():
     pet, synthetic_pet = np.full((12, 12), 50.0), np.full((12, 12), 100.0)
-    similarity, contrast_structure = similarity_maps(pet, synthetic_pet, 100)
-    assert similarity == pytest.approx(10001 / 12501)
+    index, contrast_structure = similarity_maps(pet, synthetic_pet, 100)
+    assert index == pytest.approx(10001 / 12501)
     assert contrast_structure == pytest.approx(1)
 
 
@@ -51,7 +89,7 @@ def test_an_axis_shorter_than_the_window_is_refused():
 def test_the_pyramid_halves_both_images():
     pet, synthetic_pet = pair((48, 50))
     pyramid = similarity_pyramid(pet, synthetic_pet, 255, scales=3)
-    assert [similarity.shape for similarity, _ in pyramid] == [(48, 50), (24, 25), (12, 13)]
+    assert [index.shape for index, _ in pyramid] == [(48, 50), (24, 25), (12, 13)]
     expected, _ = similarity_maps(halve(pet), halve(synthetic_pet), 255)
     np.testing.assert_array_equal(pyramid[1][0], expected)
 

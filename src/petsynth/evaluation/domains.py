@@ -26,11 +26,11 @@ from scipy import ndimage, stats
 from petsynth.data.prepared import static_mean
 from petsynth.metrics.coverage import blank, unmeasured_voxels, windows_inside
 from petsynth.metrics.image import (
-    combine_scales,
     mae,
     mean_similarity,
     ms_ssim_scales,
     mse,
+    multi_scale_index,
     nrmse,
     pearson_r,
     psnr,
@@ -292,7 +292,7 @@ def compute_volume_metrics(
             "nrmse": nrmse(pet, synthetic_pet, settings.data_range, where),
             "psnr": psnr(pet, synthetic_pet, settings.data_range, where),
             "ssim": mean_similarity(pyramid[0][0], windows),
-            "ms_ssim": combine_scales(pyramid, windows),
+            "ms_ssim": multi_scale_index(pyramid, windows),
             "pearson_r": pearson_r(pet, synthetic_pet, where),
         }
     return scores

@@ -1,9 +1,10 @@
 """How alike two images are: a reference PET and a synthetic one, as slices or volumes.
 
 Every function takes plain arrays of one shape in any number of dimensions (the similarity
-indices need two or three) and works in float64. ``mask`` limits a metric to the voxels where
-it is true. Metrics that need a data range take it as an argument: it is never found from the
-images, since that would make figures of different images incomparable.
+indices need two or three) and works in float64, but for the indices (see `similarity`). ``mask``
+limits a metric to the voxels where it is true. Metrics that need a data range take it as an
+argument: it is never found from the images, since that would make figures of different images
+incomparable.
 
 References
 ----------
@@ -15,10 +16,12 @@ Asilomar Conference 2003 (MS-SSIM).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
 from petsynth.metrics.similarity import (
     WINDOW_RADIUS,
@@ -117,6 +120,9 @@ def ssim(
     population covariances. In 3D the window is the product of three such Gaussians.
     """
     _check(pet, synthetic_pet, mask)
+    if mask is None:
+        index, _ = similarity_maps(pet, synthetic_pet, data_range, valid=True)
+        return float(index.mean(dtype=float))
     return mean_similarity(similarity_maps(pet, synthetic_pet, data_range)[0], mask)
 
 
@@ -124,8 +130,8 @@ def mean_similarity(map_: FloatArray, mask: BoolArray | None = None) -> float:
     """Mean of a similarity map in ``mask``, or where the whole window lies inside the image."""
     if mask is None:
         inside = (slice(WINDOW_RADIUS, -WINDOW_RADIUS),) * map_.ndim
-        return float(map_[inside].mean())
-    return float(map_[mask].mean())
+        return float(map_[inside].mean(dtype=float))
+    return float(map_[mask].mean(dtype=float))
 
 
 def ms_ssim(
@@ -160,7 +166,12 @@ def ms_ssim(
     """
     _check(pet, synthetic_pet, mask)
     scales = ms_ssim_scales(pet.shape)
-    return combine_scales(similarity_pyramid(pet, synthetic_pet, data_range, scales), mask)
+    if mask is None:
+        pyramid = similarity_pyramid(pet, synthetic_pet, data_range, scales, valid=True)
+        chosen = [_choose(maps, scales, scale) for scale, maps in enumerate(pyramid)]
+        return combine_scales([float(map_.mean(dtype=float)) for map_ in chosen])
+    pyramid = similarity_pyramid(pet, synthetic_pet, data_range, scales)
+    return multi_scale_index(pyramid, mask)
 
 
 def ms_ssim_scales(shape: tuple[int, ...]) -> int:
@@ -177,24 +188,80 @@ def ms_ssim_scales(shape: tuple[int, ...]) -> int:
     return scales
 
 
-def combine_scales(
-    pyramid: list[tuple[FloatArray, FloatArray]], mask: BoolArray | None = None
+def multi_scale_index(
+    pyramid: list[tuple[FloatArray, FloatArray]],
+    mask: BoolArray | None = None,
+    measured: BoolArray | None = None,
 ) -> float:
-    """Combine the maps of `similarity_pyramid` into the multi-scale index."""
-    weights = np.array(MS_SSIM_WEIGHTS[: len(pyramid)])
-    weights /= weights.sum()
+    """Combine the maps of `similarity_pyramid` into the multi-scale index.
+
+    Parameters
+    ----------
+    pyramid : list of (array, array)
+        With the images' own shape on the first scale.
+    mask : bool array, optional
+        As in `ms_ssim`.
+    measured : bool array, optional
+        Where both images hold a measurement; windows that reach beyond count nothing.
+
+    Returns
+    -------
+    float
+        NaN where no window is left on some scale.
+    """
     coverage = None if mask is None else mask.astype(float)
+    means = []
+    for scale, maps in enumerate(pyramid):
+        map_ = _choose(maps, len(pyramid), scale)
+        where = np.ones(map_.shape, bool) if measured is None else whole_windows(measured)
+        weights = _inside(where) if coverage is None else coverage * where
+        if not weights.any():
+            return float("nan")
+        means.append(float(np.average(map_, weights=weights)))
+        coverage = None if coverage is None else halve(coverage)
+        measured = None if measured is None else halve(measured.astype(float)) == 1
+    return combine_scales(means)
+
+
+def combine_scales(means: Sequence[float]) -> float:
+    """Multiply the means of the scales, each to the power of its weight (Wang 2003).
+
+    Parameters
+    ----------
+    means : sequence of float
+        Of contrast and structure, finest scale first; of the whole index on the last.
+    """
+    weights = np.array(MS_SSIM_WEIGHTS[: len(means)])
+    weights /= weights.sum()
     result = 1.0
-    for scale, (whole, contrast_structure) in enumerate(pyramid):
-        is_last = scale == len(pyramid) - 1
-        map_ = whole if is_last else contrast_structure
-        if coverage is None:
-            mean = mean_similarity(map_)
-        else:
-            mean = float(np.average(map_, weights=coverage))
-            coverage = coverage if is_last else halve(coverage)
-        result *= max(mean, 0.0) ** weights[scale]
+    for mean, weight in zip(means, weights, strict=True):
+        result *= max(mean, 0.0) ** weight
     return float(result)
+
+
+def whole_windows(measured: BoolArray) -> BoolArray:
+    """Return where the similarity window lies wholly on measured pixels, reflected at the edges.
+
+    Examples
+    --------
+    >>> whole_windows(np.arange(16) > 2).astype(int).tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+    """
+    return np.asarray(minimum_filter(measured, 2 * WINDOW_RADIUS + 1, mode="reflect"))
+
+
+def _choose(maps: tuple[FloatArray, FloatArray], scales: int, scale: int) -> FloatArray:
+    """Return the map that counts on a scale: luminance is compared on the coarsest one alone."""
+    whole, contrast_structure = maps
+    return whole if scale == scales - 1 else contrast_structure
+
+
+def _inside(where: BoolArray) -> FloatArray:
+    """Return 1 where ``where`` is true and the whole window lies inside the image, else 0."""
+    weights = np.zeros(where.shape)
+    inside = (slice(WINDOW_RADIUS, -WINDOW_RADIUS),) * where.ndim
+    weights[inside] = where[inside]
+    return weights
 
 
 def _difference(

@@ -2,15 +2,21 @@
 
 A caller that needs several indices of one pair (whole volume, brain, several scales) computes
 the maps once and takes their means with `petsynth.metrics.image`.
+
+The window is separable: along each axis it is the product with a band matrix, whose first and last
+rows reflect the image at its edges. Blocks of its rows are multiplied with the few columns that
+they need, in slabs of the image that fit into the processor's cache: about six times as fast as
+scikit-image on one core (``benchmarks/metrics.py``).
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from petsynth.volume import FloatArray
 
@@ -19,6 +25,12 @@ WINDOW_SIGMA = 1.5
 WINDOW_RADIUS = 5
 """The window is cut off at 3.5 standard deviations: 11 pixels."""
 _K1, _K2 = 0.01, 0.03
+_SLAB_VALUES = 160_000
+"""Pixels of each image in a slab, at most, if one layer has no more."""
+_BLOCK_ROWS, _BLOCK_ROWS_LAST = 36, 60
+"""Rows of the window's matrix that are multiplied at once; along the last axis more of them."""
+_FLOAT32_RANGES = 2.0
+"""Up to so many data ranges from 0, float32 keeps the mean index to about 1e-6."""
 
 
 def similarity_maps(
@@ -26,24 +38,29 @@ def similarity_maps(
     synthetic_pet: NDArray[Any],
     data_range: float,
     axes: tuple[int, ...] | None = None,
+    *,
+    valid: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
     """Compute the similarity index around each pixel.
 
     Parameters
     ----------
     pet, synthetic_pet : array
-        Of one shape.
+        Of one shape, finite.
     data_range : float
         In the images' unit.
     axes : tuple of int, optional
         The axes that the window spans; all of them by default. ``(1, 2)`` treats an (N, H, W)
         array as N images.
+    valid : bool
+        Only pixels whose whole window lies inside the image: 10 fewer along each of ``axes``.
 
     Returns
     -------
     similarity, contrast_structure : array of the images' shape
         The index, and the index without its luminance term. Images are reflected at their
-        edges.
+        edges. float32; float64 where values are so far beyond the data range that float32
+        would lose digits.
 
     Raises
     ------
@@ -56,38 +73,53 @@ def similarity_maps(
             f"image of shape {pet.shape} is smaller than the similarity window of "
             f"{2 * WINDOW_RADIUS + 1} pixels"
         )
-    a, b = np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
-    c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
-    mean_a, mean_b = _window(a, axes), _window(b, axes)
-    means_product = mean_a * mean_b
-    means_squared = mean_a**2 + mean_b**2
-    covariance = _window(a * b, axes) - means_product
-    variances = _window(a**2 + b**2, axes) - means_squared
-    contrast_structure = (2 * covariance + c2) / (variances + c2)
-    luminance = (2 * means_product + c1) / (means_squared + c1)
-    return luminance * contrast_structure, contrast_structure
+    limits = [(float(image.min()), float(image.max())) for image in (pet, synthetic_pet)]
+    highest = max(abs(limit) for pair in limits for limit in pair)
+    dtype = "float32" if highest <= _FLOAT32_RANGES * data_range else "float64"
+    a, b = (np.asarray(image, dtype=dtype) for image in (pet, synthetic_pet))
+    middles = [(low + high) / 2 for low, high in limits]
+    shape = [n - 2 * WINDOW_RADIUS * (valid and axis in axes) for axis, n in enumerate(pet.shape)]
+    maps = np.empty((2, *shape), dtype)
+    layers = max(1, _SLAB_VALUES // max(1, a[0].size))
+    for rows, columns, matrix in _slabs(len(a), 0 in axes, valid, dtype, layers):
+        moments = _moments(a[columns], b[columns], middles)
+        if matrix is not None:
+            moments = np.matmul(matrix, moments.reshape(4, len(a[columns]), -1))
+            moments = moments.reshape(4, len(matrix), *a.shape[1:])
+        for axis in axes:
+            if axis > 0:
+                moments = _multiply(moments, axis + 1, valid)
+        _compare(moments, middles, data_range, maps[:, rows])
+    return maps[0], maps[1]
 
 
 def similarity_pyramid(
-    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, scales: int
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    data_range: float,
+    scales: int,
+    *,
+    valid: bool = False,
 ) -> list[tuple[FloatArray, FloatArray]]:
     """Compute `similarity_maps` at ``scales`` scales, the finest first, halving in between."""
-    pyramid = [similarity_maps(pet, synthetic_pet, data_range)]
+    pyramid = [similarity_maps(pet, synthetic_pet, data_range, valid=valid)]
     for _ in range(scales - 1):
         pet, synthetic_pet = halve(pet), halve(synthetic_pet)
-        pyramid.append(similarity_maps(pet, synthetic_pet, data_range))
+        pyramid.append(similarity_maps(pet, synthetic_pet, data_range, valid=valid))
     return pyramid
 
 
 def halve(image: NDArray[Any]) -> FloatArray:
     """Average blocks of two pixels along each axis; an odd last pixel is repeated.
 
+    float32 stays float32; everything else becomes float64.
+
     Examples
     --------
     >>> halve(np.array([[0.0, 2.0, 5.0], [2.0, 4.0, 7.0]])).tolist()
     [[2.0, 6.0]]
     """
-    half = np.asarray(image, dtype=float)
+    half = np.asarray(image, dtype=np.float32 if image.dtype == np.float32 else np.float64)
     for axis in range(half.ndim):
         if half.shape[axis] % 2:
             last = np.take(half, [-1], axis=axis)
@@ -99,8 +131,111 @@ def halve(image: NDArray[Any]) -> FloatArray:
     return half
 
 
-def _window(image: FloatArray, axes: tuple[int, ...]) -> FloatArray:
-    means: FloatArray = gaussian_filter(
-        image, WINDOW_SIGMA, mode="reflect", radius=WINDOW_RADIUS, axes=axes
-    )
-    return means
+def _window_matrix(length: int, valid: bool, dtype: str) -> FloatArray:
+    """Return the matrix that a line of pixels is multiplied with, (length, length) or fewer rows.
+
+    Row n holds the window around pixel n; what lies beyond an end is reflected, as in
+    ``d c b a | a b c d``.
+    """
+    offsets = np.arange(-WINDOW_RADIUS, WINDOW_RADIUS + 1)
+    exact = np.exp(-0.5 * (offsets / WINDOW_SIGMA) ** 2)
+    weights = (exact / exact.sum()).astype(dtype)
+    # Rounded weights must sum to 1 all the same, or constants would get a variance: what is
+    # missing goes to small ones, which can take it up.
+    weights[[1, -2]] += (1 - weights.sum(dtype=np.float64)) / 2
+    columns = np.arange(length)[:, np.newaxis] + offsets
+    columns = np.where(columns < 0, -1 - columns, columns)
+    columns = np.where(columns >= length, 2 * length - 1 - columns, columns)
+    matrix = np.zeros((length, length), dtype)
+    np.add.at(matrix, (np.arange(length)[:, np.newaxis], columns), weights)
+    inside = slice(WINDOW_RADIUS, -WINDOW_RADIUS) if valid else slice(None)
+    return matrix[inside]
+
+
+@functools.lru_cache(maxsize=64)
+def _blocks(
+    length: int, valid: bool, dtype: str, size: int
+) -> tuple[tuple[slice, slice, FloatArray], ...]:
+    """Cut `_window_matrix` into blocks of ``size`` rows: rows, the columns they need, the block."""
+    matrix = _window_matrix(length, valid, dtype)
+    blocks = []
+    for start in range(0, len(matrix), size):
+        rows = slice(start, min(start + size, len(matrix)))
+        needed = np.flatnonzero(matrix[rows].any(axis=0))
+        columns = slice(int(needed[0]), int(needed[-1]) + 1)
+        blocks.append((rows, columns, np.ascontiguousarray(matrix[rows, columns])))
+    return tuple(blocks)
+
+
+def _slabs(
+    length: int, windowed: bool, valid: bool, dtype: str, layers: int
+) -> Sequence[tuple[slice, slice, FloatArray | None]]:
+    """Return the slabs: rows of the result, those of the images, and the first axis's window."""
+    if windowed:
+        return _blocks(length, valid, dtype, layers)
+    rows = [slice(start, min(start + layers, length)) for start in range(0, length, layers)]
+    return [(each, each, None) for each in rows]
+
+
+def _moments(a: FloatArray, b: FloatArray, middles: Sequence[float]) -> FloatArray:
+    """Return both images, the square of their difference, and the sum of squares, (4, ...).
+
+    In float32 a variance is the more exact the smaller the values and the difference are: that is
+    why the middle of each image's values is subtracted, and why no covariance is computed.
+    """
+    moments = np.empty((4, *a.shape), a.dtype)
+    np.subtract(a, middles[0], out=moments[0])
+    np.subtract(b, middles[1], out=moments[1])
+    np.subtract(moments[0], moments[1], out=moments[2])
+    moments[2] *= moments[2]
+    np.multiply(moments[0], moments[0], out=moments[3])
+    moments[3] += moments[1] * moments[1]
+    return moments
+
+
+def _multiply(images: FloatArray, axis: int, valid: bool) -> FloatArray:
+    """Apply the window along an axis, in blocks."""
+    before, length, after = images.shape[:axis], images.shape[axis], images.shape[axis + 1 :]
+    is_last = not after
+    size = _BLOCK_ROWS_LAST if is_last else _BLOCK_ROWS
+    blocks = _blocks(length, valid, images.dtype.name, size)
+    count = blocks[-1][0].stop
+    result = np.empty((*before, count, *after), images.dtype)
+    if is_last:
+        lines, out = images.reshape(-1, length), result.reshape(-1, count)
+        for rows, columns, block in blocks:
+            np.matmul(lines[:, columns], block.T, out=out[:, rows])
+    else:
+        lines, out = images.reshape(*before, length, -1), result.reshape(*before, count, -1)
+        for rows, columns, block in blocks:
+            np.matmul(block, lines[..., columns, :], out=out[..., rows, :])
+    return result
+
+
+def _compare(
+    moments: FloatArray, middles: Sequence[float], data_range: float, maps: FloatArray
+) -> None:
+    """Turn windowed moments into the two maps; ``moments`` is used up (Wang 2004, equation 13).
+
+    With the variance of the difference V, 2 cov + c2 is var_a + var_b + c2 - V; likewise for means.
+    """
+    c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
+    mean_a, mean_b, of_difference, variances = moments
+    difference = mean_a - mean_b
+    of_difference -= difference * difference
+    variances -= mean_a * mean_a
+    variances -= mean_b * mean_b
+    variances += c2
+    of_difference /= variances
+    np.subtract(1, of_difference, out=maps[1])
+    mean_a += middles[0]
+    mean_b += middles[1]
+    np.subtract(mean_a, mean_b, out=difference)
+    difference *= difference
+    mean_a *= mean_a
+    mean_b *= mean_b
+    mean_a += mean_b
+    mean_a += c1
+    difference /= mean_a
+    np.subtract(1, difference, out=maps[0])
+    maps[0] *= maps[1]
