@@ -51,3 +51,48 @@ def predict(
     return importlib.import_module("petsynth.inference.scan").predict_image(
         t1, model=model, mask=mask
     )
+
+
+def measure(
+    reference: Any,
+    synthetic: Any,
+    *,
+    mask: Any = None,
+    t1: Any = None,
+    tracer: str = "",
+    unit: str = "",
+    data_range: float | None = None,
+) -> Any:
+    """Measure a synthetic PET against its reference; no model is needed.
+
+    Parameters
+    ----------
+    reference, synthetic : str, Path or nibabel image
+        PET in one world; a synthetic image on another grid is resampled once.
+    mask, t1 : str, Path or nibabel image, optional
+        Brain mask, or the T1 to find the brain in; without, the largest object of the reference.
+    tracer, unit : str
+        Such as ``"FDG"`` and ``"SUVR"``, where the sidecars do not tell them.
+    data_range : float, optional
+        Of PSNR, SSIM, MS-SSIM and NRMSE, in the images' unit; if left out, fixed per tracer in
+        SUVR, else highest minus lowest value of the reference.
+
+    Returns
+    -------
+    petsynth.evaluation.measure.Measurement
+        ``values["brain"]["ssim"]`` and so on, with what was done.
+
+    Raises
+    ------
+    petsynth.errors.PetsynthError
+        If an image cannot be used, or the images differ in tracer or unit; one line says why.
+    """
+    return importlib.import_module("petsynth.evaluation.measure").measure(
+        reference,
+        synthetic,
+        mask=mask,
+        t1=t1,
+        tracer=tracer,
+        unit=unit,
+        data_range=data_range,
+    )

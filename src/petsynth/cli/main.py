@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": "infer synthetic PET from T1-weighted MRI",
     "models": "list the pretrained models",
     "evaluate": "measure trained models against baselines, with tables, figures and a report",
+    "measure": "measure any synthetic PET against its reference; no model needed",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
 }
 

@@ -5,4 +5,7 @@ that they fit the data, `baselines` and `population` predict without a network, 
 everything that makes a PET one form, a row of the tables. `evaluate` measures them all on the
 subjects of a split; `comparison`, with `statistics`, says which is better; `findings` says it in
 sentences; `summary` is all of it as JSON. The pages, tables and figures are in `petsynth.report`.
+
+Without any model: `pair_files` (which files belong together), `pair_images` (one grid, unit, brain)
+and `measure` (metrics of a pair of anyone's images).
 """

@@ -61,40 +61,37 @@ def read_volume(
         If the file is missing, damaged, no NIfTI, has the wrong number of axes, holds NaN
         or infinity, is zero everywhere, or its affine is singular.
     """
-    image = _load(path)
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3 and not (frames and len(shape) == 4):
-        allowed = "3 axes, or 4 with frames" if frames else "3 axes"
-        raise InputError(
-            f"{path}: image has {len(image.shape)} axes {tuple(image.shape)}, needed are {allowed}"
-        )
-    if 0 < min(shape[:3]) < 2:
-        raise InputError(f"{path}: shape {tuple(shape)} is a single slice, a volume is needed")
-    if 0 in shape:
-        raise InputError(f"{path}: shape {tuple(shape)} holds no voxels")
-    _warn_without_forms(image, path)
-    try:
-        _check_size(Path(path), image.dataobj)
-        canonical = nib.as_closest_canonical(image)
-        with np.errstate(over="ignore"):
-            stored = np.asanyarray(canonical.dataobj)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        told = " ".join(str(error).split())
-        raise InputError(f"{path}: {_DAMAGED.format(told)}") from None
-    except MemoryError:
-        raise InputError(f"{path}: {shape} voxels do not fit into the memory") from None
-    _check_gaps(stored, gaps, path)
-    with np.errstate(over="ignore"):
-        data = stored.astype(np.float32).reshape(*canonical.shape[:3], *shape[3:])
-    if np.isinf(data).any():
-        raise InputError(f"{path}: values are beyond 3.4e38, too large for float32; rescale them")
-    if gaps == "zero":
-        np.nan_to_num(data, copy=False)
-    if not (np.nan_to_num(data) if gaps == "keep" else data).any():
-        raise InputError(f"{path}: image is zero everywhere")
-    return Volume(data, np.asarray(canonical.affine, dtype=float), unit)
+    return _to_volume(_load(path), path, unit, frames=frames, gaps=gaps, is_file=True)
+
+
+def volume_of(
+    image: nib.spatialimages.SpatialImage,
+    name: str,
+    *,
+    unit: str = "arbitrary",
+    frames: bool = False,
+    gaps: Gaps = "refuse",
+) -> Volume:
+    """Return an image in memory, checked and reoriented to RAS+ as `read_volume` does.
+
+    Parameters
+    ----------
+    image : nibabel image
+        With an affine in millimetres.
+    name : str
+        What messages call it.
+    unit, frames, gaps
+        As for `read_volume`.
+
+    Raises
+    ------
+    InputError
+        As `read_volume`.
+    """
+    affine = np.asarray(image.affine, dtype=float)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise InputError(f"{name}: affine is singular, so voxels have no place in space")
+    return _to_volume(image, name, unit, frames=frames, gaps=gaps, is_file=False)
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -194,6 +191,46 @@ def write_on_grid_of(
     image = type(source)(values, source.affine, header)
     with atomic_path(path) as temporary:
         nib.save(image, temporary)
+
+
+def _to_volume(
+    image: Any, path: str | Path, unit: str, *, frames: bool, gaps: Gaps, is_file: bool
+) -> Volume:
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 and not (frames and len(shape) == 4):
+        allowed = "3 axes, or 4 with frames" if frames else "3 axes"
+        raise InputError(
+            f"{path}: image has {len(image.shape)} axes {tuple(image.shape)}, needed are {allowed}"
+        )
+    if 0 < min(shape[:3]) < 2:
+        raise InputError(f"{path}: shape {tuple(shape)} is a single slice, a volume is needed")
+    if 0 in shape:
+        raise InputError(f"{path}: shape {tuple(shape)} holds no voxels")
+    if is_file:
+        _warn_without_forms(image, path)
+    try:
+        if is_file:
+            _check_size(Path(path), image.dataobj)
+        canonical = nib.as_closest_canonical(image)
+        with np.errstate(over="ignore"):
+            stored = np.asanyarray(canonical.dataobj)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        told = " ".join(str(error).split())
+        raise InputError(f"{path}: {_DAMAGED.format(told)}") from None
+    except MemoryError:
+        raise InputError(f"{path}: {shape} voxels do not fit into the memory") from None
+    _check_gaps(stored, gaps, path)
+    with np.errstate(over="ignore"):
+        data = stored.astype(np.float32).reshape(*canonical.shape[:3], *shape[3:])
+    if np.isinf(data).any():
+        raise InputError(f"{path}: values are beyond 3.4e38, too large for float32; rescale them")
+    if gaps == "zero":
+        np.nan_to_num(data, copy=False)
+    if not (np.nan_to_num(data) if gaps == "keep" else data).any():
+        raise InputError(f"{path}: image is zero everywhere")
+    return Volume(data, np.asarray(canonical.affine, dtype=float), unit)
 
 
 def _check_finite(data: NDArray[Any], path: str | Path) -> None:

@@ -213,8 +213,8 @@ def multi_scale_index(
     means = []
     for scale, maps in enumerate(pyramid):
         map_ = _choose(maps, len(pyramid), scale)
-        where = np.ones(map_.shape, bool) if measured is None else whole_windows(measured)
-        weights = _inside(where) if coverage is None else coverage * where
+        there = np.ones(map_.shape, bool) if measured is None else measured
+        weights = similarity_weights(there, coverage)
         if not weights.any():
             return float("nan")
         means.append(float(np.average(map_, weights=weights)))
@@ -239,29 +239,37 @@ def combine_scales(means: Sequence[float]) -> float:
     return float(result)
 
 
-def whole_windows(measured: BoolArray) -> BoolArray:
-    """Return where the similarity window lies wholly on measured pixels, reflected at the edges.
+def similarity_weights(measured: BoolArray, coverage: NDArray[Any] | None = None) -> FloatArray:
+    """Return by how much each pixel counts in the mean of a similarity map.
+
+    Parameters
+    ----------
+    measured : bool array
+        Where both images hold a measurement: windows that reach beyond, or over the image's edge
+        without ``coverage``, count nothing.
+    coverage : array, optional
+        Fraction of each pixel that lies in the mask, 0 to 1; or the mask itself.
 
     Examples
     --------
-    >>> whole_windows(np.arange(16) > 2).astype(int).tolist()
-    [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+    >>> similarity_weights(np.arange(20) > 2).tolist()[6:17]
+    [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     """
-    return np.asarray(minimum_filter(measured, 2 * WINDOW_RADIUS + 1, mode="reflect"))
+    whole = measured
+    if not measured.all():
+        whole = minimum_filter(measured, 2 * WINDOW_RADIUS + 1, mode="reflect")
+    if coverage is not None:
+        return np.asarray(coverage * whole, dtype=float)
+    weights = np.zeros(measured.shape)
+    inside = (slice(WINDOW_RADIUS, -WINDOW_RADIUS),) * measured.ndim
+    weights[inside] = whole[inside]
+    return weights
 
 
 def _choose(maps: tuple[FloatArray, FloatArray], scales: int, scale: int) -> FloatArray:
     """Return the map that counts on a scale: luminance is compared on the coarsest one alone."""
     whole, contrast_structure = maps
     return whole if scale == scales - 1 else contrast_structure
-
-
-def _inside(where: BoolArray) -> FloatArray:
-    """Return 1 where ``where`` is true and the whole window lies inside the image, else 0."""
-    weights = np.zeros(where.shape)
-    inside = (slice(WINDOW_RADIUS, -WINDOW_RADIUS),) * where.ndim
-    weights[inside] = where[inside]
-    return weights
 
 
 def _difference(

@@ -119,7 +119,8 @@ def halve(image: NDArray[Any]) -> FloatArray:
     >>> halve(np.array([[0.0, 2.0, 5.0], [2.0, 4.0, 7.0]])).tolist()
     [[2.0, 6.0]]
     """
-    half = np.asarray(image, dtype=np.float32 if image.dtype == np.float32 else np.float64)
+    dtype = np.float32 if image.dtype == np.float32 else np.float64
+    half: FloatArray = np.asarray(image, dtype=dtype)
     for axis in range(half.ndim):
         if half.shape[axis] % 2:
             last = np.take(half, [-1], axis=axis)

@@ -1,0 +1,110 @@
+"""``petsynth measure`` on files, folders and tables, with bad pairs among them."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from petsynth.cli.main import run
+from petsynth.evaluation.measure import PAIR_DOMAINS, PAIR_METRICS
+
+SHAPE = (20, 22, 24)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Return folders of three references and three synthetic images in SUVR."""
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        reference = rng.random(SHAPE) + 0.5
+        for kind, data in (("ref", reference), ("syn", reference + rng.normal(0, 0.1, SHAPE))):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            path = tmp_path / kind / f"sub-{number}_trc-18FFDG_pet.nii.gz"
+            nib.save(nib.Nifti1Image(data.astype(np.float32), np.eye(4)), path)
+            path.with_name(path.name.replace(".nii.gz", ".json")).write_text('{"Units": "SUVR"}')
+    return tmp_path / "ref", tmp_path / "syn"
+
+
+def test_two_files(folders, capsys):
+    reference, synthetic = (folder / "sub-0_trc-18FFDG_pet.nii.gz" for folder in folders)
+    assert run(["measure", str(reference), str(synthetic)]) == 0
+    printed = capsys.readouterr().out
+    assert "data range 2.5 SUVR (fixed for FDG in SUVR)" in printed
+    assert "Lin's concordance" in printed
+    assert "middle axial slice: z = 12.0 mm" in printed
+
+
+def test_folders_give_mean_and_interval(folders, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run(["measure", *map(str, folders), "--out", str(out)]) == 0
+    assert "95 % from" in capsys.readouterr().out
+    table = pd.read_csv(out / "measure.tsv", sep="\t")
+    assert len(table) == 3
+    assert {f"{d}_{m}" for d in PAIR_DOMAINS for m in PAIR_METRICS} <= set(table.columns)
+    content = json.loads((out / "measure.json").read_text())
+    (summary,) = content["summaries"]
+    found = summary["domains"]["volume"]["mae"]
+    values = table["volume_mae"]
+    assert found["mean"] == pytest.approx(values.mean())
+    half = 4.302653 * values.std() / np.sqrt(3)  # t of 2 degrees of freedom
+    assert found["high"] - found["mean"] == pytest.approx(half, rel=1e-5)
+    assert r"\toprule" in (out / "measure.tex").read_text()
+
+
+def test_a_bad_pair_is_told_and_the_others_are_measured(folders, tmp_path, capsys, messages):
+    sidecar = folders[1] / "sub-1_trc-18FFDG_pet.json"
+    sidecar.write_text('{"Units": "Bq/mL"}')
+    (folders[1] / "sub-2_trc-18FFDG_pet.nii.gz").write_bytes(b"nothing")
+    assert run(["measure", *map(str, folders), "--out", str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("petsynth measure: error:") == 3
+    assert "its unit is Bq/mL" in printed.err
+    assert "2 of 3 pairs could not be measured" in printed.err
+    assert len(pd.read_csv(tmp_path / "out" / "measure.tsv", sep="\t")) == 1
+    assert len(json.loads((tmp_path / "out" / "measure.json").read_text())["failed"]) == 2
+
+
+def test_a_table_of_pairs_and_the_same_file_twice(folders, tmp_path, capsys):
+    table = tmp_path / "pairs.tsv"
+    name = "ref/sub-0_trc-18FFDG_pet.nii.gz"
+    table.write_text(f"name\treference\tsynthetic\nmine\t{name}\t{name}\n")
+    assert run(["measure", "--pairs", str(table)]) == 0
+    assert "reference and synthetic are the same image" in capsys.readouterr().out
+
+
+def test_earlier_measurements_are_kept(folders, tmp_path, capsys):
+    words = ["measure", *map(str, folders), "--out", str(tmp_path / "out")]
+    assert run(words) == 0
+    assert run(words) == 1
+    assert "give --overwrite to replace them" in capsys.readouterr().err
+    assert run([*words, "--overwrite"]) == 0
+    (tmp_path / "out" / "mine.txt").write_text("")
+    assert run([*words, "--overwrite"]) == 1
+
+
+def test_one_range_for_all_pairs_where_none_is_declared(folders, tmp_path):
+    for path in (*folders[0].glob("*.json"), *folders[1].glob("*.json")):
+        path.unlink()
+    assert run(["measure", *map(str, folders), "--out", str(tmp_path / "out")]) == 0
+    table = pd.read_csv(tmp_path / "out" / "measure.tsv", sep="\t")
+    assert table["data_range"].nunique() == 1
+    assert table["unit"].tolist() == ["arbitrary"] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "name a REFERENCE and a SYNTHETIC image or folder, or give --pairs"),
+        (["x.nii", "y.nii"], "x.nii: no such file or folder"),
+        (["ref", "x.nii"], "x.nii: no such file or folder"),
+        (["ref", "syn", "--data-range", "-1"], "--data-range -1: must be positive"),
+        (["ref", "syn", "--t1", "x.nii"], "--t1: is of one pair"),
+        (["ref", "syn", "--mask", "x", "--masks", "y"], "give one of them"),
+    ],
+)
+def test_refusals(folders, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(folders[0].parent)
+    assert run(["measure", *words]) == 1
+    assert message in capsys.readouterr().err
