@@ -125,13 +125,15 @@ def tracer_in(fields: Mapping[str, Any], entities: Mapping[str, str]) -> str:
 
 def kind_of(reference: Path, synthetic: Path, tracer: str, unit: str) -> tuple[str, str]:
     """Return tracer and unit of a pair by sidecars and names alone, as `unite` does by images."""
-    images = []
-    for path in (reference, synthetic):
-        fields = read_metadata(path)
-        name = parse_unit(str(fields.get("Units") or UNKNOWN_UNIT)).name
-        nothing = Volume(np.zeros((1, 1, 1), np.float32), np.eye(4), name)
-        images.append(PetImage(str(path), nothing, tracer_in(fields, parse_entities(path.name))))
-    return unite(*images, tracer_of(tracer), unit)
+    return unite(_told(reference), _told(synthetic), tracer_of(tracer), unit)
+
+
+def _told(path: Path) -> PetImage:
+    """Return what a sidecar and a name tell, without the voxels."""
+    fields = read_metadata(path)
+    unit = parse_unit(str(fields.get("Units") or UNKNOWN_UNIT)).name
+    nothing = Volume(np.zeros((1, 1, 1), np.float32), np.eye(4), unit)
+    return PetImage(str(path), nothing, tracer_in(fields, parse_entities(path.name)))
 
 
 def unite(reference: PetImage, synthetic: PetImage, tracer: str, unit: str) -> tuple[str, str]:
