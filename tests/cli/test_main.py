@@ -76,6 +76,11 @@ def raising(error):
         (InputError("two\nlines"), 1, "error: two lines"),
         (OSError(5, "I/O error", "a.nii"), 1, "error: [Errno 5] I/O error: 'a.nii'"),
         (MemoryError(), 1, "error: out of memory; use fewer processes or a smaller batch"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate ..."),
+            1,
+            "error: out of memory; use fewer processes or a smaller batch",
+        ),
         (KeyboardInterrupt(), 130, "interrupted; no half-written file was left"),
     ],
 )
@@ -83,6 +88,12 @@ def test_errors_become_one_line_and_a_status(command, capsys, error, status, lin
     command(raising(error))
     assert run(["demo"]) == status
     assert capsys.readouterr().err == f"petsynth demo: {line}\n"
+
+
+def test_another_runtime_error_is_a_defect_that_shows(command):
+    command(raising(RuntimeError("shapes differ")))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        run(["demo"])
 
 
 def test_debug_shows_the_traceback(command):

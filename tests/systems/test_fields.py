@@ -11,10 +11,11 @@ from petsynth.systems import fields
 from petsynth.systems.registry import config_class, system_names
 
 TAKEN = {
-    "Positive": ([1, 7], [0, -1, 0.5, "many"]),
-    "NotNegative": ([0, 7], [-1, 0.5]),
-    "PositiveFloat": ([1e-9, 3.5], [0.0, -1.0]),
-    "Weight": ([0.0, 100.0], [-0.1]),
+    "Positive": ([1, 10**6], [0, -1, 0.5, "many", 10**6 + 1, 10**400]),
+    "NotNegative": ([0, 2**63 - 1], [-1, 0.5, 2**63]),
+    "Processes": ([0, 256], [-1, 257]),
+    "PositiveFloat": ([1e-9, 3.5], [0.0, -1.0, float("inf"), float("nan")]),
+    "Weight": ([0.0, 100.0], [-0.1, float("inf"), float("nan")]),
     "Fraction": ([0.0, 0.5, 1.0], [-0.1, 1.1]),
     "FractionBelowOne": ([0.0, 0.999], [1.0, -0.1]),
     "Precision": (["auto", "32-true", "bf16-mixed"], ["16-true", "bf16"]),

@@ -98,6 +98,10 @@ def _run_command(command: str, rest: list[str], debug: bool) -> int:
         if debug:
             raise
         return _say(command, f"error: {_in_one_line(error)}", 1)
+    except RuntimeError as error:
+        if debug or not _is_lack_of_memory(error):
+            raise
+        return _say(command, f"error: {_in_one_line(MemoryError())}", 1)
     return 0
 
 
@@ -154,6 +158,11 @@ def _warnings_as_lines(debug: bool) -> Iterator[None]:
 def _say(command: str, message: str, status: int) -> int:
     print(f"petsynth {command}: {message}", file=sys.stderr)
     return status
+
+
+def _is_lack_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not take memory, on a GPU or, without a type of its own, on the CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
 def _in_one_line(error: BaseException) -> str:

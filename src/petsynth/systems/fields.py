@@ -10,10 +10,11 @@ from pydantic import ConfigDict, Field
 STRICT = ConfigDict(extra="forbid")
 """Unknown keys are mistakes."""
 
-Positive = Annotated[int, Field(gt=0)]
-NotNegative = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0, le=10**6)]
+NotNegative = Annotated[int, Field(ge=0, lt=2**63)]
+Processes = Annotated[int, Field(ge=0, le=256)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
 

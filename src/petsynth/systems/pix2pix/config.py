@@ -18,6 +18,7 @@ from petsynth.systems.fields import (
     Positive,
     PositiveFloat,
     Precision,
+    Processes,
     Weight,
 )
 
@@ -96,7 +97,7 @@ class TrainingConfig:
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
     batch_size: Positive = 1
     """Slices per step."""
-    workers: NotNegative = 0
+    workers: Processes = 0
     """Processes that load data beside the training process."""
     precision: Precision = "32-true"
     """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""

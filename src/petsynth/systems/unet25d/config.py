@@ -18,6 +18,7 @@ from petsynth.systems.fields import (
     Positive,
     PositiveFloat,
     Precision,
+    Processes,
     Weight,
 )
 
@@ -84,7 +85,7 @@ class TrainingConfig:
     """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
     batch_size: Positive = 16
     """Slabs per step."""
-    workers: NotNegative = 1
+    workers: Processes = 1
     """Processes that augment volumes beside the training process; on a GPU several are wanted."""
     precision: Precision = "32-true"
     """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""

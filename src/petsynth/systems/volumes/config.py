@@ -20,6 +20,7 @@ from petsynth.systems.fields import (
     Positive,
     PositiveFloat,
     Precision,
+    Processes,
     SystemConfig,
 )
 
@@ -91,7 +92,7 @@ class VolumeTrainingConfig:
     """Subjects at once, in each process."""
     accumulate: Positive = 2
     """Batches whose gradients are added up for one step."""
-    workers: NotNegative = 0
+    workers: Processes = 0
     """Processes that load data beside the training process."""
     precision: Precision = "auto"
     """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
