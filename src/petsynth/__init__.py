@@ -96,3 +96,61 @@ def measure(
         unit=unit,
         data_range=data_range,
     )
+
+
+def regions(
+    pet: str | Path,
+    *,
+    t1: str | Path | None = None,
+    atlas: str | Path = "dkt",
+    labels: str | Path | None = None,
+    mask: str | Path | None = None,
+    reference: str | None = None,
+    tracer: str | None = None,
+    aligned: bool = False,
+) -> Any:
+    """Measure the mean uptake per region of one PET, measured or synthetic.
+
+    Parameters
+    ----------
+    pet : str or Path
+        NIfTI, in any unit, static or dynamic.
+    t1 : str or Path, optional
+        T1-weighted MRI of the same subject, through which the atlas reaches the PET; may be left
+        out with ``labels`` and ``aligned``.
+    atlas : str or Path
+        ``"dkt"``, which comes with petsynth, or a label image in MNI152 space.
+    labels : str or Path, optional
+        In place of an atlas: the subject's own segmentation (FreeSurfer, SynthSeg, MUSE).
+    mask : str or Path, optional
+        Brain mask of the T1; computed if left out.
+    reference : str, optional
+        Reference region of the SUVR, such as ``"pons"`` or ``"cerebellum"``; the tracer's own if
+        left out, and a PET in SUVR then stays as it is.
+    tracer : str, optional
+        Such as ``"FDG"``; by the file's name or sidecar if left out.
+    aligned : bool
+        Whether the PET lies on the T1 (or the labels) already.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per region, composite, reference region and, for FDG, region with a z-score: SUVR,
+        volume in mL, covered fraction, asymmetry in percent, Centiloids where defined, and a note;
+        NaN where there is no value. ``attrs`` says what was done and what the columns mean.
+
+    Raises
+    ------
+    petsynth.errors.PetsynthError
+        If a file cannot be used; one line says why.
+    """
+    return importlib.import_module("petsynth.regional.api").regions_of_scan(
+        pet,
+        t1=t1,
+        atlas=atlas,
+        labels=labels,
+        mask=mask,
+        reference=reference,
+        tracer=tracer,
+        aligned=aligned,
+    )

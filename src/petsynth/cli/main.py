@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "train a model on prepared data",
     "predict": "infer synthetic PET from T1-weighted MRI",
     "models": "list the pretrained models",
+    "regions": "mean uptake per region of a PET, measured or synthetic; no model is needed",
     "evaluate": "measure trained models against baselines, with tables, figures and a report",
     "measure": "measure any synthetic PET against its reference; no model needed",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",

@@ -1,4 +1,4 @@
-"""Which image among derivatives is the brain mask of a T1."""
+"""Which image among derivatives is the brain mask, or the segmentation, of a T1."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ _NOT_OF_THE_IMAGE = ("space", "desc", "res", "den", "label", "suffix", "extensio
 """Parts of a derivative's name that do not say from which image it was made."""
 _PATTERNS = ("desc-brain_mask", "dseg")
 """How the names of masks, and of segmentations, end; the first that a subject has counts."""
+_SEGMENTATIONS = (
+    "*_dseg.nii*", "*_synthseg*.nii*", "*aparc*aseg*.nii*", "*aparc*aseg*.mgz", "*_seg.nii*",
+    "*aseg*.nii*", "*aseg*.mgz",
+)  # fmt: skip
+"""How the names of segmentations end; the first that a subject has counts."""
 
 
 def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
@@ -30,6 +35,44 @@ def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
         If there is none, or more than one.
     """
     return first_brain_mask([folder], t1)
+
+
+def find_segmentation(folder: str | Path, t1: str | Path) -> Path:
+    """Return the segmentation of a T1 below a folder.
+
+    It is the one file of the T1's subject (and session) that ends as segmentations do, among its
+    own files (``sub-X_*_dseg.nii.gz``) or in a folder ``sub-X`` (``sub-X/mri/aparc+aseg.mgz``). For
+    a T1 without BIDS name its name starts with the T1's stem.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    name = Path(t1).name
+    entities = parse_entities(name)
+    subject = entities.get("sub")
+    stem = f"sub-{subject}" if subject else name.removesuffix(".gz").removesuffix(".nii")
+    start = glob.escape(stem.removesuffix("_T1w"))
+    for ending in _SEGMENTATIONS:
+        own = Path(folder).rglob(f"{start}{ending}")
+        inside = Path(folder).glob(f"{start}*/**/{ending}") if subject else []
+        found = sorted({*own, *inside})
+        if subject:
+            found = [path for path in found if _is_of(path, subject, entities.get("ses"))]
+        if len(found) > 1:
+            names = ", ".join(str(path) for path in found[:3])
+            raise InputError(f"{t1}: several segmentations in {folder}: {names}; needed is one")
+        if found:
+            return found[0]
+    raise InputError(f"{t1}: no segmentation of it in {folder} (such as {stem}_dseg.nii.gz)")
+
+
+def _is_of(path: Path, subject: str, session: str | None) -> bool:
+    """Whether a path's words say this subject and no other session."""
+    words = [word for part in path.parts for word in part.split(".")[0].split("_")]
+    sessions = {word for word in words if word.startswith("ses-")}
+    return f"sub-{subject}" in words and (not sessions or sessions == {f"ses-{session}"})
 
 
 def first_brain_mask(folders: Sequence[str | Path], t1: str | Path) -> Path:

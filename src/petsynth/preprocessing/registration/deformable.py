@@ -12,12 +12,14 @@ NeuroImage 45, 2009; SimpleITK's implementation. Decision record 0064.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import SimpleITK
 from nibabel.spaces import vox2out_vox
+from numpy.typing import NDArray
 
 from petsynth.errors import RegistrationError
 from petsynth.preprocessing.registration.inputs import WORKING_MM, template_brain
@@ -92,22 +94,37 @@ class Warp:
         Volume
             On ``grid``, with the image's unit.
         """
-        reference = to_itk(Volume(np.zeros(grid.shape, dtype=np.uint8), grid.affine))
         frames = image.data if image.data.ndim == 4 else image.data[..., np.newaxis]
         pulled = [
-            from_itk(
-                SimpleITK.Resample(
-                    to_itk(Volume(frames[..., frame], image.affine)),
-                    reference,
-                    self.transform,
-                    SimpleITK.sitkLinear,
-                    0.0,
-                )
-            )
+            self._resampled(Volume(frames[..., frame], image.affine), grid, SimpleITK.sitkLinear)
             for frame in range(frames.shape[3])
         ]
         data = np.stack(pulled, axis=3).reshape(*grid.shape, *image.data.shape[3:])
         return Volume(data, np.asarray(grid.affine, dtype=float), image.unit)
+
+    def pull_labels(self, labels: Volume, grid: Grid) -> Volume:
+        """Take labels of MNI space to a grid of the subject's aligned space, by nearest neighbour.
+
+        Parameters
+        ----------
+        labels : Volume
+            (X, Y, Z) integers, in MNI space; 0 is taken outside of it.
+        grid : Grid
+            In the aligned space.
+
+        Returns
+        -------
+        Volume
+            (X, Y, Z) on ``grid``, of the labels' type.
+        """
+        data = self._resampled(labels, grid, SimpleITK.sitkNearestNeighbor)
+        return Volume(data, np.asarray(grid.affine, dtype=float))
+
+    def _resampled(self, image: Volume, grid: Grid, interpolator: int) -> NDArray[Any]:
+        reference = to_itk(Volume(np.zeros(grid.shape, dtype=np.uint8), grid.affine))
+        return from_itk(
+            SimpleITK.Resample(to_itk(image), reference, self.transform, interpolator, 0.0)
+        )
 
     def inverse(self, grid: Grid) -> Warp:
         """Return the deformation from MNI space to the subject's aligned space.
@@ -184,15 +201,40 @@ def warp_to_mni(brain: Volume, grid_to_t1: FloatArray, *, voxel_mm: float = WORK
     subject = resample(brain, template.grid, grid_to_t1)
     if not subject.data.any():
         raise RegistrationError("deformable registration: the brain is empty on MNI axes")
+    return register_deformable(subject, template)
+
+
+def register_deformable(
+    fixed: Volume, moving: Volume, iterations: Sequence[tuple[float, int]] = ITERATIONS
+) -> Warp:
+    """Find the affine transform and the deformation from one image's world to another's.
+
+    Parameters
+    ----------
+    fixed, moving : Volume
+        (X, Y, Z) brains, locally normalised and 0 outside, within centimetres of each other.
+    iterations : sequence of (float, int)
+        Voxel in mm and number of demons iterations, from coarse to fine.
+
+    Returns
+    -------
+    Warp
+        From the fixed to the moving world.
+
+    Raises
+    ------
+    RegistrationError
+        If the images cannot be compared.
+    """
     with _errors(), one_itk_thread():
-        affine = _affine(subject, template)
-        after_affine = _warped(template, affine, subject)
-        field = _demons(subject, after_affine)
+        affine = _affine(fixed, moving)
+        after_affine = _warped(moving, affine, fixed)
+        field = _demons(fixed, after_affine, iterations)
         both = SimpleITK.CompositeTransform([affine, field])
         return Warp(
             both,
-            _correlation(subject, _warped(template, both, subject)),
-            _correlation(subject, after_affine),
+            _correlation(fixed, _warped(moving, both, fixed)),
+            _correlation(fixed, after_affine),
         )
 
 
@@ -218,10 +260,12 @@ def _affine(fixed: Volume, moving: Volume) -> SimpleITK.AffineTransform:
     return transform
 
 
-def _demons(subject: Volume, template: Volume) -> SimpleITK.Transform:
+def _demons(
+    subject: Volume, template: Volume, levels: Sequence[tuple[float, int]]
+) -> SimpleITK.Transform:
     """Return the deformation that warps the affinely registered template to the subject."""
     field = None
-    for voxel_mm, iterations in ITERATIONS:
+    for voxel_mm, iterations in levels:
         factor = max(voxel_mm / subject.grid.voxel_mm[0], 1.0)
         fixed, moving = (_shrunk(each, factor) for each in (subject, template))
         demons = SimpleITK.DiffeomorphicDemonsRegistrationFilter()
