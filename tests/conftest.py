@@ -95,6 +95,12 @@ def make_run(
     return _write_run(folder, prepared, content)
 
 
+@pytest.fixture
+def make_tiny_run() -> Callable[..., Path]:
+    """Return the function that writes a run folder of an untrained little generator."""
+    return make_run
+
+
 def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Path:
     """Write a run folder of a system of paper B whose generator has starting weights."""
     data = PreparedData(prepared)

@@ -6,7 +6,8 @@ import pytest
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import InputError
 from petsynth.evaluation.methods import POPULATION_PET, baselines
-from petsynth.evaluation.population import PopulationPet, is_possible
+from petsynth.evaluation.population import PopulationPet
+from petsynth.evaluation.warps import is_possible
 from petsynth.systems.phantoms import write_phantoms
 
 

@@ -2,7 +2,8 @@
 
 Predicts every test subject with every run, compares the predictions with the reference PET on
 the middle axial slice (paper A), on the whole volume and inside the brain, does the same with
-baselines and controls, and writes metrics.tsv, summary.json, comparisons.json, figures/*.png and
+baselines and controls, compares uptake over subjects in the regions of an atlas, and writes
+metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png and
 report.html.
 """
 
@@ -38,6 +39,9 @@ class Args:
     data_range: float | None = None
     """Data range of PSNR, SSIM and NRMSE for volume and brain, in PET units; if left out, fixed
     per tracer for SUVR, else the training set's PET scale."""
+    atlas: str = "dkt"
+    """In whose regions uptake is compared over subjects (regions.tsv, agreement.tsv): dkt, which
+    comes with petsynth, a label image in MNI152 space, or none."""
     seed: int = 0
     """Chooses dropout samples, tissue samples and bootstrap resamples."""
     batch_size: int = 8
@@ -79,6 +83,7 @@ def run(args: Args) -> None:
     from petsynth.inference.device import choose_device
     from petsynth.io.atomic import temporary_prefix
     from petsynth.io.lock import lock_folder
+    from petsynth.regional.atlas import read_atlas
     from petsynth.report.folder import make_folder, write_evaluation
     from petsynth.report.tables import format_paper_a_table, format_paper_b_table
 
@@ -86,6 +91,7 @@ def run(args: Args) -> None:
     margins = parse_margins(args.margin)
     device = choose_device(args.device, args.threads)
     data = PreparedData(args.data)
+    atlas = None if args.atlas == "none" else read_atlas(args.atlas)
     models = load_models(args.runs, data, args.split, device)
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
@@ -102,6 +108,7 @@ def run(args: Args) -> None:
                 seed=args.seed,
                 batch_size=args.batch_size,
                 threads=_threads(args.threads),
+                atlas=atlas,
             )
         for unmeasured in evaluation.unmeasured():
             warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)

@@ -7,6 +7,8 @@ Paper A, sections 2.5 and 3.
 
 from __future__ import annotations
 
+import warnings
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, Split, static_mean
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
+from petsynth.evaluation.agreement import agreement_table
 from petsynth.evaluation.baselines import between_subjects, pairs_of
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
 from petsynth.evaluation.methods import (
@@ -30,9 +33,12 @@ from petsynth.evaluation.methods import (
     upper_bounds,
 )
 from petsynth.evaluation.models import Model
+from petsynth.evaluation.regional import RegionMeasurement, SubjectRegions, tabulate
+from petsynth.evaluation.warps import MOST_AHEAD, SubjectWarps, is_possible
 from petsynth.io.bids.names import participant_of
 from petsynth.log import Progress
 from petsynth.metrics.coverage import unmeasured_voxels
+from petsynth.regional.atlas import Atlas
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,13 @@ class Evaluation:
         Of dropout, tissue classes and bootstrap.
     example : Example
         For the figures.
+    regions : DataFrame, optional
+        Regional uptake of both images by subject and method; see `petsynth.evaluation.regional`.
+        None where no atlas was wanted, or no subject could be brought to MNI space.
+    agreement : DataFrame, optional
+        Its agreement over subjects; see `petsynth.evaluation.agreement`.
+    atlas : Atlas, optional
+        What the regions are.
     """
 
     table: pd.DataFrame
@@ -98,6 +111,9 @@ class Evaluation:
     settings: MetricSettings
     seed: int
     example: Example
+    regions: pd.DataFrame | None = None
+    agreement: pd.DataFrame | None = None
+    atlas: Atlas | None = None
 
     def values(self, method: str, domain: str, metric: str) -> NDArray[np.float64]:
         """Return a metric of one method, a value per subject or pair of subjects, in table order.
@@ -166,6 +182,7 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 8,
     threads: int = 1,
+    atlas: Atlas | None = None,
 ) -> Evaluation:
     """Predict and compute the metrics.
 
@@ -187,6 +204,9 @@ def evaluate(
         Slices at once; changes speed and memory, not the result.
     threads : int
         Methods measured side by side.
+    atlas : Atlas, optional
+        In MNI space, in whose regions uptake is compared; not done without, nor where the
+        subjects do not lie on MNI axes.
 
     Raises
     ------
@@ -199,15 +219,31 @@ def evaluate(
     if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     predicted = predict_all(models, data, participants, scratch, seed=seed, batch_size=batch_size)
-    methods = predicted + baselines(data, seed)
+    warps = SubjectWarps(data)
+    methods = predicted + baselines(data, seed, warps)
     if len(data.subjects(split)) > 1:
         methods += [other_subjects_t1(method, participants) for method in predicted]
     methods += upper_bounds(data, participants, models)
-    rows = [*_measure_subjects(methods, data, participants, settings, threads)]
+    measured = RegionMeasurement(data, atlas, warps) if atlas and is_possible(data) else None
+    regional: list[dict[str, Any]] = []
+    rows = [*_measure_subjects(methods, data, participants, settings, threads, measured, regional)]
     rows += _measure_pairs(methods, data, settings)
     table = _tabulate(rows, methods)
     example = _choose_example(table, predicted, data)
-    return Evaluation(table, methods, data, participants, split, settings, seed, example)
+    regions = tabulate(regional) if regional else None
+    return Evaluation(
+        table,
+        methods,
+        data,
+        participants,
+        split,
+        settings,
+        seed,
+        example,
+        regions,
+        None if regions is None else agreement_table(regions),
+        atlas if regional else None,
+    )
 
 
 def _measure_subjects(
@@ -216,27 +252,54 @@ def _measure_subjects(
     participants: list[str],
     settings: MetricSettings,
     threads: int,
+    measured: RegionMeasurement | None,
+    regional: list[dict[str, Any]],
 ) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the metrics, and add the regions' rows to ``regional``."""
     total = len(participants) * sum(method.predict is not None for method in methods)
     with Progress("measuring", total=total) as progress, ThreadPoolExecutor(threads) as pool:
-        for participant in participants:
+        # The next subjects' T1s are deformed while this one's images are compared.
+        ahead = deque(
+            pool.submit(_locate, measured, participant)
+            for participant in participants[: min(threads, MOST_AHEAD)]
+        )
+        for number, participant in enumerate(participants):
             pet, mask = np.asarray(data.pet(participant)), np.asarray(data.mask(participant))
-            jobs = {
-                method.name: pool.submit(
+            where = ahead.popleft().result()
+            jobs = {}
+            for method in methods:
+                if method.predict is None:
+                    continue
+                predicted = method.predict(participant)
+                jobs[method.name] = pool.submit(
                     compute_metrics,
                     pet,
-                    method.predict(participant),
+                    predicted,
                     mask,
                     settings,
                     data.grid.voxel_mm,
                     data.frame_durations,
                 )
-                for method in methods
-                if method.predict is not None
-            }
+                if measured is not None and where is not None:
+                    regional += measured.rows(participant, method.name, where, predicted)
+            for following in participants[number + len(ahead) + 1 :][:1]:
+                ahead.append(pool.submit(_locate, measured, following))
             for name, job in jobs.items():
                 yield _row(data, participant, "n/a", name, job.result())
                 progress.advance(note=name)
+
+
+def _locate(measured: RegionMeasurement | None, participant: str) -> SubjectRegions | None:
+    """Return a subject's regions; None, with a warning, where its T1 cannot be deformed."""
+    try:
+        return None if measured is None else measured.locate(participant)
+    except InputError as error:
+        warnings.warn(
+            f"{participant} has no regions, all else is measured: {error}",
+            PetsynthWarning,
+            stacklevel=2,
+        )
+        return None
 
 
 def _measure_pairs(

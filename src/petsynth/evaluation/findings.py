@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from petsynth.evaluation.agreement import median_correlation
 from petsynth.evaluation.comparison import BaselineComparison, ModelComparison, is_better
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES, MetricSettings, unit_of
 from petsynth.evaluation.evaluate import Evaluation
@@ -11,6 +12,10 @@ from petsynth.evaluation.methods import MEAN_PET, NOISE_FREE, OTHER_T1
 from petsynth.evaluation.statistics import describe
 
 _FEW_SUBJECTS = 10
+HIGH_SSIM = 0.8
+"""SSIM of the whole volume from which images are called similar."""
+LOW_CORRELATION = 0.2
+"""Median over regions of the correlation over subjects below which a method tells nobody apart."""
 
 
 def list_findings(
@@ -30,12 +35,14 @@ def list_findings(
     Returns
     -------
     list of str
-        Where a model is worse than a baseline comes first, then what is undecided and where it is
-        better, over all metrics; controls, the upper bound, equivalence of models, and cautions.
+        What is similar to everyone and tells nobody apart comes first; then where a model is worse
+        than a baseline, what is undecided and where it is better, over all metrics; controls, the
+        upper bound, equivalence of models, and cautions.
     """
     models = set(evaluation.groups("model"))
     of_models = [each for each in against_baselines if each.method in models]
     return [
+        *_telling_apart(evaluation),
         *_worse(of_models, evaluation.settings),
         *_undecided(of_models, evaluation.settings),
         *_better(of_models),
@@ -44,6 +51,26 @@ def list_findings(
         *_equivalences(between_models),
         *_cautions(evaluation, of_models, between_models),
     ]
+
+
+def _telling_apart(evaluation: Evaluation) -> list[str]:
+    """Return a sentence on each method that is similar to everyone and tells nobody apart."""
+    agreement = evaluation.agreement
+    if agreement is None:
+        return []
+    sentences = []
+    for method in evaluation.of_kind("model", "baseline"):
+        median = median_correlation(agreement, method.name)
+        ssim = describe(evaluation.values(method.name, "volume", "ssim"))["mean"]
+        if median is None or ssim is None or median >= LOW_CORRELATION or ssim < HIGH_SSIM:
+            continue
+        sentences.append(
+            f"{method.name} does NOT tell people apart, however similar its images are: the SSIM "
+            f"of the whole volume is {ssim:.3f}, and yet its regional values hardly follow the "
+            f"subjects' own: the median over regions of the correlation over subjects is "
+            f"{median:.2f}."
+        )
+    return sentences
 
 
 def _pairs(

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.baselines import TissueRegression, derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
-from petsynth.evaluation.population import PopulationPet, is_possible
+from petsynth.evaluation.population import PopulationPet
+from petsynth.evaluation.warps import SubjectWarps, is_possible
 from petsynth.io.atomic import atomic_path
 from petsynth.log import Progress
 from petsynth.systems.base import PredictionSettings, TrainingFormat
@@ -98,15 +99,15 @@ def other_subjects_t1(method: Method, participants: list[str]) -> Method:
     return Method(name, "control", description, group, lambda name: predict(other[name]))
 
 
-def baselines(data: PreparedData, seed: int) -> list[Method]:
-    """Fit the baselines on the training subjects."""
+def baselines(data: PreparedData, seed: int, warps: SubjectWarps | None = None) -> list[Method]:
+    """Fit the baselines on the training subjects, with deformations that others may use, too."""
     scans = data.participants("train")
     subjects = len(data.subjects("train"))
     deformable = is_possible(data)
     with Progress("fitting baselines", total=(2 + deformable) * len(scans)) as progress:
         mean_pet = mean_training_pet(data, progress.advance)
         regression = TissueRegression(data, seed, progress.advance)
-        population = PopulationPet(data, progress.advance) if deformable else None
+        population = PopulationPet(data, progress.advance, warps) if deformable else None
     return [
         Method(
             BETWEEN_SUBJECTS,

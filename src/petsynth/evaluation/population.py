@@ -15,15 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import InputError, RegistrationError
+from petsynth.errors import InputError
+from petsynth.evaluation.warps import SubjectWarps
 from petsynth.metrics.coverage import blank, unmeasured_voxels
 from petsynth.preprocessing.grids import model_grid
-from petsynth.preprocessing.registration.deformable import Warp, warp_to_mni
-from petsynth.preprocessing.registration.inputs import normalise_locally
-from petsynth.volume import Grid, Volume
-
-FINEST_MM = 2.0
-"""Smallest voxel of the mean PET and of the images that are registered."""
+from petsynth.volume import Volume
 
 
 class PopulationPet:
@@ -32,9 +28,11 @@ class PopulationPet:
     Parameters
     ----------
     data : PreparedData
-        Aligned to MNI axes; see `is_possible`.
+        Aligned to MNI axes; see `petsynth.evaluation.warps.is_possible`.
     on_subject : function
         Called after each training subject.
+    warps : SubjectWarps, optional
+        The subjects' deformations, where others use them, too.
 
     Raises
     ------
@@ -42,10 +40,14 @@ class PopulationPet:
         If no training subject can be brought to MNI space.
     """
 
-    def __init__(self, data: PreparedData, on_subject: Callable[[], None] = lambda: None):
-        self._data = data
-        self._voxel_mm = max(FINEST_MM, *data.grid.voxel_mm)
-        self._space = model_grid(self._voxel_mm)
+    def __init__(
+        self,
+        data: PreparedData,
+        on_subject: Callable[[], None] = lambda: None,
+        warps: SubjectWarps | None = None,
+    ):
+        self._data, self._warps = data, warps or SubjectWarps(data)
+        self._space = model_grid(self._warps.voxel_mm)
         total, weight = None, np.zeros(self._space.shape)
         for participant in data.participants("train"):
             pet, covered = self._to_mni(participant)
@@ -65,36 +67,14 @@ class PopulationPet:
         InputError
             If the subject's T1 cannot be brought to MNI space.
         """
-        return self._warp(participant).pull(self._mean, self._data.grid).data
+        return self._warps.find(participant).pull(self._mean, self._data.grid).data
 
     def _to_mni(self, participant: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a training subject's PET in MNI space, and where it was measured."""
-        warp, affine = self._warp(participant).inverse(self._space), self._data.grid.affine
+        warp, affine = self._warps.find(participant).inverse(self._space), self._data.grid.affine
         pet = np.asarray(self._data.pet(participant), dtype=np.float32)
         left_out = unmeasured_voxels(pet, self._data.mask(participant))
         measured = Volume((~left_out).astype(np.float32), affine)
         covered = warp.pull(measured, self._space).data
         shown = Volume(blank(pet, left_out), affine)
         return warp.pull(shown, self._space).data.astype(np.float64), covered
-
-    def _warp(self, participant: str) -> Warp:
-        data = self._data
-        grid = Grid(data.grid.shape, data.grid.affine)
-        mask = Volume(np.asarray(data.mask(participant), dtype=np.float32), grid.affine)
-        if not mask.data.any():
-            raise InputError(
-                f"{data.folder}: the brain mask of {participant} is empty; prepare this subject "
-                "again"
-            )
-        t1 = Volume(np.asarray(data.mri(participant), dtype=np.float32) + 1, grid.affine)
-        brain = normalise_locally(t1, mask)
-        try:
-            return warp_to_mni(brain, np.eye(4), voxel_mm=self._voxel_mm)
-        except RegistrationError as error:
-            raise InputError(f"{data.folder}: T1 of {participant}: {error}") from None
-
-
-def is_possible(data: PreparedData) -> bool:
-    """Whether the subjects lie on MNI axes, without which there is no common space."""
-    preprocessing = data.description.get("preprocessing", {})
-    return bool(preprocessing.get("registration", "rigid") == "rigid")

@@ -7,11 +7,14 @@ import math
 from typing import Any
 
 from petsynth.data.prepared import PreparedData
+from petsynth.evaluation.agreement import DEFINITIONS, summarise_regions
 from petsynth.evaluation.comparison import FAMILIES, BaselineComparison, ModelComparison
 from petsynth.evaluation.domains import DEPTHS_MM, DOMAINS, NEAR_ZERO, SUVR_RANGE
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.statistics import CONFIDENCE, describe
 from petsynth.metrics.image import ms_ssim_scales
+from petsynth.regional.composites import composites_of
+from petsynth.regional.outputs import describe_composite
 from petsynth.slicing import middle_slice
 
 
@@ -22,14 +25,31 @@ def build_summary(evaluation: Evaluation) -> dict[str, Any]:
     -------
     dict
         ``methods``: name -> domain -> metric -> mean, std, min, max, n;
-        ``definitions``: what each of these words means; ``simulated``: bool.
+        ``definitions``: what each of these words means; ``simulated``: bool; ``regions``, where
+        an atlas was wanted: name -> regions, asymmetry, composites.
     """
-    return {
+    content = {
         "methods": {
             method.name: _describe_method(evaluation, method.name) for method in evaluation.methods
         },
         "definitions": build_definitions(evaluation),
         "simulated": evaluation.data.simulated,
+    }
+    if evaluation.regions is not None and evaluation.agreement is not None:
+        content["regions"] = summarise_regions(evaluation.regions, evaluation.agreement)
+        content["region_definitions"] = _region_definitions(evaluation)
+    return content
+
+
+def _region_definitions(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what the words of the regional tables mean, with the composites' sources."""
+    data, atlas = evaluation.data, evaluation.atlas
+    return {
+        **DEFINITIONS,
+        "atlas": "none" if atlas is None else atlas.source,
+        "unit": "SUVR; each image by its own mean in the reference region where it came in "
+        "another unit",
+        "composites": {each.name: describe_composite(each) for each in composites_of(data.tracer)},
     }
 
 

@@ -158,7 +158,7 @@ def icc_absolute(ratings: NDArray[Any]) -> Estimate:
     tail = (1 + CONFIDENCE) / 2
     upper, lower = stats.f.ppf(tail, n - 1, freedom), stats.f.ppf(tail, freedom, n - 1)
     others = k * columns + (k * n - k - n) * rest
-    low = n * (rows - upper * rest) / (upper * others + n * rows)
+    low = n * (rows / upper - rest) / (others + n * rows / upper)
     high = n * (lower * rows - rest) / (others + n * lower * rows)
     return Estimate(float(value), float(low), float(high))
 

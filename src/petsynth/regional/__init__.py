@@ -1,10 +1,10 @@
 """Regional uptake of one scan: which regions, their means, and what follows from them.
 
 Read `labels` (names of labels in segmentations) and `atlas` (labels in MNI space or of a subject)
-first, then `means` (a PET's mean per region, or why there is none), `composites` (meta-ROIs and
-their sources) and `normative` (z-scores). `table` makes one table of it; `scan` brings atlas and
-PET to one subject, from files; `outputs` writes it. Agreement of two PETs over subjects is in
-`petsynth.evaluation.agreement`.
+first, then `means` (a PET's mean per region, or why there is none), `references` (the regions that
+SUVR is by), `composites` (meta-ROIs and their sources) and `normative` (z-scores). `table` makes
+one table of it; `scan` brings atlas and PET to one subject, from files; `outputs` writes it; `api`
+is for Python. Agreement of two PETs over subjects is in `petsynth.evaluation.agreement`.
 
 Vocabulary
 ----------

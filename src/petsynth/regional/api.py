@@ -25,7 +25,8 @@ def regions_of_scan(
     aligned: bool = False,
 ) -> pd.DataFrame:
     """Return the regional table of one PET; see `petsynth.regions`."""
-    files = ScanFiles(*(None if each is None else Path(each) for each in (pet, t1, labels, mask)))
+    t1, labels, mask = (None if each is None else Path(each) for each in (t1, labels, mask))
+    files = ScanFiles(Path(pet), t1, labels, mask)
     settings = ScanSettings(tracer=tracer, reference=reference, aligned=aligned)
     scan = measure_scan(files, settings, None if labels is not None else read_atlas(atlas))
     for warning in scan.warnings:

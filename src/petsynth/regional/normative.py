@@ -69,7 +69,9 @@ def normative_values() -> dict[str, tuple[float, float]]:
         if row["region"] in _SKIPPED or row["measured"] in ("", None):
             continue
         mean = float(row["measured"])
-        parts = [float(value) for key, value in row.items() if key.startswith(("factor", "resid"))]
+        parts = [
+            float(value) for key, value in row.items() if str(key).startswith(("factor", "resid"))
+        ]
         values[str(row["region"])] = (mean, mean * float(np.sqrt(np.sum(np.square(parts)))))
     return values
 

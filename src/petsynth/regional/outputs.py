@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -185,17 +186,22 @@ def _region_lines(table: pd.DataFrame) -> list[str]:
     lines = [f"{'region':<{width}}{'left':>10}{'right':>10}{'asymmetry':>12}"]
     for base, found in sides.items():
         if "whole" in found:
-            lines.append(f"{base:<{width}}{_shown(found['whole']['suvr'], 'suvr'):>10}")
+            cells = f"{_shown(found['whole']['suvr'], 'suvr'):>10}{'':22}"
         else:
             left, right = (found.get(side, {}).get("suvr") for side in ("left", "right"))
-            asymmetry = next(iter(found.values()))["asymmetry_percent"]
-            lines.append(
-                f"{base:<{width}}{_shown(left, 'suvr'):>10}{_shown(right, 'suvr'):>10}"
-                f"{_shown(asymmetry, 'asymmetry_percent'):>10} %"
-            )
-        notes = [f"{row['region']}: {row['note']}" for row in found.values() if row["note"]]
-        lines += [f"    {note}" for note in notes]
+            asymmetry = _shown(next(iter(found.values()))["asymmetry_percent"], "asymmetry_percent")
+            percent = asymmetry if asymmetry == "n/a" else f"{asymmetry} %"
+            cells = f"{_shown(left, 'suvr'):>10}{_shown(right, 'suvr'):>10}{percent:>12}"
+        lines.append(f"{base:<{width}}{cells}  {_notes(found)}".rstrip())
     return lines
+
+
+def _notes(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the notes of a region's sides, once where they are the same."""
+    notes = {side: str(row["note"]) for side, row in rows.items() if row["note"]}
+    if len(notes) == len(rows) and len(set(notes.values())) == 1:
+        return next(iter(notes.values()))
+    return "; ".join(f"{side}: {note}" for side, note in notes.items())
 
 
 def _shown(value: Any, column: str) -> str:

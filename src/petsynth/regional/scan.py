@@ -139,7 +139,7 @@ def measure_scan(files: ScanFiles, settings: ScanSettings, atlas: Atlas | None) 
     reference = reference_name(tracer, settings.reference, pet.unit)
     is_aligned = settings.aligned or _lies_on_t1(files.pet, metadata)
     aligned = None if files.t1 is None else _align(files.t1, files.mask)
-    t1_to_pet = np.eye(4)
+    t1_to_pet: FloatArray = np.eye(4)
     if aligned is not None and not is_aligned:
         with _naming(files.pet):
             t1_to_pet = register_pet(aligned.normalised, pet).fixed_to_moving

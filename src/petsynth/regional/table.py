@@ -185,7 +185,7 @@ def _normative_rows(means: ScanMeans, labelling: Labelling) -> list[dict[str, An
     return [
         dict.fromkeys(COLUMNS)
         | {
-            "region": name,
+            "region": f"normative_{name}",
             "kind": "normative",
             "hemisphere": split_side(name)[1],
             "suvr": score.suvr,

@@ -20,10 +20,12 @@ from petsynth.report.page import render
 METRICS = "metrics.tsv"
 SUMMARY = "summary.json"
 COMPARISONS = "comparisons.json"
+REGIONS = "regions.tsv"
+AGREEMENT = "agreement.tsv"
 FIGURES = "figures"
 REPORT = "report.html"
-PARTS = (METRICS, SUMMARY, COMPARISONS, FIGURES, REPORT)
-FILES = (METRICS, SUMMARY, COMPARISONS, f"{FIGURES}/*.png", REPORT)
+PARTS = (METRICS, SUMMARY, COMPARISONS, REGIONS, AGREEMENT, FIGURES, REPORT)
+FILES = (METRICS, SUMMARY, COMPARISONS, REGIONS, AGREEMENT, f"{FIGURES}/*.png", REPORT)
 """Names of everything that an evaluation writes."""
 
 
@@ -90,6 +92,9 @@ def write_evaluation(
     # The earlier evaluation goes once the new one is complete; its figures may have other names.
     remove_own(folder, FILES, "an evaluation")
     write_table(folder / METRICS, evaluation.table)
+    if evaluation.regions is not None and evaluation.agreement is not None:
+        write_table(folder / REGIONS, evaluation.regions)
+        write_table(folder / AGREEMENT, evaluation.agreement)
     write_json(folder / SUMMARY, summary)
     write_json(folder / COMPARISONS, build_comparisons(against_baselines, between_models, findings))
     images = {}

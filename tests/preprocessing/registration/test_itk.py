@@ -5,7 +5,12 @@ import SimpleITK
 from nibabel.affines import apply_affine
 from scipy.spatial.transform import Rotation
 
-from petsynth.preprocessing.registration.itk import from_itk_transform, to_itk, to_itk_transform
+from petsynth.preprocessing.registration.itk import (
+    from_itk_transform,
+    one_itk_thread,
+    to_itk,
+    to_itk_transform,
+)
 from petsynth.preprocessing.registration.rigid import rotation_about
 from petsynth.volume import Volume
 
@@ -39,3 +44,16 @@ def test_itk_sees_voxels_at_the_same_place():
     right, front, top = apply_affine(affine, np.array([3.0, 1.0, 2.0]))
     assert image.TransformIndexToPhysicalPoint((3, 1, 2)) == (-right, -front, top)
     assert isinstance(image, SimpleITK.Image)
+
+
+def test_one_itk_thread_lasts_until_its_last_holder_ends():
+    """As when two of our threads register at once."""
+    threads = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads
+    before = threads()
+    first, second = one_itk_thread(), one_itk_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert threads() == 1
+    second.__exit__(None, None, None)
+    assert threads() == before

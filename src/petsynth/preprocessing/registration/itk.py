@@ -7,6 +7,7 @@ way.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,14 +26,33 @@ _FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])
 def one_itk_thread() -> Iterator[None]:
     """Let ITK use one thread: sums of several threads come in any order and differ by rounding.
 
-    The limit is ITK's global one, since the registration's metric does not heed its own.
+    The limit is ITK's global one, since the registration's metric does not heed its own. Several of
+    our threads may hold it at once; it ends with the last of them.
     """
-    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    with _LIMIT.lock:
+        if not _LIMIT.holders:
+            _LIMIT.before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
+            SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+        _LIMIT.holders += 1
     try:
         yield
     finally:
-        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+        with _LIMIT.lock:
+            _LIMIT.holders -= 1
+            if not _LIMIT.holders:
+                SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(_LIMIT.before)
+
+
+class _Limit:
+    """Who holds ITK to one thread, and how many it had before."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.holders = 0
+        self.before = 0
+
+
+_LIMIT = _Limit()
 
 
 def to_itk(volume: Volume) -> SimpleITK.Image:
