@@ -17,8 +17,10 @@ from petsynth.evaluation.models import load_models
 from petsynth.evaluation.regional import RegionMeasurement, tabulate
 from petsynth.evaluation.summary import build_summary
 from petsynth.evaluation.warps import SubjectWarps
+from petsynth.io.text import read_table
 from petsynth.preprocessing.registration.deformable import Warp
 from petsynth.regional.atlas import bundled_atlas
+from petsynth.report.folder import write_evaluation
 
 IN_PLACE = Warp(SimpleITK.Transform(3, SimpleITK.sitkIdentity), 1.0, 1.0)
 SETTINGS = MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
@@ -83,7 +85,9 @@ def evaluation(make_prepared, make_tiny_run, tmp_path, in_place):
     return evaluate(models, data, tmp_path / "scratch", settings=SETTINGS, atlas=bundled_atlas())
 
 
-def test_a_mean_pet_is_similar_and_tells_nobody_apart_which_the_first_line_says(evaluation):
+def test_a_mean_pet_is_similar_and_tells_nobody_apart_which_the_first_line_says(
+    evaluation, tmp_path
+):
     assert evaluation.values(MEAN_PET, "volume", "ssim").mean() > 0.8
     assert median_correlation(evaluation.agreement, MEAN_PET) == pytest.approx(0, abs=0.05)
     (first, *_) = list_findings(evaluation, [], [])
@@ -95,6 +99,15 @@ def test_a_mean_pet_is_similar_and_tells_nobody_apart_which_the_first_line_says(
     summary = build_summary(evaluation)
     assert summary["regions"][MEAN_PET]["regions"]["number"] == 75
     assert "fdg-meta-roi" in summary["region_definitions"]["composites"]
+    findings = write_evaluation(evaluation, tmp_path / "out")
+    assert findings[0].startswith(f"{MEAN_PET} does NOT tell people apart")
+    assert set(read_table(tmp_path / "out" / "agreement.tsv")["kind"]) == {
+        "region", "composite", "asymmetry"
+    }  # fmt: skip
+    rows = read_table(tmp_path / "out" / "regions.tsv")
+    assert set(rows["participant_id"]) == set(evaluation.participants)
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "are people told apart?" in report
 
 
 def test_who_follows_the_subjects_is_not_said_to_tell_nobody_apart(evaluation):

@@ -169,7 +169,8 @@ def format_scan(scan: ScanRegions) -> str:
     for row in composites.to_dict("records"):
         facts = [f"{row['region']}: {_shown(row['suvr'], 'suvr')}"]
         if row["positive"] is not None and row["positive"] == row["positive"]:
-            facts.append("positive" if row["positive"] == "yes" else "negative")
+            word = "positive" if row["positive"] == "yes" else "negative"
+            facts.append(f"{word} at the published threshold, which holds for its own pipeline")
         if row["centiloid"] == row["centiloid"] and row["centiloid"] is not None:
             facts.append(f"{_shown(row['centiloid'], 'centiloid')} Centiloids")
         lines.append(f"{', '.join(facts)} ({row['note']})")

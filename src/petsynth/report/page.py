@@ -79,6 +79,7 @@ def render(
         methods=evaluation.methods,
         kinds=KIND_TITLES,
         summary=summary["methods"],
+        regions=summary.get("regions"),
         definitions=_definitions(summary["definitions"]),
         descriptions=summary["definitions"]["methods"],
         domains=DOMAINS,

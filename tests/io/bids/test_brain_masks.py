@@ -3,7 +3,7 @@
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.bids.brain_masks import find_brain_mask, first_brain_mask
+from petsynth.io.bids.brain_masks import find_brain_mask, find_segmentation, first_brain_mask
 
 
 def make_masks(folder, *names):
@@ -88,3 +88,42 @@ def test_several_masks_in_one_folder_are_not_passed_over(tmp_path):
     two = make_masks(tmp_path / "two", "sub-01_desc-brain_mask.nii")
     with pytest.raises(InputError, match="several masks"):
         first_brain_mask([one, two], "sub-01_T1w.nii")
+
+
+@pytest.mark.parametrize(
+    ("there", "t1", "found"),
+    [
+        (["sub-01_dseg.nii.gz"], "sub-01_T1w.nii.gz", "sub-01_dseg.nii.gz"),
+        (["sub-01/mri/aparc+aseg.mgz"], "sub-01_T1w.nii.gz", "sub-01/mri/aparc+aseg.mgz"),
+        (
+            ["sub-01/mri/aparc+aseg.mgz", "sub-01/mri/aseg.mgz"],
+            "sub-01_T1w.nii.gz",
+            "sub-01/mri/ap",
+        ),
+        (["sub-01_synthseg.nii.gz", "sub-011_dseg.nii.gz"], "sub-01_T1w.nii.gz", "sub-01_synth"),
+        (
+            ["sub-01_ses-a_dseg.nii.gz", "sub-01_ses-b_dseg.nii.gz"],
+            "sub-01_ses-b_T1w.nii.gz",
+            "sub-01_ses-b_dseg.nii.gz",
+        ),
+        (["scan7_dseg.nii.gz", "scan8_dseg.nii.gz"], "scan7_T1w.nii.gz", "scan7_dseg.nii.gz"),
+    ],
+)
+def test_segmentations_are_found(tmp_path, there, t1, found):
+    make_masks(tmp_path, *there)
+    path = find_segmentation(tmp_path, t1)
+    assert path.relative_to(tmp_path).as_posix().startswith(found)
+
+
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ([], "no segmentation of it in"),
+        (["sub-02_dseg.nii.gz"], "no segmentation of it in"),
+        (["a/sub-01_dseg.nii.gz", "b/sub-01_dseg.nii.gz"], "several segmentations in"),
+    ],
+)
+def test_no_segmentation_or_several_are_told(tmp_path, there, message):
+    make_masks(tmp_path, *there)
+    with pytest.raises(InputError, match=message):
+        find_segmentation(tmp_path, "sub-01_T1w.nii.gz")

@@ -59,7 +59,8 @@ def find_segmentation(folder: str | Path, t1: str | Path) -> Path:
         inside = Path(folder).glob(f"{start}*/**/{ending}") if subject else []
         found = sorted({*own, *inside})
         if subject:
-            found = [path for path in found if _is_of(path, subject, entities.get("ses"))]
+            session = entities.get("ses")
+            found = [path for path in found if _is_of(path.relative_to(folder), subject, session)]
         if len(found) > 1:
             names = ", ".join(str(path) for path in found[:3])
             raise InputError(f"{t1}: several segmentations in {folder}: {names}; needed is one")
