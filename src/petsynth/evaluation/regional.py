@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, static_mean
+from petsynth.evaluation.coverage import unmeasured_voxels
 from petsynth.evaluation.warps import SubjectWarps
 from petsynth.preprocessing.pet.series import mark_unmeasured
 from petsynth.preprocessing.pet.suvr import profile_of
@@ -107,7 +108,9 @@ class RegionMeasurement:
         codes = warp.pull_labels(self._codes, grid).data
         labels, bits = self._label_of[codes], self._bits_of[codes]
         masks = {name: (bits & 1 << place) > 0 for place, name in enumerate(self._names)}
-        pet = mark_unmeasured(Volume(np.array(self._data.static_pet(participant)), grid.affine))
+        left_out = unmeasured_voxels(self._data.pet(participant), self._data.mask(participant))
+        shown = np.where(left_out, np.float32(np.nan), self._data.static_pet(participant))
+        pet = mark_unmeasured(Volume(shown, grid.affine))
         means = self._means(labels, masks, pet.data)
         return SubjectRegions(labels, masks, np.isfinite(pet.data), means)
 
