@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, static_mean
-from petsynth.evaluation.coverage import unmeasured_voxels
 from petsynth.evaluation.warps import SubjectWarps
+from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.preprocessing.pet.series import mark_unmeasured
 from petsynth.preprocessing.pet.suvr import profile_of
 from petsynth.preprocessing.pet.tracers import region
