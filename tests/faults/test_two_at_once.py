@@ -14,9 +14,9 @@ REFUSALS = (
 )
 CASES = [
     ("train", False),
-    ("train", True),
+    pytest.param("train", True, marks=pytest.mark.slow),
     ("prepare", False),
-    ("simulate", True),
+    pytest.param("simulate", True, marks=pytest.mark.slow),
     pytest.param("evaluate", True, marks=pytest.mark.slow),
 ]
 
