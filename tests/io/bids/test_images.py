@@ -1,11 +1,11 @@
-"""Images by folders and names alone, and the filter of those to consider."""
+"""Images by folders and names alone."""
 
 from pathlib import Path
 
 import pytest
 
 from petsynth.errors import InputError
-from petsynth.io.bids.images import Image, find_images, find_participants, read_filter
+from petsynth.io.bids.images import Image, find_images, find_participants
 from petsynth.io.bids.names import parse_entities
 
 
@@ -73,30 +73,10 @@ def test_a_participant_that_vanishes_has_no_images(tmp_path):
     assert (found.t1s, found.pets) == ([], [])
 
 
-def test_entities_by_long_or_short_name(tmp_path):
-    path = tmp_path / "filter.json"
-    path.write_text('{"t1w": {"acquisition": "mprage", "ce": null}, "pet": {"rec": ["a", "b"]}}')
-    keep = read_filter(path)
-    assert keep(image("sub-1_acq-mprage_T1w.nii"))
-    assert not keep(image("sub-1_acq-mprage_ce-gd_T1w.nii"))
-    assert not keep(image("sub-1_T1w.nii"))
-    assert keep(image("sub-1_rec-b_pet.nii"))
-    assert not keep(image("sub-1_rec-c_pet.nii"))
-
-
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "not valid JSON"),
-        ("[]", "must be a JSON object"),
-        ('{"bold": {}}', "kind of image 'bold'"),
-        ('{"pet": {"colour": "red"}}', "entity 'colour'"),
-    ],
+    "name", ["part-phase", "part-real", "part-imag", "inv-1", "inv-2", "inv-1_part-phase"]
 )
-def test_mistakes_in_a_filter_are_named(tmp_path, content, message):
-    path = tmp_path / "filter.json"
-    path.write_text(content)
-    with pytest.raises(InputError, match=message):
-        read_filter(path)
-    with pytest.raises(InputError, match="no such file"):
-        read_filter(tmp_path / "none.json")
+def test_parts_and_single_inversions_are_no_t1(tmp_path, name):
+    make(tmp_path / "sub-1", f"anat/sub-1_{name}_T1w.nii.gz", "anat/sub-1_part-mag_T1w.nii.gz")
+    found = find_images(tmp_path / "sub-1")
+    assert [each.path.name for each in found.t1s] == ["sub-1_part-mag_T1w.nii.gz"]

@@ -2,9 +2,12 @@
 
 import json
 
+import nibabel as nib
+import numpy as np
 import pytest
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
+from petsynth.io.bids.filters import filter_of
 from petsynth.io.bids.index import Choice, Scan, find_noise_free_pet, index_dataset, pet_tracer
 
 
@@ -180,6 +183,118 @@ def test_several_tracers_need_a_choice(dataset):
     assert index_dataset(root, Choice(tracer="18FFDG")).scans[0].tracer == "FDG"
     with pytest.raises(InputError, match="no PET of tracer AV1451; there is AV45, FDG"):
         index_dataset(root, Choice(tracer="AV1451"))
+
+
+def test_spellings_of_a_tracer_are_one_and_any_may_be_asked_for(dataset):
+    labels = {"01": "18FFDG", "02": "FDG", "03": "FDG18"}
+    root = dataset(
+        *(f"sub-0{n}/anat/sub-0{n}_T1w.nii.gz" for n in range(1, 6)),
+        *(f"sub-{n}/pet/sub-{n}_trc-{label}_pet.nii.gz" for n, label in labels.items()),
+        "sub-04/pet/sub-04_pet.nii.gz",
+        "sub-05/pet/sub-05_acq-static_pet.nii.gz",
+    )
+    (root / "sub-04/pet/sub-04_pet.json").write_text('{"TracerName": "[18F]FDG"}')
+    (root / "sub-05/sub-05_pet.json").write_text(
+        '\ufeff{"TracerName": "Fluorodeoxyglucose (18F)"}', encoding="utf-8"
+    )
+    for wanted in (None, "fdg", "[18F]FDG", "2-deoxy-2-[18F]fluoro-D-glucose"):
+        index = index_dataset(root, Choice(tracer=wanted))
+        assert [scan.tracer for scan in index.scans] == ["FDG"] * 5
+
+
+def test_an_unknown_tracer_is_one_in_all_its_spellings(dataset):
+    root = dataset(
+        *(f"sub-0{n}/anat/sub-0{n}_T1w.nii.gz" for n in (1, 2)),
+        "sub-01/pet/sub-01_trc-18FXYZ_pet.nii.gz",
+        "sub-02/pet/sub-02_trc-xyz_pet.nii.gz",
+    )
+    assert [scan.tracer for scan in index_dataset(root).scans] == ["18FXYZ"] * 2
+    assert len(index_dataset(root, Choice(tracer="[18F]XYZ")).scans) == 2
+
+
+def test_the_inherited_sidecar_says_the_tracer(dataset):
+    """Of the root for all; closer ones win; ``acq-static`` names no tracer."""
+    root = dataset(
+        *(f"sub-0{n}/ses-a/anat/sub-0{n}_ses-a_T1w.nii.gz" for n in (1, 2)),
+        *(f"sub-0{n}/ses-a/pet/sub-0{n}_ses-a_acq-static_pet.nii.gz" for n in (1, 2)),
+    )
+    (root / "pet.json").write_text('{"TracerName": "Florbetapir (18F)"}')
+    assert {scan.tracer for scan in index_dataset(root).scans} == {"AV45"}
+    (root / "acq-dynamic_pet.json").write_text('{"TracerName": "FDG"}')
+    assert {scan.tracer for scan in index_dataset(root).scans} == {"AV45"}
+    (root / "sub-02/ses-a/sub-02_ses-a_pet.json").write_text('{"TracerName": "FDG"}')
+    with pytest.raises(InputError, match="PET of AV45, FDG; choose"):
+        index_dataset(root)
+    assert [scan.participant for scan in index_dataset(root, Choice("AV-45")).scans] == ["sub-01"]
+
+
+def test_a_sidecar_that_contradicts_the_name_counts_and_is_told(dataset):
+    root = dataset("sub-01/anat/sub-01_T1w.nii", "sub-01/pet/sub-01_trc-18FFDG_pet.nii")
+    (root / "sub-01/pet/sub-01_trc-18FFDG_pet.json").write_text('{"TracerName": "AV-45"}')
+    with pytest.warns(PetsynthWarning, match="AV45 by the sidecar and trc-18FFDG by the name"):
+        assert index_dataset(root).scans[0].tracer == "AV45"
+
+
+def uncorrected(dataset, name="rec-nacstat"):
+    return dataset(
+        *(f"sub-0{n}/anat/sub-0{n}_T1w.nii.gz" for n in (1, 2)),
+        "sub-01/pet/sub-01_trc-FDG_rec-acdyn_pet.nii.gz",
+        f"sub-01/pet/sub-01_trc-FDG_{name}_pet.nii.gz",
+        f"sub-02/pet/sub-02_trc-FDG_{name}_pet.nii.gz",
+    )
+
+
+@pytest.mark.parametrize("name", ["rec-nacstat", "rec-nacdyn", "rec-NAC", "acq-nac"])
+def test_a_pet_without_attenuation_correction_is_taken_by_request_only(dataset, name):
+    root = uncorrected(dataset, name)
+    index = index_dataset(root)
+    assert [scan.pet.name for scan in index.scans] == ["sub-01_trc-FDG_rec-acdyn_pet.nii.gz"]
+    assert "not corrected for attenuation; to take it" in index.excluded["sub-02"]
+    assert len(index.unused) == 2
+    entity, _, label = name.partition("-")
+    keep = filter_of({"pet": {entity: label}}, "x")
+    scans = index_dataset(root, keep=keep).scans
+    assert [(scan.participant, scan.is_uncorrected) for scan in scans] == [
+        ("sub-01", True),
+        ("sub-02", True),
+    ]
+
+
+def test_a_sidecar_may_say_that_attenuation_is_not_corrected(dataset):
+    """The other run is preferred; where there is none, it is taken and will be flagged."""
+    root = dataset(
+        "sub-01/anat/sub-01_T1w.nii.gz",
+        "sub-01/pet/sub-01_trc-FDG_run-1_pet.nii.gz",
+        "sub-01/pet/sub-01_trc-FDG_run-2_pet.nii.gz",
+    )
+    sidecar = root / "sub-01/pet/sub-01_trc-FDG_run-1_pet.json"
+    sidecar.write_text('{"AttenuationCorrection": "None"}')
+    (scan,) = index_dataset(root).scans
+    assert (scan.pet.name, scan.is_uncorrected) == ("sub-01_trc-FDG_run-2_pet.nii.gz", False)
+    assert scan.others[0].is_uncorrected
+
+
+def test_of_several_t1s_one_that_is_a_volume_is_taken(dataset):
+    root = dataset(
+        *(f"sub-01/anat/sub-01_run-{n}_T1w.nii.gz" for n in range(1, 6)),
+        "sub-01/pet/sub-01_trc-FDG_pet.nii.gz",
+    )
+    anat = root / "sub-01" / "anat"
+    shapes = {1: (8, 8), 2: (8, 8, 1), 3: (8, 8, 8), 4: (8, 8, 8), 5: (8, 8, 8)}
+    for run, shape in shapes.items():
+        affine = np.diag([1, 1, 5 if run == 3 else 1, 1])
+        nib.save(
+            nib.Nifti1Image(np.ones(shape, np.uint8), affine), anat / f"sub-01_run-{run}_T1w.nii.gz"
+        )
+    (anat / "sub-01_run-4_T1w.json").write_text('{"ContrastBolusIngredient": "GADOLINIUM"}')
+    index = index_dataset(root)
+    (scan,) = index.scans
+    order = [scan.t1.name[7:12], *(each.t1.name[7:12] for each in scan.others)]
+    assert order == ["run-5", "run-4", "run-3", "run-1", "run-2"]
+    reasons = {each.image[7:12]: each.reason for each in index.unused}
+    assert reasons["run-1"].endswith("is taken: image has 2 axes (8, 8), needed are 3")
+    assert reasons["run-3"].endswith("is taken: has voxels of 1 x 1 x 5 mm")
+    assert reasons["run-4"].endswith("is taken: was acquired with a contrast agent")
 
 
 def test_tracer_from_legacy_name_or_sidecar(dataset):

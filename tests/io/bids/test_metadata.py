@@ -38,12 +38,12 @@ def test_damaged_sidecar(tmp_path, text, message):
 
 def test_dataset_description(tmp_path):
     write_dataset_description(
-        tmp_path, "mine", derivative=True, sources=[str(tmp_path)], Simulated=True
+        tmp_path, "mine", derivative=True, sources=["doi:10.1234/x"], Simulated=True
     )
     content = json.loads((tmp_path / "dataset_description.json").read_text())
     assert content["DatasetType"] == "derivative"
     assert content["GeneratedBy"][0]["Name"] == "petsynth"
-    assert content["SourceDatasets"] == [{"URL": tmp_path.resolve().as_uri()}]
+    assert content["SourceDatasets"] == [{"URL": "doi:10.1234/x"}]
     assert content["Simulated"] is True
 
 

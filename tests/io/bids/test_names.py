@@ -2,7 +2,7 @@
 
 import pytest
 
-from petsynth.io.bids.names import parse_entities, participant_key, pet_stem, tracer_of
+from petsynth.io.bids.names import parse_entities, participant_key, pet_stem
 
 
 @pytest.mark.parametrize(
@@ -39,21 +39,6 @@ def test_pet_stem_of_an_unknown_tracer_uses_its_label():
 )
 def test_one_key_per_participant(one, other, same):
     assert (participant_key(one) == participant_key(other)) is same
-
-
-@pytest.mark.parametrize(
-    ("name", "short"),
-    [
-        ("18FFDG", "FDG"),
-        ("18ffdg", "FDG"),
-        (" av1451 ", "AV1451"),
-        ("Florbetapir", "AV45"),
-        ("11CPIB", "PIB"),
-        ("18FXYZ", "18FXYZ"),
-    ],
-)
-def test_short_name_of_a_tracer(name, short):
-    assert tracer_of(name) == short
 
 
 def test_entities_of_a_name_without_entities():

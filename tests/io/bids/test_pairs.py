@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from petsynth.io.bids.doubts import Doubt
 from petsynth.io.bids.images import Image
 from petsynth.io.bids.names import parse_entities
 from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, choose_pairs, session_key
@@ -76,7 +77,7 @@ def test_without_dates_a_session_is_a_visit_and_baseline_comes_first():
 
 
 def test_two_t1s_of_one_day():
-    """The PET's session, then no contrast agent, the lowest run, the name decide."""
+    """No contrast agent, then the PET's session, the lowest run, the name decide."""
     pets = {"sub-1_ses-a_pet": 0}
     t1s = ["sub-1_ses-b_run-1_T1w", "sub-1_ses-a_ce-gd_run-1_T1w", "sub-1_ses-a_run-10_T1w",
            "sub-1_ses-a_run-2_T1w", "sub-1_ses-a_acq-x_run-2_T1w"]  # fmt: skip
@@ -85,7 +86,7 @@ def test_two_t1s_of_one_day():
     while left:
         order.append(chosen(left, pets)[0][0])
         del left[order[-1]]
-    assert order == [t1s[4], t1s[3], t1s[2], t1s[1], t1s[0]]
+    assert order == [t1s[4], t1s[3], t1s[2], t1s[0], t1s[1]]
 
 
 def test_of_one_day_the_reconstruction_that_suits():
@@ -94,6 +95,79 @@ def test_of_one_day_the_reconstruction_that_suits():
     assert chosen(t1s, pets)[0][1] == "sub-1_rec-coregavg_pet"
     assert chosen(t1s, pets, order=DYNAMIC_FIRST)[0][1] == "sub-1_rec-coregdyn_pet"
     assert chosen(t1s, pets | {"sub-1_run-1_pet": None})[0][1] == "sub-1_run-1_pet"
+
+
+GADOLINIUM = ["acq-postgad", "acq-gad", "acq-mprageGd", "acq-postcontrast", "ce-gadolinium",
+              "acq-T1c", "acq-contrast", "acq-POSTGAD"]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", GADOLINIUM)
+def test_a_t1_with_contrast_agent_comes_last(label):
+    t1s = {f"sub-1_ses-a_{label}_T1w": 0, "sub-1_ses-a_run-2_T1w": 0, "sub-1_ses-b_T1w": 30}
+    order = (
+        chosen(t1s, {"sub-1_ses-a_pet": 0})[0][0],
+        chosen(
+            {name: day for name, day in t1s.items() if "run-2" not in name}, {"sub-1_ses-a_pet": 0}
+        )[0][0],
+    )
+    assert order == ("sub-1_ses-a_run-2_T1w", "sub-1_ses-b_T1w")
+
+
+@pytest.mark.parametrize(
+    "label", ["acq-pregad", "acq-nogad", "ce-none", "acq-precontrast", "acq-mprage"]
+)
+def test_a_label_that_says_no_contrast_agent_is_none(label):
+    t1s = {f"sub-1_{label}_run-1_T1w": None, "sub-1_run-2_T1w": None}
+    assert chosen(t1s, {"sub-1_pet": None})[0][0] == f"sub-1_{label}_run-1_T1w"
+
+
+STATIC_LABELS = ("rec-acstat", "rec-acstatOSEM", "acq-static", "rec-ACSTAT", "acq-FDGstatic")
+DYNAMIC_LABELS = ("rec-acdyn", "rec-acdyn2", "acq-dynamic", "rec-ACDYN", "acq-dyn")
+
+
+@pytest.mark.parametrize(("static", "dynamic"), [*zip(STATIC_LABELS, DYNAMIC_LABELS, strict=True)])
+def test_static_or_dynamic_as_the_request_wants(static, dynamic):
+    pets = dict.fromkeys([f"sub-1_{dynamic}_pet", f"sub-1_{static}_pet", "sub-1_run-1_pet"])
+    t1s = {"sub-1_T1w": None}
+    assert chosen(t1s, pets)[0][1] == f"sub-1_{static}_pet"
+    assert chosen(t1s, pets, order=DYNAMIC_FIRST)[0][1] == f"sub-1_{dynamic}_pet"
+    del pets[f"sub-1_{static}_pet"]
+    assert chosen(t1s, pets)[0][1] == "sub-1_run-1_pet"
+
+
+def test_of_one_visit_the_pet_that_is_corrected_for_attenuation():
+    pets = [image("sub-1_rec-acdyn_pet"), image("sub-1_rec-nacstat_pet")]
+    t1s = [image("sub-1_T1w")]
+    days = dict.fromkeys([*t1s, *pets])
+    pairs, _ = choose_pairs(t1s, pets, days, 365, uncorrected=pets[1:])
+    assert [bare(each.pet) for each in (pairs[0], *pairs[0].others)] == [
+        "sub-1_rec-acdyn_pet",
+        "sub-1_rec-nacstat_pet",
+    ]
+
+
+def test_all_other_pairs_follow_in_order():
+    t1s = [image(name) for name in ("sub-1_run-1_T1w", "sub-1_run-2_T1w")]
+    pets = [image(name) for name in ("sub-1_run-1_pet", "sub-1_run-2_pet")]
+    (pair,), unused = choose_pairs(t1s, pets, dict.fromkeys([*t1s, *pets]), 365)
+    names = [(bare(each.t1)[6:], bare(each.pet)[6:]) for each in (pair, *pair.others)]
+    assert names == [
+        ("run-1_T1w", "run-1_pet"),
+        ("run-2_T1w", "run-1_pet"),
+        ("run-1_T1w", "run-2_pet"),
+        ("run-2_T1w", "run-2_pet"),
+    ]
+    assert len(unused) == 2
+
+
+def test_doubts_come_before_closeness_and_are_told():
+    t1s = [image("sub-1_ses-a_T1w"), image("sub-1_ses-b_T1w")]
+    pet = image("sub-1_ses-a_pet")
+    days = {t1s[0]: START, pet: START, t1s[1]: START + datetime.timedelta(days=200)}
+    doubts = {t1s[0]: Doubt(2, "has voxels of 1 x 1 x 5 mm"), t1s[1]: Doubt()}
+    (pair,), (unused,) = choose_pairs(t1s, [pet], days, 365, doubts=doubts)
+    assert bare(pair.t1) == "sub-1_ses-b_T1w"
+    assert unused.reason == "sub-1_ses-b_T1w.nii.gz is taken: has voxels of 1 x 1 x 5 mm"
 
 
 def test_a_pair_per_visit_where_all_are_wanted():

@@ -1,12 +1,7 @@
-"""The T1 and PET images of a BIDS dataset, and the filter of those to consider.
+"""The T1 and PET images of a BIDS dataset.
 
-Only ``sub-*/[ses-*/]anat`` and ``pet`` are listed, in one pass: file names carry all that pairing
-needs (decision record 0060). ``--bids-filter-file`` narrows them, as fMRIPrep's users know it::
-
-    {"t1w": {"acquisition": "mprage"}, "pet": {"reconstruction": ["coregavg", "coregiso"]}}
-
-Keys of the inner tables are entities by long or short name; a value is a label or a list of
-labels, and ``null`` means that the name must not carry the entity.
+Only ``sub-*/[ses-*/]anat`` and ``pet`` are listed, in one pass: file names carry nearly all that
+pairing needs (decision record 0060). `petsynth.io.bids.filters` says which of them to consider.
 """
 
 from __future__ import annotations
@@ -15,14 +10,14 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from petsynth.errors import InputError
 from petsynth.io.bids.names import parse_entities, participant_key
-from petsynth.io.text import read_json
 
 EXTENSIONS = (".nii", ".nii.gz")
 _SUFFIX_OF = {"anat": "T1w", "pet": "pet"}
+_PARTS = (None, "mag")
+"""Labels of ``part-`` of an image whose voxels are magnitudes, as those of a T1 must be."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,9 @@ def find_images(
 ) -> ParticipantImages:
     """Return the T1w and PET images of a participant.
 
-    A name that says another participant or session than its folder is left out.
+    A name that says another participant or session than its folder is left out, and so is what
+    only looks like a T1: phase, real and imaginary parts (``part-``), and single inversions
+    (``inv-``), as of MP2RAGE.
 
     Parameters
     ----------
@@ -114,7 +111,7 @@ def find_images(
     session : str, optional
         Label without ``ses-``; any if left out.
     keep : function from Image to bool, optional
-        Which images are considered; see `read_filter`.
+        Which images are considered; see `petsynth.io.bids.filters`.
 
     Raises
     ------
@@ -131,6 +128,7 @@ def find_images(
                 fits = entities["suffix"] == _SUFFIX_OF[kind]
                 fits &= entities["extension"] in EXTENSIONS
                 fits &= f"sub-{entities.get('sub')}" == folder.name
+                fits &= entities.get("part") in _PARTS and "inv" not in entities
                 image = Image(path, entities)
                 if fits and image.session == session_label and (keep is None or keep(image)):
                     images.append(image)
@@ -151,45 +149,3 @@ def _list(folder: Path) -> list[Path]:
         return []
     except PermissionError:
         raise InputError(f"{folder}: no permission to read it") from None
-
-
-_SHORT = {
-    "session": "ses", "acquisition": "acq", "ceagent": "ce", "tracer": "trc",
-    "reconstruction": "rec", "run": "run", "task": "task",
-}  # fmt: skip
-_KINDS = {"t1w": "T1w", "pet": "pet"}
-
-
-def read_filter(path: Path) -> Callable[[Image], bool]:
-    """Return the function that says whether an image is considered.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, no JSON, or names a kind of image or an entity that does not
-        exist.
-    """
-    content = read_json(path)
-    if not all(isinstance(x, dict) for x in content.values()):
-        raise InputError(f'{path}: needed is {{"t1w": {{...}}, "pet": {{...}}}}')
-    unknown = [kind for kind in content if kind not in _KINDS]
-    if unknown:
-        raise InputError(f"{path}: kind of image {unknown[0]!r}; there are t1w and pet")
-    rules = {_KINDS[kind]: _labels(path, wanted) for kind, wanted in content.items()}
-
-    def keep(image: Image) -> bool:
-        wanted = rules.get(image.entities["suffix"], {})
-        return all(image.entities.get(entity) in labels for entity, labels in wanted.items())
-
-    return keep
-
-
-def _labels(path: Path, wanted: dict[str, Any]) -> dict[str, set[str | None]]:
-    labels: dict[str, set[str | None]] = {}
-    for name, value in wanted.items():
-        entity = _SHORT.get(name, name)
-        if entity not in _SHORT.values():
-            raise InputError(f"{path}: entity {name!r}; there are {', '.join(_SHORT)}")
-        values = value if isinstance(value, list) else [value]
-        labels[entity] = {None if each is None else str(each) for each in values}
-    return labels

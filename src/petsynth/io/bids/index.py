@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
+from petsynth.io.bids import tracers
 from petsynth.io.bids.dates import day_of, read_days
+from petsynth.io.bids.doubts import Doubt, doubt_of_t1, is_labelled_uncorrected, is_uncorrected
+from petsynth.io.bids.filters import ImageFilter
 from petsynth.io.bids.images import Image, ParticipantImages, find_images, find_participants
-from petsynth.io.bids.metadata import read_sidecar
-from petsynth.io.bids.names import parse_entities, tracer_of
-from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, choose_pairs
+from petsynth.io.bids.metadata import read_metadata
+from petsynth.io.bids.names import parse_entities
+from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, Pair, Unused, choose_pairs
+from petsynth.io.bids.tracers import UNKNOWN, tracer_key, tracer_of
 
 ONE_YEAR = 365.0
 """Days that T1 and PET may be apart by default (paper A, section 2.1)."""
-_UNKNOWN = "unknown"
+Listed = dict[Path, list[Path]]
+"""JSON files of folders that were listed already; see `petsynth.io.bids.metadata.read_metadata`."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,10 @@ class Scan:
         Between T1 and PET, where both dates are known.
     one_of_many : bool
         Whether a subject may have several pairs, so that the name must hold the session.
+    others : tuple of Scan
+        What is tried where one of the images cannot be used, in this order.
+    is_uncorrected : bool
+        Whether the PET is not corrected for attenuation.
     """
 
     participant: str
@@ -45,6 +56,8 @@ class Scan:
     session: str | None = None
     interval_days: int | None = None
     one_of_many: bool = False
+    others: tuple[Scan, ...] = ()
+    is_uncorrected: bool = False
 
     @property
     def name(self) -> str:
@@ -112,7 +125,7 @@ class Choice:
     Parameters
     ----------
     tracer : str, optional
-        Short name or ``trc-`` label; needed if the dataset has several.
+        In any spelling; needed if the dataset has several.
     session : str, optional
         Label with or without ``ses-``; any if left out.
     max_interval : float, optional
@@ -135,7 +148,7 @@ def index_dataset(
     choice: Choice | None = None,
     *,
     participants: Iterable[str] = (),
-    keep: Callable[[Image], bool] | None = None,
+    keep: ImageFilter | None = None,
 ) -> Index:
     """Find a T1 and a PET per participant, or per visit, by the rules of `petsynth.io.bids.pairs`.
 
@@ -147,8 +160,8 @@ def index_dataset(
         What is wanted; by default the only tracer, any session, T1 within a year.
     participants : iterable of str
         Labels with or without ``sub-``; all if empty.
-    keep : function from Image to bool, optional
-        Which images are considered; see `petsynth.io.bids.images.read_filter`.
+    keep : ImageFilter, optional
+        Which images are considered.
 
     Raises
     ------
@@ -161,19 +174,32 @@ def index_dataset(
     session = None if choice.session is None else choice.session.removeprefix("ses-")
     index = Index([])
     found: list[ParticipantImages] = []
-    tracers: dict[Image, str] = {}
+    listed: Listed = {}
+    sidecars: dict[Image, dict[str, Any]] = {}
     for participant_folder in find_participants(root, participants):
         images = find_images(participant_folder, session, keep)
         try:
-            tracers |= {pet: pet_tracer(pet.path) for pet in images.pets}
+            sidecars |= {pet: read_metadata(pet.path, listed) for pet in images.pets}
             found.append(images)
         except InputError as error:
             index.excluded[participant_folder.name] = str(error)
-    tracer = _choose_tracer(root, sorted(set(tracers.values())), choice.tracer)
+    by_pet = _tracers(sidecars)
+    tracer = _choose_tracer(root, sorted(set(by_pet.values())), choice.tracer)
     for images in found:
-        pets = [pet for pet in images.pets if tracers[pet] == tracer]
+        pets = [pet for pet in images.pets if by_pet[pet] == tracer]
+        uncorrected = [pet for pet in pets if is_uncorrected(pet, sidecars[pet])]
         try:
-            _add_participant(index, images, pets, tracer, choice)
+            named = keep or ImageFilter()
+            refused = [
+                pet
+                for pet in uncorrected
+                if is_labelled_uncorrected(pet)
+                and not (named.names(pet, "rec") or named.names(pet, "acq"))
+            ]
+            usable = [pet for pet in pets if pet not in refused]
+            _refuse(index, images.folder.name, refused, whole=not usable and bool(images.t1s))
+            if usable or not refused:
+                _add_participant(index, images, usable, tracer, choice, uncorrected, listed)
         except InputError as error:
             index.excluded[images.folder.name] = str(error)
     if not index.scans:
@@ -186,15 +212,14 @@ def index_dataset(
 
 
 def pet_tracer(pet: Path) -> str:
-    """Return the tracer of a PET file: from its name, else from its sidecar.
+    """Return the tracer of a PET file; see `petsynth.io.bids.tracers`.
 
-    Older datasets carry the tracer in ``acq-``.
+    Raises
+    ------
+    InputError
+        If a sidecar that applies to it cannot be read.
     """
-    entities = parse_entities(pet.name)
-    label = entities.get("trc") or entities.get("acq")
-    if label is None:
-        label = str(read_sidecar(pet).get("TracerName", _UNKNOWN))
-    return tracer_of(label)
+    return tracers.pet_tracer(read_metadata(pet), parse_entities(pet.name))
 
 
 def find_noise_free_pet(bids: str | Path, scan: Scan) -> Path | None:
@@ -204,8 +229,50 @@ def find_noise_free_pet(bids: str | Path, scan: Scan) -> Path | None:
     return path if path.exists() else None
 
 
+def _tracers(sidecars: dict[Image, dict[str, Any]]) -> dict[Image, str]:
+    """Return the tracer of each PET, in one spelling; warn where sidecar and name differ."""
+    found: dict[Image, str] = {}
+    spelt: dict[str, str] = {}
+    differing: dict[tuple[str, str], list[Image]] = {}
+    for pet, sidecar in sidecars.items():
+        tracer = tracers.pet_tracer(sidecar, pet.entities)
+        found[pet] = spelt.setdefault(tracer_key(tracer), tracer)
+        label = pet.entities.get("trc")
+        if label is not None and tracer_key(label) != tracer_key(tracer):
+            differing.setdefault((tracer, label), []).append(pet)
+    for (tracer, label), pets in differing.items():
+        more = f" and {len(pets) - 1} more" if len(pets) > 1 else ""
+        warnings.warn(
+            f"{pets[0].path.name}{more}: the tracer is {tracer} by the sidecar and trc-{label} by "
+            "the name; the sidecar counts",
+            PetsynthWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def _refuse(index: Index, name: str, refused: list[Image], *, whole: bool) -> None:
+    """Leave out PETs whose name says that they are not corrected for attenuation."""
+    for pet in refused:
+        label = pet.entities.get("rec") or pet.entities["acq"]
+        entity = "reconstruction" if "rec" in pet.entities else "acquisition"
+        reason = (
+            f"{pet.path.name} is not corrected for attenuation; to take it all the same, give "
+            f'--bids-filter-file with {{"pet": {{"{entity}": "{label}"}}}}'
+        )
+        index.unused.append(Exclusion(name, reason, pet.path.name))
+        if whole:
+            index.excluded[name] = reason
+
+
 def _add_participant(
-    index: Index, images: ParticipantImages, pets: list[Image], tracer: str, choice: Choice
+    index: Index,
+    images: ParticipantImages,
+    pets: list[Image],
+    tracer: str,
+    choice: Choice,
+    uncorrected: list[Image],
+    listed: Listed,
 ) -> None:
     name = images.folder.name
     wanted = (("T1w image", images.t1s), (f"{tracer} PET", pets))
@@ -213,40 +280,73 @@ def _add_participant(
     if missing:
         index.excluded[name] = f"no {missing}"
         return
-    days = _days(images, pets)
-    order = DYNAMIC_FIRST if choice.dynamic else STATIC_FIRST
     every = choice.every_visit
     pairs, unused = choose_pairs(
-        images.t1s, pets, days, choice.max_interval, order, every_visit=every
+        images.t1s,
+        pets,
+        _days(images, pets, listed),
+        choice.max_interval,
+        DYNAMIC_FIRST if choice.dynamic else STATIC_FIRST,
+        every_visit=every,
+        doubts=_doubts(images.t1s, listed),
+        uncorrected=uncorrected,
     )
     index.unused.extend(Exclusion(name, each.reason, each.image.path.name) for each in unused)
     if not pairs:
         index.excluded[name] = unused[0].reason
         return
+    _note(index, name, pairs, unused, len(images.t1s), len(pets))
+
+    def scan(pair: Pair) -> Scan:
+        return Scan(
+            name,
+            pair.t1.path,
+            pair.pet.path,
+            tracer,
+            pair.pet.session,
+            pair.interval_days,
+            every,
+            tuple(map(scan, pair.others)),
+            pair.pet in uncorrected,
+        )
+
+    index.scans.extend(map(scan, pairs))
+
+
+def _note(
+    index: Index, name: str, pairs: list[Pair], unused: list[Unused], t1s: int, pets: int
+) -> None:
     if unused:
         taken = ", ".join(f"{each.t1.path.name} and {each.pet.path.name}" for each in pairs)
-        index.notes[name] = (
-            f"{name} has {len(images.t1s)} T1w and {len(pets)} PET images: {taken} are taken"
-        )
-    index.scans.extend(
-        Scan(name, each.t1.path, each.pet.path, tracer, each.pet.session, each.interval_days, every)
-        for each in pairs
-    )
+        index.notes[name] = f"{name} has {t1s} T1w and {pets} PET images: {taken} are taken"
 
 
-def _days(images: ParticipantImages, pets: list[Image]) -> Days:
+def _doubts(t1s: list[Image], listed: Listed) -> dict[Image, Doubt]:
+    """Return what speaks against each of several T1s; an only one is taken as it is."""
+    if len(t1s) < 2:
+        return {}
+    return {t1: doubt_of_t1(t1, read_metadata(t1.path, listed)) for t1 in t1s}
+
+
+def _days(images: ParticipantImages, pets: list[Image], listed: Listed) -> Days:
     folder, tables = images.folder, read_days(images.folder)
-    return {each: day_of(each.path, folder, each.session, tables) for each in [*images.t1s, *pets]}
+    return {
+        each: day_of(each.path, folder, each.session, tables, listed)
+        for each in [*images.t1s, *pets]
+    }
 
 
 def _choose_tracer(root: Path, there: list[str], tracer: str | None) -> str:
     if not there:
         raise InputError(f"{root}: no PET image (sub-*/[ses-*/]pet/*_pet.nii.gz) was found")
+    hint = "" if UNKNOWN not in there else "; where it is unknown, add TracerName to the sidecar"
     if tracer is None:
         if len(there) > 1:
-            raise InputError(f"{root}: PET of {', '.join(there)}; choose with --tracer-label")
+            raise InputError(f"{root}: PET of {', '.join(there)}; choose with --tracer-label{hint}")
         return there[0]
-    wanted = tracer_of(tracer)
-    if wanted not in there:
-        raise InputError(f"{root}: no PET of tracer {wanted}; there is {', '.join(there)}")
-    return wanted
+    wanted = [name for name in there if tracer_key(name) == tracer_key(tracer)]
+    if not wanted:
+        raise InputError(
+            f"{root}: no PET of tracer {tracer_of(tracer)}; there is {', '.join(there)}{hint}"
+        )
+    return wanted[0]

@@ -40,20 +40,34 @@ def read_sidecar(image: str | Path) -> dict[str, Any]:
     return read_json(path) if exists(path) else {}
 
 
-def read_metadata(image: str | Path) -> dict[str, Any]:
-    """Return all fields that apply to an image.
+def read_metadata(
+    image: str | Path, listed: dict[Path, list[Path]] | None = None
+) -> dict[str, Any]:
+    """Return all fields that apply to an image: its own, and those that it inherits.
 
-    For an image outside a folder ``sub-X`` that is its own sidecar.
+    For an image outside a folder ``sub-X`` that is its own sidecar. The closest file wins, of
+    several in one folder the one whose name says most.
+
+    Parameters
+    ----------
+    image : str or Path
+        The image.
+    listed : dict of Path to list of Path, optional
+        JSON files of folders that were listed already; filled for the next call. A dataset's
+        root holds a folder per participant, so it is listed once.
 
     Raises
     ------
     InputError
         If a file that applies is no JSON object.
     """
-    image = Path(image)
+    image, listed = Path(image), {} if listed is None else listed
+    own = sidecar_path(image)
     fields: dict[str, Any] = {}
     for folder in _ancestors(image):
-        applying = [path for path in folder.glob("*.json") if _applies(path, image)]
+        if folder not in listed:
+            listed[folder] = sorted(folder.glob("*.json"))
+        applying = [path for path in listed[folder] if path != own and _applies(path, image)]
         for path in sorted(applying, key=lambda each: len(each.name.split("_"))):
             fields |= read_json(path)
     return fields | read_sidecar(image)
@@ -95,7 +109,7 @@ def write_dataset_description(
     derivative : bool
         Whether it was made from another dataset; ``GeneratedBy`` then names this package.
     sources : list of str, optional
-        Paths or URLs of the datasets it was made from.
+        URIs of the datasets it was made from; see `petsynth.io.bids.privacy`.
     **more
         Further fields, such as ``Simulated=True``.
     """
@@ -106,7 +120,7 @@ def write_dataset_description(
         "GeneratedBy": [{"Name": "petsynth", "Version": importlib.metadata.version("petsynth")}],
     }
     if sources:
-        content["SourceDatasets"] = [{"URL": real_path(source).as_uri()} for source in sources]
+        content["SourceDatasets"] = [{"URL": source} for source in sources]
     write_json(Path(folder) / "dataset_description.json", content | more)
 
 

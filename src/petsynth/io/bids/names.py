@@ -1,4 +1,4 @@
-"""BIDS names: entities, tracers, participants.
+"""BIDS names: entities, labels of tracers, participants.
 
 References
 ----------
@@ -19,16 +19,6 @@ TRACER_LABELS = {
 }
 """Short name of a tracer -> ``trc-`` label as clinica writes ADNI."""
 
-TRACER_NAMES = {
-    "FDG": "fluorodeoxyglucose",
-    "AV45": "florbetapir",
-    "AV1451": "flortaucipir",
-    "FBB": "florbetaben",
-    "FMM": "flutemetamol",
-    "PIB": "pittsburgh compound b",
-}
-"""Short name of a tracer -> its name in a sidecar's ``TracerName``, in lower case."""
-
 SPACES = {"rigid": "aligned", "none": "centred"}
 """What the spaces of prepared images are called, by the kind of registration."""
 SPATIAL_REFERENCES = {
@@ -36,20 +26,6 @@ SPATIAL_REFERENCES = {
     "without scaling; not in MNI space",
     "none": "Each image's own middle and axes; T1w and PET are not aligned to each other",
 }
-
-
-def tracer_of(name: str) -> str:
-    """Return the short name of a tracer, by its label or name; an unknown one stays as it is.
-
-    Examples
-    --------
-    >>> tracer_of("18FFDG"), tracer_of("fdg"), tracer_of("Florbetapir"), tracer_of("18FXYZ")
-    ('FDG', 'FDG', 'AV45', '18FXYZ')
-    """
-    short_names = {short.lower(): short for short in TRACER_LABELS}
-    short_names |= {label.lower(): short for short, label in TRACER_LABELS.items()}
-    short_names |= {full: short for short, full in TRACER_NAMES.items()}
-    return short_names.get(name.strip().lower(), name.strip())
 
 
 def parse_entities(name: str) -> dict[str, str]:

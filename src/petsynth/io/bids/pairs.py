@@ -4,11 +4,16 @@
    between them; images of one session count as one visit where a date is unknown. An unknown
    interval between two sessions is none that can be allowed.
 2. Of several PETs the earliest is taken: by day, else by session label (``bl`` first, numbers by
-   size). Of one day or session: the reconstruction that suits (`STATIC_FIRST`, `DYNAMIC_FIRST`),
-   the lowest run, the first name. Where every visit is wanted, one PET per session label is
-   taken by the same order, and a T1 may serve several of them.
-3. Of several T1s the one closest in time is taken; of equally close ones that of the PET's
-   session, then one without contrast agent, the lowest run, the first name.
+   size). Of one day or session: one that is corrected for attenuation, the reconstruction that
+   suits (`STATIC_FIRST`, `DYNAMIC_FIRST`), the lowest run, the first name. Where every visit is
+   wanted, one PET per session label is taken by the same order, and a T1 may serve several of them.
+3. Of several T1s the one is taken that a model can use best (`petsynth.io.bids.doubts`: one volume,
+   not acquired in slices, without contrast agent), of these the one closest in time; of equally
+   close ones that of the PET's session, the lowest run, the first name. A T1 of another session
+   whose date is unknown comes last.
+
+All other pairs that are allowed follow in the same order: the next is tried where an image turns
+out to be unusable.
 
 References
 ----------
@@ -17,19 +22,22 @@ Paper A, section 2.1: MRI within one year of the PET. The rest is ours (decision
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from petsynth.io.bids.doubts import Doubt, has_contrast_agent, reconstruction
 from petsynth.io.bids.images import Image
 
 Days = dict[Image, datetime.date | None]
 
-STATIC_FIRST = ("", "coregavg", "coregdyn", "coregstd", "coregiso")
-"""Order of ``rec-`` labels (as clinica writes ADNI's processing levels) for one mean frame."""
-DYNAMIC_FIRST = ("", "coregdyn", "coregavg", "coregstd", "coregiso")
+STATIC_FIRST = ("acstat", "", "coregavg", "coregdyn", "coregstd", "coregiso", "acdyn")
+"""Order of `petsynth.io.bids.doubts.reconstruction` (BIDS's reserved labels, and ADNI's processing
+levels as clinica writes them) for one mean frame."""
+DYNAMIC_FIRST = ("acdyn", "", "coregdyn", "coregavg", "coregstd", "coregiso", "acstat")
 """The same where frames are wanted."""
 _BASELINE = ("bl", "baseline")
 
@@ -44,11 +52,14 @@ class Pair:
         What is taken.
     interval_days : int or None
         Days between them; None if a date is unknown (one session, or no limit was set).
+    others : tuple of Pair
+        What is tried where one of the images cannot be used, in this order.
     """
 
     t1: Image
     pet: Image
     interval_days: int | None
+    others: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,8 @@ def choose_pairs(
     reconstructions: Sequence[str] = STATIC_FIRST,
     *,
     every_visit: bool = False,
+    doubts: Mapping[Image, Doubt] | None = None,
+    uncorrected: Collection[Image] = (),
 ) -> tuple[list[Pair], list[Unused]]:
     """Choose a subject's pair, or one per visit, by the rules above.
 
@@ -79,9 +92,13 @@ def choose_pairs(
     max_interval : float or None
         Longest allowed interval in days; None allows any, unknown ones too.
     reconstructions : sequence of str
-        Labels of ``rec-`` in the order of preference.
+        In the order of preference.
     every_visit : bool
         Whether a pair of each session is wanted, not the earliest alone.
+    doubts : mapping of Image to Doubt, optional
+        What speaks against a T1.
+    uncorrected : collection of Image
+        PETs that are not corrected for attenuation.
 
     Returns
     -------
@@ -97,11 +114,12 @@ def choose_pairs(
         if not allowed[pet]:
             reason = _no_t1_in_time(t1s, pet, days, max_interval)
             unused.append(Unused(pet, reason))
+    doubts = doubts or {}
     ranked = sorted(
         (pet for pet in pets if allowed[pet]),
-        key=lambda each: _pet_rank(each, days, reconstructions),
+        key=lambda each: _pet_rank(each, days, reconstructions, uncorrected),
     )
-    taken: dict[str | None, Pair] = {}
+    taken: dict[str | None, list[Pair]] = {}
     for pet in ranked:
         visit = pet.session if every_visit else None
         if visit in taken:
@@ -110,14 +128,17 @@ def choose_pairs(
                 if every_visit
                 else ("subject is taken (the earliest, then by rule)")
             )
-            unused.append(Unused(pet, f"{taken[visit].pet.path.name} of the same {which}"))
-        else:
-            t1 = min(allowed[pet], key=lambda each: _t1_rank(each, pet, days))
-            taken[visit] = Pair(t1, pet, interval(t1, pet, days))
-    pairs = list(taken.values())
+            unused.append(Unused(pet, f"{taken[visit][0].pet.path.name} of the same {which}"))
+        t1_order = sorted(allowed[pet], key=lambda each: _t1_rank(each, pet, days, doubts))
+        taken.setdefault(visit, []).extend(
+            Pair(t1, pet, interval(t1, pet, days)) for t1 in t1_order
+        )
+    pairs = [dataclasses.replace(first, others=tuple(rest)) for first, *rest in taken.values()]
     if pairs:
         used = {pair.t1 for pair in pairs}
-        unused += [Unused(each, _why_not(each, pairs, days)) for each in t1s if each not in used]
+        unused += [
+            Unused(each, _why_not(each, pairs, days, doubts)) for each in t1s if each not in used
+        ]
     return pairs, unused
 
 
@@ -150,20 +171,22 @@ def _allowed(t1: Image, pet: Image, days: Days, longest: float | None) -> bool:
     return t1.session == pet.session if between is None else between <= longest
 
 
-def _pet_rank(pet: Image, days: Days, reconstructions: Sequence[str]) -> tuple[Any, ...]:
-    label = pet.entities.get("rec", "")
+def _pet_rank(
+    pet: Image, days: Days, reconstructions: Sequence[str], uncorrected: Collection[Image]
+) -> tuple[Any, ...]:
+    label = reconstruction(pet)
     place = reconstructions.index(label) if label in reconstructions else len(reconstructions)
     day = days.get(pet)
-    session = session_key(pet.session)
-    return (day or datetime.date.max, session, place, pet.run, pet.path.name)
+    visit = (day or datetime.date.max, session_key(pet.session))
+    return (*visit, pet in uncorrected, place, pet.run, pet.path.name)
 
 
-def _t1_rank(t1: Image, pet: Image, days: Days) -> tuple[Any, ...]:
+def _t1_rank(t1: Image, pet: Image, days: Days, doubts: Mapping[Image, Doubt]) -> tuple[Any, ...]:
     between = interval(t1, pet, days)
     same = t1.session == pet.session
-    if between is None:
-        between = 0 if same else 10**9
-    return (between, not same, "ce" in t1.entities, t1.run, t1.path.name)
+    is_unknown = between is None and not same
+    weight = doubts[t1].weight if t1 in doubts else int(has_contrast_agent(t1))
+    return (is_unknown, weight, between or 0, not same, t1.run, t1.path.name)
 
 
 def _no_t1_in_time(t1s: Sequence[Image], pet: Image, days: Days, longest: float | None) -> str:
@@ -176,11 +199,14 @@ def _no_t1_in_time(t1s: Sequence[Image], pet: Image, days: Days, longest: float 
     )
 
 
-def _why_not(t1: Image, pairs: Sequence[Pair], days: Days) -> str:
+def _why_not(t1: Image, pairs: Sequence[Pair], days: Days, doubts: Mapping[Image, Doubt]) -> str:
     """Return why a T1 is in no pair, by the PET to which it is closest."""
-    pair = min(pairs, key=lambda each: _t1_rank(t1, each.pet, days))
+    pair = min(pairs, key=lambda each: _t1_rank(t1, each.pet, days, doubts))
     between = interval(t1, pair.pet, days)
     taken = pair.t1.path.name
+    doubt, other = (doubts.get(each, Doubt()) for each in (t1, pair.t1))
+    if doubt.weight > other.weight:
+        return f"{taken} is taken: {doubt.reason}"
     if between is not None and pair.interval_days is not None and between > pair.interval_days:
         return f"{taken} is closer to the PET ({pair.interval_days} days, this one {between})"
-    return f"{taken} is taken: as close in time, then session, no contrast agent, run, name"
+    return f"{taken} is taken: no contrast agent, closest in time, session, run, name"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,16 @@ from petsynth.io.bids.names import participant_key
 from petsynth.io.text import read_table
 
 _DIAGNOSIS_COLUMNS = ("diagnosis", "dx", "group", "diagnosis_group")
+_UNKNOWN = ("", "n/a", "na", "nan", "none", "null", "unknown")
+_POUND_KG = 0.45359237
+"""International avoirdupois pound (NIST SP 811)."""
+_KILOGRAMS = {
+    **dict.fromkeys(("", "kg", "kgs", "kilogram", "kilograms"), 1.0),
+    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), _POUND_KG),
+}
+_WEIGHT = re.compile(
+    rf"(?P<number>\d+(?:[.,]\d+)?)\s*(?P<unit>{'|'.join(sorted(_KILOGRAMS, reverse=True))})\.?"
+)
 _WEIGHT_COLUMNS = ("weight", "weight_kg", "body_weight")
 
 
@@ -22,12 +33,15 @@ class Participant:
     diagnosis, original_id : str
         ``"n/a"`` where unknown.
     weight_kg : float, optional
-        Body weight in kilograms.
+        Body weight in kilograms; None where unknown, or where the table has no weight there.
+    unread_weight : str
+        What the table has in place of a weight; empty if nothing.
     """
 
     diagnosis: str = "n/a"
     original_id: str = "n/a"
     weight_kg: float | None = None
+    unread_weight: str = ""
 
 
 class Participants:
@@ -61,8 +75,8 @@ def read_participants(bids: str | Path) -> Participants:
     Raises
     ------
     InputError
-        If the table has no column ``participant_id``, names a participant twice (``0731``
-        and ``731`` are the same), or a weight is no number.
+        If the table has no column ``participant_id``, or names a participant twice (``0731``
+        and ``731`` are the same).
     """
     path = Path(bids) / "participants.tsv"
     if not path.exists():
@@ -83,18 +97,28 @@ def read_participants(bids: str | Path) -> Participants:
             also = "" if spelt[key] == label else f" (as {spelt[key]} too)"
             raise InputError(f"{path}: {label} is in it twice{also}")
         spelt[key] = label
+        told = row[weight] if weight else ""
+        kilograms = parse_kilograms(told)
         rows[key] = Participant(
             row[dx] if dx else "n/a",
             row[original] if original else "n/a",
-            _kilograms(path, label, row[weight]) if weight else None,
+            kilograms,
+            "" if kilograms is not None or told.lower() in _UNKNOWN else told,
         )
     return Participants(rows)
 
 
-def _kilograms(path: Path, label: str, text: str) -> float | None:
-    if text.strip().lower() in ("", "n/a", "nan"):
+def parse_kilograms(text: str) -> float | None:
+    """Return a body weight in kilograms; None for what is no weight.
+
+    Examples
+    --------
+    >>> [parse_kilograms(each) for each in ("70", "70 kg", "70,5kg", "heavy")]
+    [70.0, 70.0, 70.5, None]
+    >>> round(parse_kilograms("154 lbs"), 2)
+    69.85
+    """
+    found = _WEIGHT.fullmatch(text.strip().lower())
+    if found is None:
         return None
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{path}: weight of {label} is {text!r}, needed is a number") from None
+    return float(found["number"].replace(",", ".")) * _KILOGRAMS[found["unit"]]
