@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -69,16 +70,77 @@ def test_an_average_of_frames_is_one_window():
         ({"FrameDuration": [60, 0]}, "FrameDuration holds 0 s"),
         ({"FrameDuration": [60, "long"]}, "must be a list of numbers"),
         ({"FrameTimesStart": [60, 0]}, "does not increase"),
-        ({"InjectedRadioactivity": "much"}, "InjectedRadioactivity is 'much'"),
-        ({"InjectedRadioactivity": -1}, "InjectedRadioactivity is -1"),
-        ({"InjectedRadioactivityUnits": "spoons"}, "InjectedRadioactivityUnits is 'spoons'"),
         ({"ImageDecayCorrected": "yes"}, "needed is true or false"),
-        ({"PatientWeight": 70000}, "body weight is 70000 kg"),
     ],
 )
-def test_impossible_values_are_named(changes, message):
+def test_what_several_frames_need_must_be_right(changes, message):
     with pytest.raises(InputError, match=f"x_pet.nii.gz: .*{message}"):
         read(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "field"),
+    [
+        ({"InjectedRadioactivity": "much"}, "InjectedRadioactivity is 'much'", "dose_bq"),
+        ({"InjectedRadioactivity": -1}, "InjectedRadioactivity is -1", "dose_bq"),
+        ({"InjectedRadioactivity": {}}, "InjectedRadioactivity is {}", "dose_bq"),
+        ({"InjectedRadioactivityUnits": "spoons"}, "InjectedRadioactivityUnits is", "dose_bq"),
+        ({"ImageDecayCorrected": "yes"}, "needed is true or false", "decay_corrected"),
+        ({"InjectionStart": "noon"}, "InjectionStart is 'noon'", "injection_s"),
+        ({"ImageDecayCorrectionTime": [0]}, "Time is .0., needed", "decay_reference_s"),
+    ],
+)
+def test_what_suvr_of_one_frame_does_not_need_is_told_and_missing(changes, message, field):
+    """SUV, which needs it, says so."""
+    found = read(frames=1, **changes)
+    assert getattr(found, field) is None
+    (told,) = found.unread.values()
+    assert re.search(message, told)
+    assert decay_factors(found, 1).tolist() == [1]
+    if field != "decay_corrected":
+        with pytest.raises(InputError, match=f"x_pet.nii.gz: SUV needs .*{message}"):
+            suv_factors(found, 1)
+
+
+@pytest.mark.parametrize("times", [["a", "b"], [60, 0], {"a": 1}])
+def test_times_of_one_frame_that_cannot_be_count_as_unknown(times):
+    found = read(frames=1, FrameTimesStart=times)
+    assert (found.starts_s, found.durations_s) == ((), ())
+    assert list(found.unread) == ["FrameTimesStart"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "kilograms"), [("70 kg", 70), ("80", 80), ("154 lb", 69.85), (90, 90), ("n/a", 70)]
+)
+def test_a_weight_may_have_its_unit(weight, kilograms):
+    found = read(PatientWeight=weight)
+    assert found.weight_kg == pytest.approx(kilograms, abs=0.01)
+    assert not found.unread
+
+
+@pytest.mark.parametrize("weight", ["heavy", 70000, 0, "70000 kg"])
+def test_a_weight_that_cannot_be_leaves_that_of_the_table(weight):
+    found = read(PatientWeight=weight)
+    assert found.weight_kg == 70
+    assert list(found.unread) == ["PatientWeight"]
+    assert read_acquisition(COMPLETE, 2, name="x", weight_kg=0.07).weight_kg is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "becquerels"),
+    [("185 MBq", None, 185e6), ("5 mCi", "MBq", 185e6), ("185", "MBq", 185e6), (185, None, 185e6)],
+)
+def test_a_dose_may_have_its_unit(amount, unit, becquerels):
+    found = read(InjectedRadioactivity=amount, InjectedRadioactivityUnits=unit)
+    assert found.dose_bq == pytest.approx(becquerels)
+
+
+@pytest.mark.parametrize(
+    ("value", "truth"), [("True", True), ("false", False), (1, True), (0, False)]
+)
+def test_true_and_false_in_other_spellings(value, truth):
+    assert read(ImageDecayCorrected=value).decay_corrected is truth
+    assert read(FrameTimesStart=["0", "60"]).starts_s == (0, 60)
 
 
 @pytest.mark.parametrize("nothing", [None, "n/a", "", []])

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
 from petsynth.errors import InputError
+from petsynth.io.bids.participants import parse_kilograms
 from petsynth.preprocessing.pet.units import ACTIVITY, parse_unit, radioactivity_bq
 from petsynth.volume import FloatArray
 
@@ -27,6 +28,9 @@ HALF_LIFE_S = {"F18": 6586.2, "C11": 1221.8, "O15": 122.24, "N13": 597.9, "GA68"
 """Half-lives in seconds by radionuclide. Bailey et al., "Positron Emission Tomography: Basic
 Sciences", 2005, table 2.2 (F18 109.77 min, C11 20.36 min, O15 2.04 min, N13 9.97 min, Ga68
 67.71 min)."""
+
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,9 @@ class Acquisition:
     is_known_unit : bool
         Whether the sidecar's unit is one whose meaning is known; see
         `petsynth.preprocessing.pet.units.parse_unit`.
+    unread : mapping of str to str
+        Fields whose values say nothing, and what is wrong with them. They count as missing, so
+        that nobody is left out for what is not needed.
     """
 
     name: str
@@ -69,6 +76,7 @@ class Acquisition:
     weight_kg: float | None = None
     unit_factor: float = 1.0
     is_known_unit: bool = True
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decay_per_s(self) -> float:
@@ -91,7 +99,10 @@ class Acquisition:
 def read_acquisition(
     sidecar: Mapping[str, Any], frames: int, *, name: str, weight_kg: float | None = None
 ) -> Acquisition:
-    """Check a sidecar and return what it tells.
+    """Return what a sidecar tells.
+
+    Values that cannot be are `Acquisition.unread`; but times and decay of several frames are needed
+    for whatever is made of them, so these must be right.
 
     Parameters
     ----------
@@ -107,24 +118,26 @@ def read_acquisition(
     Raises
     ------
     InputError
-        If a field has a value that it cannot have, or frame times do not fit the image.
+        If the image has several frames, and their times or their decay correction have values
+        that they cannot have.
     """
-    numbers = {
-        field: _number(sidecar, field, name)
-        for field in (
-            "ImageDecayCorrectionTime",
-            "InjectionStart",
-            "InjectedRadioactivity",
-            "PatientWeight",
-        )
-    }
-    corrected = sidecar.get("ImageDecayCorrected")
-    if corrected is not None and not isinstance(corrected, bool):
-        raise InputError(f"{name}: ImageDecayCorrected is {corrected!r}, needed is true or false")
-    weight = numbers["PatientWeight"] or weight_kg
-    if weight is not None and not 1 <= weight <= 500:
-        raise InputError(f"{name}: body weight is {weight:g} kg, plausible are 1 to 500")
-    starts, durations = _frame_times(sidecar, frames, name)
+    unread: dict[str, str] = {}
+
+    def read(what: str, how: Callable[..., _T], *arguments: Any) -> _T | None:
+        try:
+            return how(*arguments)
+        except ValueError as error:
+            unread[what] = str(error)
+            return None
+
+    times = read("FrameTimesStart", _frame_times, sidecar, frames)
+    corrected = read("ImageDecayCorrected", _is_corrected, sidecar)
+    if frames > 1 and unread:
+        raise InputError(f"{name}: {next(iter(unread.values()))}")
+    starts, durations = times or ((), ())
+    weight = read("PatientWeight", _weight, sidecar)
+    if weight is None:
+        weight = read("weight", _plausible, weight_kg)
     unit = parse_unit(str(sidecar.get("Units") or "arbitrary"))
     return Acquisition(
         name=name,
@@ -132,13 +145,16 @@ def read_acquisition(
         starts_s=starts,
         durations_s=durations,
         decay_corrected=corrected,
-        decay_reference_s=numbers["ImageDecayCorrectionTime"],
-        injection_s=numbers["InjectionStart"],
+        decay_reference_s=read(
+            "ImageDecayCorrectionTime", _number, sidecar, "ImageDecayCorrectionTime"
+        ),
+        injection_s=read("InjectionStart", _number, sidecar, "InjectionStart"),
         radionuclide=_radionuclide(str(sidecar.get("TracerRadionuclide", ""))),
-        dose_bq=_dose(sidecar, numbers["InjectedRadioactivity"], name),
+        dose_bq=read("InjectedRadioactivity", _dose, sidecar),
         weight_kg=weight,
         unit_factor=unit.factor,
         is_known_unit=unit.is_known,
+        unread=unread,
     )
 
 
@@ -203,7 +219,11 @@ def suv_factors(acquisition: Acquisition, frames: int) -> FloatArray:
     if acquisition.decay_corrected and acquisition.decay_reference_s is None:
         missing.append("ImageDecayCorrectionTime")
     if missing:
-        raise InputError(f"{name}: SUV needs {' and '.join(missing)}, which the dataset lacks")
+        told = "; ".join(acquisition.unread.values())
+        reason = f" ({told})" if told else ""
+        raise InputError(
+            f"{name}: SUV needs {' and '.join(missing)}, which the dataset lacks{reason}"
+        )
     assert acquisition.weight_kg is not None
     assert acquisition.dose_bq is not None
     assert acquisition.injection_s is not None
@@ -224,61 +244,101 @@ def _radionuclide(text: str) -> str:
     return letters + digits
 
 
-def _dose(sidecar: Mapping[str, Any], amount: float | None, name: str) -> float | None:
+def _is_corrected(sidecar: Mapping[str, Any]) -> bool | None:
+    value = sidecar.get("ImageDecayCorrected")
+    if _is_missing(value):
+        return None
+    found = _TRUTH.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError(f"ImageDecayCorrected is {value!r}, needed is true or false")
+    return found
+
+
+def _weight(sidecar: Mapping[str, Any]) -> float | None:
+    value = sidecar.get("PatientWeight")
+    if isinstance(value, str) and not _is_missing(value):
+        kilograms = parse_kilograms(value)
+        if kilograms is None:
+            raise ValueError(f"PatientWeight is {value!r}, needed is a number")
+        return _plausible(kilograms)
+    return _plausible(_number(sidecar, "PatientWeight"))
+
+
+def _plausible(weight_kg: float | None) -> float | None:
+    if weight_kg is not None and not 1 <= weight_kg <= 500:
+        raise ValueError(f"body weight is {weight_kg:g} kg, plausible are 1 to 500")
+    return weight_kg
+
+
+def _dose(sidecar: Mapping[str, Any]) -> float | None:
+    """Return the dose in Bq; a text may hold its unit, as in ``"185 MBq"``."""
+    value, unit = sidecar.get("InjectedRadioactivity"), sidecar.get("InjectedRadioactivityUnits")
+    if isinstance(value, str):
+        number, _, behind = value.strip().partition(" ")
+        if behind and radioactivity_bq(behind) is not None:
+            value, unit = number, behind
+    amount = _number({"InjectedRadioactivity": value}, "InjectedRadioactivity")
     if amount is None:
         return None
-    unit = str(sidecar.get("InjectedRadioactivityUnits", "MBq"))
+    unit = "MBq" if _is_missing(unit) else str(unit)
     becquerels = radioactivity_bq(unit)
     if becquerels is None:
-        raise InputError(f"{name}: InjectedRadioactivityUnits is {unit!r}, needed is MBq or Bq")
+        raise ValueError(f"InjectedRadioactivityUnits is {unit!r}, needed is MBq or Bq")
     if amount <= 0:
-        raise InputError(f"{name}: InjectedRadioactivity is {amount:g}, needed is more than 0")
+        raise ValueError(f"InjectedRadioactivity is {amount:g}, needed is more than 0")
     return amount * becquerels
 
 
 def _frame_times(
-    sidecar: Mapping[str, Any], frames: int, name: str
+    sidecar: Mapping[str, Any], frames: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     lists = []
-    for field in ("FrameTimesStart", "FrameDuration"):
-        values = sidecar.get(field)
+    for name in ("FrameTimesStart", "FrameDuration"):
+        values = sidecar.get(name)
         if _is_missing(values):
             return (), ()
-        values = values if isinstance(values, list) else [values]
-        if not all(_is_number(value) for value in values):
-            raise InputError(f"{name}: {field} must be a list of numbers in seconds")
-        if frames > 1 and len(values) != frames:
-            raise InputError(
-                f"{name}: {field} has {len(values)} values, the image has {frames} frames"
-            )
-        lists.append(tuple(float(value) for value in values))
+        found = [_as_number(value) for value in (values if isinstance(values, list) else [values])]
+        numbers = tuple(value for value in found if value is not None)
+        if len(numbers) < len(found):
+            raise ValueError(f"{name} must be a list of numbers in seconds")
+        if frames > 1 and len(numbers) != frames:
+            raise ValueError(f"{name} has {len(numbers)} values, the image has {frames} frames")
+        lists.append(numbers)
     starts, durations = lists
     if len(starts) != len(durations):
-        raise InputError(f"{name}: FrameTimesStart and FrameDuration differ in length")
+        raise ValueError("FrameTimesStart and FrameDuration differ in length")
     if min(durations) <= 0:
-        raise InputError(f"{name}: FrameDuration holds {min(durations):g} s, needed is more than 0")
+        raise ValueError(f"FrameDuration holds {min(durations):g} s, needed is more than 0")
     if any(later <= earlier for earlier, later in itertools.pairwise(starts)):
-        raise InputError(f"{name}: FrameTimesStart does not increase from frame to frame")
+        raise ValueError("FrameTimesStart does not increase from frame to frame")
     if frames == 1:  # an average of frames, whose times the sidecar still lists
         return starts[:1], (max(map(sum, zip(starts, durations, strict=True))) - starts[0],)
     return starts, durations
 
 
-def _number(sidecar: Mapping[str, Any], field: str, name: str) -> float | None:
-    value = sidecar.get(field)
+def _number(sidecar: Mapping[str, Any], name: str) -> float | None:
+    value = sidecar.get(name)
     if _is_missing(value):
         return None
-    if not _is_number(value):
-        raise InputError(f"{name}: {field} is {value!r}, needed is a number")
-    return float(value)
+    number = _as_number(value)
+    if number is None:
+        raise ValueError(f"{name} is {value!r}, needed is a number")
+    return number
+
+
+def _as_number(value: Any) -> float | None:
+    """Return a finite number, also one that is written as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value in ("n/a", "", [])
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value is None or value in ("n/a", "N/A", "", [])
 
 
 def _to_time(acquisition: Acquisition, time_s: float) -> FloatArray:

@@ -174,6 +174,8 @@ def read_pet(
     if not np.ptp(pet.data[np.isfinite(pet.data)]) > 0:
         raise InputError(f"{path}: PET has the same value everywhere")
     acquisition = read_acquisition(sidecar, pet.frames, name=path.name, weight_kg=weight_kg)
+    for problem in acquisition.unread.values():
+        _warn(f"{path.name}: {problem}; it counts as missing")
     factors, unit = _factors(acquisition, pet.frames, units)
     pet = mark_unmeasured(_scaled(pet, factors, unit))
     window = None if window_min is None else find_window(window_min, acquisition, pet.frames)
