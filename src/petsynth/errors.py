@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class PetsynthError(Exception):
-    """A mistake that the user can fix; the command line prints it in one line and exits with 1."""
+    """A mistake that the user can fix; the command line prints it in one line and exits with 1.
+
+    ``path`` is the image that is at fault, where it is known and another could take its place.
+    """
+
+    path: Path | None = None
 
 
 class ArgumentError(PetsynthError):

@@ -39,7 +39,6 @@ SETTINGS = FolderSettings(
     pairs="first",
     max_interval=365.0,
     bids_filter_file=None,
-    dataset="/bids",
 )
 
 
@@ -171,11 +170,47 @@ def test_the_source_is_named_and_a_simulation_is_called_so(tmp_path, simulated):
     readme = (tmp_path / "out" / "README.md").read_text()
 
     assert description["DatasetType"] == "derivative"
-    assert description["DatasetLinks"] == {"raw": source.resolve().as_uri()}
-    assert description["SourceDatasets"] == [{"URL": source.resolve().as_uri()}]
     assert description.get("Simulated", False) is simulated
     assert ("The scans are simulated" in readme) is simulated
-    assert f"from `{source.resolve()}`." in readme
+    assert str(tmp_path) not in readme + json.dumps(description)
+    assert "echte" not in readme + json.dumps(description)
+
+
+def test_a_link_to_the_dataset_tells_no_folder(tmp_path):
+    """The way up from inside it, else its DOI, else an identifier that stays the same."""
+    source = tmp_path / "Jane Doe"
+    inside, outside = source / "derivatives" / "petsynth", tmp_path / "out"
+    source.mkdir()
+
+    def link(folder):
+        write_dataset_files(folder, source, simulated=False)
+        description = json.loads((folder / "dataset_description.json").read_text())
+        assert description["SourceDatasets"] == [{"URL": description["DatasetLinks"]["raw"]}]
+        return description["DatasetLinks"]["raw"]
+
+    assert link(inside) == "../.."
+    without = link(outside)
+    assert without.startswith("urn:uuid:")
+    (tmp_path / "Jane Doe").rename(tmp_path / "moved")
+    source = tmp_path / "moved"
+    assert link(outside) == without
+    (source / "dataset_description.json").write_text('{"DatasetDOI": "doi:10.1234/x"}')
+    assert link(outside) == "doi:10.1234/x"
+
+
+def test_another_dataset_is_refused_and_a_moved_one_is_not(out, bids, tmp_path):
+    image = bids / "sub-1" / "sub-1_T1w.nii.gz"
+    image.write_bytes(b"seven b")
+    key = {"inputs": {"t1": ["sub-1/sub-1_T1w.nii.gz", 7, 1], "pet": ["sub-1/gone.nii", 1, 1]}}
+    write_record(out, "sub-1", Record("sub-1", None, key, [], "SUVR", 1, {}, []))
+    bids.rename(tmp_path / "moved")
+    claim_folder(out, tmp_path / "moved", SETTINGS, overwrite=False)
+    other = tmp_path / "other"
+    (other / "sub-1").mkdir(parents=True)
+    (other / "sub-1" / "sub-1_T1w.nii.gz").write_bytes(b"eight by")
+    with pytest.raises(OutputError, match="was prepared with another dataset"):
+        claim_folder(out, other, SETTINGS, overwrite=False)
+    assert finished_subjects(out) == ["sub-1"]
 
 
 def test_every_file_at_the_root_is_known_to_whoever_removes_it(tmp_path):

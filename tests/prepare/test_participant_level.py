@@ -1,6 +1,7 @@
 """One subject: what it depends on and what becomes of its mistakes; many subjects; the plan."""
 
 import dataclasses
+import json
 import os
 import warnings
 from pathlib import Path
@@ -43,7 +44,7 @@ def test_the_key_names_version_settings_and_inputs(scan, preparation):
     assert key["weight_kg"] == 70.0
     assert key["inputs"].keys() == {"t1", "pet"}
     stat = scan.t1.stat()
-    assert key["inputs"]["t1"] == [str(scan.t1.resolve()), 12, stat.st_mtime_ns]
+    assert key["inputs"]["t1"] == ["sub-1/sub-1_T1w.nii.gz", 12, stat.st_mtime_ns]
 
 
 def test_whatever_changes_the_result_changes_the_key(scan, preparation):
@@ -146,6 +147,131 @@ def test_own_warnings_become_notes_and_others_stay_warnings(scan, preparation, m
         outcome = preparation.run_one(scan)
     assert outcome.notes == ("LAS was assumed",)
     assert noted == ["LAS was assumed"]
+
+
+def test_the_key_does_not_tell_where_the_dataset_is(scan, preparation, tmp_path, monkeypatch):
+    before = preparation.key(preparation.files(scan))
+    (tmp_path / "link").symlink_to(tmp_path / "bids")
+    (tmp_path / "bids").rename(tmp_path / "moved")
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path / "moved", tmp_path / "link", Path("moved")):
+        elsewhere = dataclasses.replace(preparation, bids=root)
+        there = Scan("sub-1", *(root / "sub-1" / each.name for each in (scan.t1, scan.pet)), "FDG")
+        assert elsewhere.key(elsewhere.files(there)) == before
+    assert str(tmp_path) not in json.dumps(before)
+
+
+def test_an_inherited_sidecar_changes_the_key(scan, preparation):
+    before = preparation.key(preparation.files(scan))
+    (preparation.bids / "pet.json").write_text('{"Units": "SUVR"}')
+    assert preparation.key(preparation.files(scan)) != before
+
+
+@pytest.fixture
+def many(tmp_path, scan) -> Scan:
+    """Return a subject with two T1s and two PETs."""
+    t1s, pets = (
+        [scan.t1, scan.t1.with_name("sub-1_run-2_T1w.nii.gz")],
+        [
+            scan.pet,
+            scan.pet.with_name("sub-1_run-2_pet.nii.gz"),
+        ],
+    )
+    for path in (t1s[1], pets[1]):
+        path.write_text("another")
+    pairs = [Scan("sub-1", t1, pet, "FDG") for pet in pets for t1 in t1s]
+    return dataclasses.replace(pairs[0], others=tuple(pairs[1:]))
+
+
+@pytest.fixture
+def tried(preparation, monkeypatch):
+    """Let some images fail; return what was tried, which images fail, and what was written."""
+    seen, bad, written = [], {}, []
+
+    def prepare(files, *_):
+        seen.append((files.t1.name, files.pet.name))
+        for path in (files.t1, files.pet):
+            if path.name in bad:
+                error = bad[path.name](f"{path}: is bad")
+                error.path = path if bad[path.name] is InputError else None
+                raise error
+
+    def write(out, scan, subject, settings, key, *, notes, replaced, **_):
+        inputs = Record(scan.participant, None, key, [], "SUVR", 1, {"flags": "none"}, list(notes))
+        written.append(dataclasses.replace(inputs, replaced=replaced))
+        write_record(out, scan.name, written[-1])
+        return written[-1]
+
+    monkeypatch.setattr(module, "prepare_subject", prepare)
+    monkeypatch.setattr(module, "write_subject", write)
+    return seen, bad, written
+
+
+T1, T1_2 = "sub-1_T1w.nii.gz", "sub-1_run-2_T1w.nii.gz"
+PET, PET_2 = "sub-1_pet.nii.gz", "sub-1_run-2_pet.nii.gz"
+
+
+@pytest.mark.parametrize(
+    ("bad", "taken", "replaced", "tries"),
+    [
+        ({}, (T1, PET), [], 1),
+        ({T1: InputError}, (T1_2, PET), [T1], 2),
+        ({PET: InputError}, (T1, PET_2), [PET], 2),
+        ({T1: InputError, PET: InputError}, (T1_2, PET_2), [PET, T1], 3),
+        ({T1: RegistrationError}, (T1_2, PET), [T1], 2),
+        ({PET: RegistrationError}, (T1, PET_2), [PET], 3),
+    ],
+)
+def test_where_an_image_cannot_be_used_the_next_is_tried(
+    many, preparation, tried, bad, taken, replaced, tries
+):
+    seen, fails, written = tried
+    fails |= bad
+    outcome = preparation.run_one(many)
+    assert seen[-1] == taken
+    assert len(seen) == tries
+    assert sorted(written[0].replaced) == sorted(replaced)
+    for name in replaced:
+        assert written[0].replaced[name] == f"sub-1/{name}: is bad"
+        assert any(f"{name} could not be used" in note for note in outcome.notes)
+    seen.clear()
+    assert preparation.is_finished(many)
+    assert preparation.run_one(many).record == written[0]
+    assert seen == []
+
+
+def test_a_replaced_image_that_changes_is_tried_again(many, preparation, tried):
+    seen, fails, _ = tried
+    fails[T1] = InputError
+    preparation.run_one(many)
+    fails.clear()
+    many.t1.write_text("repaired")
+    assert not preparation.is_finished(many)
+    assert preparation.run_one(many).record.replaced == {}
+    assert seen[-1] == (T1, PET)
+
+
+def test_where_no_image_can_be_used_the_first_reason_counts(many, preparation, tried):
+    _, fails, _ = tried
+    fails |= {T1: InputError, T1_2: InputError}
+    assert preparation.run_one(many).reason == f"sub-1/{T1}: is bad"
+
+
+def test_a_t1_that_vanished_is_replaced(many, preparation, tried):
+    many.t1.unlink()
+    assert preparation.run_one(many).record.replaced == {
+        T1: f"sub-1/{T1}: has vanished since the dataset was indexed"
+    }
+
+
+def test_a_weight_that_cannot_be_read_is_told_where_it_is_needed(scan, preparation, tried):
+    table = Participants({"1": Participant(unread_weight="heavy")})
+    for units, told in (("suv", True), ("auto", False)):
+        settings = PreprocessingSettings(units=units)
+        each = dataclasses.replace(preparation, participants=table, preprocessing=settings)
+        assert any("weight is 'heavy'" in note for note in each.run_one(scan).notes) is told
 
 
 @pytest.fixture

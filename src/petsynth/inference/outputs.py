@@ -32,6 +32,7 @@ from petsynth.inference.scan import ScanPrediction
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.metadata import sidecar_path
 from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
+from petsynth.io.bids.privacy import bids_uri
 from petsynth.io.nifti import write_on_grid_of, write_volume
 from petsynth.io.text import real_path
 from petsynth.preprocessing.t1.conform import HIGHEST
@@ -110,7 +111,7 @@ def _write_image(
     note = f"SYNTHETIC PET, not for diagnosis; petsynth {__version__} {scan.run.name}"
     sidecar = describe_prediction(scan, kind)
     sidecar["SpatialReference"] = (
-        real_path(scan.t1).as_uri() if own_grid else SPATIAL_REFERENCES[scan.run.registration]
+        bids_uri(scan.t1) if own_grid else SPATIAL_REFERENCES[scan.run.registration]
     )
     write_json(sidecar_path(path), sidecar)
     if own_grid:
@@ -147,7 +148,7 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "InputCheckSimilarity": scan.input_check.similarity,
         "OutOfDistribution": scan.input_check.is_out_of_distribution,
         "GridToT1wMillimetres": np.asarray(scan.prepared.grid_to_t1).tolist(),
-        "Sources": [real_path(scan.t1).as_uri()],
+        "Sources": [bids_uri(scan.t1)],
     }
 
 

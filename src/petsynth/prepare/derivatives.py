@@ -6,7 +6,7 @@ is finished.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from petsynth.io.atomic import write_json
 from petsynth.io.bids.index import Scan
 from petsynth.io.bids.metadata import read_metadata, sidecar_path
 from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
+from petsynth.io.bids.privacy import allowed_fields, bids_uri
 from petsynth.io.nifti import write_volume
 from petsynth.prepare.pictures import write_pictures
 from petsynth.prepare.quality_control import qc_row
@@ -34,6 +35,7 @@ def write_subject(
     key: dict[str, Any],
     *,
     notes: Sequence[str] = (),
+    replaced: Mapping[str, str] | None = None,
     simulated: bool = False,
 ) -> Record:
     """Write everything of one subject.
@@ -52,6 +54,8 @@ def write_subject(
         See `petsynth.prepare.records.Record`.
     notes : sequence of str
         What was assumed about the scans.
+    replaced : mapping of str to str, optional
+        Names of images that could not be used, in whose place the scan's are -> why.
     simulated : bool
         Whether the scans are simulated; sidecars and pictures then say so.
 
@@ -65,7 +69,7 @@ def write_subject(
         *_write_arrays(root, scan.name, subject),
         *_write_anat(root, scan, subject, settings, simulated),
         *_write_pet(root, scan, subject, settings, simulated),
-        *write_pictures(root, scan, subject, simulated=simulated),
+        *write_pictures(root, scan, subject, simulated=simulated, replaced=replaced),
     ]
     record = Record(
         participant=scan.participant,
@@ -74,9 +78,10 @@ def write_subject(
         files=[path.relative_to(root).as_posix() for path in written],
         unit=subject.pet.unit,
         frames=subject.pet.frames,
-        qc=qc_row(scan, subject),
+        qc=qc_row(scan, subject, replaced),
         notes=list(notes),
         frame_durations=list(subject.frame_times[1]),
+        replaced=dict(replaced or {}),
     )
     write_record(root, scan.name, record)
     return record
@@ -108,7 +113,7 @@ def _write_anat(
     t1 = Path(f"{stem}_desc-preproc_T1w.nii.gz")
     mask = Path(f"{stem}_desc-brain_mask.nii.gz")
     common: dict[str, Any] = {"SpatialReference": SPATIAL_REFERENCES[settings.registration]}
-    common |= {"Sources": [_source(scan, scan.t1)]} | ({"Simulated": True} if simulated else {})
+    common |= {"Sources": [bids_uri(scan.t1)]} | ({"Simulated": True} if simulated else {})
     write_volume(t1, subject.t1)
     write_json(
         sidecar_path(t1),
@@ -141,7 +146,7 @@ def _write_pet(
     pet = folder / f"{stem}_space-{SPACES[settings.registration]}_desc-preproc_pet.nii.gz"
     write_volume(pet, subject.pet)
     sidecar = (
-        read_metadata(scan.pet)
+        allowed_fields(read_metadata(scan.pet))
         | _frame_times(subject)
         | _reference(subject)
         | {
@@ -150,7 +155,7 @@ def _write_pet(
             "SpatialReference": SPATIAL_REFERENCES[settings.registration],
             "SkullStripped": False,
             "Units": subject.pet.unit,
-            "Sources": [_source(scan, scan.pet), _source(scan, scan.t1)],
+            "Sources": [bids_uri(scan.pet), bids_uri(scan.t1)],
         }
     )
     write_json(sidecar_path(pet), sidecar | ({"Simulated": True} if simulated else {}))
@@ -178,9 +183,3 @@ def _reference(subject: PreparedSubject) -> dict[str, Any]:
 def _write_transform(path: Path, matrix: np.ndarray, source: str, target: str) -> None:
     meaning = f"maps world millimetres (RAS) of {source} to world millimetres (RAS) of {target}"
     write_json(path, {"matrix": np.asarray(matrix).tolist(), "Description": meaning})
-
-
-def _source(scan: Scan, path: Path) -> str:
-    parts = path.parts
-    start = len(parts) - 1 - parts[::-1].index(scan.participant)
-    return "bids:raw:" + "/".join(parts[start:])

@@ -26,6 +26,7 @@ from petsynth.io.bids.index import Exclusion, Index
 from petsynth.io.bids.metadata import is_simulated, write_table
 from petsynth.io.bids.names import participant_of
 from petsynth.io.bids.participants import Participants, read_participants
+from petsynth.io.bids.privacy import without_folders
 from petsynth.io.text import read_table
 from petsynth.log import Progress
 from petsynth.prepare.execution import run_side_by_side
@@ -112,7 +113,7 @@ def build_cohort(
     if request.table is not None:
         decided = {*known, *excluded}
         outside = [name for name in names if not decided & {name, participant_of(name)}]
-        excluded |= dict.fromkeys(outside, f"not in {request.table}")
+        excluded |= dict.fromkeys(outside, f"not in {request.table.name}")
     records = _matching_records(out, settings.preprocessing, excluded)
     _leave_out_flagged(records, exclude_flagged, excluded)
     _leave_out_misfits(records, excluded)
@@ -121,14 +122,16 @@ def build_cohort(
             excluded[scan.name] = "not prepared yet: run the participant level for it"
     for name, reason in sorted(excluded.items()):
         logger.info(f"left out: {name}: {reason}")
+    excluded = {name: without_folders(reason, [bids]) for name, reason in excluded.items()}
+    unused = _unused(index, records)
     if not records:
-        _write_exclusions(out, excluded, index.unused)
+        _write_exclusions(out, excluded, unused)
         reason = excluded[min(excluded)] if excluded else "nothing to do"
         raise InputError(f"no subject could be prepared; the first: {reason}")
     split = _split_of(records, request, known, participants)
     durations = _frame_durations(records)
     scale = _scale(out, split, durations)
-    _write_exclusions(out, excluded, index.unused)
+    _write_exclusions(out, excluded, unused)
     write_qc(out, [record.qc for record in records.values()])
     _write_tables(out, split, participants)
     first = next(iter(records.values()))
@@ -196,7 +199,7 @@ def known_parts(
 
 def _describe(request: SplitRequest) -> dict[str, Any]:
     if request.table is not None:
-        return {"table": str(request.table)}
+        return {"table": request.table.name}
     return {"test": request.test, "validation": request.validation, "seed": request.seed}
 
 
@@ -267,6 +270,24 @@ def _frame_durations(records: dict[str, Record]) -> list[float] | None:
     """Return the durations of the stored frames in seconds; None if unknown or there is one."""
     several = [record.frame_durations for record in records.values() if record.frames > 1]
     return next(filter(None, several), None)
+
+
+def _unused(index: Index, records: dict[str, Record]) -> list[Exclusion]:
+    """Return the images that are not taken, where the next was tried also those it replaced."""
+    taken, replaced = set(), {}
+    for record in records.values():
+        if not record.replaced:
+            continue
+        inputs = record.key["inputs"]
+        taken |= {(record.participant, Path(inputs[kind][0]).name) for kind in ("t1", "pet")}
+        for image, reason in record.replaced.items():
+            replaced[record.participant, image] = f"could not be used: {reason}"
+    kept = [
+        each
+        for each in index.unused
+        if (each.participant, each.image) not in taken | replaced.keys()
+    ]
+    return kept + [Exclusion(name, reason, image) for (name, image), reason in replaced.items()]
 
 
 def _write_exclusions(out: Path, excluded: dict[str, str], unused: list[Exclusion]) -> None:

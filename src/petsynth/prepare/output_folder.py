@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import uuid
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +29,8 @@ from petsynth.volume import Grid
 
 README = """# Prepared data for petsynth
 
-Made by `petsynth prepare` from {source}.
+Made by `petsynth prepare` from a BIDS dataset. `bids:raw:` in sidecars stands for its root. Where
+that is on this machine is not written down, since names of folders may tell of people.
 
 - `sub-*/anat`, `sub-*/pet`: T1-weighted MRI, brain mask and PET on one grid. `space-aligned` means
   the participant's own brain, rigidly aligned to MNI axes; it is **not** MNI space.
@@ -107,10 +110,8 @@ class FolderSettings:
         One pair of scans per subject, or one per visit.
     max_interval : float or None
         Longest interval between T1 and PET in days; None for any.
-    bids_filter_file : str or None
-        Absolute path of the filter of images.
-    dataset : str
-        Absolute path of the BIDS dataset.
+    bids_filter_file : dict or None
+        Content of the file that says which images are considered.
     """
 
     preprocessing: PreprocessingSettings
@@ -118,8 +119,7 @@ class FolderSettings:
     session: str | None
     pairs: Literal["first", "all"]
     max_interval: float | None
-    bids_filter_file: str | None
-    dataset: str
+    bids_filter_file: dict[str, Any] | None
 
     def changes(self, other: FolderSettings) -> list[str]:
         """Return the names of the settings that differ."""
@@ -161,6 +161,7 @@ def claim_folder(out: Path, bids: Path, settings: FolderSettings, *, overwrite: 
         _remove_prepared(out)
     before = read_settings(out)
     changes = [] if before is None else settings.changes(before)
+    changes += ["dataset"] if _is_of_another(out, bids) else []
     if changes and finished_subjects(out):
         raise OutputError(
             f"{out}: was prepared with another {' and '.join(changes)}; "
@@ -237,13 +238,13 @@ def write_dataset_files(folder: str | Path, bids: str | Path, *, simulated: bool
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    root, source = Path(folder), real_path(bids)
-    more = {"DatasetLinks": {"raw": source.as_uri()}} | ({"Simulated": True} if simulated else {})
+    root, link = Path(folder), _link(Path(folder), Path(bids))
+    more = {"DatasetLinks": {"raw": link}} | ({"Simulated": True} if simulated else {})
     write_dataset_description(
-        root, "petsynth: prepared T1 and PET", derivative=True, sources=[str(source)], **more
+        root, "petsynth: prepared T1 and PET", derivative=True, sources=[link], **more
     )
     note = "\n**The scans are simulated; none of them shows a real PET.**\n" if simulated else ""
-    write_text(root / "README.md", README.format(source=f"`{source}`", simulated=note))
+    write_text(root / "README.md", README.format(simulated=note))
     write_text(root / ".bidsignore", "\n".join(IGNORED) + "\n")
     table = pd.DataFrame(DESCRIPTIONS.items(), columns=["desc_id", "description"])
     write_table(root / "descriptions.tsv", table)
@@ -299,6 +300,48 @@ def write_description(
     if t1_grid is not None:
         grids["t1_grid"] = t1_grid.to_dict()
     write_json(Path(folder) / DESCRIPTION, {"format": FORMAT, **content, **grids})
+
+
+def _link(folder: Path, bids: Path) -> str:
+    """Return a URI of the dataset that names no folder.
+
+    That is the way up to it, where the derivatives lie in the dataset; else its DOI; else an
+    identifier that tells it from others and nothing more.
+    """
+    way = os.path.relpath(real_path(bids), real_path(folder))
+    if set(Path(way).parts) == {".."}:
+        return way
+    path = bids / "dataset_description.json"
+    description = read_json(path) if exists(path) else {}
+    doi = str(description.get("DatasetDOI", "")).removeprefix("doi:")
+    if doi.startswith("10."):
+        return f"doi:{doi}"
+    content = json.dumps(description, sort_keys=True)
+    return uuid.uuid5(uuid.NAMESPACE_OID, content).urn
+
+
+def _is_of_another(out: Path, bids: Path) -> bool:
+    """Whether the finished subjects were made from another dataset: none of their images is here.
+
+    The dataset may have been moved, so its path does not matter.
+    """
+    records = [read_record(out, name) for name in finished_subjects(out)]
+    inputs = [record.key.get("inputs") for record in records if record is not None]
+    images = [
+        tuple(files[kind][:2])
+        for files in inputs
+        if isinstance(files, dict)
+        for kind in ("t1", "pet")
+        if isinstance(files.get(kind), list)
+    ]
+    return bool(images) and not any(_has_size(bids / str(name), size) for name, size in images)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except (OSError, ValueError):
+        return False
 
 
 def _settings_path(out: Path) -> Path:

@@ -6,29 +6,39 @@ is not prepared again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
+import json
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
+from petsynth.errors import (
+    InputError,
+    OutputError,
+    PetsynthWarning,
+    RegistrationError,
+)
 from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.brain_masks import first_brain_mask
 from petsynth.io.bids.index import Index, Scan, find_noise_free_pet
-from petsynth.io.bids.metadata import sidecar_path
+from petsynth.io.bids.metadata import read_metadata, sidecar_path
 from petsynth.io.bids.names import pet_stem
 from petsynth.io.bids.participants import Participants
-from petsynth.io.text import real_path
+from petsynth.io.bids.privacy import without_folders
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
 from petsynth.prepare.execution import run_side_by_side
+from petsynth.prepare.failures import Failure, image_at_fault, reason_of
 from petsynth.prepare.output_folder import write_dataset_files
+from petsynth.prepare.quality_control import replacement
 from petsynth.prepare.records import (
     Record,
     is_finished,
@@ -104,26 +114,58 @@ class Preparation:
             If folders of masks are given and none has one of this subject.
         """
         folders = [folder / scan.participant for folder in self.masks]
-        mask = first_brain_mask(folders, scan.t1) if folders else None
+        try:
+            mask = first_brain_mask(folders, scan.t1) if folders else None
+        except InputError as error:
+            error.path = scan.t1
+            raise
         weight = self.participants[scan.participant].weight_kg
         noise_free = find_noise_free_pet(self.bids, scan)
         return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight)
 
-    def key(self, files: Files) -> dict[str, Any]:
-        """Return what a finished subject depends on: version, settings, input files."""
+    def key(self, files: Files, replaced: Iterable[Path] = ()) -> dict[str, Any]:
+        """Return what a finished subject depends on: version, settings, input files.
+
+        Files are named from the dataset's root, so that it may be moved.
+
+        Parameters
+        ----------
+        files : Files
+            What the subject is made from.
+        replaced : iterable of Path
+            Images that could not be used.
+        """
         named = {name: path for name, path in vars(files).items() if isinstance(path, Path)} | {
             "sidecar": sidecar_path(files.pet)
         }
-        return {
+        key = {
             "petsynth_version": __version__,
             "preprocessing": dataclasses.asdict(self.preprocessing),
             "inputs": {
-                name: [str(real_path(path)), path.stat().st_size, path.stat().st_mtime_ns]
+                name: self._identity(path)
                 for name, path in named.items()
                 if name != "sidecar" or path.exists()
             },
+            "metadata_sha256": _digest(read_metadata(files.pet)),
             "weight_kg": files.weight_kg,
         }
+        others = [
+            self._identity(path) if path.exists() else [self._place(path), None, None]
+            for path in replaced
+        ]
+        return key | ({"replaced": sorted(others)} if others else {})
+
+    def _identity(self, path: Path) -> list[Any]:
+        status = path.stat()
+        return [self._place(path), status.st_size, status.st_mtime_ns]
+
+    def _place(self, path: Path) -> str:
+        """Return where a file is below the dataset or the masks."""
+        return without_folders(str(path), self._roots)
+
+    @property
+    def _roots(self) -> tuple[Path, ...]:
+        return self.bids, *self.masks, self.out
 
     def is_finished(self, scan: Scan) -> bool:
         """Whether a subject needs nothing done.
@@ -135,7 +177,11 @@ class Preparation:
         OSError
             If one of its files has vanished.
         """
-        return self._finished(scan.name, self.key(self.files(scan))) is not None
+        if self._finished(scan) is not None:
+            return True
+        if not scan.others:
+            self.key(self.files(scan))  # says what is missing
+        return False
 
     def run_one(self, scan: Scan) -> Outcome:
         """Prepare one subject, unless it is finished.
@@ -151,27 +197,48 @@ class Preparation:
             try:
                 record, reason = self._record(scan), ""
                 remove_failure(self.out, scan.name)
-            except (InputError, RegistrationError) as error:
-                record, reason = None, str(error)
             except OutputError:
                 raise
-            except OSError as error:
-                record, reason = None, _unreadable(error)
+            except (InputError, RegistrationError, OSError) as error:
+                record, reason = None, reason_of(error)
+            reason = without_folders(reason, self._roots)
             if record is None:
                 write_failure(self.out, scan.name, reason)
         for item in caught:
             if item.category is not PetsynthWarning:
                 warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        return Outcome(scan.name, record, reason, _notes(caught), time.monotonic() - start)
+        return Outcome(scan.name, record, reason, self._notes(caught), time.monotonic() - start)
 
     def _record(self, scan: Scan) -> Record:
-        files = self.files(scan)
-        key = self.key(files)
-        record = self._finished(scan.name, key)
-        if record is not None:
-            return record
+        """Prepare the first pair of images that can be used, unless that is done."""
+        with contextlib.suppress(InputError, OSError):  # will be said of the image at fault
+            finished = self._finished(scan)
+            if finished is not None:
+                return finished
         _check_name(scan)
+        failures: list[Failure] = []
+        for pair in (scan, *scan.others):
+            if any(failure.image in (pair.t1, pair.pet) for failure in failures):
+                continue
+            try:
+                return self._prepare(pair, failures)
+            except (InputError, RegistrationError, OSError) as error:
+                failure = Failure(pair, image_at_fault(error, pair), error)
+                if failure.image is None and not isinstance(error, RegistrationError):
+                    raise
+                failures.append(failure)
+        raise failures[0].error
+
+    def _prepare(self, scan: Scan, failures: Sequence[Failure]) -> Record:
+        replaced = {failure.not_in(scan): failure for failure in failures}
+        files = self.files(scan)
+        key = self.key(files, replaced)
+        unread = self.participants[scan.participant].unread_weight
         with warnings.catch_warnings(record=True) as caught:
+            if unread and self.preprocessing.units == "suv":
+                _warn(f"participants.tsv: weight is {unread!r}, needed is a number of kg")
+            for image, failure in replaced.items():
+                _warn(f"{replacement(scan, image.name)}: {failure.reason}")
             subject = prepare_subject(files, self.preprocessing, self.device)
         for item in caught:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
@@ -181,13 +248,39 @@ class Preparation:
             subject,
             self.preprocessing,
             key,
-            notes=_notes(caught),
+            notes=self._notes(caught),
+            replaced={
+                image.name: without_folders(failure.reason, self._roots)
+                for image, failure in replaced.items()
+            },
             simulated=self.simulated,
         )
 
-    def _finished(self, name: str, key: dict[str, Any]) -> Record | None:
-        record = read_record(self.out, name)
-        return record if is_finished(self.out, record, key) else None
+    def _finished(self, scan: Scan) -> Record | None:
+        """Return the record of a subject that is finished, from this pair or from one after it."""
+        record = read_record(self.out, scan.name)
+        if record is None:
+            return None
+        images = [each for pair in (scan, *scan.others) for each in (pair.t1, pair.pet)]
+        replaced = [path for path in dict.fromkeys(images) if path.name in record.replaced]
+        for pair in (scan, *scan.others):
+            if pair.t1 not in replaced and pair.pet not in replaced:
+                key = self.key(self.files(pair), replaced)
+                return record if is_finished(self.out, record, key) else None
+        return None
+
+    def _notes(self, caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+        own = [str(item.message) for item in caught if item.category is PetsynthWarning]
+        return tuple(without_folders(text, self._roots) for text in own)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, PetsynthWarning, stacklevel=3)
 
 
 def _check_name(scan: Scan) -> None:
@@ -315,13 +408,3 @@ def _figures(name: str, record: Record, seconds: float) -> str:
         f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
         f"mean {qc['pet_mean']:.3g} {record.unit}"
     )
-
-
-def _notes(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
-    return tuple(str(item.message) for item in caught if item.category is PetsynthWarning)
-
-
-def _unreadable(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{error.filename}: has vanished since the dataset was indexed"
-    return f"{error.filename}: cannot be read ({error.strerror})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from petsynth.figures.quality import draw_alignment, draw_intensities, draw_regions
@@ -15,9 +16,16 @@ DOTS_PER_INCH = 100
 
 
 def write_pictures(
-    root: Path, scan: Scan, subject: PreparedSubject, *, simulated: bool
+    root: Path,
+    scan: Scan,
+    subject: PreparedSubject,
+    *,
+    simulated: bool,
+    replaced: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write alignment, histograms and, where there are any, regions; return their paths.
+
+    ``replaced`` is that of `petsynth.prepare.quality_control.qc_row`.
 
     Raises
     ------
@@ -35,7 +43,7 @@ def write_pictures(
             },
             subject.mask,
             title=_title(scan, subject),
-            warning="; ".join(flag.text for flag in flags_of(scan, subject)),
+            warning="; ".join(flag.text for flag in flags_of(scan, subject, replaced)),
             simulated=simulated,
         ),
         "histograms": draw_intensities(

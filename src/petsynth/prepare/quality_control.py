@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,26 @@ OUTLIER = 3.5
 figure is marked (Iglewicz and Hoaglin, 1993)."""
 
 
-def qc_row(scan: Scan, subject: PreparedSubject) -> dict[str, Any]:
+def qc_row(
+    scan: Scan, subject: PreparedSubject, replaced: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return a subject's row of ``qc.tsv``.
+
+    Parameters
+    ----------
+    scan : Scan
+        The raw images.
+    subject : PreparedSubject
+        The same, prepared.
+    replaced : mapping of str to str, optional
+        Names of images that could not be used, in whose place the scan's are -> why.
 
     Returns
     -------
     dict
         The columns ``participant_id`` and `QC_COLUMNS`; None where a figure does not apply.
     """
-    flags = flags_of(scan, subject)
+    flags = flags_of(scan, subject, replaced)
     return {
         "participant_id": scan.participant,
         "session_id": f"ses-{scan.session}" if scan.session else None,
@@ -116,9 +127,14 @@ def uptake_figures(subject: PreparedSubject) -> dict[str, Any]:
     }
 
 
-def flags_of(scan: Scan, subject: PreparedSubject) -> list[Flag]:
-    """Return what to look at; empty if nothing."""
-    flags = list(subject.quality.flags)
+def flags_of(
+    scan: Scan, subject: PreparedSubject, replaced: Mapping[str, str] | None = None
+) -> list[Flag]:
+    """Return what to look at; empty if nothing. Parameters as of `qc_row`."""
+    flags = [Flag("input", replacement(scan, name)) for name in replaced or ()]
+    if scan.is_uncorrected:
+        flags.append(Flag("input", f"{scan.pet.name} is not corrected for attenuation"))
+    flags += subject.quality.flags
     if subject.uptake is not None:
         flags += subject.uptake.flags
     if subject.time_window is not None and subject.time_window.flag:
@@ -131,6 +147,19 @@ def flags_of(scan: Scan, subject: PreparedSubject) -> list[Flag]:
             text = f"mean of the brain is {mean:.2g} SUVR, plausible are {low:g} to {high:g}"
             flags.append(Flag("uptake", text))
     return flags
+
+
+def replacement(scan: Scan, name: str) -> str:
+    """Return in words that an image could not be used, and what was taken in its place.
+
+    Examples
+    --------
+    >>> scan = Scan("sub-1", Path("sub-1_run-2_T1w.nii"), Path("sub-1_pet.nii"), "FDG")
+    >>> replacement(scan, "sub-1_run-1_T1w.nii")
+    'sub-1_run-1_T1w.nii could not be used: sub-1_run-2_T1w.nii was taken'
+    """
+    taken = scan.t1 if name.split(".")[0].endswith("_T1w") else scan.pet
+    return f"{name} could not be used: {taken.name} was taken"
 
 
 def write_qc(folder: str | Path, rows: list[dict[str, Any]]) -> None:

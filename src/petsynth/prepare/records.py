@@ -37,7 +37,8 @@ class Record:
     session : str or None
         Of the PET.
     key : dict
-        Settings and input files (path, size, time of change) that it was made from.
+        Settings and input files (path below the dataset, size, time of change) that it was made
+        from; and under ``"replaced"`` the same of images that could not be used.
     files : list of str
         What was written, relative to the folder of prepared data.
     unit : str
@@ -50,6 +51,8 @@ class Record:
         What was assumed about the scans.
     frame_durations : list of float
         Of the frames as stored, in seconds; empty where unknown.
+    replaced : dict of str to str
+        Names of images that could not be used, in whose place others were -> why.
     """
 
     participant: str
@@ -61,6 +64,7 @@ class Record:
     qc: dict[str, Any]
     notes: list[str]
     frame_durations: list[float] = dataclasses.field(default_factory=list)
+    replaced: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def write_array(folder: str | Path, name: str, kind: Kind, array: NDArray[Any]) -> Path:
@@ -105,7 +109,7 @@ def read_record(folder: str | Path, name: str) -> Record | None:
     except (InputError, TypeError):
         return None
     kinds = {"participant": str, "key": dict, "files": list, "unit": str, "frames": int}
-    kinds |= {"qc": dict, "notes": list}
+    kinds |= {"qc": dict, "notes": list, "replaced": dict}
     are_right = all(isinstance(getattr(record, key), kind) for key, kind in kinds.items())
     if not are_right or not all(isinstance(each, str) for each in record.files):
         return None

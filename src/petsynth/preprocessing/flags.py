@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Check = Literal[
+    "input",
     "pair",
     "t1-alignment",
     "coverage",
@@ -17,8 +18,9 @@ Check = Literal[
     "deformation",
     "uptake",
 ]
-"""Do T1 and PET match; is the T1 aligned to MNI axes; is the brain inside the PET; is registration
-reproducible; motion between frames; minutes after injection; regions; warp to MNI; mean uptake."""
+"""Is it the scan that was wanted, as it should be; do T1 and PET match; is the T1 aligned to MNI
+axes; is the brain inside the PET; is registration reproducible; motion between frames; minutes
+after injection; regions; warp to MNI; mean uptake."""
 CHECKS: tuple[Check, ...] = get_args(Check)
 
 

@@ -225,8 +225,10 @@ def prepare_subject(
         If the scans cannot be aligned.
     """
     grid, cube = settings.pet_grid(), settings.conformed_grid()
-    t1 = read_t1(files.t1)
-    series = _read_pet(files, settings)
+    with _blaming(files.t1):
+        t1 = read_t1(files.t1)
+    with _blaming(files.pet):
+        series = _read_pet(files, settings)
     mean = series.mean()
     aligned, to_pet = _align(files, settings, device, t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
@@ -260,8 +262,11 @@ def prepare_subject(
     else:
         quality = assess_unaligned(mask, settings.voxel_mm, series.motion_mm)
     measured = np.isfinite(pet.data)
+    with _naming(files.t1):
+        mri = scale_mri(t1_on_grid.data, mask)
+        conformed = None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1)
     return PreparedSubject(
-        mri=scale_mri(t1_on_grid.data, mask),
+        mri=mri,
         t1=t1_on_grid,
         pet=without_gaps(pet),
         noise_free=None if noise_free is None else without_gaps(noise_free),
@@ -276,7 +281,7 @@ def prepare_subject(
         covered=measured if measured.ndim == 3 else measured.all(axis=3),
         aligned=rigid,
         time_window=series.time_window,
-        conformed=None if cube is None else conform(aligned.t1, cube, aligned.grid_to_t1),
+        conformed=conformed,
     )
 
 
@@ -291,8 +296,12 @@ def _align(
         aligned = place(
             t1, given, method=settings.brain_mask, bias_field=settings.bias_field, device=device
         )
-    with _naming(files.pet):
-        to_pet = register_pet(aligned.normalised, mean) if rigid else place_pet(t1, mean)
+    try:
+        with _naming(files.pet):
+            to_pet = register_pet(aligned.normalised, mean) if rigid else place_pet(t1, mean)
+    except RegistrationError as error:
+        error.path = None  # of two images that do not fit together either may be at fault
+        raise
     return aligned, to_pet
 
 
@@ -344,12 +353,24 @@ def _measure_uptake(
 
 
 @contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Say of what goes wrong which image is at fault."""
+    try:
+        yield
+    except (InputError, RegistrationError) as error:
+        error.path = path
+        raise
+
+
+@contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Put a file's name before the message of what goes wrong with it: a session may have many."""
     try:
         yield
     except (InputError, RegistrationError) as error:
-        raise type(error)(f"{path.name}: {error}") from None
+        named = type(error)(f"{path.name}: {error}")
+        named.path = path
+        raise named from None
 
 
 def _in_suvr(pet: Volume, reference: float) -> Volume:

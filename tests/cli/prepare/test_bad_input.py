@@ -109,8 +109,21 @@ BAD = {
     "singularAffine": (lambda s: s.flatten_affine(s.pet), "affine is singular"),
     "brokenSidecar": (lambda s: s.sidecar.write_text("{"), "not valid JSON"),
     "sidecarIsAList": (lambda s: s.sidecar.write_text("[]"), "must be a JSON object"),
-    "timesAsText": (lambda s: s.tell(FrameTimesStart=["0"]), "must be a list of numbers"),
-    "noDuration": (lambda s: s.tell(FrameDuration=[0]), "needed is more than 0"),
+    "timesAsText": (
+        lambda s: s.change(s.pet, frames) or s.tell(FrameTimesStart=["soon", "later"]),
+        "must be a list of numbers",
+    ),
+    "noDuration": (
+        lambda s: s.change(s.pet, frames) or s.tell(FrameTimesStart=[0, 60], FrameDuration=[60, 0]),
+        "needed is more than 0",
+    ),
+    "oddDecay": (
+        lambda s: (
+            s.change(s.pet, frames)
+            or s.tell(FrameTimesStart=[0, 60], FrameDuration=[60, 60], ImageDecayCorrected="yes")
+        ),
+        "needed is true or false",
+    ),
     "tooManyTimes": (
         lambda s: s.change(s.pet, frames) or s.tell(FrameTimesStart=[0, 1, 2]),
         "has 3 values, the image has 2 frames",
@@ -170,8 +183,16 @@ def test_the_others_finish_and_the_dataset_stays_as_it_was(damaged):
             {"Units": "Bq/mL", "InjectedRadioactivity": None, "ImageDecayCorrectionTime": None},
             "SUV needs InjectedRadioactivity and body weight .* which the dataset lacks",
         ),
-        ((), {"Units": "Bq/mL", "InjectedRadioactivity": "much"}, "needed is a number"),
-        ((), {"ImageDecayCorrected": "yes"}, "needed is true or false"),
+        (
+            ("--units", "suv"),
+            {"Units": "Bq/mL", "InjectedRadioactivity": "much"},
+            "SUV needs InjectedRadioactivity .*is 'much', needed is a number",
+        ),
+        (
+            ("--units", "suv"),
+            {"Units": "Bq/mL", "ImageDecayCorrected": "yes"},
+            "SUV needs .*ImageDecayCorrected.*needed is true or false",
+        ),
         (
             ("--psf-mm", "8"),
             {"ReconMethodParameterLabels": None},
@@ -187,6 +208,28 @@ def test_a_sidecar_that_lacks_what_is_needed(bids, tmp_path, capfd, options, fie
     assert lines[-1].startswith("petsynth prepare: error: no subject could be prepared")
     assert re.search(message, lines[-1]), lines
     assert not any("Traceback" in line for line in lines)
+
+
+def test_what_is_not_needed_leaves_nobody_out(bids, tmp_path, capfd):
+    """SUVR of a static PET needs neither dose nor weight nor times: a word, and it is prepared."""
+    root, out = tmp_path / "bids", tmp_path / "out"
+    odd = {
+        "InjectedRadioactivity": "much",
+        "PatientWeight": "70 stone",
+        "ImageDecayCorrected": "yes",
+        "FrameTimesStart": ["soon"],
+        "InjectionStart": "noon",
+        "ImageDecayCorrectionTime": {},
+    }
+    Scans(add_subject(root, "01", bids)).tell(**odd)
+    add_subject(root, "02", bids)
+    (root / "participants.tsv").write_text("participant_id\tweight\nsub-01\theavy\nsub-02\t70 kg\n")
+    assert prepare(root, out, "--masks", root / "derivatives" / "masks") == 0
+    assert PreparedData(out).participants() == ["sub-01", "sub-02"]
+    messages = capfd.readouterr().err
+    for field in odd:
+        assert re.search(f"sub-01: .*{field}.*counts as missing", messages), field
+    assert "sub-02: sub-02_trc" not in messages
 
 
 def test_after_such_a_refusal_other_options_may_be_given(bids, tmp_path, capfd):
@@ -237,9 +280,9 @@ def odd(bids, tmp_path_factory):
 
 
 def test_a_symlinked_dataset_is_prepared(odd):
-    link, out, _ = odd
+    _, out, _ = odd
     record = json.loads((out / "arrays" / "sub-01.json").read_text())
-    assert record["key"]["inputs"]["t1"][0] == str(link.resolve() / ".git/annex/object.nii.gz")
+    assert record["key"]["inputs"]["t1"][0] == "sub-01/anat/sub-01_T1w.nii.gz"
     sidecar = out / "sub-01" / "anat" / "sub-01_space-aligned_desc-preproc_T1w.json"
     assert json.loads(sidecar.read_text())["Sources"] == ["bids:raw:sub-01/anat/sub-01_T1w.nii.gz"]
 
@@ -252,8 +295,14 @@ def test_a_read_only_input_stays_as_it_is(odd):
 def test_a_path_with_spaces_and_other_letters(odd):
     _, out, _ = odd
     assert PreparedData(out).participants() == ["sub-01"]
-    assert "echte Daten" in (out / "README.md").read_text(encoding="utf-8")
-    assert "Köpfe" in (out / "sub-01.html").read_text(encoding="utf-8")
+    names = ("echte Daten", "Verweis", "Köpfe", str(out.parent))
+    texts = {
+        path.name: path.read_text(encoding="utf-8")
+        for path in out.rglob("*")
+        if path.suffix in (".md", ".html", ".json", ".tsv")
+    }
+    assert {"README.md", "sub-01.html", "exclusions.tsv", "settings.json"} <= texts.keys()
+    assert not [(path, name) for path in texts for name in names if name in texts[path]]
     validator = find_validator()
     if validator is not None:
         assert validate(out, validator) == []

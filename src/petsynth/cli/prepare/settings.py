@@ -7,9 +7,9 @@ from pathlib import Path
 
 from petsynth.cli.prepare.options import Args
 from petsynth.errors import InputError
-from petsynth.io.bids.images import read_filter
+from petsynth.io.bids.filters import filter_of
 from petsynth.io.bids.index import Choice, Index, index_dataset
-from petsynth.io.text import check_file, real_path
+from petsynth.io.text import read_json
 from petsynth.prepare.output_folder import FolderSettings, read_settings
 from petsynth.preprocessing.subject import PreprocessingSettings
 
@@ -42,8 +42,7 @@ def settings_of(args: Args) -> FolderSettings:
         session=args.session_label,
         pairs=args.pairs,
         max_interval=args.max_interval,
-        bids_filter_file=None if filters is None else str(real_path(check_file(filters))),
-        dataset=str(real_path(args.bids_dir)),
+        bids_filter_file=None if filters is None else read_json(filters),
     )
 
 
@@ -80,6 +79,8 @@ def find_scans(args: Args, settings: FolderSettings) -> tuple[Index, FolderSetti
             every_visit=settings.pairs == "all",
         ),
         participants=args.participant_label,
-        keep=None if filters is None else read_filter(Path(filters)),
+        keep=None
+        if filters is None
+        else filter_of(filters, str(args.bids_filter_file or args.out_dir)),
     )
     return index, dataclasses.replace(settings, tracer=index.scans[0].tracer)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.names import parse_entities
-from petsynth.io.text import exists, read_json, real_path
+from petsynth.io.text import exists, read_json
 
 BIDS_VERSION = "1.10.0"
 
