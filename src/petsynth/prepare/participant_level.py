@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import json
 import logging
 import time
 import warnings
@@ -32,7 +30,7 @@ from petsynth.io.bids.index import Index, Scan, find_noise_free_pet
 from petsynth.io.bids.metadata import read_metadata, sidecar_path
 from petsynth.io.bids.names import pet_stem
 from petsynth.io.bids.participants import Participants
-from petsynth.io.bids.privacy import without_folders
+from petsynth.io.bids.privacy import sha256_of, without_folders
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
 from petsynth.prepare.execution import run_side_by_side
@@ -126,14 +124,8 @@ class Preparation:
     def key(self, files: Files, replaced: Iterable[Path] = ()) -> dict[str, Any]:
         """Return what a finished subject depends on: version, settings, input files.
 
-        Files are named from the dataset's root, so that it may be moved.
-
-        Parameters
-        ----------
-        files : Files
-            What the subject is made from.
-        replaced : iterable of Path
-            Images that could not be used.
+        Files are named from the dataset's root, so that it may be moved. ``replaced`` are images
+        that could not be used.
         """
         named = {name: path for name, path in vars(files).items() if isinstance(path, Path)} | {
             "sidecar": sidecar_path(files.pet)
@@ -146,7 +138,7 @@ class Preparation:
                 for name, path in named.items()
                 if name != "sidecar" or path.exists()
             },
-            "metadata_sha256": _digest(read_metadata(files.pet)),
+            "metadata_sha256": sha256_of(read_metadata(files.pet)),
             "weight_kg": files.weight_kg,
         }
         others = [
@@ -272,11 +264,6 @@ class Preparation:
     def _notes(self, caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
         own = [str(item.message) for item in caught if item.category is PetsynthWarning]
         return tuple(without_folders(text, self._roots) for text in own)
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _warn(message: str) -> None:

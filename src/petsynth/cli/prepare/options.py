@@ -41,14 +41,16 @@ class Args:
     session_label: str | None = None
     """Only this session, with or without ses-; default: any."""
     tracer_label: Annotated[str | None, tyro.conf.arg(aliases=["--tracer"])] = None
-    """FDG, AV45, AV1451, FBB, FMM, PIB or a trc- label; needed if the dataset has several."""
+    """FDG, AV45, AV1451, FBB, FMM, PIB or another, in any spelling ([18F]FDG, florbetapir); needed
+    if the dataset has several."""
     pairs: Literal["first", "all"] = "first"
     """first: one pair of scans per subject, of the earliest PET; all: one per visit, each with a
     name, arrays and page of its own. Split and statistics go by subject either way."""
     max_interval: float | None = 365.0
     """Longest interval between T1 and PET in days (paper A: one year); None: any, also unknown."""
     bids_filter_file: Path | None = None
-    """JSON that says which images are considered, as in fMRIPrep: {"t1w": {...}, "pet": {...}}."""
+    """JSON that says which images are considered, as in fMRIPrep: {"t1w": {...}, "pet": {...}};
+    other groups do not matter."""
     skip_bids_validation: bool = False
     """Do not run the BIDS validator first. Its errors are shown; they never stop the run."""
     grid: Literal["paper-a", "paper-b"] = "paper-a"
@@ -92,7 +94,7 @@ class Args:
     exclude_flagged: Annotated[
         tuple[AnyCheck, ...] | None, tyro.conf.arg(metavar="[CHECK ...]")
     ] = None
-    """Leave out subjects that these checks flag: pair, t1-alignment, coverage, registration,
+    """Leave out subjects that these checks flag: input, pair, t1-alignment, coverage, registration,
     motion, time-window, reference-region, target-region, deformation, uptake. Without a name: any
     of them. Default: flagged subjects stay, and qc.tsv says so."""
     jpeg: bool = False

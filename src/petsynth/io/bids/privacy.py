@@ -12,6 +12,8 @@ and "Common principles", "BIDS URI".
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -116,6 +118,11 @@ def without_folders(text: str, roots: Iterable[str | Path] = ()) -> str:
     for name in sorted(names - {".", "/", ""}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w/.-]){re.escape(name)}/", "", text)
     return _LEADING_FOLDERS.sub("", text)
+
+
+def sha256_of(content: Mapping[str, Any]) -> str:
+    """Return by what the content of JSON files is compared without being kept."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _is_plain(value: Any) -> bool:
