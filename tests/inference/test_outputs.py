@@ -77,7 +77,7 @@ def test_sidecars(scan, tmp_path):
     assert sidecar["PetsynthVersion"] == __version__
     assert (sidecar["Samples"], sidecar["Seed"]) == (scan.samples, 7)
     assert sidecar["Planes"] == ["axial"]
-    assert sidecar["Sources"] == sidecar["SpatialReference"].split() == [scan.t1.as_uri()]
+    assert sidecar["Sources"] == sidecar["SpatialReference"].split() == [scan.t1.name]
     assert "not for diagnosis" in sidecar["Description"]
     aligned = json.loads((tmp_path / f"{STEM}_space-aligned_desc-synth_pet.json").read_text())
     assert "rigidly aligned to the axes of MNI" in aligned["SpatialReference"]

@@ -26,7 +26,7 @@ from petsynth.evaluation.pair_images import (
     unite,
 )
 from petsynth.evaluation.statistics import describe, estimate_paired
-from petsynth.io.bids.names import tracer_of
+from petsynth.io.bids.tracers import tracer_of
 from petsynth.metrics.agreement import concordance
 from petsynth.metrics.image import (
     mae,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petsynth.errors import InputError
-from petsynth.io.bids.names import parse_entities, participant_key, tracer_of
+from petsynth.io.bids.names import parse_entities, participant_key
+from petsynth.io.bids.tracers import tracer_of
 from petsynth.io.text import read_rows
 
 _SAME = ("ses", "trc", "rec", "run")

@@ -18,7 +18,8 @@ from scipy import ndimage
 
 from petsynth.errors import InputError
 from petsynth.io.bids.metadata import read_metadata
-from petsynth.io.bids.names import parse_entities, tracer_of
+from petsynth.io.bids.names import parse_entities
+from petsynth.io.bids.tracers import UNKNOWN, pet_tracer, tracer_of
 from petsynth.io.nifti import read_volume, volume_of
 from petsynth.preprocessing.pet.acquisition import decay_factors, read_acquisition
 from petsynth.preprocessing.pet.units import parse_unit
@@ -117,10 +118,11 @@ def read_pet_image(image: ImageLike, role: str) -> PetImage:
 
 def tracer_in(fields: Mapping[str, Any], entities: Mapping[str, str]) -> str:
     """Return the short name of the tracer that a sidecar or a file's name tells; else empty."""
-    for field in ("SyntheticTracer", "TracerName"):
-        if isinstance(fields.get(field), str) and fields[field].strip():
-            return tracer_of(fields[field])
-    return tracer_of(entities["trc"]) if "trc" in entities else ""
+    synthetic = fields.get("SyntheticTracer")
+    if isinstance(synthetic, str) and synthetic.strip():
+        return tracer_of(synthetic)
+    found = pet_tracer(fields, entities)
+    return "" if found == UNKNOWN else found
 
 
 def kind_of(reference: Path, synthetic: Path, tracer: str, unit: str) -> tuple[str, str]:

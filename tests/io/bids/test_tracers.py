@@ -62,7 +62,7 @@ def test_what_is_no_name_of_a_tracer_is_taken_for_none(name):
 
 @pytest.mark.parametrize(
     ("name", "short"),
-    [("18FXYZ", "18FXYZ"), ("[18F]X-Y.Z", "18FXYZ"), ("", UNKNOWN), ("脳", UNKNOWN)],
+    [("18FXYZ", "18FXYZ"), ("[18F]X-Y.Z", "18FXYZ"), ("", ""), ("脳", "")],
 )
 def test_an_unknown_tracer_stays_as_it_is_in_letters_and_digits(name, short):
     assert tracer_of(name) == short
@@ -82,6 +82,7 @@ def test_an_unknown_tracer_is_the_same_with_and_without_its_radionuclide():
         ({}, {"trc": "18FFDG", "acq": "AV45"}, "FDG"),
         ({}, {"acq": "18FAV45"}, "AV45"),
         ({}, {"acq": "static"}, UNKNOWN),
+        ({"TracerName": "脳"}, {}, UNKNOWN),
         ({"TracerName": "[18F]FDG"}, {"acq": "static"}, "FDG"),
         ({"TracerName": "n/a"}, {"trc": "PIB"}, "PIB"),
         ({"TracerName": "F18"}, {"trc": "18FFDG"}, "FDG"),

@@ -69,7 +69,7 @@ def tracer_of(name: str) -> str:
     >>> tracer_of("Florbetapir (18F)"), tracer_of("18FXYZ"), tracer_of("AV-45")
     ('AV45', '18FXYZ', 'AV45')
     """
-    return known_tracer(name) or _letters_and_digits(name)[:_LONGEST] or UNKNOWN
+    return known_tracer(name) or _letters_and_digits(name)[:_LONGEST]
 
 
 def known_tracer(name: str) -> str | None:
@@ -122,7 +122,7 @@ def pet_tracer(sidecar: Mapping[str, Any], entities: Mapping[str, str]) -> str:
     told = [sidecar[key] for key in _KEYS if isinstance(sidecar.get(key), str)]
     for name in [*told, entities.get("trc", "")]:
         if not _says_nothing(name):
-            return tracer_of(name)
+            return tracer_of(name) or UNKNOWN
     return known_tracer(entities.get("acq", "")) or UNKNOWN
 
 
