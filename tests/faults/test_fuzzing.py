@@ -24,7 +24,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.data.split import read_split
 from petsynth.errors import PetsynthError, PetsynthWarning
 from petsynth.inference.run import load_run
-from petsynth.io.bids.images import read_filter
+from petsynth.io.bids.filters import filter_of
 from petsynth.io.bids.participants import read_participants
 from petsynth.io.nifti import read_volume
 from petsynth.io.text import read_json, read_rows
@@ -112,7 +112,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "table.tsv": read_rows,
     "division.tsv": lambda path: read_split(path, {f"sub-0{n}": [str(n)] for n in range(1, 5)}),
     "config.toml": load_config,
-    "filter.json": read_filter,
+    "filter.json": lambda path: filter_of(read_json(path), str(path)),
     "train_log.csv": lambda path: CsvLog(path, ("step", "l1", "seconds"), step=3),
     "weights": lambda path: load_run(path.parent),
     "run configuration": lambda path: load_run(path.parent),

@@ -19,7 +19,7 @@ import pandas as pd
 from petsynth.errors import InputError, RegistrationError
 from petsynth.io.bids.index import pet_tracer
 from petsynth.io.bids.metadata import read_metadata
-from petsynth.io.bids.names import tracer_of
+from petsynth.io.bids.tracers import tracer_of
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.pet.registration import register_pet
