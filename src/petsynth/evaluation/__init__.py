@@ -6,7 +6,7 @@ everything that makes a PET one form, a row of the tables. `regional` measures u
 of an atlas, which `warps` brings to each subject, and `agreement` says whether a method tells
 subjects apart. `evaluate` measures all of it on the subjects of a split; `comparison`, with
 `statistics`, says which is better; `findings` says it in sentences; `summary` is all of it as JSON.
-The pages, tables and figures are in `petsynth.report`.
+`audit` looks for leakage. The pages, tables and figures are in `petsynth.report`.
 
 Without any model: `pair_files` (which files belong together), `pair_images` (one grid, unit, brain)
 and `measure` (metrics of a pair of anyone's images).

@@ -1,0 +1,76 @@
+"""``petsynth audit``: is anything of the test subjects among what a model was trained on?
+
+Looks for one subject in two parts of the split (under other labels, too, by participants.tsv), for
+the same scan under two names, for slices in place of subjects, for T1s that were made from the PET
+and, of runs, for test subjects among the training subjects. Ends with status 1 if there is a leak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from petsynth.cli.options import parse_options
+
+
+@dataclass(frozen=True)
+class Args:
+    """Options of ``petsynth audit``."""
+
+    data: Annotated[Path, tyro.conf.Positional]
+    """Prepared data."""
+    runs: tuple[Path, ...] = ()
+    """Run folders whose training subjects are compared with the test subjects."""
+    split: Literal["test", "validation"] = "test"
+    """Which subjects must not be among a run's training subjects."""
+    json: bool = False
+    """Print JSON on stdout instead of lines."""
+
+
+def parse(argv: list[str]) -> Args:
+    """Read the command line after ``petsynth audit``."""
+    return parse_options(Args, argv, command="audit", description=__doc__)
+
+
+def run(args: Args) -> None:
+    """Audit and print.
+
+    Raises
+    ------
+    SplitError
+        If there is a leak; all of them are printed before.
+    InputError
+        If the data or a run cannot be read.
+    """
+    import dataclasses
+    import json
+
+    from petsynth.data.prepared import PreparedData
+    from petsynth.errors import SplitError
+    from petsynth.evaluation.audit import audit_images, audit_names, audit_run
+    from petsynth.log import Progress
+
+    data = PreparedData(args.data)
+    findings = audit_names(data)
+    try:
+        scans = len(data.participants())
+    except SplitError:  # a finding already, and nothing more can be read
+        scans = 0
+    if scans:
+        for folder in args.runs:
+            findings += audit_run(folder, data, args.split)
+        with Progress("comparing scans", total=scans) as progress:
+            findings += audit_images(data, progress.advance)
+    if args.json:
+        print(json.dumps([dataclasses.asdict(each) for each in findings], indent=2))
+    else:
+        for each in findings:
+            print(f"{'LEAK' if each.is_leak else 'remark'}: {each.message}")
+    leaks = sum(each.is_leak for each in findings)
+    if leaks:
+        raise SplitError(f"{args.data}: {leaks} leak(s); results on its test subjects say nothing")
+    if not args.json:
+        print(f"{args.data}: {scans} scans, no leak found")
