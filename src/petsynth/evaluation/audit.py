@@ -35,9 +35,9 @@ NEAR_IDENTICAL = 0.85
 """Correlation of two fingerprints from which on the scans count as the same.
 
 Measured on T1s of IXI, aligned to MNI axes at 2 mm. Of different people (861 pairs of 42) it is
-0.57 on average and 0.735 at most. Copies of one T1 (of 4 people) that were moved by 1 mm, given 20 %
-noise, a bias field of ±20 % or another contrast (power of 0.7) reach 0.976 or more; moved by 2.1 mm,
-0.906.
+0.57 on average and 0.735 at most. Copies of one T1 (of 4 people) that were moved by 1 mm, given
+20 % noise, a bias field of ±20 % or another contrast (power of 0.7) reach 0.976 or more; moved by
+2.1 mm, 0.906.
 """
 _FINE_MM, _COARSE_MM = 2.0, 8.0
 _COARSEST_VOXEL_MM = 3.0
