@@ -103,3 +103,23 @@ def test_another_folders_content_is_left_alone(tiny_run, tiny_prepared, tmp_path
     assert evaluate(*words) == 1
     assert "holds notes.txt" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_one_subject_under_two_labels_is_refused_unless_allowed(
+    tiny_runs, tiny_prepared, tmp_path, capsys
+):
+    """The findings then begin with it."""
+    data = tmp_path / "prepared"
+    shutil.copytree(tiny_prepared, data)
+    split = [line.split("\t") for line in (data / "split.tsv").read_text().splitlines()[1:]]
+    train, test = (next(row[0] for row in split if row[1] == part) for part in ("train", "test"))
+    table = f"participant_id\toriginal_id\n{train}\tP1\n{test}\tP1\n"
+    (data / "participants.tsv").write_text(table)
+    words = [tiny_runs[0], "--data", data, "--out", tmp_path / "out"]
+    assert evaluate(*words) == 1
+    assert "leakage:" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert evaluate(*words, "--allow-leakage", "--planes", "all") == 0
+    assert "- LEAKAGE, so the test results say nothing" in capsys.readouterr().out
+    (leak,) = json.loads((tmp_path / "out" / "summary.json").read_text())["leakage"]
+    assert "are the same subject" in leak

@@ -12,11 +12,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from petsynth.cli.options import parse_options
+
+if TYPE_CHECKING:
+    from petsynth.data.prepared import PreparedData
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +53,11 @@ class Args:
     """CPU threads; all cores if left out, and never more."""
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto: the GPU if there is one."""
+    planes: Literal["axial", "all"] | None = None
+    """Planes that models of slices average; if left out, those that each was trained on."""
+    allow_leakage: bool = False
+    """Evaluate although a test subject is among the training subjects under another label; the
+    findings then begin with it."""
     overwrite: bool = False
     """Replace an earlier evaluation in the same folder."""
 
@@ -86,12 +94,14 @@ def run(args: Args) -> None:
     from petsynth.regional.atlas import read_atlas
     from petsynth.report.folder import make_folder, write_evaluation
     from petsynth.report.tables import format_paper_a_table, format_paper_b_table
+    from petsynth.slicing import ALL_PLANES
 
     _check_arguments(args)
     margins = parse_margins(args.margin)
     device = choose_device(args.device, args.threads)
     data = PreparedData(args.data)
     atlas = None if args.atlas == "none" else read_atlas(args.atlas)
+    leaks = _audit(args, data)
     models = load_models(args.runs, data, args.split, device)
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
@@ -107,17 +117,33 @@ def run(args: Args) -> None:
                 split=args.split,
                 seed=args.seed,
                 batch_size=args.batch_size,
+                planes={"axial": ("axial",), "all": ALL_PLANES, None: None}[args.planes],
                 threads=_threads(args.threads),
                 atlas=atlas,
             )
         for unmeasured in evaluation.unmeasured():
             warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
-        findings = write_evaluation(evaluation, args.out, margins)
+        findings = write_evaluation(evaluation, args.out, margins, leaks)
     print(format_paper_a_table(evaluation))
     if data.t1_grid is not None:
         print(format_paper_b_table(evaluation))
     print("\n".join(f"- {finding}" for finding in findings))
     logger.info(f"report: {args.out / 'report.html'}")
+
+
+def _audit(args: Args, data: PreparedData) -> list[str]:
+    """Return the leaks that tables show; refuse them unless that is allowed."""
+    from petsynth.errors import SplitError
+    from petsynth.evaluation.audit import audit_names
+
+    leaks = [each.message for each in audit_names(data) if each.is_leak]
+    if leaks and not args.allow_leakage:
+        raise SplitError(
+            f"{args.data}: leakage: {leaks[0]}"
+            f"{f' ({len(leaks)} such findings)' if len(leaks) > 1 else ''}; correct the split, or "
+            "give --allow-leakage to evaluate all the same"
+        )
+    return leaks
 
 
 def _check_arguments(args: Args) -> None:

@@ -39,6 +39,8 @@ from petsynth.io.bids.names import participant_of
 from petsynth.log import Progress
 from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.regional.atlas import Atlas
+from petsynth.slicing import Plane
+from petsynth.systems.base import PredictionSettings
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,7 @@ def evaluate(
     split: Split = "test",
     seed: int = 0,
     batch_size: int = 8,
+    planes: tuple[Plane, ...] | None = None,
     threads: int = 1,
     atlas: Atlas | None = None,
 ) -> Evaluation:
@@ -202,6 +205,8 @@ def evaluate(
         Chooses dropout samples and the voxels of the tissue classes.
     batch_size : int
         Slices at once; changes speed and memory, not the result.
+    planes : tuple of {"axial", "coronal", "sagittal"}, optional
+        That models of slices average; each model's own if left out.
     threads : int
         Methods measured side by side.
     atlas : Atlas, optional
@@ -218,7 +223,8 @@ def evaluate(
         raise InputError(f"{data.folder}: its split has no {split} subjects to evaluate on")
     if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
-    predicted = predict_all(models, data, participants, scratch, seed=seed, batch_size=batch_size)
+    wanted = PredictionSettings(planes=planes, seed=seed, batch_size=batch_size)
+    predicted = predict_all(models, data, participants, scratch, wanted)
     warps = SubjectWarps(data)
     methods = predicted + baselines(data, seed, warps)
     if len(data.subjects(split)) > 1:

@@ -62,16 +62,13 @@ def predict_all(
     data: PreparedData,
     participants: list[str],
     scratch: Path,
-    *,
-    seed: int,
-    batch_size: int,
+    settings: PredictionSettings,
 ) -> list[Method]:
     """Predict every subject with every model, and return the models as methods.
 
     Volumes are kept in ``scratch`` and memory-mapped, so that memory does not grow with the
     number of subjects.
     """
-    settings = PredictionSettings(seed=seed, batch_size=batch_size)
     with Progress("predicting", total=len(models) * len(participants)) as progress:
         for number, model in enumerate(models):
             for participant in participants:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from petsynth.errors import OutputError
@@ -59,7 +59,10 @@ def make_folder(folder: str | Path, *, overwrite: bool) -> None:
 
 
 def write_evaluation(
-    evaluation: Evaluation, folder: str | Path, margins: Mapping[str, float] | None = None
+    evaluation: Evaluation,
+    folder: str | Path,
+    margins: Mapping[str, float] | None = None,
+    leaks: Sequence[str] = (),
 ) -> list[str]:
     """Write all files of an evaluation, each atomically.
 
@@ -71,6 +74,8 @@ def write_evaluation(
         From `make_folder`.
     margins : mapping from str to float, optional
         Metric -> margin of equivalence, set beforehand.
+    leaks : sequence of str
+        What `petsynth.evaluation.audit` found; stands first among the findings.
 
     Returns
     -------
@@ -85,8 +90,9 @@ def write_evaluation(
     folder = Path(folder)
     against_baselines = compare_with_baselines(evaluation)
     between_models = compare_models(evaluation, margins)
-    findings = list_findings(evaluation, against_baselines, between_models)
-    summary = build_summary(evaluation)
+    findings = [f"LEAKAGE, so the test results say nothing: {leak}" for leak in leaks]
+    findings += list_findings(evaluation, against_baselines, between_models)
+    summary = {**build_summary(evaluation), "leakage": list(leaks)}
     figures = draw_paper_a_figures(evaluation)
     if evaluation.data.t1_grid is not None:
         figures += draw_paper_b_figures(evaluation)
