@@ -4,6 +4,5 @@ Read `main` (which command, exit status, one line per error), then `options` (wh
 the options of a configuration), then the commands in the order of their use: `simulate`,
 `prepare`, `train`, `predict`, `evaluate`; `demo` runs them all. `measure` and `regions` need none
 of them. `audit` looks for leakage. `models` and `describe` only tell. Nothing heavy is imported
-before a command runs, so
-that ``--help`` is fast.
+before a command runs, so that ``--help`` is fast.
 """
