@@ -26,6 +26,8 @@ def test_all_files_are_written_and_nothing_else(evaluated):
         "metrics.tsv",
         "summary.json",
         "comparisons.json",
+        "regions.tsv",
+        "agreement.tsv",
         "figures",
         "report.html",
     }
