@@ -110,7 +110,7 @@ def test_a_table_decides_the_split_and_whom_it_does_not_name_is_left_out(build, 
     table.write_text("participant_id\tsplit\n1\ttrain\n002\ttest\nsub-3\ttrain\n")
     data = build(SplitRequest(table=table))
     assert (data.subjects("train"), data.subjects("test")) == (["sub-1", "sub-3"], ["sub-2"])
-    assert read_left_out(out) == dict.fromkeys(NAMES[3:], "not in split.tsv")
+    assert read_left_out(out) == dict.fromkeys(NAMES[3:], "not in the table of --split")
     table.write_text("participant_id\tsplit\n1\ttest\n")
     with pytest.raises(SplitError, match="no training subject"):
         build(SplitRequest(table=table))

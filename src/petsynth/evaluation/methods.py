@@ -185,7 +185,7 @@ def _format_bound(data: PreparedData, name: str, image_format: TrainingFormat) -
 
 def _describe(model: Model) -> str:
     steps = model.run.metadata.get("steps", "an unknown number of")
-    return f"{model.run.system.describe_run(steps)}; {model.run.folder}"
+    return f"{model.run.system.describe_run(steps)}; {model.run.folder.resolve().name}"
 
 
 def _reader(scratch: Path, number: int) -> Callable[[str], NDArray[Any]]:

@@ -113,7 +113,7 @@ def build_cohort(
     if request.table is not None:
         decided = {*known, *excluded}
         outside = [name for name in names if not decided & {name, participant_of(name)}]
-        excluded |= dict.fromkeys(outside, f"not in {request.table.name}")
+        excluded |= dict.fromkeys(outside, "not in the table of --split")
     records = _matching_records(out, settings.preprocessing, excluded)
     _leave_out_flagged(records, exclude_flagged, excluded)
     _leave_out_misfits(records, excluded)
@@ -199,7 +199,7 @@ def known_parts(
 
 def _describe(request: SplitRequest) -> dict[str, Any]:
     if request.table is not None:
-        return {"table": request.table.name}
+        return {"table": "given"}
     return {"test": request.test, "validation": request.validation, "seed": request.seed}
 
 
