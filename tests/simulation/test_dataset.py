@@ -20,7 +20,7 @@ from petsynth.simulation.participants import sample_participant
 def cohort(tmp_path):
     """A finished dataset of one subject, and notes that somebody else has put there."""
     write_descriptions(tmp_path, "one subject", "--subjects 1", ["sub-001"])
-    write_participants(tmp_path, [sample_participant(0, 0, "FDG", "sub-001")])
+    write_participants(tmp_path, [sample_participant(0, 0, "FDG", "sub-001")], "FDG")
     (tmp_path / "sub-001" / "anat").mkdir(parents=True)
     (tmp_path / "sub-001" / "anat" / "sub-001_T1w.nii.gz").write_bytes(b"T1")
     (tmp_path / TRUTH / "sub-001" / "anat").mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_both_datasets_say_what_they_are_and_how_they_were_made(cohort):
 def test_the_table_is_in_the_cohorts_order_and_says_what_is_unknown(tmp_path):
     members = [sample_participant(0, index, "FDG", f"sub-{index}") for index in range(12)]
     members[3] = dataclasses.replace(members[3], age=float("nan"), sex="n/a")
-    write_participants(tmp_path, members[::-1])
+    write_participants(tmp_path, members[::-1], "FDG")
     table = read_table(tmp_path / "participants.tsv").set_index("participant_id")
 
     assert list(table.index) == [f"sub-{index}" for index in range(12)]
@@ -120,3 +120,15 @@ def test_the_table_is_in_the_cohorts_order_and_says_what_is_unknown(tmp_path):
     assert table.loc["sub-5", "diagnosis"] == "AD"
     meanings = json.loads((tmp_path / "participants.json").read_text())
     assert list(meanings) == list(table.columns)
+
+
+@pytest.mark.parametrize(("tracer", "column"), [("AV45", "amyloid"), ("AV1451", "tau")])
+def test_status_stands_in_the_table_of_its_tracer(tmp_path, tracer, column):
+    members = [sample_participant(0, index, tracer, f"sub-{index}") for index in range(20)]
+    write_participants(tmp_path, members, tracer)
+    table = read_table(tmp_path / "participants.tsv")
+
+    assert table[column].tolist() == [
+        "positive" if participant.burden > 0 else "negative" for participant in members
+    ]
+    assert {"amyloid", "tau"} & set(table.columns) == {column}

@@ -54,3 +54,14 @@ def test_real_age_and_sex_are_kept():
     participant = sample_participant(0, 0, "FDG", "sub-1", age=38.78, sex="M")
 
     assert (participant.age, participant.sex) == (38.8, "M")
+
+
+@pytest.mark.parametrize("tracer", ["AV45", "AV1451"])
+def test_the_expected_burden_knows_the_status(tracer):
+    for participant in cohort(tracer):
+        positive = participant.status == "positive"
+        assert (participant.burden > 0) == (participant.expected_burden > 0) == positive
+
+
+def test_fdg_has_no_status():
+    assert {participant.status for participant in cohort("FDG", 20)} == {"n/a"}

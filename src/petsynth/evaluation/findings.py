@@ -169,7 +169,7 @@ def _upper_bound(evaluation: Evaluation) -> list[str]:
         better = is_better("mae", mean, bound)
         sentences.append(
             f"{method.name} has a brain MAE of {_amount(mean, 'mae', evaluation.settings)}; the "
-            "upper bound, the noise-free PET that the T1 determines, has "
+            "upper bound, the noise-free PET without what is chance, has "
             f"{_amount(bound, 'mae', evaluation.settings)}"
             + ("; a model below it points to a leak." if better else ".")
         )

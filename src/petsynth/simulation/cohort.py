@@ -107,7 +107,7 @@ def simulate_cohort(
             for label in workers(jobs):
                 check_folder()
                 progress.advance(note=label)
-        write_participants(plan.out, [participant for participant, _ in members])
+        write_participants(plan.out, [participant for participant, _ in members], plan.tracer)
     return plan.out
 
 

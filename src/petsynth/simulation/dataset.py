@@ -15,7 +15,7 @@ from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.io.lock import is_bookkeeping
 from petsynth.io.removal import files_and_links, is_one_of, remove_files
 from petsynth.io.text import read_json
-from petsynth.simulation.participants import Participant
+from petsynth.simulation.participants import STATUS, Participant, Tracer
 
 TRUTH = Path("derivatives/truth")
 """Where the truth stands inside the dataset."""
@@ -31,7 +31,8 @@ No image here shows the metabolism of any real subject. Do not use for diagnosis
 with real scans without saying so.
 
 `derivatives/truth` holds what real data never tell: the brain mask, the noise-free part of each
-PET that its T1 determines (`desc-noisefree`), and the rigid offset between PET and T1.
+PET that T1, age, diagnosis and status determine (`desc-noisefree`), and the rigid offset between
+PET and T1.
 """
 
 _COLUMNS = {
@@ -43,12 +44,20 @@ _COLUMNS = {
     },
     "mmse": {"Description": "Simulated mini-mental state examination, 0 to 30"},
     "severity": {"Description": "Simulated clinical severity, 0 to 1"},
+    "amyloid": {
+        "Description": "Simulated amyloid status",
+        "Levels": {"positive": "amyloid is there", "negative": "none is there"},
+    },
+    "tau": {
+        "Description": "Simulated tau status",
+        "Levels": {"positive": "tau is there", "negative": "none is there"},
+    },
     "original_id": {"Description": "Name of the T1 that the anatomy comes from"},
 }
 
 
 _DESCRIPTIONS = [
-    {"desc_id": "desc-noisefree", "description": "noise-free PET as far as the T1 determines it"},
+    {"desc_id": "desc-noisefree", "description": "noise-free PET without what is chance"},
     {"desc_id": "desc-brain", "description": "true brain mask"},
 ]
 
@@ -175,8 +184,9 @@ def write_descriptions(out: Path, what: str, call: str, labels: Sequence[str]) -
     write_table(out / TRUTH / "descriptions.tsv", pd.DataFrame(_DESCRIPTIONS))
 
 
-def write_participants(out: Path, participants: list[Participant]) -> None:
+def write_participants(out: Path, participants: list[Participant], tracer: Tracer) -> None:
     """Write ``participants.tsv`` and the meaning of its columns; the dataset is complete then."""
+    status = STATUS.get(tracer)
     rows = [
         {
             "participant_id": participant.label,
@@ -185,9 +195,12 @@ def write_participants(out: Path, participants: list[Participant]) -> None:
             "diagnosis": participant.diagnosis,
             "mmse": participant.mmse,
             "severity": participant.severity,
+            **({} if status is None else {status: participant.status}),
             "original_id": participant.original_id,
         }
         for participant in sorted(participants, key=lambda participant: participant.index)
     ]
-    write_json(out / "participants.json", _COLUMNS)
+    write_json(
+        out / "participants.json", {name: _COLUMNS[name] for name in rows[0] if name in _COLUMNS}
+    )
     write_table(out / "participants.tsv", pd.DataFrame(rows))

@@ -39,6 +39,9 @@ POSITIVE: dict[str, dict[Diagnosis, float]] = {
 }
 """Probability that the tracer's disease pattern is there at all; FDG's always is, by severity."""
 
+STATUS: dict[Tracer, str] = {"AV45": "amyloid", "AV1451": "tau"}
+"""What a tracer's status is called."""
+
 AMYLOID_LOAD: dict[Diagnosis, tuple[float, float]] = {"CN": (0.2, 0.6), "AD": (0.6, 1.0)}
 """Range of the amyloid load of positive subjects; hardly tied to atrophy."""
 
@@ -73,7 +76,9 @@ class Participant:
     burden : float
         How much of the tracer's disease pattern is simulated, 0 to 1.
     expected_burden : float
-        The best linear guess at `burden` from `atrophy`.
+        The best guess at `burden` from `atrophy`, diagnosis and `status`.
+    status : {"positive", "negative", "n/a"}
+        Whether amyloid or tau is there at all, of its tracer; ``n/a`` for FDG.
     asymmetry : float
         How much more the left side is struck, in the T1 and in the PET; -0.5 to 0.5. 0 for the
         embedded cohort, whose atrophy is symmetric.
@@ -91,6 +96,7 @@ class Participant:
     burden: float
     expected_burden: float
     asymmetry: float = 0.0
+    status: str = UNKNOWN
 
 
 def sample_participant(
@@ -147,8 +153,9 @@ def sample_participant(
         severity=round(severity, 3),
         atrophy=atrophy,
         burden=disease * positive,
-        expected_burden=expected * POSITIVE[tracer][diagnosis],
+        expected_burden=expected * positive,
         asymmetry=0.0 if original_id == UNKNOWN else float(side),
+        status=UNKNOWN if tracer == "FDG" else "positive" if positive else "negative",
     )
 
 

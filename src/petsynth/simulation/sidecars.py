@@ -100,8 +100,8 @@ def noise_free_sidecar(pet_name: str, tracer: Tracer, units: Units) -> dict[str,
     """Return the sidecar of the part of the PET that the T1 determines."""
     return {
         "Simulated": True,
-        "Description": "Noise-free PET as far as the T1 determines it: mean uptake of subjects "
-        "with this much visible atrophy, on this anatomy, blurred",
+        "Description": "Noise-free PET as far as T1, age, diagnosis and status determine it: "
+        "mean uptake of such subjects, with this much visible atrophy, on this anatomy, blurred",
         "Units": UNIT_NAMES[units],
         "ReferenceRegion": ACQUISITION[tracer]["reference"],
         "SkullStripped": False,
