@@ -22,7 +22,7 @@ import numpy as np
 from petsynth.config import parse_config, read_toml
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.population import PopulationPet
-from petsynth.inference import PredictionSettings, load_model, load_run
+from petsynth.inference import PredictionSettings, SubjectInfo, load_model, load_run
 from petsynth.inference.pretrained import find_weights
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.text import read_table
@@ -48,7 +48,8 @@ def error_of(run, data: PreparedData) -> float:
     errors = []
     for name in data.participants("test"):
         t1 = np.asarray(run.system.read_t1(data, name))
-        pet = run.predict(t1, PredictionSettings()).mean
+        known = SubjectInfo(data.mask(name), data.covariates(name))
+        pet = run.predict(t1, PredictionSettings(), known).mean
         errors.append(mae(data.static_pet(name), pet, data.mask(name)))
     return float(np.mean(errors))
 

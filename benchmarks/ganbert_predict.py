@@ -19,7 +19,7 @@ import torch
 
 from petsynth.config import load_config
 from petsynth.preprocessing.grids import conformed_grid
-from petsynth.systems.base import PredictionSettings, TrainedGenerator
+from petsynth.systems.base import PredictionSettings, SubjectInfo, TrainedGenerator
 from petsynth.systems.ganbert.config import GanbertConfig
 from petsynth.systems.registry import build_system
 
@@ -33,7 +33,7 @@ def main(name: str = "ganbert.toml", threads: str = "2") -> None:
     shape = conformed_grid(config.data.voxel_mm).shape
     t1 = np.random.default_rng(0).random(shape, dtype=np.float32) * 255
     start = time.perf_counter()
-    pet = system.predict(model, t1, PredictionSettings()).mean
+    pet = system.predict(model, t1, PredictionSettings(), SubjectInfo()).mean
     seconds = time.perf_counter() - start
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     result = {

@@ -29,7 +29,7 @@ from nibabel.processing import conform
 
 from petsynth.inference.pretrained import load_model
 from petsynth.simulation.cohort import simulate_cohort
-from petsynth.systems.base import PredictionSettings
+from petsynth.systems.base import PredictionSettings, SubjectInfo
 
 
 def simulated_t1(folder: Path) -> Path:
@@ -61,7 +61,7 @@ def time_network(model: str, threads: int) -> float:
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        run.predict(mri, PredictionSettings())
+        run.predict(mri, PredictionSettings(), SubjectInfo(np.ones(mri.shape, dtype=bool)))
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 

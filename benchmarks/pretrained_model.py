@@ -27,7 +27,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from petsynth.covariates import Covariates
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.evaluation.baselines import TissueRegression, tissue_maps
 from petsynth.evaluation.domains import choose_data_range
@@ -49,7 +50,7 @@ from petsynth.preprocessing.registration.inputs import normalise_locally, templa
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 from petsynth.simulation.regions import REGIONS, nearest_cortical_region
-from petsynth.systems.base import PredictionSettings
+from petsynth.systems.base import PredictionSettings, SubjectInfo
 from petsynth.volume import FWHM_PER_SIGMA, Grid, Volume
 
 RESOLUTION_MM = 8.0
@@ -76,6 +77,12 @@ class TestSubject:
     mask: NDArray
     pet: NDArray
     to_template: NDArray
+    covariates: Covariates = field(default_factory=dict)
+
+    @property
+    def known(self) -> SubjectInfo:
+        """What a model may know of the subject beside the T1."""
+        return SubjectInfo(self.mask, self.covariates)
 
     def regions(self, grid_affine: NDArray) -> NDArray:
         """Return cortical regions by nearest centre in MNI space, 0 where there is no cortex."""
@@ -133,7 +140,7 @@ def predictors(data: PreparedData, run: Run) -> dict[str, Callable[[TestSubject]
 
     return {
         "pretrained model": lambda subject: (
-            run.predict(np.asarray(subject.mri), PredictionSettings()).mean
+            run.predict(np.asarray(subject.mri), PredictionSettings(), subject.known).mean
         ),
         "template": lambda subject: warp(mean, data.grid, subject.to_template),
         "regression": by_regression,
@@ -205,9 +212,8 @@ def ixi_subjects(data: PreparedData, part: Split = "test") -> list[TestSubject]:
     for name in data.participants(part):
         mri, mask = np.asarray(data.mri(name)), np.asarray(data.mask(name))
         to_template = register_to_template(mri, mask, affine)
-        subjects.append(
-            TestSubject(name, mri, mask, np.asarray(data.static_pet(name)), to_template)
-        )
+        pet = np.asarray(data.static_pet(name))
+        subjects.append(TestSubject(name, mri, mask, pet, to_template, data.covariates(name)))
     return subjects
 
 

@@ -48,7 +48,7 @@ def main() -> None:
             rows, seconds = [], []
             for subject in subjects:
                 start = time.perf_counter()
-                pet = run.predict(np.asarray(subject.mri), PredictionSettings()).mean
+                pet = run.predict(np.asarray(subject.mri), PredictionSettings(), subject.known).mean
                 seconds.append(time.perf_counter() - start)
                 rows.append(measure(subject, pet, affine, data_range))
                 progress.advance(note=folder.name)

@@ -25,10 +25,15 @@ from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.log import Progress, messages_on_stderr
 from petsynth.slicing import Plane, middle_slice
-from petsynth.systems.base import PredictionSettings
+from petsynth.systems.base import PredictionSettings, SubjectInfo
 
 BINS = 10
 ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+
+
+def known_of(data: PreparedData, name: str) -> SubjectInfo:
+    """Return what the model may know of a subject beside the T1."""
+    return SubjectInfo(data.mask(name), data.covariates(name))
 
 
 def gather(data: PreparedData, run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +42,9 @@ def gather(data: PreparedData, run: Run) -> tuple[np.ndarray, np.ndarray]:
     names = data.participants("test")
     with Progress("predicting", total=len(names)) as progress:
         for name in names:
-            prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
+            prediction = run.predict(
+                np.asarray(data.mri(name)), PredictionSettings(), known_of(data, name)
+            )
             assert prediction.std is not None
             mask = np.asarray(data.mask(name))
             deviations.append(prediction.std[mask])
@@ -74,7 +81,7 @@ def draw_curve(points: list[dict[str, float]], subjects: int, path: Path) -> Non
 def draw_subject(data: PreparedData, run: Run, path: Path) -> None:
     """Show T1, simulated PET, synthetic PET and standard deviation of the first test subject."""
     name = data.participants("test")[0]
-    prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
+    prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings(), known_of(data, name))
     assert prediction.std is not None
     highest = float(np.percentile(prediction.std, 99.9))
     rows = []
