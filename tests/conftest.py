@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,22 @@ def tiny_run(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
+def told_run(tiny_prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run folder of a little unet25d that age and amyloid status make a difference to."""
+    content = {
+        "system": "unet25d",
+        "data": {"slices": 3, "padded_size": 32, "covariates": ["age", "amyloid"]},
+        "generator": {"filters": 8, "max_filters": 8, "levels": 2},
+    }
+
+    def teach(generator: Any) -> None:
+        for block in generator.modulation.blocks:
+            block.weight.normal_(0, 0.3)
+
+    return write_run(tmp_path_factory.mktemp("told") / "run", tiny_prepared, content, teach)
+
+
+@pytest.fixture(scope="session")
 def tiny_volume_run(tiny_volumes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run folder of an untrained little GANBERT for `tiny_volumes`."""
     return make_volume_run(tmp_path_factory.mktemp("volumes") / "ganbert", tiny_volumes)
@@ -92,7 +109,7 @@ def make_run(
         "data": {"padded_size": 32, "planes": planes, "intensity": intensity},
         "generator": {"filters": 4, "levels": 3, "dropout_levels": 2},
     }
-    return _write_run(folder, prepared, content)
+    return write_run(folder, prepared, content)
 
 
 @pytest.fixture
@@ -110,10 +127,16 @@ def make_volume_run(folder: Path, prepared: Path, system: str = "ganbert") -> Pa
         "generator": {"filters": 4, "levels": 2},
         "cnn": {"filters": 4, "layers": 2},
     }
-    return _write_run(folder, prepared, content)
+    return write_run(folder, prepared, content)
 
 
-def _write_run(folder: Path, prepared: Path, content: dict) -> Path:
+def write_run(
+    folder: Path,
+    prepared: Path,
+    content: dict,
+    teach: Callable[[Any], object] = lambda generator: None,
+) -> Path:
+    """Write a run folder whose generator has starting weights, after ``teach`` changed them."""
     import torch
 
     from petsynth.config import config_to_toml, parse_config
@@ -127,6 +150,8 @@ def _write_run(folder: Path, prepared: Path, content: dict) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         generator = system.build_generator()
+        with torch.no_grad():
+            teach(generator)
     write_text(folder / "config.toml", config_to_toml(config))
     write_model(folder / "model.safetensors", generator, system, data, steps=0)
     write_json(folder / "data.json", identify_data(data))

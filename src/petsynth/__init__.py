@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def predict(
-    t1: str | Path, *, model: str | Path | None = None, mask: str | Path | None = None
+    t1: str | Path,
+    *,
+    model: str | Path | None = None,
+    mask: str | Path | None = None,
+    covariates: Mapping[str, object] | None = None,
 ) -> Any:
     """Infer a synthetic PET from a T1-weighted MRI, with a model that comes with petsynth.
 
@@ -35,6 +40,9 @@ def predict(
         the pretrained FDG model if left out.
     mask : str or Path, optional
         NIfTI that is positive inside the brain; computed if left out.
+    covariates : mapping, optional
+        What else is known of the subject, such as ``{"age": 72, "amyloid": "positive"}``, for
+        models that use it (``petsynth models``).
 
     Returns
     -------
@@ -49,7 +57,7 @@ def predict(
     """
     # Imported when it is used: torch takes seconds, which `import petsynth` need not pay.
     return importlib.import_module("petsynth.inference.scan").predict_image(
-        t1, model=model, mask=mask
+        t1, model=model, mask=mask, covariates=covariates
     )
 
 

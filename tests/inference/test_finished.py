@@ -14,14 +14,17 @@ from petsynth.inference.finished import (
     origin_of,
 )
 
-RUN = SimpleNamespace(metadata={"config_hash": "abc", "weights_sha256": "def"})
+RUN = SimpleNamespace(
+    metadata={"config_hash": "abc", "weights_sha256": "def"},
+    system=SimpleNamespace(covariates_used=lambda: ()),
+)
 
 
 @pytest.fixture
 def files(tmp_path):
     t1 = tmp_path / "sub-01_T1w.nii"
     t1.write_bytes(b"a T1")
-    origin = origin_of(RUN, ("axial",), 1, 0, fingerprint(t1))
+    origin = origin_of(RUN, ("axial",), 1, 0, fingerprint(t1), {})
     paths = [tmp_path / "sub-01_pet.nii.gz", tmp_path / "sub-01_panel.png"]
     for path in paths:
         path.write_bytes(b"")

@@ -17,6 +17,7 @@ from petsynth.systems.base import (
     CardLines,
     Prediction,
     PredictionSettings,
+    SubjectInfo,
     System,
     TrainedGenerator,
     Training,
@@ -122,7 +123,7 @@ def test_a_generator_predicts_from_the_t1_that_its_system_reads(system, data):
     name = data.participants("validation")[0]
     counted = []
     settings = PredictionSettings(on_sample=lambda: counted.append(1))
-    prediction = system.predict(model, system.read_t1(data, name), settings)
+    prediction = system.predict(model, system.read_t1(data, name), settings, SubjectInfo())
     assert prediction.mean.dtype == np.float32
     assert prediction.mean.shape == np.asarray(data.pet(name)).shape
     assert (prediction.std is not None) == (system.std_kind(1) is not None)
@@ -203,7 +204,7 @@ class BrightnessSystem(System[BrightnessConfig]):
     def start_training(self, data, fabric):
         return Brightness(data)
 
-    def predict(self, model, t1_XYZ, settings):
+    def predict(self, model, t1_XYZ, settings, subject):
         return Prediction(np.full(t1_XYZ.shape, model.network.weight.item(), np.float32))
 
     def resources(self, *, grid_shape=None, subjects=None):

@@ -131,8 +131,8 @@ def test_finds_a_spread_that_is_not_announced(toy, tmp_path):
     config, system, _ = toy
 
     class Talkative(system):
-        def predict(self, model, t1_XYZ, settings):
-            pet = super().predict(model, t1_XYZ, settings)
+        def predict(self, model, t1_XYZ, settings, subject):
+            pet = super().predict(model, t1_XYZ, settings, subject)
             return type(pet)(pet.mean, pet.mean * 0)
 
     with registered(Entry(("convolution",), config, Talkative)):

@@ -64,6 +64,7 @@ def _describe_models() -> list[dict[str, Any]]:
                 "simulated_training": metadata["simulated"],
                 "training_subjects": metadata["training_subjects"],
                 "voxel_mm": metadata["grid"]["affine"][0][0],
+                "covariates": metadata.get("covariates", []),
                 "licence": metadata.get("licence", "not stated"),
                 "bytes": (model.folder / WEIGHTS).stat().st_size,
                 "sha256": model.checksum,
@@ -76,12 +77,14 @@ def _describe_models() -> list[dict[str, Any]]:
 def _show(model: dict[str, Any]) -> str:
     default = " (used where no --model is named)" if model["default"] else ""
     source = "simulated PET" if model["simulated_training"] else "PET"
+    options = " ".join(f"--{name}" for name in model["covariates"])
     return (
         f"{model['name']}{default}\n"
         f"  {model['tracer']} PET in {model['unit']}, from T1-weighted MRI; research use, not for "
         "diagnosis\n"
         f"  trained on {source} of {model['training_subjects']} subjects, "
         f"{model['voxel_mm']:g} mm\n"
+        f"  takes besides the T1: {options or 'nothing'}\n"
         f"  {model['bytes'] / 1e6:.1f} MB, {model['licence']}\n"
         f"  {model['model_card']}"
     )

@@ -49,6 +49,23 @@ class Args:
     """Seed of the samples: the same seed gives the same images."""
     masks: tuple[Path, ...] = ()
     """Brain masks, one per T1 in its order, or one folder to find them in; computed if left out."""
+    age: str | None = None
+    """Age in years. This and the next six are for models that use them (petsynth models)."""
+    sex: str | None = None
+    """F or M."""
+    diagnosis: str | None = None
+    """CN, MCI or AD."""
+    mmse: str | None = None
+    """Mini-mental state examination, 0 to 30."""
+    amyloid: str | None = None
+    """Amyloid status: positive or negative."""
+    tau: str | None = None
+    """Tau status: positive or negative."""
+    apoe: str | None = None
+    """Number of e4 alleles (0, 1, 2) or genotype, such as e3/e4."""
+    participants: Path | None = None
+    """Table with participant_id (sub-01), age, sex, diagnosis, mmse, amyloid, tau, apoe of several
+    T1s, such as BIDS's participants.tsv; n/a where unknown."""
     batch_size: int = 8
     """Slices at once; changes speed and memory, not the result."""
     threads: int | None = None
@@ -135,7 +152,13 @@ def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> str
             batch_size=args.batch_size,
             on_sample=progress.advance,
         )
-        scan = predict_scan(model, args.t1[number], mask=_mask(args, number), settings=settings)
+        scan = predict_scan(
+            model,
+            args.t1[number],
+            mask=_mask(args, number),
+            settings=settings,
+            covariates=_covariates(args, model, number),
+        )
         return str(write_prediction(scan, args.out)[0])
 
 
@@ -161,10 +184,36 @@ def _origin(args: Args, model: Run, number: int) -> dict[str, Any]:
         args.samples,
         args.seed,
         fingerprint(args.t1[number], _mask(args, number)),
+        _covariates(args, model, number),
     )
 
 
+def _covariates(args: Args, model: Run, number: int) -> dict[str, str]:
+    """Return what else is told of a T1's subject and the model uses."""
+    from petsynth.data.prepared import read_covariate_texts
+    from petsynth.inference.scan import check_covariates
+    from petsynth.io.bids.names import parse_entities, participant_key
+
+    given = _given_covariates(args)
+    if args.participants is None:
+        check_covariates(model, given)
+        return given
+    subject = parse_entities(args.t1[number].name).get("sub", args.t1[number].name)
+    told = read_covariate_texts(args.participants).get(participant_key(subject), {})
+    used = model.system.covariates_used()
+    return {name: text for name, text in told.items() if name in used}
+
+
+def _given_covariates(args: Args) -> dict[str, str]:
+    from petsynth.covariates import COVARIATES
+
+    given = {name: getattr(args, name) for name in COVARIATES}
+    return {name: text for name, text in given.items() if text is not None}
+
+
 def _check_arguments(args: Args) -> None:
+    from petsynth.covariates import parse_covariates
+    from petsynth.data.prepared import read_covariate_texts
     from petsynth.errors import ArgumentError
 
     for name, value, least in [
@@ -178,6 +227,15 @@ def _check_arguments(args: Args) -> None:
         raise ArgumentError(f"--samples {args.samples}: must be {MOST_SAMPLES} or fewer")
     if not args.t1:
         raise ArgumentError("no T1 is named: give one NIfTI file or more")
+    given = _given_covariates(args)
+    if given and (len(args.t1) > 1 or args.participants is not None):
+        raise ArgumentError(
+            f"--{next(iter(given))}: is for one T1; name one, or give all in a table "
+            "(--participants) and nothing beside it"
+        )
+    parse_covariates(given)
+    if args.participants is not None:
+        read_covariate_texts(args.participants)
     folder = len(args.masks) == 1 and args.masks[0].is_dir()
     if args.masks and not folder and len(args.masks) != len(args.t1):
         raise ArgumentError(

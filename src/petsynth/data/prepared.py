@@ -29,9 +29,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.covariates import CovariateName, Covariates, covariate_columns, parse_covariates
 from petsynth.data.split import check_split
-from petsynth.errors import InputError
-from petsynth.io.bids.names import participant_of
+from petsynth.errors import ArgumentError, InputError
+from petsynth.io.bids.names import participant_key, participant_of
 from petsynth.io.checks import check_text
 from petsynth.io.text import check_file, exists, read_json, read_table
 from petsynth.volume import Grid, check_grid, check_tracer
@@ -43,6 +44,7 @@ FORMAT = 2
 """Version of the layout of prepared data; folders of another version are refused."""
 DESCRIPTION = "prepared.json"
 SPLIT_TABLE = "split.tsv"
+PARTICIPANTS_TABLE = "participants.tsv"
 _NEEDED = ("tracer", "unit", "frames", "grid", "pet_scale", "simulated")
 
 
@@ -139,6 +141,22 @@ class PreparedData:
         """Return the diagnosis as ``participants.tsv`` had it; ``"n/a"`` if unknown."""
         return self._row(participant)[1]
 
+    def covariates(self, participant: str) -> Covariates:
+        """Return what else is known of a subject: age, sex, status, ...
+
+        Raises
+        ------
+        InputError
+            If ``participants.tsv`` says something that is no value of it.
+        """
+        told = self._covariates.get(participant_key(participant_of(participant)), {})
+        return parse_covariates(told)
+
+    @functools.cached_property
+    def _covariates(self) -> dict[str, dict[CovariateName, str]]:
+        path = self.folder / PARTICIPANTS_TABLE
+        return read_covariate_texts(path) if exists(path) else {}
+
     def mri(self, participant: str) -> NDArray[np.float32]:
         """Return the T1, (X, Y, Z) in [-1, 1], memory-mapped."""
         return self._array(participant, "mri")
@@ -210,6 +228,39 @@ class PreparedData:
                 f"the grid, which is {shape}; prepare this subject again with --overwrite"
             )
         return array
+
+
+def read_covariate_texts(path: str | Path) -> dict[str, dict[CovariateName, str]]:
+    """Read what a table of participants says of each, without what is unknown.
+
+    Parameters
+    ----------
+    path : str or Path
+        With ``participant_id`` and columns named as in `petsynth.covariates.COVARIATES`.
+
+    Returns
+    -------
+    dict of str to dict
+        By `petsynth.io.bids.names.participant_key`.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be used, or a cell says nothing of its covariate.
+    """
+    table = read_table(path)
+    if "participant_id" not in table:
+        raise InputError(f"{path}: has no column participant_id")
+    columns = covariate_columns(table.columns)
+    told: dict[str, dict[CovariateName, str]] = {}
+    for row in table.to_dict("records"):
+        texts = {name: row[column] for name, column in columns.items()}
+        try:
+            known = parse_covariates(texts)
+        except ArgumentError as error:
+            raise InputError(f"{path}: {row['participant_id']}: {error}") from None
+        told[participant_key(row["participant_id"])] = {name: texts[name] for name in known}
+    return told
 
 
 def static_mean(pet: NDArray[Any], durations: Sequence[float] | None = None) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from petsynth.evaluation.population import PopulationPet
 from petsynth.evaluation.warps import SubjectWarps, is_possible
 from petsynth.io.atomic import atomic_path
 from petsynth.log import Progress
-from petsynth.systems.base import PredictionSettings, TrainingFormat
+from petsynth.systems.base import PredictionSettings, SubjectInfo, TrainingFormat
 
 Kind = Literal["model", "baseline", "control", "upper-bound"]
 
@@ -73,7 +73,8 @@ def predict_all(
         for number, model in enumerate(models):
             for participant in participants:
                 t1 = np.asarray(model.run.system.read_t1(data, participant))
-                mean = model.run.predict(t1, settings).mean
+                known = SubjectInfo(data.mask(participant), data.covariates(participant))
+                mean = model.run.predict(t1, settings, known).mean
                 with atomic_path(_stored(scratch, number, participant)) as temporary:
                     np.save(temporary, mean)
                 progress.advance(note=model.name)
@@ -156,8 +157,8 @@ def upper_bounds(data: PreparedData, participants: list[str], models: list[Model
             Method(
                 NOISE_FREE,
                 "upper-bound",
-                "the simulation's noise-free PET as far as the T1 determines it: no model that "
-                "sees only the T1 can be expected to do better",
+                "the simulation's noise-free PET as far as T1, age, diagnosis and status "
+                "determine it: no model that sees no more can be expected to do better",
                 NOISE_FREE,
                 noise_free.__getitem__,
             )

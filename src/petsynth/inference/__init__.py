@@ -15,7 +15,7 @@ from petsynth.inference.outputs import write_prediction
 from petsynth.inference.pretrained import PretrainedModel, load_model, pretrained_models
 from petsynth.inference.run import Run, find_runs, load_run
 from petsynth.inference.scan import ScanPrediction, predict_scan
-from petsynth.systems.base import Prediction, PredictionSettings
+from petsynth.systems.base import Prediction, PredictionSettings, SubjectInfo
 
 __all__ = [
     "Prediction",
@@ -23,6 +23,7 @@ __all__ = [
     "PretrainedModel",
     "Run",
     "ScanPrediction",
+    "SubjectInfo",
     "find_runs",
     "load_model",
     "load_run",

@@ -8,7 +8,7 @@ stands without it is the rest of a prediction that was killed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,12 @@ def fingerprint(t1: str | Path, mask: str | Path | None = None) -> str:
 
 
 def origin_of(
-    run: Run, planes: Sequence[Plane], samples: int, seed: int, inputs_sha256: str
+    run: Run,
+    planes: Sequence[Plane],
+    samples: int,
+    seed: int,
+    inputs_sha256: str,
+    covariates: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return what a sidecar says of a prediction's origin, and what tells it from another.
 
@@ -56,6 +61,8 @@ def origin_of(
         Number of samples, and what chooses them.
     inputs_sha256 : str
         From `fingerprint`.
+    covariates : mapping of str to str
+        What else of the subject is used, as it was given.
     """
     return {
         "ModelConfigurationHash": run.metadata["config_hash"],
@@ -65,6 +72,7 @@ def origin_of(
         "Samples": samples,
         "Seed": seed,
         "InputsSHA256": inputs_sha256,
+        **({"Covariates": dict(covariates)} if run.system.covariates_used() else {}),
     }
 
 

@@ -23,7 +23,13 @@ from petsynth.io.bids.names import SPACES
 from petsynth.io.checks import check_positive, check_text
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.weights import load_weights, read_metadata
-from petsynth.systems.base import Prediction, PredictionSettings, System, TrainedGenerator
+from petsynth.systems.base import (
+    Prediction,
+    PredictionSettings,
+    SubjectInfo,
+    System,
+    TrainedGenerator,
+)
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
 from petsynth.volume import Grid, check_grid, check_tracer
@@ -112,7 +118,9 @@ class Run:
             return None
         return Grid.from_dict(self.metadata["t1_grid"])
 
-    def predict(self, t1_XYZ: NDArray[Any], settings: PredictionSettings) -> Prediction:
+    def predict(
+        self, t1_XYZ: NDArray[Any], settings: PredictionSettings, subject: SubjectInfo | None = None
+    ) -> Prediction:
         """Infer the PET of a T1 that was prepared as the training T1s were.
 
         Parameters
@@ -122,6 +130,8 @@ class Run:
             else on ``grid``, in [-1, 1] (`petsynth.preprocessing.t1.alignment`).
         settings : PredictionSettings
             Planes, samples, seed, batch size.
+        subject : SubjectInfo, optional
+            What else is known of the subject; nothing if left out.
 
         Raises
         ------
@@ -136,7 +146,7 @@ class Run:
         if t1_XYZ.shape != shape:
             raise ValueError(f"T1 of shape {t1_XYZ.shape} is not on the grid {shape}")
         model = TrainedGenerator(self.generator, self.device, self.pet_scale, self.metadata)
-        prediction = self.system.predict(model, t1_XYZ, settings)
+        prediction = self.system.predict(model, t1_XYZ, settings, subject or SubjectInfo())
         for values in (prediction.mean, prediction.std):
             bad = 0 if values is None else int(values.size - np.isfinite(values).sum())
             if bad:

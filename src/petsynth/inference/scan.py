@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.errors import InputError, PetsynthWarning, RunError
+from petsynth.covariates import parse_covariates
+from petsynth.errors import ArgumentError, InputError, PetsynthWarning, RunError
 from petsynth.inference.finished import fingerprint, origin_of
 from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.pretrained import load_model
@@ -22,7 +24,7 @@ from petsynth.preprocessing.t1.alignment import PreparedT1, prepare_t1
 from petsynth.preprocessing.t1.conform import prepare_conformed_t1
 from petsynth.preprocessing.t1.reading import read_t1
 from petsynth.slicing import Plane
-from petsynth.systems.base import Prediction, PredictionSettings
+from petsynth.systems.base import Prediction, PredictionSettings, SubjectInfo
 from petsynth.volume import Grid, Volume
 
 
@@ -50,6 +52,8 @@ class ScanPrediction:
         Whether the T1 looks like a T1 of a brain at all.
     inputs_sha256 : str
         Of the T1's file and the mask's; see `petsynth.inference.finished.fingerprint`.
+    covariates : mapping of str to str
+        What else of the subject was used, as it was given.
     """
 
     t1: Path
@@ -62,11 +66,14 @@ class ScanPrediction:
     seed: int
     input_check: InputCheck
     inputs_sha256: str = ""
+    covariates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def origin(self) -> dict[str, Any]:
         """What the sidecar says of the origin, and what tells one prediction from another."""
-        return origin_of(self.run, self.planes, self.samples, self.seed, self.inputs_sha256)
+        return origin_of(
+            self.run, self.planes, self.samples, self.seed, self.inputs_sha256, self.covariates
+        )
 
     def on_t1_grid(self, values_XYZ: NDArray[Any]) -> NDArray[np.float32]:
         """Interpolate an image of the model's grid linearly at the voxels of the T1 file.
@@ -85,6 +92,7 @@ def predict_scan(
     *,
     mask: str | Path | None = None,
     settings: PredictionSettings | None = None,
+    covariates: Mapping[str, object] | None = None,
 ) -> ScanPrediction:
     """Infer the synthetic PET of one T1 file, prepared as the model's training T1s were.
 
@@ -99,6 +107,9 @@ def predict_scan(
         left out.
     settings : PredictionSettings, optional
         Planes, samples, seed, batch size; axial slices, one sample, seed 0 if left out.
+    covariates : mapping, optional
+        What else is known of the subject, such as ``{"age": 72, "amyloid": "positive"}``; see
+        `petsynth.covariates.COVARIATES`.
 
     Raises
     ------
@@ -106,14 +117,19 @@ def predict_scan(
         If the T1 or the mask cannot be used, or the model gives NaN for this T1.
     RegistrationError
         If the brain cannot be aligned to MNI axes.
+    ArgumentError
+        If a covariate is none, or the model does not use it.
     """
+    known = {name: str(value) for name, value in (covariates or {}).items()}
+    values = parse_covariates(known)
+    check_covariates(run, known)
     prepared = _prepare(run, read_t1(t1), None if mask is None else read_volume(mask, gaps="zero"))
     input_check = check_input(prepared, run.t1_grid or run.grid)
     if input_check.is_out_of_distribution:
         warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)
     settings = settings or PredictionSettings(planes=("axial",))
     try:
-        prediction = run.predict(prepared.mri, settings)
+        prediction = run.predict(prepared.mri, settings, SubjectInfo(prepared.mask, values))
     except RunError as error:
         raise InputError(f"{t1}: {error}") from None
     return ScanPrediction(
@@ -127,7 +143,17 @@ def predict_scan(
         settings.seed,
         input_check,
         fingerprint(t1, mask),
+        known,
     )
+
+
+def check_covariates(run: Run, covariates: Iterable[str]) -> None:
+    """Raise ArgumentError if a model cannot use what is known of a subject."""
+    used = run.system.covariates_used()
+    for name in covariates:
+        if name not in used:
+            uses = f"uses {', '.join(used)}" if used else "uses nothing but the T1"
+            raise ArgumentError(f"{name}: {run.name} ({run.tracer}) {uses}; leave it out")
 
 
 def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:
@@ -145,7 +171,11 @@ def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:
 
 
 def predict_image(
-    t1: str | Path, *, model: str | Path | None = None, mask: str | Path | None = None
+    t1: str | Path,
+    *,
+    model: str | Path | None = None,
+    mask: str | Path | None = None,
+    covariates: Mapping[str, object] | None = None,
 ) -> nib.Nifti1Image:
     """Infer the synthetic PET of a T1.
 
@@ -157,6 +187,8 @@ def predict_image(
         Name of a pretrained model, run folder or weights file; the FDG model if left out.
     mask : str or Path, optional
         NIfTI that is positive inside the brain; computed if left out.
+    covariates : mapping, optional
+        What else is known of the subject; see `predict_scan`.
 
     Returns
     -------
@@ -173,7 +205,7 @@ def predict_image(
     RunError
         If there is no such model.
     """
-    scan = predict_scan(load_model(model), t1, mask=mask)
+    scan = predict_scan(load_model(model), t1, mask=mask, covariates=covariates)
     image = nib.Nifti1Image(scan.on_t1_grid(scan.prediction.mean), np.asarray(scan.t1_grid.affine))
     image.header.set_xyzt_units("mm", "sec")
     image.header["descrip"] = f"SYNTHETIC PET, not for diagnosis; {scan.run.name}".encode()[:79]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,21 @@ def copy_weights(source: str | Path, target: str | Path, changes: dict[str, Any]
     Path(target).write_bytes(safetensors.torch.save(tensors, {_KEY: json.dumps(metadata)}))
 
 
-def load_weights(path: str | Path, network: nn.Module) -> None:
+def load_weights(
+    path: str | Path,
+    network: nn.Module,
+    extend: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda tensors: tensors,
+) -> None:
     """Fill ``network`` with the weights of a file, in place.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `save_weights` wrote.
+    network : torch.nn.Module
+        Changed in place.
+    extend : function from dict of tensors to dict of tensors
+        Adds what the network has and the file's lacks.
 
     Raises
     ------
@@ -60,7 +73,7 @@ def load_weights(path: str | Path, network: nn.Module) -> None:
     """
     tensors = _read_tensors(path, read_metadata(path)["weights_sha256"])
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(extend(tensors))
     except RuntimeError:
         raise RunError(
             f"{path}: these weights belong to a network of another size than the configuration's"

@@ -25,7 +25,7 @@ from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index
 from petsynth.io.bids.metadata import is_simulated, write_table
 from petsynth.io.bids.names import participant_of
-from petsynth.io.bids.participants import Participants, read_participants
+from petsynth.io.bids.participants import Participant, Participants, read_participants
 from petsynth.io.bids.privacy import without_folders
 from petsynth.io.text import read_table
 from petsynth.log import Progress
@@ -362,13 +362,14 @@ def _write_tables(out: Path, split: dict[str, str], participants: Participants) 
         table.insert(1, "session_id", [_session(name) for name in split])
     write_table(out / SPLIT_TABLE, table)
     rows = {name: participants[name] for name in dict.fromkeys(map(participant_of, split))}
-    write_participants(
-        out,
-        pd.DataFrame(
-            [(name, row.diagnosis, row.original_id) for name, row in rows.items()],
-            columns=["participant_id", "diagnosis", "original_id"],
-        ),
-    )
+    told = [{"participant_id": name, **_told(row)} for name, row in rows.items()]
+    columns = None if told else ["participant_id", *_told(Participant())]
+    write_participants(out, pd.DataFrame(told, columns=columns).fillna("n/a"))
+
+
+def _told(row: Participant) -> dict[str, str]:
+    """Return what is kept of a participant's row."""
+    return {"diagnosis": row.diagnosis, **row.covariates, "original_id": row.original_id}
 
 
 def _session(name: str) -> str:

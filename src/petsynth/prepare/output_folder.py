@@ -258,7 +258,7 @@ def write_participants(folder: str | Path, participants: pd.DataFrame) -> None:
     folder : str or Path
         Of the prepared data.
     participants : DataFrame
-        With ``participant_id``, ``diagnosis`` and ``original_id``.
+        With ``participant_id``, ``diagnosis``, ``original_id`` and covariates.
 
     Raises
     ------
@@ -266,12 +266,15 @@ def write_participants(folder: str | Path, participants: pd.DataFrame) -> None:
         If the disk is full or the folder cannot be written.
     """
     write_table(Path(folder) / "participants.tsv", participants)
+    described = {
+        name: {"Description": "As in the source dataset"}
+        for name in participants.columns
+        if name not in ("participant_id", "original_id")
+    }
     write_json(
         Path(folder) / "participants.json",
-        {
-            "diagnosis": {"Description": "As in the source dataset"},
-            "original_id": {"Description": "Identifier before conversion to BIDS, where known"},
-        },
+        described
+        | {"original_id": {"Description": "Identifier before conversion to BIDS, where known"}},
     )
 
 

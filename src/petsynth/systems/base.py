@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from petsynth.covariates import CovariateName, Covariates
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError
 from petsynth.slicing import Plane
@@ -83,6 +84,22 @@ class PredictionSettings:
     seed: int = 0
     batch_size: int = 8
     on_sample: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class SubjectInfo:
+    """What is known of a subject beside the T1, for systems that use it.
+
+    Parameters
+    ----------
+    mask : (X, Y, Z) bool array, optional
+        Brain, on the grid of the PET.
+    covariates : mapping of str to float
+        See `petsynth.covariates.parse_covariate`.
+    """
+
+    mask: NDArray[np.bool_] | None = None
+    covariates: Covariates = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -282,6 +299,20 @@ class System(ABC, Generic[Config]):
         """Return the generator's early layers that can be frozen, the outermost first."""
         return []
 
+    def extend_weights(
+        self, generator: nn.Module, weights: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return trained weights with those that they lack, where these can begin at no effect.
+
+        Parameters
+        ----------
+        generator : torch.nn.Module
+            The network that the weights are for.
+        weights : mapping of str to Tensor
+            Of a network that may lack inputs which the generator has.
+        """
+        return dict(weights)
+
     def rescale_output(self, generator: nn.Module, factor: float) -> bool:
         """Multiply what the generator makes of PET units by a factor, in place, if it can be.
 
@@ -303,9 +334,24 @@ class System(ABC, Generic[Config]):
 
     @abstractmethod
     def predict(
-        self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
+        self,
+        model: TrainedGenerator,
+        t1_XYZ: NDArray[np.float32],
+        settings: PredictionSettings,
+        subject: SubjectInfo,
     ) -> Prediction:
         """Infer the PET of one T1, prepared as the training T1s were.
+
+        Parameters
+        ----------
+        model : TrainedGenerator
+            The generator.
+        t1_XYZ : (X, Y, Z) array
+            As `read_t1` returns it.
+        settings : PredictionSettings
+            What a user chose.
+        subject : SubjectInfo
+            What else is known; most systems use nothing of it.
 
         Raises
         ------
@@ -324,6 +370,10 @@ class System(ABC, Generic[Config]):
     def unseen_planes(self, planes: Sequence[Plane]) -> list[Plane]:
         """Return which of some planes the generator was not trained on, where that matters."""
         return []
+
+    def covariates_used(self) -> tuple[CovariateName, ...]:
+        """Return what else of a subject a prediction uses, where it is known."""
+        return ()
 
     def check_samples(self, samples: int) -> None:
         """Raise ArgumentError if the system cannot draw several samples and is asked to."""

@@ -56,7 +56,8 @@ def write_phantoms(
     rows = zip(names, parts, ["CN", "AD"] * len(parts), strict=False)
     columns = ["participant_id", "split", "diagnosis"]
     write_table(folder / "split.tsv", pd.DataFrame(rows, columns=columns))
-    write_table(folder / "participants.tsv", pd.DataFrame({"participant_id": names}))
+    participants = {"participant_id": names, "sex": (["F", "M", "n/a"] * len(names))[: len(names)]}
+    write_table(folder / "participants.tsv", pd.DataFrame(participants))
     write_dataset_description(folder, "tiny phantoms", derivative=True, Simulated=True)
     write_description(
         folder,

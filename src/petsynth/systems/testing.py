@@ -38,7 +38,7 @@ from petsynth.cli import evaluate as evaluate_command
 from petsynth.config import config_to_toml, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, InputError
-from petsynth.inference import PredictionSettings, load_run
+from petsynth.inference import PredictionSettings, SubjectInfo, load_run
 from petsynth.systems.base import System
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.phantoms import write_phantoms
@@ -263,11 +263,13 @@ def check_prediction(case: Case) -> None:
     participant = case.data.participants("test")[0]
     t1 = np.asarray(run.system.read_t1(case.data, participant))
     pet = np.asarray(case.data.pet(participant))
+    known = SubjectInfo(case.data.mask(participant), case.data.covariates(participant))
     for samples in (1, 3):
         kind = run.system.std_kind(samples)
         if samples > 1 and kind is None:
             continue
-        first, second = (run.predict(t1, PredictionSettings(samples=samples)) for _ in range(2))
+        settings = PredictionSettings(samples=samples)
+        first, second = (run.predict(t1, settings, known) for _ in range(2))
         assert first.mean.shape == pet.shape, f"{first.mean.shape} voxels, the PET has {pet.shape}"
         assert first.mean.dtype == np.float32, f"the PET is {first.mean.dtype}"
         assert np.isfinite(first.mean).all(), "the PET holds values that are not finite"
@@ -277,7 +279,7 @@ def check_prediction(case: Case) -> None:
             assert first.std.shape == first.mean.shape[:3], "another shape of the spread"
             assert (first.std >= 0).all(), "a negative standard deviation"
     try:
-        run.predict(t1[1:], PredictionSettings())
+        run.predict(t1[1:], PredictionSettings(), known)
     except ValueError:
         return
     raise AssertionError("predicts a T1 that is on another grid")

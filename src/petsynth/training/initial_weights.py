@@ -97,7 +97,9 @@ def start_from(
     _check_system(start.weights, system)
     check_fits(start.weights, metadata, data)
     generator = training.networks.generator
-    load_weights(start.weights, generator)
+    load_weights(
+        start.weights, generator, lambda weights: system.extend_weights(generator, weights)
+    )
     _load_discriminators(start.weights, training)
     factor = float(metadata["pet_scale"]) / data.pet_scale
     if abs(factor - 1) > _SAME_SCALE and not system.conformed_t1:

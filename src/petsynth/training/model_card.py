@@ -34,6 +34,7 @@ diagnosis, and never show them without saying so.**
 | training data | {subjects} subjects, {diagnoses}; {origin} |
 | tracer, unit | {tracer}, {unit} |
 | intensities | {intensities} |
+| uses | {uses} |
 | grid | {grid} |
 | validation | {validation} |
 
@@ -68,6 +69,7 @@ def model_metadata(
         "simulated": data.simulated,
         "preprocessing": data.description.get("preprocessing", {}),
         "training_subjects": len(data.subjects("train")),
+        "covariates": list(system.covariates_used()),
         **({} if started_from is None else {"started_from": started_from}),
     }
 
@@ -125,6 +127,8 @@ def write_card(
         **{key: metadata[key] for key in ("system", "tracer", "unit", "config_hash", "steps")},
         method=lines.method,
         intensities=lines.intensities,
+        uses=", ".join(["T1", *system.covariates_used()])
+        + ("; each but the T1 where it is known" if system.covariates_used() else ""),
         grid=f"{_shown(data.grid)}, {_place(data)}{lines.grid}",
         limit=lines.limits,
         version=metadata["petsynth_version"],

@@ -26,6 +26,28 @@ def allow(monkeypatch, **largest):
         monkeypatch.setattr(geometry, name, largest.get(name, 0.0))
 
 
+def test_mni_coordinates_go_with_the_anatomy(monkeypatch, lopsided):
+    allow(monkeypatch, ROTATION_DEGREES=6.0, SHIFT_MM=8.0, SIZE=0.06)
+    mask = np.zeros((30, 30, 30), bool)
+    mask[8:22, 8:22, 8:22] = True
+    index = np.indices(mask.shape).astype(np.float32)
+    to_mni = np.diag([2.0, 2.0, 2.0, 1.0])
+    to_mni[:3, 3] = -29.0  # x = 0 in the middle
+    pair = VolumePair(mask.astype(np.float32), mask, index, 2.0, to_mni)
+    flipped = set()
+    for key in range(6):
+        moved = move_volume(np.random.default_rng(key), pair)
+        inside = np.argwhere(moved.mask)
+        before = moved.pet[:, moved.mask].T  # where each voxel's anatomy was
+        wanted = before @ to_mni[:3, :3].T + to_mni[:3, 3]
+        found = inside @ moved.to_mni[:3, :3].T + moved.to_mni[:3, 3]
+        same_side = np.allclose(found[:, 0], wanted[:, 0], atol=1e-2)
+        flipped.add(not same_side)
+        wanted[:, 0] *= 1 if same_side else -1  # a flipped head's left is on the left
+        np.testing.assert_allclose(found, wanted, atol=1e-2)
+    assert flipped == {True, False}
+
+
 def test_half_of_the_subjects_are_flipped_left_to_right(monkeypatch, lopsided):
     allow(monkeypatch)
     flipped = 0

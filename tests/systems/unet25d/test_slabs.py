@@ -33,18 +33,27 @@ def same(left, right):
 
 def test_a_slab_is_three_neighbours_and_the_middle_ones_pets():
     mri = np.arange(5 * 4 * 6, dtype=np.float32).reshape(5, 4, 6)
-    volume = AugmentedVolume(mri, np.stack([mri + 1000, mri + 2000]), np.array([0, 3]))
+    volume = AugmentedVolume(
+        mri,
+        np.stack([mri + 1000, mri + 2000]),
+        np.array([0, 3]),
+        np.diag([2.0, 3.0, 5.0, 1.0]),
+        np.array([0.5, 1.0], dtype=np.float32),
+    )
 
-    slab, pet = cut_slab(volume, 1, 3, 8)
+    slab, pet, place, told = cut_slab(volume, 1, 3, 8)
     assert (slab.shape, pet.shape) == ((3, 8, 8), (2, 8, 8))
     np.testing.assert_array_equal(crop_padding(slab.numpy(), (4, 6)), mri[2:5])
     np.testing.assert_array_equal(crop_padding(pet.numpy(), (4, 6)), volume.pet_PNHW[:, 3])
     assert slab[0, 0, 0] == pet[0, 0, 0] == -1
+    assert told.tolist() == [0.5, 1.0]
+    # Rows count from the front; the padding is 2 rows and 1 column wide.
+    assert (place @ torch.tensor([2.0, 1.0, 0.0, 1.0])).tolist() == [0.0, 9.0, 15.0]
 
 
 def test_batches_hold_the_slabs_of_their_keys(dataset):
     batches = SlabBatches(len(dataset), 4, 5, shuffled_volumes=2, seed=3, start=0, stop=9)
-    for keys, (mri, pet) in zip(batches, load(dataset), strict=True):
+    for keys, (mri, pet, *_) in zip(batches, load(dataset), strict=True):
         for number, (epoch, index) in enumerate(keys):
             wanted = cut_slab(dataset[(epoch, index // 4)], index % 4, 3, 32)
             assert torch.equal(mri[number], wanted[0])

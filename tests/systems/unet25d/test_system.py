@@ -9,7 +9,7 @@ from petsynth.config import load_config, parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError
 from petsynth.networks.layers import count_parameters
-from petsynth.systems.base import PredictionSettings, TrainedGenerator
+from petsynth.systems.base import PredictionSettings, SubjectInfo, TrainedGenerator
 from petsynth.systems.unet25d.system import NORMAL_ERROR_TO_STD, Unet25dSystem
 from petsynth.systems.unet25d.training import Unet25dTraining
 from petsynth.systems.unet25d.volume import predict_slabs
@@ -81,7 +81,7 @@ def test_memory_is_that_of_one_network_and_says_so():
 class Lopsided(torch.nn.Module):
     """Infer the middle slice, brighter to the right; expect an error that grows to the right."""
 
-    def forward(self, mri):
+    def forward(self, mri, place=None, covariates=None):
         columns = torch.linspace(0, 1, mri.shape[3]).expand(len(mri), 1, *mri.shape[2:])
         return mri[:, 1:2] + 0.1 * columns, columns
 
@@ -99,7 +99,7 @@ def test_a_prediction_is_the_mean_over_the_t1_and_its_flipped_image(mri, metadat
     model = TrainedGenerator(network, torch.device("cpu"), 3.0, metadata)
     counted = []
     settings = PredictionSettings(on_sample=lambda: counted.append(1))
-    prediction = system.predict(model, mri, settings)
+    prediction = system.predict(model, mri, settings, SubjectInfo())
 
     one, flipped = (
         predict_slabs(network, image, slices=3, padded_size=32) for image in (mri, mri[::-1])

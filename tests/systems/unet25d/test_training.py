@@ -16,6 +16,7 @@ from petsynth.inference.run import load_run
 from petsynth.systems.base import PredictionSettings
 from petsynth.systems.optimisation import Networks
 from petsynth.systems.unet25d.config import LossConfig
+from petsynth.systems.unet25d.slabs import Slab
 from petsynth.systems.unet25d.training import (
     TERMS,
     Unet25dTraining,
@@ -60,7 +61,7 @@ class Constant(nn.Module):
         self.pet = nn.Parameter(torch.tensor(pet))
         self.error = nn.Parameter(torch.tensor(error))
 
-    def forward(self, mri):
+    def forward(self, mri, place, covariates):
         even = torch.ones_like(mri[:, :1])
         return self.pet * even, self.error * even
 
@@ -70,19 +71,21 @@ def improve(loss, pet=0.5, error=1.0):
     networks = Networks(network, Adam(network.parameters(), lr=RATE))
     learnt, measured = torch.ones(2, 1, 4, 4), torch.full((2, 1, 4, 4), 3.0)
     learnt[:, :, :, 2:] = 2.0  # an edge between two of the four columns
-    batch = torch.zeros(2, 3, 4, 4), torch.cat([learnt, measured], dim=1)
+    pets = torch.cat([learnt, measured], dim=1)
+    batch = Slab(torch.zeros(2, 3, 4, 4), pets, torch.zeros(2, 3, 4), torch.zeros(2, 0))
     fabric = Fabric(accelerator="cpu", devices=1)
     return train_step(networks, fabric, loss, batch), network
 
 
 def test_terms_by_hand():
-    terms, _ = improve(LossConfig(l1=1.0, gradient=2.0, error=4.0))
+    terms, _ = improve(LossConfig(l1=1.0, l2=3.0, gradient=2.0, error=4.0))
 
     assert tuple(terms) == TERMS
     assert terms["l1"].item() == pytest.approx((0.5 + 1.5) / 2)
+    assert terms["l2"].item() == pytest.approx((0.25 + 2.25) / 2)
     assert terms["gradient"].item() == pytest.approx(1 / 3)  # one of three differences in a row
     assert terms["error"].item() == pytest.approx(1.5)  # the PET is 2.5 below what was measured
-    assert terms["generator"].item() == pytest.approx(1.0 + 2 / 3 + 4 * 1.5)
+    assert terms["generator"].item() == pytest.approx(1.0 + 3 * 1.25 + 2 / 3 + 4 * 1.5)
 
 
 def test_the_expected_error_does_not_pull_at_the_pet():
@@ -120,7 +123,7 @@ def test_two_processes_together_take_what_one_takes_with_twice_the_batch(data, a
     two = [Unet25dTraining(small_config(batch_size=2), data, one_of_two(rank)) for rank in (0, 1)]
     assert {each.steps for each in two} == {one.steps}
     parts = zip(one.batches(0), *(each.batches(0) for each in two), strict=True)
-    for _, ((mri, pet), first, second) in zip(range(one.epoch_steps), parts, strict=False):
+    for _, ((mri, pet, *_), first, second) in zip(range(one.epoch_steps), parts, strict=False):
         assert torch.equal(mri, torch.cat([first[0], second[0]]))
         assert torch.equal(pet, torch.cat([first[1], second[1]]))
 

@@ -6,13 +6,13 @@ import torch
 
 from petsynth.slicing import AIR
 from petsynth.systems.unet25d.unet import SlabUNet
-from petsynth.systems.unet25d.volume import predict_slabs
+from petsynth.systems.unet25d.volume import predict_slabs, settle_error
 
 
 class Reach(torch.nn.Module):
     """Return the mean of a slab minus two, and that mean."""
 
-    def forward(self, mri):
+    def forward(self, mri, place=None, covariates=None):
         mean = mri.mean(dim=1, keepdim=True)
         return mean - 2, mean
 
@@ -43,7 +43,7 @@ def test_a_slice_that_is_larger_than_the_padded_size_is_refused():
 class Copy(torch.nn.Module):
     """Return the middle slice, and the sum over the slab as its error."""
 
-    def forward(self, mri):
+    def forward(self, mri, place=None, covariates=None):
         return mri[:, 1:2], mri.sum(dim=1, keepdim=True)
 
 
@@ -65,3 +65,22 @@ def test_batches_do_not_matter():
 
     np.testing.assert_allclose(one[0], many[0], atol=1e-5)
     np.testing.assert_allclose(one[1], many[1], atol=1e-5)
+
+
+def test_the_expected_error_is_smooth_and_ends_where_air_begins():
+    mri = np.full((24, 24, 24), -1.0, np.float32)
+    mri[8:16, 8:16, 4:10] = 0.5
+    weave = np.ones_like(mri)
+    weave[::2] = 3.0  # every other column
+    settled = settle_error(weave, mri, 2.0)
+
+    inside = settled[8:16, 8:16, 4:10]
+    assert np.abs(inside - 2.0).max() < 0.1
+    assert (settled[:, :, 18:] == 0).all()  # more than 10 mm above
+    assert (settled[12, 12, 10:14] > 1).all()
+    assert settled.dtype == np.float32
+
+
+def test_without_tissue_the_error_stays():
+    empty = np.full((8, 8, 8), -1.0, np.float32)
+    np.testing.assert_allclose(settle_error(np.ones_like(empty), empty, 2.0), 1.0)

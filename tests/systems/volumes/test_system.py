@@ -16,7 +16,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition
 from petsynth.errors import ArgumentError, ConfigError, InputError, TrainingError
 from petsynth.inference import load_run
-from petsynth.systems.base import PredictionSettings, TrainedGenerator
+from petsynth.systems.base import PredictionSettings, SubjectInfo, TrainedGenerator
 from petsynth.systems.ganbert import training as ganbert
 from petsynth.systems.pix2pix3d.config import Pix2pix3dConfig
 from petsynth.systems.pix2pix3d.system import Pix2pix3dTraining
@@ -55,7 +55,8 @@ def test_a_prediction_is_of_the_conformed_t1_in_pet_units(system, data):
     np.testing.assert_array_equal(t1, data.t1("sub-004"))
     counted = []
     settings = PredictionSettings(on_sample=lambda: counted.append(1))
-    prediction = system.predict(TrainedGenerator(Zero(), torch.device("cpu"), 9.0), t1, settings)
+    model = TrainedGenerator(Zero(), torch.device("cpu"), 9.0)
+    prediction = system.predict(model, t1, settings, SubjectInfo())
 
     assert prediction.mean.shape == np.asarray(data.pet("sub-004")).shape
     np.testing.assert_allclose(prediction.mean, np.asarray(t1).mean() / 10, rtol=1e-5)

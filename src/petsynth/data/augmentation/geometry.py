@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from nibabel.affines import from_matvec
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
@@ -24,7 +25,8 @@ STRETCH = 0.03
 def move_volume(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     """Draw a pose and a size, and interpolate everything there linearly."""
     matrix = sample_matrix(random)
-    if random.random() < 0.5:
+    flip = random.random() < 0.5
+    if flip:
         matrix = matrix @ np.diag([-1.0, 1.0, 1.0])
     shift = random.uniform(-SHIFT_MM, SHIFT_MM, 3) / pair.voxel_mm
     middle = (np.array(pair.mri.shape) - 1) / 2
@@ -41,7 +43,13 @@ def move_volume(random: np.random.Generator, pair: VolumePair) -> VolumePair:
         move(pair.mask.astype(np.float32)) > 0.5,
         np.stack([move(image) for image in pair.pet]),
         pair.voxel_mm,
+        flip_sides(flip) @ pair.to_mni @ from_matvec(matrix, offset),
     )
+
+
+def flip_sides(flip: bool = True) -> NDArray[np.float64]:
+    """Return the transform of MNI space by which a flipped head's left is on the left, (4, 4)."""
+    return np.diag([-1.0 if flip else 1.0, 1.0, 1.0, 1.0])
 
 
 def sample_matrix(random: np.random.Generator) -> NDArray[np.float64]:

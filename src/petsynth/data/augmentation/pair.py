@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,15 @@ class VolumePair:
         measured.
     voxel_mm : float
         Edge of a voxel.
+    to_mni : (4, 4) float array
+        From voxel indices to MNI coordinates in mm; the indices themselves if nobody asks.
     """
 
     mri: FloatField
     mask: NDArray[np.bool_]
     pet: FloatField
     voxel_mm: float
+    to_mni: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
 
     def with_mri(self, mri: NDArray[Any]) -> VolumePair:
         """Return the same pair with another T1."""

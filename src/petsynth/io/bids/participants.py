@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from petsynth.covariates import covariate_columns
 from petsynth.errors import InputError
 from petsynth.io.bids.names import participant_key
 from petsynth.io.text import read_table
@@ -36,12 +38,16 @@ class Participant:
         Body weight in kilograms; None where unknown, or where the table has no weight there.
     unread_weight : str
         What the table has in place of a weight; empty if nothing.
+    covariates : mapping of str to str
+        What else may tell a model of the subject, as the table says it; see
+        `petsynth.covariates.COVARIATES`. Without the diagnosis.
     """
 
     diagnosis: str = "n/a"
     original_id: str = "n/a"
     weight_kg: float | None = None
     unread_weight: str = ""
+    covariates: Mapping[str, str] = field(default_factory=dict)
 
 
 class Participants:
@@ -88,6 +94,8 @@ def read_participants(bids: str | Path) -> Participants:
     dx = next((columns[name] for name in _DIAGNOSIS_COLUMNS if name in columns), None)
     weight = next((columns[name] for name in _WEIGHT_COLUMNS if name in columns), None)
     original = columns.get("original_id")
+    covariates = covariate_columns(table.columns)
+    covariates.pop("diagnosis", None)
     rows: dict[str, Participant] = {}
     spelt: dict[str, str] = {}
     for _, row in table.iterrows():
@@ -104,6 +112,7 @@ def read_participants(bids: str | Path) -> Participants:
             row[original] if original else "n/a",
             kilograms,
             "" if kilograms is not None or told.lower() in _UNKNOWN else told,
+            {name: row[column] for name, column in covariates.items()},
         )
     return Participants(rows)
 

@@ -23,6 +23,7 @@ from petsynth.systems.base import (
     Prediction,
     PredictionSettings,
     StdKind,
+    SubjectInfo,
     System,
     TrainedGenerator,
     TrainingFormat,
@@ -90,7 +91,11 @@ class Pix2pixSystem(System[Pix2pixConfig]):
         return list(generator.downs)
 
     def predict(
-        self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
+        self,
+        model: TrainedGenerator,
+        t1_XYZ: NDArray[np.float32],
+        settings: PredictionSettings,
+        subject: SubjectInfo,
     ) -> Prediction:
         """Infer slice by slice, along one plane or the mean over several, over dropout samples.
 

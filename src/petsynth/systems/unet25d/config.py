@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from petsynth.covariates import CovariateName
 from petsynth.systems.fields import (
     STRICT,
     Fraction,
@@ -21,6 +22,8 @@ from petsynth.systems.fields import (
     Processes,
     Weight,
 )
+
+Location = Literal["none", "coordinates", "population", "both"]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -38,7 +41,14 @@ class DataConfig:
     augment: bool = True
     """Change contrast, resolution, pose and field of view of the training subjects at random."""
     target: Literal["noise-free", "pet"] = "noise-free"
-    """noise-free: learn the part of a simulated PET that its T1 determines; pet: the PET itself."""
+    """noise-free: learn the part of a simulated PET that is no chance; pet: the PET itself."""
+    location: Location = "none"
+    """What tells the network where it is: none; coordinates: of MNI space; population: the mean
+    training PET, affinely registered; both."""
+    covariates: tuple[CovariateName, ...] = ()
+    """What else of a subject the network is told, where it is known."""
+    covariate_dropout: Fraction = 0.3
+    """Probability that a covariate is kept from the network, drawn for each augmented volume."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -59,6 +69,8 @@ class LossConfig:
 
     l1: Weight = 1.0
     """Weight of the mean absolute error, in the network's units of [-1, 1]."""
+    l2: Weight = 0.0
+    """Weight of the mean squared error: with it, what stays unknown is drawn as its mean."""
     gradient: Weight = 0.0
     """Weight of the mean absolute error of differences between neighbouring pixels."""
     error: Weight = 0.2

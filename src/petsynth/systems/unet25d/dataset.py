@@ -8,18 +8,21 @@ training goes on exactly (decision record 0031).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from petsynth.covariates import CovariateName, Covariates, encode
 from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.recipe import augment
 from petsynth.data.scale import to_network
 from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.slicing import AIR, take_slices
+from petsynth.systems.unet25d.location import jitter
 from petsynth.volume import Grid
 
 VolumeKey = tuple[int, int]
@@ -50,6 +53,9 @@ class Volumes(Protocol):
     def mask(self, participant: str) -> NDArray[Any]:
         """Return the brain, (X, Y, Z) bool."""
 
+    def covariates(self, participant: str) -> Covariates:
+        """Return what else is known of the subject."""
+
 
 class AugmentedVolume(NamedTuple):
     """Axial slices of one subject, in the network's units."""
@@ -59,6 +65,10 @@ class AugmentedVolume(NamedTuple):
     """What is learnt, and what was measured."""
     middles: NDArray[np.int64]
     """Which slices are taken for training."""
+    to_mni: NDArray[np.float64]
+    """From voxel indices to MNI coordinates in mm, (4, 4)."""
+    covariates: NDArray[np.float32]
+    """What the network is told of the subject; see `petsynth.covariates.encode`."""
 
 
 class AugmentedVolumes(Dataset[AugmentedVolume]):
@@ -79,6 +89,12 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         Whether volumes are augmented at all.
     seed : int
         Decides the augmentation.
+    places : mapping of str to (4, 4) array
+        From voxel indices to MNI coordinates, of each subject; empty if the network is not told.
+    covariates : sequence of str
+        What the network is told of a subject.
+    covariate_dropout : float
+        Probability that a covariate is kept from it.
 
     Raises
     ------
@@ -95,6 +111,9 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         target: Target = "noise-free",
         augmented: bool = True,
         seed: int = 0,
+        places: Mapping[str, NDArray[np.float64]] | None = None,
+        covariates: Sequence[CovariateName] = (),
+        covariate_dropout: float = 0.0,
     ):
         if not participants:
             raise ValueError("a dataset of volumes needs at least one subject")
@@ -104,6 +123,9 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         self.target = target
         self.augmented = augmented
         self.seed = seed
+        self.places = places or {}
+        self.covariates = tuple(covariates)
+        self.covariate_dropout = covariate_dropout
 
     def __len__(self) -> int:
         return len(self.participants)
@@ -115,6 +137,8 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         pair = self.read(number)
         if self.augmented:
             pair = augment(random, pair)
+            if self.places:
+                pair = replace(pair, to_mni=jitter(random) @ pair.to_mni)
         mri = scale_mri(pair.mri, pair.mask)
         mri_NHW = np.ascontiguousarray(take_slices(mri, "axial"), dtype=np.float32)
         pet_PNHW = np.stack(
@@ -122,7 +146,21 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         )
         filled = (mri_NHW > AIR + 0.1).mean(axis=(1, 2)) > _LEAST_FILLED
         worth = np.flatnonzero(filled) if filled.any() else np.arange(len(mri_NHW))
-        return AugmentedVolume(mri_NHW, pet_PNHW, spread(random, worth, self.slabs_per_volume))
+        middles = spread(random, worth, self.slabs_per_volume)
+        return AugmentedVolume(mri_NHW, pet_PNHW, middles, pair.to_mni, self._told(random, number))
+
+    def _told(self, random: np.random.Generator, number: int) -> NDArray[np.float32]:
+        """Return the covariates that the network is told this time."""
+        if not self.covariates:
+            return encode({}, ())
+        known = self.volumes.covariates(self.participants[number])
+        kept = random.random(len(self.covariates)) >= self.covariate_dropout
+        told = {
+            name: known[name]
+            for name, keep in zip(self.covariates, kept, strict=True)
+            if keep and name in known
+        }
+        return encode(told, self.covariates)
 
     def read(self, number: int) -> VolumePair:
         """Return a subject as it was prepared; air is 0 and the brightest brain 1."""
@@ -132,7 +170,10 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         learnt = pet if noise_free is None else np.asarray(noise_free, dtype=np.float32)
         mri = (np.asarray(self.volumes.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
         mask = np.asarray(self.volumes.mask(name))
-        return VolumePair(mri, mask, np.stack([learnt, pet]), self.volumes.grid.voxel_mm[0])
+        voxel_mm = self.volumes.grid.voxel_mm[0]
+        return VolumePair(
+            mri, mask, np.stack([learnt, pet]), voxel_mm, self.places.get(name, np.eye(4))
+        )
 
 
 def spread(random: np.random.Generator, candidates: NDArray[Any], count: int) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, Sampler
 from petsynth.data.batching import SliceKey, process_part, steps_per_epoch
 from petsynth.slicing import AIR, pad_slices
 from petsynth.systems.unet25d.dataset import AugmentedVolume, AugmentedVolumes, VolumeKey
+from petsynth.systems.unet25d.location import slice_place
 
 _ORDER_STREAM = 12
 _WAITING = 4
@@ -32,7 +33,7 @@ def load_slabs(
     slices: int = 5,
     padded_size: int = 112,
     workers: int = 0,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+) -> Iterator[Slab]:
     """Yield batches of slabs with the middle slice's PET.
 
     Parameters
@@ -50,8 +51,8 @@ def load_slabs(
 
     Yields
     ------
-    pair of (B, slices, S, S) and (B, 2, S, S) float32 tensors
-        MRI, and PET: what is learnt, and what was measured; both in the network's units.
+    Slab
+        Of tensors with a first axis of the batch's slabs.
     """
     loader: DataLoader[AugmentedVolume] = DataLoader(
         dataset,
@@ -74,19 +75,33 @@ def load_slabs(
                 cut_slab(volumes[batches.volume(key)], batches.place(key), slices, padded_size)
                 for key in batch
             ]
-            yield torch.stack([mri for mri, _ in cut]), torch.stack([pet for _, pet in cut])
+            yield Slab(*(torch.stack(parts) for parts in zip(*cut, strict=True)))
             volumes = {volume: kept for volume, kept in volumes.items() if last_use[volume] > step}
 
 
-def cut_slab(
-    volume: AugmentedVolume, place: int, slices: int, padded_size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return one slab of a volume, (slices, S, S), and its PET, (2, S, S)."""
+class Slab(NamedTuple):
+    """One training sample, or a batch of them."""
+
+    mri: torch.Tensor
+    """(slices, S, S) in the network's units."""
+    pet: torch.Tensor
+    """(2, S, S): what is learnt, and what was measured."""
+    place: torch.Tensor
+    """(3, 4): from the middle slice's pixels to MNI coordinates."""
+    covariates: torch.Tensor
+    """(2 K,): what the network is told of the subject."""
+
+
+def cut_slab(volume: AugmentedVolume, place: int, slices: int, padded_size: int) -> Slab:
+    """Return one of the slabs that a volume gives for training."""
     middle = int(volume.middles[place])
     slab = take_slab(volume.mri_NHW, middle, slices)
-    return (
+    shape = (slab.shape[1], slab.shape[2])
+    return Slab(
         torch.from_numpy(pad_slices(slab, padded_size, AIR)),
         torch.from_numpy(pad_slices(volume.pet_PNHW[:, middle], padded_size, AIR)),
+        torch.from_numpy(slice_place(volume.to_mni, middle, shape, padded_size)),
+        torch.from_numpy(volume.covariates),
     )
 
 

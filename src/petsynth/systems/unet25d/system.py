@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
+from petsynth.covariates import CovariateName, encode
+from petsynth.data.augmentation.geometry import flip_sides
 from petsynth.data.batching import steps_per_epoch
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
@@ -20,6 +23,7 @@ from petsynth.systems.base import (
     Prediction,
     PredictionSettings,
     StdKind,
+    SubjectInfo,
     System,
     TrainedGenerator,
     adaptation_tables,
@@ -32,9 +36,11 @@ from petsynth.systems.resources import (
     training_memory,
 )
 from petsynth.systems.unet25d.config import Unet25dConfig
+from petsynth.systems.unet25d.location import place_in_mni
 from petsynth.systems.unet25d.training import Unet25dTraining, build_generator
 from petsynth.systems.unet25d.unet import SlabUNet
-from petsynth.systems.unet25d.volume import predict_slabs
+from petsynth.systems.unet25d.volume import predict_slabs, settle_error
+from petsynth.volume import Grid
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -44,6 +50,13 @@ SUBJECTS = 87
 
 NORMAL_ERROR_TO_STD = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
+
+_LOCATION_TEXT = {
+    "none": "",
+    "coordinates": "told where it is by MNI coordinates (affine registration); ",
+    "population": "told the mean training PET at its place (affine registration); ",
+    "both": "told MNI coordinates and the mean training PET there (affine registration); ",
+}
 
 MEMORY_DEFINITION = (
     "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
@@ -64,6 +77,8 @@ class Unet25dSystem(System[Unet25dConfig]):
                 "slices": 3,
                 "slabs_per_volume": 21,
                 "shuffled_volumes": 2,
+                "location": "both",
+                "covariates": ["sex"],
             },
             "generator": {"filters": 8, "max_filters": 8, "levels": 2},
             "training": {"max_steps": 6, "batch_size": 10, "workers": 0},
@@ -92,36 +107,77 @@ class Unet25dSystem(System[Unet25dConfig]):
         generator.rescale_pet(factor)
         return True
 
+    def extend_weights(
+        self, generator: nn.Module, weights: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Let location channels and covariates begin at no effect."""
+        extended = dict(weights)
+        for name, own in generator.state_dict().items():
+            if name not in weights and name.startswith(("modulation.", "location.")):
+                extended[name] = own
+        first = "downs.0.0.weight"
+        missing = generator.state_dict()[first].shape[1] - weights[first].shape[1]
+        if missing > 0:
+            extended[first] = functional.pad(weights[first], (0, 0, 0, 0, 0, missing))
+        return extended
+
     def predict(
-        self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
+        self,
+        model: TrainedGenerator,
+        t1_XYZ: NDArray[np.float32],
+        settings: PredictionSettings,
+        subject: SubjectInfo,
     ) -> Prediction:
         """Infer the mean over the T1 and its left-right-flipped image, and its expected error.
 
         The weights' metadata may hold ``error_to_std``, the factor from the expected error to a
         standard deviation that was measured on held-out subjects; else a normal distribution's.
+
+        Raises
+        ------
+        ValueError
+            If the network is told where it is and the brain mask is not given.
         """
         data = self.config.data
+        to_mni = None
+        if data.location != "none":
+            if subject.mask is None:
+                raise ValueError("a network with data.location needs the brain mask")
+            to_mni = place_in_mni(t1_XYZ, subject.mask, Grid.from_dict(model.metadata["grid"]))
+        flip = np.diag([-1.0, 1.0, 1.0, 1.0])
+        flip[0, 3] = len(t1_XYZ) - 1
         one, flipped = (
             predict_slabs(
                 model.network,
                 mri,
                 slices=data.slices,
                 padded_size=data.padded_size,
+                to_mni=place,
+                covariates=encode(subject.covariates, data.covariates),
                 device=model.device,
             )
-            for mri in (t1_XYZ, t1_XYZ[::-1])
+            for mri, place in (
+                (t1_XYZ, to_mni),
+                (t1_XYZ[::-1], None if to_mni is None else flip_sides() @ to_mni @ flip),
+            )
         )
         settings.on_sample()
         pet, error = (
             (first + second[::-1]) / 2 for first, second in zip(one, flipped, strict=True)
         )
         factor = float(model.metadata.get("error_to_std", NORMAL_ERROR_TO_STD))
+        voxel_mm = Grid.from_dict(model.metadata["grid"]).voxel_mm[0]
+        error = settle_error(error, t1_XYZ, voxel_mm)
         std = error / 2 * model.pet_scale * factor
         return Prediction(from_network(pet, model.pet_scale), std.astype(np.float32))
 
     def std_kind(self, samples: int) -> StdKind | None:
         """Return ``"expected-error"``; see `System.std_kind`."""
         return "expected-error"
+
+    def covariates_used(self) -> tuple[CovariateName, ...]:
+        """Return the configuration's covariates."""
+        return self.config.data.covariates
 
     def planes_used(self, planes: Sequence[Plane] | None) -> tuple[Plane, ...]:
         """Return the axial plane, whichever was asked for."""
@@ -137,7 +193,7 @@ class Unet25dSystem(System[Unet25dConfig]):
         with torch.device("meta"):
             generator = self.build_generator()
             (pet, _), activations_bytes = run_and_measure(
-                generator, torch.empty(batch, slices, side, side)
+                generator, torch.empty(batch, slices, side, side), torch.empty(batch, 3, 4)
             )
         slabs = volumes * config.data.slabs_per_volume
         epoch = steps_per_epoch(slabs, batch)
@@ -167,6 +223,7 @@ class Unet25dSystem(System[Unet25dConfig]):
         return CardLines(
             method=f"2.5D U-Net: {self.config.data.slices} neighbouring axial slices in, the "
             "middle one's PET and its expected error out; "
+            + _LOCATION_TEXT[self.config.data.location]
             + ("augmented subjects" if self.config.data.augment else "subjects as they are"),
             intensities=f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
         )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from petsynth.covariates import encode
 from petsynth.data.batching import check_padded_size, process_weight, steps_per_epoch
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
@@ -28,22 +29,20 @@ from petsynth.systems.base import Training
 from petsynth.systems.optimisation import LearningRateSchedule, Networks, take_step, with_adam
 from petsynth.systems.unet25d.config import LossConfig, Unet25dConfig
 from petsynth.systems.unet25d.dataset import AugmentedVolumes
-from petsynth.systems.unet25d.slabs import SlabBatches, load_slabs
+from petsynth.systems.unet25d.location import check_is_aligned, place_in_mni, population_pet
+from petsynth.systems.unet25d.slabs import Slab, SlabBatches, load_slabs
 from petsynth.systems.unet25d.unet import SlabUNet
 from petsynth.systems.unet25d.volume import predict_slabs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-TERMS = ("l1", "gradient", "error", "generator")
+TERMS = ("l1", "l2", "gradient", "error", "generator")
 """Loss terms in the order in which they are logged; generator is the weighted sum it learns by."""
-
-Batch = tuple[Tensor, Tensor]
-"""MRI slabs, (B, S, H, W); the PET to be learnt and the PET as measured, (B, 2, H, W)."""
 
 
 def train_step(
-    networks: Networks, fabric: Fabric, loss: LossConfig, batch: Batch, weight: float = 1.0
+    networks: Networks, fabric: Fabric, loss: LossConfig, batch: Slab, weight: float = 1.0
 ) -> dict[str, Tensor]:
     """Improve the generator on one batch.
 
@@ -55,8 +54,9 @@ def train_step(
         Arithmetic and other processes.
     loss : LossConfig
         Weights of the terms.
-    batch : pair of (B, S, H, W) and (B, 2, H, W) float tensors
-        MRI slabs; the PET to be learnt, and the PET as it was measured.
+    batch : Slab
+        (B, S, H, W) MRI; (B, 2, H, W) PET to be learnt, and as it was measured; (B, 3, 4) places;
+        (B, K) covariates.
     weight : float
         Of this process's batch in the mean over processes, if their batches differ in size.
 
@@ -65,19 +65,19 @@ def train_step(
     dict of scalar tensors
         `TERMS`, before the step.
     """
-    mri, pets = batch
-    learnt, measured = pets.split(1, dim=1)
+    learnt, measured = batch.pet.split(1, dim=1)
     with fabric.autocast():
-        synthetic_pet, error = networks.generator(mri)
+        synthetic_pet, error = networks.generator(batch.mri, batch.place, batch.covariates)
     synthetic_pet, error = synthetic_pet.float(), error.float()
     l1 = functional.l1_loss(synthetic_pet, learnt)
+    l2 = functional.mse_loss(synthetic_pet, learnt)
     gradient = gradient_loss(synthetic_pet, learnt)
     remaining = functional.l1_loss(error, (synthetic_pet.detach() - measured).abs())
-    total = loss.l1 * l1 + loss.gradient * gradient + loss.error * remaining
+    total = loss.l1 * l1 + loss.l2 * l2 + loss.gradient * gradient + loss.error * remaining
     networks.generator_optimiser.zero_grad()
     (weight * total).backward()
     take_step(fabric, networks.generator, networks.generator_optimiser)
-    terms = (l1, gradient, remaining, total)
+    terms = (l1, l2, gradient, remaining, total)
     return {name: weight * term.detach() for name, term in zip(TERMS, terms, strict=True)}
 
 
@@ -89,7 +89,12 @@ def gradient_loss(synthetic_pet: Tensor, pet: Tensor) -> Tensor:
 
 def build_generator(config: Unet25dConfig) -> SlabUNet:
     """Make the network, with initial weights from torch's global generator."""
-    return SlabUNet(slices=config.data.slices, **dataclasses.asdict(config.generator))
+    return SlabUNet(
+        slices=config.data.slices,
+        **dataclasses.asdict(config.generator),
+        location=config.data.location,
+        covariates=len(config.data.covariates),
+    )
 
 
 def build_networks(config: Unet25dConfig, fabric: Fabric) -> Networks:
@@ -101,7 +106,7 @@ def build_networks(config: Unet25dConfig, fabric: Fabric) -> Networks:
     return Networks(*with_adam(fabric, generator, config.optimiser.learning_rate, (0.9, 0.999)))
 
 
-class Unet25dTraining(Training[Batch]):
+class Unet25dTraining(Training[Slab]):
     """A training of the 2.5D U-Net on augmented volumes.
 
     Parameters
@@ -126,6 +131,10 @@ class Unet25dTraining(Training[Batch]):
         self.config, self.data, self.fabric = config, data, fabric
         check_padded_size(data.grid.shape, ("axial",), config.data.padded_size)
         participants = data.participants("train")
+        self.places: dict[str, NDArray[np.float64]] = {}
+        if config.data.location != "none":
+            check_is_aligned(data)
+            self.places = {name: self._place(name) for name in participants}
         self.dataset = AugmentedVolumes(
             data,
             participants,
@@ -133,8 +142,14 @@ class Unet25dTraining(Training[Batch]):
             target=config.data.target,
             augmented=config.data.augment,
             seed=config.seed,
+            places=self.places,
+            covariates=config.data.covariates,
+            covariate_dropout=config.data.covariate_dropout,
         )
         self.networks = build_networks(config, fabric)
+        if config.data.location in ("population", "both"):
+            mean = torch.from_numpy(population_pet(data, self.places))
+            self.networks.generator.location.population.copy_(mean)
         self.batch_size = config.training.batch_size * fabric.world_size
         self.slabs = len(participants) * config.data.slabs_per_volume
         self.epoch_steps = steps_per_epoch(self.slabs, self.batch_size)
@@ -145,7 +160,7 @@ class Unet25dTraining(Training[Batch]):
             self.steps, warm_up=warm_up, decay=self.steps - warm_up, shape="cosine"
         )
 
-    def batches(self, start: int) -> Iterator[Batch]:
+    def batches(self, start: int) -> Iterator[Slab]:
         """Yield the slabs of each step, from a step on."""
         order = SlabBatches(
             len(self.dataset),
@@ -167,7 +182,7 @@ class Unet25dTraining(Training[Batch]):
         ):
             yield self.fabric.to_device(batch)
 
-    def train_step(self, batch: Batch, step: int, *, measure: bool) -> dict[str, Tensor]:
+    def train_step(self, batch: Slab, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve the network."""
         learning_rate = self.config.optimiser.learning_rate
         self.networks.set_learning_rate(learning_rate * self.schedule(step))
@@ -181,11 +196,20 @@ class Unet25dTraining(Training[Batch]):
 
     def infer_pet(self, participant: str) -> NDArray[np.float32]:
         """Return the synthetic PET of a prepared subject, (X, Y, Z) in PET units."""
+        config = self.config.data
+        if config.location != "none" and participant not in self.places:
+            self.places[participant] = self._place(participant)
         pet, _ = predict_slabs(
             self.networks.generator,
             self.data.mri(participant),
-            slices=self.config.data.slices,
-            padded_size=self.config.data.padded_size,
+            slices=config.slices,
+            padded_size=config.padded_size,
+            to_mni=self.places.get(participant),
+            covariates=encode(self.data.covariates(participant), config.covariates),
             device=self.fabric.device,
         )
         return from_network(pet, self.data.pet_scale)
+
+    def _place(self, participant: str) -> NDArray[np.float64]:
+        data = self.data
+        return place_in_mni(data.mri(participant), data.mask(participant), data.grid)

@@ -8,18 +8,32 @@ Sources
   network twice as fast at equal size.
 - Kendall and Gal 2017, "What uncertainties do we need in Bayesian deep learning for computer
   vision?": a second output for the size of the error.
+- Perez et al. 2018, "FiLM: visual reasoning with a general conditioning layer": covariates scale
+  and shift the channels of each block. Ours: both begin at no change.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from petsynth.preprocessing.grids import model_grid
+from petsynth.slicing import AIR
+from petsynth.systems.unet25d.config import Location
+
+POPULATION_GRID = model_grid(4.0)
+"""Where the population's PET is kept, in MNI space."""
+_POPULATION_SHAPE = POPULATION_GRID.shape[::-1]
+_COORDINATE_MM = 100.0
 _GROUPS = 8
 _SLOPE = 0.1
 _FOLD = 2
 """Pixels along each side that become channels at the entrance."""
+_EMBEDDING = 32
+"""Numbers that stand for all covariates together."""
 
 
 class SlabUNet(nn.Module):
@@ -35,6 +49,10 @@ class SlabUNet(nn.Module):
         Upper limit of that doubling.
     levels : int
         Number of resolutions; image sides must be divisible by ``2**levels``.
+    location : {"none", "coordinates", "population", "both"}
+        Further channels that tell where the slab lies; see `LocationChannels`.
+    covariates : int
+        Number of covariates that the network is told.
 
     Raises
     ------
@@ -42,7 +60,16 @@ class SlabUNet(nn.Module):
         If the slab has no middle slice, or filters do not fit the groups of the norm.
     """
 
-    def __init__(self, slices: int = 5, filters: int = 32, max_filters: int = 192, levels: int = 4):
+    def __init__(
+        self,
+        slices: int = 5,
+        filters: int = 32,
+        max_filters: int = 192,
+        levels: int = 4,
+        *,
+        location: Location = "none",
+        covariates: int = 0,
+    ):
         super().__init__()
         if slices % 2 == 0:
             raise ValueError(f"a slab of {slices} slices has no middle one")
@@ -50,21 +77,35 @@ class SlabUNet(nn.Module):
             raise ValueError(f"filters must be multiples of {_GROUPS}")
         self.levels = levels
         width = [min(filters * 2**level, max_filters) for level in range(levels)]
-        inner = [slices * _FOLD**2, *width]
+        self.location = LocationChannels(location)
+        self.mri_channels = slices * _FOLD**2
+        inner = [self.mri_channels + self.location.channels * _FOLD**2, *width]
         self.downs = nn.ModuleList(_Block(inner[k], width[k]) for k in range(levels))
         self.ups = nn.ModuleList(
             _Block(width[k] + width[k + 1], width[k]) for k in range(levels - 1)
         )
         self.head = nn.Conv2d(width[0], 2 * _FOLD**2, kernel_size=3, padding=1)
         nn.init.normal_(self.head.weight, 0.0, 0.01)
+        blocks = [*width, *width[: levels - 1]]
+        self.modulation = _Modulation(covariates, blocks) if covariates else None
 
-    def forward(self, mri_BSHW: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        mri_BSHW: Tensor,
+        place_B34: Tensor | None = None,
+        covariates_BK: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Infer the middle PET slice of each slab.
 
         Parameters
         ----------
         mri_BSHW : (B, slices, H, W) float tensor
             In [-1, 1].
+        place_B34 : (B, 3, 4) float tensor, optional
+            From (row, column, 0, 1) of the middle slice to MNI coordinates in mm; needed by a
+            network with location channels.
+        covariates_BK : (B, 2 covariates) float tensor, optional
+            As `petsynth.covariates.encode` makes them; nothing is known if left out.
 
         Returns
         -------
@@ -79,14 +120,18 @@ class SlabUNet(nn.Module):
             If a side is not divisible by ``2**levels``.
         """
         self._check_sides(mri_BSHW)
-        features = functional.pixel_unshuffle(mri_BSHW, _FOLD)
+        located = self.location(mri_BSHW, place_B34)
+        features = functional.pixel_unshuffle(located, _FOLD)
+        modulate = self._modulation(mri_BSHW, covariates_BK)
         skips = []
         for level, down in enumerate(self.downs):
             features = down(functional.max_pool2d(features, 2) if level else features)
+            features = modulate(level, features)
             skips.append(features)
         for level in reversed(range(self.levels - 1)):
             larger = functional.interpolate(features, scale_factor=2, mode="nearest")
             features = self.ups[level](torch.cat([skips[level], larger], dim=1))
+            features = modulate(self.levels + level, features)
         pet, error = functional.pixel_shuffle(self.head(features), _FOLD).split(1, dim=1)
         return pet - 1, functional.softplus(error - 3)
 
@@ -97,6 +142,15 @@ class SlabUNet(nn.Module):
                 assert weights is not None
                 weights[: _FOLD**2] *= factor
 
+    def _modulation(
+        self, mri_BSHW: Tensor, covariates_BK: Tensor | None
+    ) -> Callable[[int, Tensor], Tensor]:
+        if self.modulation is None:
+            return lambda block, features: features
+        if covariates_BK is None:
+            covariates_BK = mri_BSHW.new_zeros(len(mri_BSHW), self.modulation.inputs)
+        return self.modulation.of(covariates_BK)
+
     def _check_sides(self, mri_BSHW: Tensor) -> None:
         height, width = mri_BSHW.shape[-2:]
         if height % 2**self.levels or width % 2**self.levels:
@@ -104,6 +158,90 @@ class SlabUNet(nn.Module):
                 f"slices of {height} x {width} pixels cannot be halved {self.levels} times: "
                 f"sides must be divisible by {2**self.levels}"
             )
+
+
+class LocationChannels(nn.Module):
+    """Channels that tell where in MNI space each pixel of a slab's middle slice lies.
+
+    Parameters
+    ----------
+    kind : {"none", "coordinates", "population", "both"}
+        Coordinates along three axes, in units of 100 mm; the population's mean PET at these
+        coordinates, in the network's units; or both.
+
+    Attributes
+    ----------
+    population : (1, 1, Z, Y, X) buffer
+        The mean training PET on `POPULATION_GRID`; kept with the weights.
+    """
+
+    population: Tensor
+
+    def __init__(self, kind: Location = "none"):
+        super().__init__()
+        self.kind = kind
+        self.channels = {"none": 0, "coordinates": 3, "population": 1, "both": 4}[kind]
+        if kind in ("population", "both"):
+            self.register_buffer("population", torch.full(_POPULATION_SHAPE, AIR)[None, None])
+
+    def forward(self, mri_BSHW: Tensor, place_B34: Tensor | None) -> Tensor:
+        """Return the slab with the further channels behind it, (B, slices + channels, H, W).
+
+        Raises
+        ------
+        ValueError
+            If there are further channels and the slab's place is not given.
+        """
+        if not self.channels:
+            return mri_BSHW
+        if place_B34 is None:
+            raise ValueError("this network needs to know where its slabs lie: give place_B34")
+        height, width = mri_BSHW.shape[-2:]
+        row, column = torch.meshgrid(
+            torch.arange(height, device=mri_BSHW.device, dtype=torch.float32),
+            torch.arange(width, device=mri_BSHW.device, dtype=torch.float32),
+            indexing="ij",
+        )
+        pixels = torch.stack([row, column, torch.zeros_like(row), torch.ones_like(row)])
+        mni_B3HW = torch.einsum("bij,jhw->bihw", place_B34.float(), pixels)
+        further = []
+        if self.kind in ("coordinates", "both"):
+            further.append(mni_B3HW / _COORDINATE_MM)
+        if self.kind in ("population", "both"):
+            further.append(self._sample(mni_B3HW))
+        return torch.cat([mri_BSHW, *further], dim=1)
+
+    def _sample(self, mni_B3HW: Tensor) -> Tensor:
+        """Interpolate the population's PET linearly, (B, 1, H, W); air outside."""
+        low = mni_B3HW.new_tensor(POPULATION_GRID.affine[:3, 3]).view(3, 1, 1)
+        extent = POPULATION_GRID.voxel_mm[0] * (mni_B3HW.new_tensor(POPULATION_GRID.shape) - 1)
+        relative = 2 * (mni_B3HW - low) / extent.view(3, 1, 1) - 1
+        points = relative.movedim(1, -1)[:, None]
+        population = (self.population.float() - AIR).expand(len(points), -1, -1, -1, -1)
+        return functional.grid_sample(population, points, align_corners=True)[:, :, 0] + AIR
+
+
+class _Modulation(nn.Module):
+    """Scale and shift of each block's channels, from covariates; none at first."""
+
+    def __init__(self, covariates: int, widths: list[int]):
+        super().__init__()
+        self.inputs = 2 * covariates
+        self.embedding = nn.Sequential(nn.Linear(self.inputs, _EMBEDDING), nn.SiLU())
+        self.blocks = nn.ModuleList(nn.Linear(_EMBEDDING, 2 * width) for width in widths)
+        for block in self.blocks:
+            nn.init.zeros_(block.weight)
+            nn.init.zeros_(block.bias)
+
+    def of(self, covariates_BK: Tensor) -> Callable[[int, Tensor], Tensor]:
+        """Return a function that modulates the features of a block."""
+        embedded = self.embedding(covariates_BK)
+
+        def modulate(block: int, features_BCHW: Tensor) -> Tensor:
+            scale, shift = self.blocks[block](embedded)[:, :, None, None].chunk(2, dim=1)
+            return features_BCHW * (1 + scale) + shift
+
+        return modulate
 
 
 class _Block(nn.Sequential):

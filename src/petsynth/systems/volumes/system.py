@@ -23,6 +23,7 @@ from petsynth.systems.base import (
     CardLines,
     Prediction,
     PredictionSettings,
+    SubjectInfo,
     System,
     TrainedGenerator,
     Training,
@@ -73,7 +74,11 @@ class VolumeSystem(System[Config]):
         return [generator.outermost, *generator.downs]
 
     def predict(
-        self, model: TrainedGenerator, t1_XYZ: NDArray[np.float32], settings: PredictionSettings
+        self,
+        model: TrainedGenerator,
+        t1_XYZ: NDArray[np.float32],
+        settings: PredictionSettings,
+        subject: SubjectInfo,
     ) -> Prediction:
         """Infer all frames; the network has no dropout, so all samples would be the same."""
         prediction = Prediction(predict_volume(model.network, t1_XYZ, model.device))

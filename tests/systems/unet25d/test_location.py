@@ -1,0 +1,117 @@
+"""Where a slab lies in MNI space, and the population's PET there."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from petsynth.data.prepared import PreparedData
+from petsynth.errors import ConfigError, RegistrationError
+from petsynth.preprocessing.grids import model_grid
+from petsynth.preprocessing.registration.inputs import template_brain
+from petsynth.preprocessing.resampling import resample, resample_mask
+from petsynth.slicing import AIR
+from petsynth.systems.unet25d.location import (
+    check_is_aligned,
+    jitter,
+    place_in_mni,
+    population_pet,
+    slice_place,
+)
+from petsynth.systems.unet25d.unet import POPULATION_GRID, LocationChannels, SlabUNet
+
+
+def test_a_larger_and_turned_template_is_found():
+    template, around = template_brain()
+    grid = model_grid(4.0)
+    true = np.eye(4)
+    true[:3, :3] = Rotation.from_euler("x", 4, degrees=True).as_matrix() @ np.diag([0.9, 0.95, 0.9])
+    true[:3, 3] = (2, -5, 4)
+    image = resample(template, grid, true).data
+    mask = resample_mask(around, grid, true)
+    place = place_in_mni(image / image.max() * 2 - 1, mask, grid)
+
+    corners = np.array([[10, 10, 10, 1], [35, 10, 25, 1], [10, 45, 25, 1], [30, 30, 35, 1]]).T
+    wanted = (true @ grid.affine @ corners)[:3]
+    assert np.abs((place @ corners)[:3] - wanted).max() < 3.0
+    assert np.abs((np.asarray(grid.affine) @ corners)[:3] - wanted).max() > 8.0
+
+
+def test_nobody_without_a_brain_has_a_place():
+    grid = model_grid(9.0)
+    empty = np.zeros(grid.shape)
+    with pytest.raises(RegistrationError, match="brain mask is empty"):
+        place_in_mni(empty - 1, empty > 0, grid)
+
+
+def test_the_registration_s_error_in_training_is_small():
+    moved = [jitter(np.random.default_rng(key)) @ [50, 50, 50, 1] for key in range(200)]
+    error = np.linalg.norm(np.array(moved)[:, :3] - 50, axis=1)
+    assert 2 < error.mean() < 8
+
+
+def test_coordinates_are_those_of_each_pixel():
+    grid = model_grid(9.0)
+    place = slice_place(np.asarray(grid.affine), 5, (grid.shape[1], grid.shape[0]), 32)
+    channels = LocationChannels("coordinates")(torch.zeros(1, 3, 32, 32), torch.tensor(place)[None])
+
+    assert channels.shape == (1, 6, 32, 32)
+    top, left = (32 - grid.shape[1]) // 2, (32 - grid.shape[0]) // 2
+    front_left = channels[0, 3:, top, left] * 100
+    wanted = (grid.affine @ [0, grid.shape[1] - 1, 5, 1])[:3]
+    np.testing.assert_allclose(front_left.numpy(), wanted, atol=1e-3)
+
+
+def test_the_population_is_interpolated_at_mni_coordinates():
+    channels = LocationChannels("population")
+    x = np.arange(POPULATION_GRID.shape[0]) * 4.0 - 90
+    values = torch.tensor(x / 1000, dtype=torch.float32).expand_as(channels.population)
+    channels.population.copy_(values)
+    place = torch.tensor([[[0.0, 2.0, 0, -30], [-2.0, 0, 0, 20], [0, 0, 0, 10]]])
+    mri = torch.zeros(1, 3, 16, 16)
+    sampled = channels(mri, place)[0, 3]
+
+    np.testing.assert_allclose(sampled[4].numpy(), (2.0 * np.arange(16) - 30) / 1000, atol=1e-5)
+    far = channels(mri, place + torch.tensor([0, 0, 0, 500.0]))[0, 3]
+    assert (far == AIR).all()
+
+
+def test_the_population_is_the_mean_of_the_training_pets(tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    names = data.participants("train")
+    mean = population_pet(data, dict.fromkeys(names, np.asarray(data.grid.affine)))
+
+    assert mean.shape == POPULATION_GRID.shape[::-1]
+    wanted = np.mean([data.static_pet(name) for name in names], axis=0)
+    middle = tuple(length // 2 for length in data.grid.shape)
+    mni = (data.grid.affine @ [*middle, 1])[:3]
+    x, y, z = np.round((mni + np.array([90, 126, 72])) / 4).astype(int)
+    found = (mean[z, y, x] + 1) / 2 * data.pet_scale
+    assert found == pytest.approx(wanted[middle], rel=0.1)
+    assert mean[0, 0, 0] == pytest.approx(AIR, abs=0.05)
+
+
+def test_a_network_that_needs_its_place_says_so():
+    network = SlabUNet(slices=3, filters=8, max_filters=8, levels=2, location="coordinates")
+    with pytest.raises(ValueError, match="needs to know where its slabs lie"):
+        network(torch.zeros(1, 3, 16, 16))
+
+
+def test_centred_data_have_no_place(tiny_prepared):
+    data = PreparedData(tiny_prepared)
+    check_is_aligned(data)
+    data.description["preprocessing"] = {"registration": "none"}
+    with pytest.raises(ConfigError, match="prepare it again without"):
+        check_is_aligned(data)
+
+
+def test_covariates_change_nothing_at_first_and_something_later():
+    network = SlabUNet(slices=3, filters=8, max_filters=8, levels=2, covariates=2).eval()
+    mri = torch.rand(2, 3, 16, 16)
+    told = torch.tensor([[1.0, 1, 0, 0], [-1.0, 1, 0, 0]])
+    with torch.no_grad():
+        plain, known = network(mri)[0], network(mri, None, told)[0]
+        assert torch.equal(plain, known)
+        for block in network.modulation.blocks:
+            block.weight.normal_()
+        assert not torch.allclose(network(mri, None, told)[0], plain)
