@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,8 +146,8 @@ def parse_covariate(name: CovariateName, text: str) -> float | None:
     return value
 
 
-def parse_covariates(given: Mapping[str, object]) -> dict[CovariateName, float]:
-    """Return the values of what is given of a subject, without what is said to be unknown.
+def parse_covariates(given: Mapping[Any, object]) -> dict[CovariateName, float]:
+    """Return the values of what is given of a subject by name, without what is unknown.
 
     Raises
     ------

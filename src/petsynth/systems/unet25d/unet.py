@@ -228,17 +228,19 @@ class _Modulation(nn.Module):
         super().__init__()
         self.inputs = 2 * covariates
         self.embedding = nn.Sequential(nn.Linear(self.inputs, _EMBEDDING), nn.SiLU())
-        self.blocks = nn.ModuleList(nn.Linear(_EMBEDDING, 2 * width) for width in widths)
-        for block in self.blocks:
+        blocks = [nn.Linear(_EMBEDDING, 2 * width) for width in widths]
+        for block in blocks:
             nn.init.zeros_(block.weight)
             nn.init.zeros_(block.bias)
+        self.blocks = nn.ModuleList(blocks)
 
     def of(self, covariates_BK: Tensor) -> Callable[[int, Tensor], Tensor]:
         """Return a function that modulates the features of a block."""
         embedded = self.embedding(covariates_BK)
 
         def modulate(block: int, features_BCHW: Tensor) -> Tensor:
-            scale, shift = self.blocks[block](embedded)[:, :, None, None].chunk(2, dim=1)
+            changes: Tensor = self.blocks[block](embedded)[:, :, None, None]
+            scale, shift = changes.chunk(2, dim=1)
             return features_BCHW * (1 + scale) + shift
 
         return modulate
