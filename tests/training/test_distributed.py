@@ -2,8 +2,9 @@
 
 import pytest
 
-from petsynth.errors import TrainingError
-from petsynth.training.distributed import launch_fabric
+from petsynth.errors import PetsynthWarning, TrainingError
+from petsynth.training import distributed
+from petsynth.training.distributed import choose_precision, launch_fabric
 
 
 @pytest.mark.parametrize("name", ["WORLD_SIZE", "SLURM_STEP_NUM_TASKS"])
@@ -23,3 +24,11 @@ def test_without_a_launcher_there_is_one_process(monkeypatch, count):
 def test_no_process_at_all_is_refused(devices, nodes):
     with pytest.raises(TrainingError, match="both must be 1 or more"):
         launch_fabric("cpu", devices, nodes)
+
+
+def test_bfloat16_that_the_processor_imitates_is_warned_of(monkeypatch):
+    monkeypatch.setattr(distributed, "cpu_has_bf16", lambda: False)
+    with pytest.warns(PetsynthWarning, match="no bfloat16 arithmetic.*ten times slower"):
+        assert choose_precision("bf16-mixed", on_gpu=False) == "bf16-mixed"
+    monkeypatch.setattr(distributed, "cpu_has_bf16", lambda: True)
+    assert choose_precision("bf16-mixed", on_gpu=False) == "bf16-mixed"

@@ -200,6 +200,7 @@ def test_slices_too_large_for_the_padded_size_leave_no_run_behind(tmp_path, data
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.filterwarnings("ignore:training.precision bf16-mixed:petsynth.errors.PetsynthWarning")
 def test_all_three_planes_and_jpeg_can_be_trained_on(tmp_path, data):
     content = SMALL | {
         "system": "pix2pix-augmented",

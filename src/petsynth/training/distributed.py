@@ -8,6 +8,7 @@ Slurm started (decision record 0057).
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Literal, TypeVar, cast
 
@@ -15,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from petsynth.errors import PetsynthError, TrainingError
+from petsynth.errors import PetsynthError, PetsynthWarning, TrainingError
 
 Precision = Literal["32-true", "bf16-mixed"]
 Result = TypeVar("Result")
@@ -75,14 +76,30 @@ def _started_processes() -> int:
 def choose_precision(wanted: str, *, on_gpu: bool) -> Precision:
     """Return the arithmetic: what is wanted, or what the hardware has.
 
+    A processor without bfloat16 arithmetic is warned of: it imitates it, about ten times as slowly
+    as float32 (22.7 s against 2.5 s for a step of the pretrained models on AVX2).
+
     Examples
     --------
     >>> choose_precision("auto", on_gpu=False)
     '32-true'
     """
+    if wanted == "bf16-mixed" and not on_gpu and not cpu_has_bf16():
+        warnings.warn(
+            "training.precision bf16-mixed: this processor has no bfloat16 arithmetic, which makes "
+            'training about ten times slower; use precision = "32-true"',
+            PetsynthWarning,
+            stacklevel=2,
+        )
     if wanted == "bf16-mixed" or (wanted == "auto" and on_gpu and torch.cuda.is_bf16_supported()):
         return "bf16-mixed"
     return "32-true"
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the processor multiplies in bfloat16."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result:
