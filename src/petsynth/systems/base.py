@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -157,34 +157,6 @@ class CardLines:
     intensities: str
     grid: str = ""
     limits: str = ""
-
-
-class _Optimiser(Protocol):
-    @property
-    def learning_rate(self) -> float: ...
-
-
-class _Epochs(Protocol):
-    @property
-    def epochs(self) -> int: ...
-
-
-def adaptation_tables(
-    optimiser: _Optimiser, training: _Epochs, *, epochs: float = 0.2
-) -> dict[str, dict[str, Any]]:
-    """Return a fifth of the learning rate, and a fraction of the epochs.
-
-    Parameters
-    ----------
-    optimiser, training : dataclass
-        Tables of a configuration.
-    epochs : float
-        The fraction.
-    """
-    return {
-        "optimiser": {"learning_rate": optimiser.learning_rate / 5},
-        "training": {"epochs": max(round(training.epochs * epochs), 1)},
-    }
 
 
 class Training(ABC, Generic[Batch]):

@@ -72,3 +72,31 @@ class SystemConfig(Protocol):
 
     def mistakes(self) -> list[str]:
         """Return what does not fit together, in words; empty if all does."""
+
+
+class _Optimiser(Protocol):
+    @property
+    def learning_rate(self) -> float: ...
+
+
+class _Epochs(Protocol):
+    @property
+    def epochs(self) -> int: ...
+
+
+def adaptation_tables(
+    optimiser: _Optimiser, training: _Epochs, *, epochs: float = 0.2
+) -> dict[str, dict[str, Any]]:
+    """Return a fifth of the learning rate, and a fraction of the epochs.
+
+    Parameters
+    ----------
+    optimiser, training : dataclass
+        Tables of a configuration.
+    epochs : float
+        The fraction.
+    """
+    return {
+        "optimiser": {"learning_rate": optimiser.learning_rate / 5},
+        "training": {"epochs": max(round(training.epochs * epochs), 1)},
+    }

@@ -27,8 +27,8 @@ from petsynth.systems.base import (
     System,
     TrainedGenerator,
     TrainingFormat,
-    adaptation_tables,
 )
+from petsynth.systems.fields import adaptation_tables
 from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.systems.pix2pix.training import (
     Pix2pixTraining,

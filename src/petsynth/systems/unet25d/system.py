@@ -26,8 +26,8 @@ from petsynth.systems.base import (
     SubjectInfo,
     System,
     TrainedGenerator,
-    adaptation_tables,
 )
+from petsynth.systems.fields import adaptation_tables
 from petsynth.systems.resources import (
     Resources,
     memory_rows,

@@ -27,8 +27,8 @@ from petsynth.systems.base import (
     System,
     TrainedGenerator,
     Training,
-    adaptation_tables,
 )
+from petsynth.systems.fields import adaptation_tables
 from petsynth.systems.optimisation import LearningRateSchedule
 from petsynth.systems.volumes.config import VolumeConfig
 from petsynth.systems.volumes.networks import build_generator, predict_volume
