@@ -167,8 +167,8 @@ class Unet25dSystem(System[Unet25dConfig]):
         )
         factor = float(model.metadata.get("error_to_std", NORMAL_ERROR_TO_STD))
         voxel_mm = Grid.from_dict(model.metadata["grid"]).voxel_mm[0]
-        error = settle_error(error, t1_XYZ, voxel_mm)
-        std = error / 2 * model.pet_scale * factor
+        settled = settle_error(error, t1_XYZ, voxel_mm)
+        std = settled / 2 * model.pet_scale * factor
         return Prediction(from_network(pet, model.pet_scale), std.astype(np.float32))
 
     def std_kind(self, samples: int) -> StdKind | None:

@@ -148,8 +148,10 @@ class Unet25dTraining(Training[Slab]):
         )
         self.networks = build_networks(config, fabric)
         if config.data.location in ("population", "both"):
+            generator = self.networks.generator
+            assert isinstance(generator, SlabUNet)
             mean = torch.from_numpy(population_pet(data, self.places))
-            self.networks.generator.location.population.copy_(mean)
+            generator.location.population.copy_(mean)
         self.batch_size = config.training.batch_size * fabric.world_size
         self.slabs = len(participants) * config.data.slabs_per_volume
         self.epoch_steps = steps_per_epoch(self.slabs, self.batch_size)

@@ -23,7 +23,7 @@ REACH_MM = 10.0
 
 
 def settle_error(
-    error_XYZ: NDArray[np.float32], mri_XYZ: NDArray[Any], voxel_mm: float
+    error_XYZ: NDArray[Any], mri_XYZ: NDArray[Any], voxel_mm: float
 ) -> NDArray[np.float32]:
     """Return an expected error without its fine weave, and 0 where there is only air around.
 
@@ -36,7 +36,9 @@ def settle_error(
     voxel_mm : float
         Edge of a voxel.
     """
-    smooth = ndimage.gaussian_filter(error_XYZ, SMOOTH_MM / voxel_mm, mode="nearest")
+    smooth: NDArray[np.float32] = ndimage.gaussian_filter(
+        error_XYZ, SMOOTH_MM / voxel_mm, mode="nearest"
+    )
     tissue = ndimage.median_filter(mri_XYZ, 3) > AIR + _TISSUE
     if not tissue.any():
         return smooth
