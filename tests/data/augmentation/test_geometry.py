@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from petsynth.data.augmentation import geometry
-from petsynth.data.augmentation.geometry import SHIFT_MM, move_volume, sample_matrix
+from petsynth.data.augmentation.geometry import SHIFT_MM, transform_volume, sample_matrix
 from petsynth.data.augmentation.pair import VolumePair
 
 VOXEL_MM = 4.0
@@ -36,7 +36,7 @@ def test_mni_coordinates_go_with_the_anatomy(monkeypatch, lopsided):
     pair = VolumePair(mask.astype(np.float32), mask, index, 2.0, to_mni)
     flipped = set()
     for key in range(6):
-        moved = move_volume(np.random.default_rng(key), pair)
+        moved = transform_volume(np.random.default_rng(key), pair)
         inside = np.argwhere(moved.mask)
         before = moved.pet[:, moved.mask].T  # where each voxel's anatomy was
         wanted = before @ to_mni[:3, :3].T + to_mni[:3, 3]
@@ -52,7 +52,7 @@ def test_half_of_the_subjects_are_flipped_left_to_right(monkeypatch, lopsided):
     allow(monkeypatch)
     flipped = 0
     for key in range(40):
-        moved = move_volume(np.random.default_rng(key), lopsided)
+        moved = transform_volume(np.random.default_rng(key), lopsided)
         is_flipped = not np.allclose(moved.mri, lopsided.mri, atol=1e-5)
         expected = lopsided.mri[::-1] if is_flipped else lopsided.mri
         np.testing.assert_allclose(moved.mri, expected, atol=1e-5)
@@ -69,7 +69,7 @@ def test_a_shift_is_at_most_as_many_millimetres_along_each_axis(monkeypatch, lop
     before = np.array([8.5, 9.5, 10.5])  # flipping changes nothing: the box is in the middle
     shifts = []
     for key in range(40):
-        centre = ndimage.center_of_mass(move_volume(np.random.default_rng(key), even).mri)
+        centre = ndimage.center_of_mass(transform_volume(np.random.default_rng(key), even).mri)
         shifts.append(np.abs(centre - before) * VOXEL_MM)
 
     assert np.max(shifts) <= SHIFT_MM + 1e-3
@@ -107,7 +107,7 @@ def test_size_is_common_and_stretch_of_each_axis(monkeypatch):
 
 
 def test_all_images_move_alike_and_air_comes_in(lopsided):
-    moved = move_volume(np.random.default_rng(5), lopsided)
+    moved = transform_volume(np.random.default_rng(5), lopsided)
 
     np.testing.assert_array_equal(moved.pet[0], moved.mri)
     np.testing.assert_allclose(moved.pet[1], 2 * moved.mri, atol=1e-6)
@@ -117,7 +117,7 @@ def test_all_images_move_alike_and_air_comes_in(lopsided):
 
 
 def test_mri_and_pet_move_together(ball):
-    moved = move_volume(np.random.default_rng(1), ball)
+    moved = transform_volume(np.random.default_rng(1), ball)
     before, after = (
         (ndimage.center_of_mass(each.mask), ndimage.center_of_mass(each.pet[0]))
         for each in (ball, moved)

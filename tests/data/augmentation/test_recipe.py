@@ -68,7 +68,7 @@ def test_what_leaves_too_little_brain_is_taken_back_and_the_rest_goes_on(monkeyp
 def test_subjects_are_moved_before_they_are_seen_and_stored_last():
     names = [change.__name__ for change, _ in RECIPE]
 
-    assert (names[0], names[-1]) == ("move_volume", "quantise")
+    assert (names[0], names[-1]) == ("transform_volume", "quantise")
     assert names.index("cut_thick_slices") < names.index("add_noise")  # noise is of the scanner
     assert all(0 < probability <= 1 for _, probability in RECIPE)
 

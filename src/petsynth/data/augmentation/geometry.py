@@ -1,4 +1,4 @@
-"""Turn, shift, scale and mirror a pair: how it lies when the alignment is not perfect."""
+"""Rotate, shift, scale and flip a pair: how it lies when the alignment is not perfect."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ STRETCH = 0.03
 """The same for each axis by itself."""
 
 
-def move_volume(random: np.random.Generator, pair: VolumePair) -> VolumePair:
-    """Draw a pose and a size, and interpolate everything there linearly."""
+def transform_volume(random: np.random.Generator, pair: VolumePair) -> VolumePair:
+    """Sample a pose and a size, and interpolate everything there linearly."""
     matrix = sample_matrix(random)
     flip = random.random() < 0.5
     if flip:
@@ -32,16 +32,16 @@ def move_volume(random: np.random.Generator, pair: VolumePair) -> VolumePair:
     middle = (np.array(pair.mri.shape) - 1) / 2
     offset = middle - matrix @ middle + shift
 
-    def move(image: NDArray[Any]) -> FloatField:
+    def interpolate(image: NDArray[Any]) -> FloatField:
         result: FloatField = ndimage.affine_transform(
             image, matrix, offset, order=1, output=np.float32
         )
         return result
 
     return VolumePair(
-        move(pair.mri),
-        move(pair.mask.astype(np.float32)) > 0.5,
-        np.stack([move(image) for image in pair.pet]),
+        interpolate(pair.mri),
+        interpolate(pair.mask.astype(np.float32)) > 0.5,
+        np.stack([interpolate(image) for image in pair.pet]),
         pair.voxel_mm,
         flip_sides(flip) @ pair.to_mni @ from_matvec(matrix, offset),
     )

@@ -11,14 +11,14 @@ import numpy as np
 
 from petsynth.data.augmentation.contrast import add_noise, add_shading, change_contrast, quantise
 from petsynth.data.augmentation.field_of_view import cut_field_of_view, deface, strip_skull
-from petsynth.data.augmentation.geometry import move_volume
+from petsynth.data.augmentation.geometry import transform_volume
 from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.sampling import blur, cut_thick_slices, sharpen
 
 Change = Callable[[np.random.Generator, VolumePair], VolumePair]
 
 RECIPE: tuple[tuple[Change, float], ...] = (
-    (move_volume, 1.0),
+    (transform_volume, 1.0),
     (change_contrast, 0.9),
     (add_shading, 0.8),
     (sharpen, 0.25),
