@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from petsynth.data.augmentation import geometry
-from petsynth.data.augmentation.geometry import SHIFT_MM, transform_volume, sample_matrix
+from petsynth.data.augmentation.geometry import SHIFT_MM, sample_matrix, transform_volume
 from petsynth.data.augmentation.pair import VolumePair
 
 VOXEL_MM = 4.0
