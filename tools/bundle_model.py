@@ -20,7 +20,7 @@ import numpy as np
 from petsynth.data.prepared import PreparedData
 from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
 from petsynth.networks.weights import save_weights
-from petsynth.systems.base import PredictionSettings
+from petsynth.systems.base import PredictionSettings, SubjectInfo
 from petsynth.systems.unet25d.system import NORMAL_ERROR_TO_STD
 
 LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
@@ -45,7 +45,8 @@ def error_to_std(run: Run, data: PreparedData) -> float:
     factor = run.metadata.get("error_to_std", NORMAL_ERROR_TO_STD)
     squares = []
     for name in data.participants("validation"):
-        prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
+        known = SubjectInfo(data.mask(name), data.covariates(name))
+        prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings(), known)
         mask, pet = np.asarray(data.mask(name)), np.asarray(data.static_pet(name))
         assert prediction.std is not None
         expected = prediction.std[mask] / factor
