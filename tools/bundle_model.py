@@ -35,6 +35,7 @@ def main(name: str, run_folder: str, prepared: str) -> None:
     target = PRETRAINED / name
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run.folder / CONFIG, target / CONFIG)
+    shutil.copy(run.folder / "data.json", target / "data.json")
     save_weights(target / WEIGHTS, run.generator.half(), metadata)
     checksum = hashlib.sha256((target / WEIGHTS).read_bytes()).hexdigest()
     print(f"error_to_std {metadata['error_to_std']}\n{name}: {checksum}")

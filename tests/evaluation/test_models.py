@@ -1,12 +1,18 @@
 """Names of runs, and runs that do not belong to the data."""
 
+import hashlib
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError, RunError, SplitError
 from petsynth.evaluation.models import load_models
+from petsynth.inference import pretrained as pretrained_module
+from petsynth.inference.pretrained import PretrainedModel, pretrained_models
+from petsynth.networks.weights import copy_weights
 
 
 @pytest.fixture
@@ -43,8 +49,6 @@ def test_several_runs_of_a_system_are_told_apart_and_grouped(tiny_runs, tiny_pre
 
 
 def test_folders_of_one_name_are_told_apart_by_their_parents(tiny_runs, tiny_prepared, tmp_path):
-    import shutil
-
     folders = [tmp_path / parent / "run" for parent in ("a", "b")]
     for folder, run in zip(folders, tiny_runs[:2], strict=True):
         shutil.copytree(run, folder)
@@ -115,3 +119,48 @@ def test_another_visit_of_a_training_subject_is_refused(tiny_run, visits, tmp_pa
     path.write_text(json.dumps(content | {"training_participants": ["sub-04_ses-a"]}))
     with pytest.raises(SplitError, match=r"was trained on sub-4, which .* holds as test"):
         load_models([folder], PreparedData(visits), "test")
+
+
+@pytest.fixture
+def pretrained(tiny_runs, tmp_path, monkeypatch):
+    """A model that comes with petsynth, on the grid of the little data."""
+    folder = tmp_path / "pretrained" / "petsynth-tiny"
+    shutil.copytree(tiny_runs[0], folder)
+    weights = folder / "model.safetensors"
+    copy_weights(tiny_runs[0] / "model.safetensors", weights, {"name": "petsynth-tiny"})
+    checksum = hashlib.sha256(weights.read_bytes()).hexdigest()
+    model = PretrainedModel("petsynth-tiny", folder, checksum)
+    monkeypatch.setattr(pretrained_module, "pretrained_models", lambda: [model])
+    monkeypatch.setitem(pretrained_module.CHECKSUMS, model.name, checksum)
+    return folder
+
+
+def test_a_pretrained_model_is_measured_by_its_name_on_other_peoples_data(pretrained, altered):
+    data = altered(pet_scale=3.0)
+    trained = json.loads((pretrained / "data.json").read_text())
+    trained["training_participants"] = ["sub-elsewhere"]
+    (pretrained / "data.json").write_text(json.dumps(trained))
+    (model,) = load_models([Path("petsynth-tiny")], data, "test")
+    assert model.name == "petsynth-tiny"
+    assert model.run.pet_scale == 2.0
+
+
+def test_a_pretrained_model_that_knows_a_test_subject_is_refused(pretrained, altered):
+    data = altered()
+    trained = json.loads((pretrained / "data.json").read_text())
+    trained["training_participants"] += data.participants("test")[:1]
+    (pretrained / "data.json").write_text(json.dumps(trained))
+    with pytest.raises(SplitError, match=r"was trained on sub-006"):
+        load_models([Path("petsynth-tiny")], data, "test")
+
+
+def test_a_pretrained_model_of_another_grid_says_how_to_prepare(tiny_prepared):
+    with pytest.raises(RunError, match="prepare the data with --voxel-mm 2 for it"):
+        load_models([Path("petsynth-fdg")], PreparedData(tiny_prepared), "test")
+
+
+@pytest.mark.parametrize("model", pretrained_models(), ids=lambda model: model.name)
+def test_pretrained_models_say_on_whom_they_were_trained(model):
+    trained = json.loads((model.folder / "data.json").read_text())
+    assert len(trained["training_participants"]) == 87
+    assert not set(trained["training_participants"]) & set(trained["validation_participants"])

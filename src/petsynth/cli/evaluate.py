@@ -29,9 +29,10 @@ class Args:
     """Options of ``petsynth evaluate``."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run folders of petsynth train, to be compared in one table."""
+    """Run folders of petsynth train, or pretrained models by name (petsynth models), to be compared
+    in one table."""
     data: Path
-    """Prepared data that the runs were trained on."""
+    """Prepared data that the runs were trained on; for pretrained models any, with a split."""
     out: Path
     """Folder for tables, figures and report; made if missing."""
     split: Literal["test", "validation"] = "test"

@@ -186,7 +186,9 @@ def _format_bound(data: PreparedData, name: str, image_format: TrainingFormat) -
 
 def _describe(model: Model) -> str:
     steps = model.run.metadata.get("steps", "an unknown number of")
-    return f"{model.run.system.describe_run(steps)}; {model.run.folder.resolve().name}"
+    where = model.run.folder.resolve().name
+    other = ", pretrained, not on these training subjects" if model.run.is_pretrained else ""
+    return f"{model.run.system.describe_run(steps)}; {where}{other}"
 
 
 def _reader(scratch: Path, number: int) -> Callable[[str], NDArray[Any]]:

@@ -13,6 +13,7 @@ import torch
 from petsynth.config import config_hash
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import ArgumentError, InputError, RunError, SplitError
+from petsynth.inference.pretrained import find_run_folder
 from petsynth.inference.run import Run, load_run
 from petsynth.io.bids.names import participant_key, participant_of
 from petsynth.io.text import read_json, real_path
@@ -48,7 +49,7 @@ def load_models(
     Parameters
     ----------
     folders : sequence of Path
-        Run folders.
+        Run folders, or names of pretrained models.
     data : PreparedData
         Whose subjects are predicted.
     split : {"train", "validation", "test"}
@@ -68,6 +69,7 @@ def load_models(
     """
     if not folders:
         raise ArgumentError("no run is named: give one run folder or more")
+    folders = [find_run_folder(folder) for folder in folders]
     places = [real_path(folder) for folder in folders]
     twice = [folder for folder in folders if places.count(real_path(folder)) > 1]
     if twice:
@@ -82,7 +84,11 @@ def load_models(
 
 
 def check_fits(run: Run, data: PreparedData, split: Split) -> None:
-    """Refuse a run that was trained for something else than ``data``; see `load_models`."""
+    """Refuse a run that was trained for something else than ``data``; see `load_models`.
+
+    A pretrained model need not know the data's training subjects, from which the baselines are
+    made, nor have their PET scale.
+    """
     differing = [
         f"{what} ({there} there, {here} here)"
         for what, there, here in (
@@ -91,14 +97,19 @@ def check_fits(run: Run, data: PreparedData, split: Split) -> None:
             ("grid", _shown(run.grid), _shown(data.grid)),
             ("PET scale", f"{run.pet_scale:.7g}", f"{data.pet_scale:.7g}"),
         )
-        if there != here
+        if there != here and not (what == "PET scale" and run.is_pretrained)
     ]
     if not differing and not run.grid.matches(data.grid):
         differing = ["place of the grid in the world"]
     if differing:
         raise RunError(
             f"{run.folder}: was not trained on {data.folder}: they differ in "
-            f"{', '.join(differing)}; name the prepared data that it was trained on"
+            f"{', '.join(differing)}; "
+            + (
+                f"prepare the data with --voxel-mm {run.grid.voxel_mm[0]:g} for it"
+                if run.is_pretrained
+                else "name the prepared data that it was trained on"
+            )
         )
     _check_subjects(run, data, split)
 
@@ -148,7 +159,7 @@ def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
             f"{run.folder}: was trained on {', '.join(leaked[:3])}, which {data.folder} holds as "
             f"{split} subjects; evaluate it on the split that it was trained with"
         )
-    if seen != {participant_key(name) for name in data.subjects("train")}:
+    if not run.is_pretrained and seen != {participant_key(name) for name in data.subjects("train")}:
         raise RunError(
             f"{run.folder}: was trained on other subjects than the training subjects of "
             f"{data.folder}, so its baselines would be others; name the data it was trained on"

@@ -103,6 +103,18 @@ def find_weights(model: str | Path) -> Path:
     return path if path.is_file() else _find_run(model) / WEIGHTS
 
 
+def find_run_folder(model: str | Path) -> Path:
+    """Return a run folder as it is named, or a pretrained model's if there is none of that name.
+
+    Raises
+    ------
+    RunError
+        If the pretrained model is damaged.
+    """
+    is_name = not Path(model).exists() and str(model) in CHECKSUMS
+    return _find_run(model) if is_name else Path(model)
+
+
 def _find_run(model: str | Path | None) -> Path:
     path = Path(model or DEFAULT)
     if model is not None and path.is_file():

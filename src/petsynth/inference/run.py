@@ -77,6 +77,11 @@ class Run:
         return str(self.metadata.get("name", self.config.system))
 
     @property
+    def is_pretrained(self) -> bool:
+        """Whether it comes with petsynth: only then has it a name of its own."""
+        return "name" in self.metadata
+
+    @property
     def tracer(self) -> str:
         """Tracer of the PET that it infers."""
         return str(self.metadata["tracer"])
