@@ -23,7 +23,7 @@ class Args:
     data: Annotated[Path, tyro.conf.Positional]
     """Prepared data."""
     runs: tuple[Path, ...] = ()
-    """Run folders whose training subjects are compared with the test subjects."""
+    """Run folders, or names of pretrained models, whose training subjects are compared with the test subjects."""
     split: Literal["test", "validation"] = "test"
     """Which subjects must not be among a run's training subjects."""
     json: bool = False
@@ -51,6 +51,7 @@ def run(args: Args) -> None:
     from petsynth.data.prepared import PreparedData
     from petsynth.errors import SplitError
     from petsynth.evaluation.audit import audit_images, audit_names, audit_run
+    from petsynth.inference.pretrained import find_run_folder
     from petsynth.log import Progress
 
     data = PreparedData(args.data)
@@ -60,7 +61,7 @@ def run(args: Args) -> None:
     except SplitError:  # a finding already, and nothing more can be read
         scans = 0
     if scans:
-        for folder in args.runs:
+        for folder in map(find_run_folder, args.runs):
             findings += audit_run(folder, data, args.split)
         with Progress("comparing scans", total=scans) as progress:
             findings += audit_images(data, progress.advance)
