@@ -23,8 +23,8 @@ class Args:
     data: Annotated[Path, tyro.conf.Positional]
     """Prepared data."""
     runs: tuple[Path, ...] = ()
-    """Run folders, or names of pretrained models, whose training subjects are compared with the test
-    subjects."""
+    """Run folders, or names of pretrained models, whose training subjects are compared with the
+    test subjects."""
     split: Literal["test", "validation"] = "test"
     """Which subjects must not be among a run's training subjects."""
     json: bool = False
