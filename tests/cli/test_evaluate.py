@@ -50,7 +50,7 @@ def test_the_summary_has_the_methods_by_their_plain_names(evaluated):
 def test_table_1_is_printed_and_everything_is_repeatable(
     evaluated, tiny_runs, tiny_prepared, tmp_path, capsys
 ):
-    words = ["--data", tiny_prepared, "--out", tmp_path, "--margin", "ssim=0.01", "--threads", 1]
+    words = ["--data", tiny_prepared, "--out", tmp_path, "--margin", "ssim=0.01"]
     assert evaluate(tiny_runs[0], tiny_runs[2], *words) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("Table 1. Middle axial slice of FDG PET (simulated data")
