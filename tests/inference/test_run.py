@@ -25,7 +25,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError, RunError
 from petsynth.inference.run import check_metadata, find_runs, load_run
 from petsynth.networks.weights import copy_weights, load_weights, read_metadata, save_weights
-from petsynth.systems.base import Prediction, PredictionSettings
+from petsynth.systems.base import Prediction, PredictionSettings, SubjectInfo
 
 
 @pytest.fixture
@@ -136,15 +136,17 @@ def test_what_the_system_predicts_is_handed_on(tiny_run):
     seen = []
 
     class Recorded(type(run.system)):
-        def predict(self, model, t1_XYZ, settings):
-            seen.append((model, settings))
+        def predict(self, model, t1_XYZ, settings, subject):
+            seen.append((model, settings, subject))
             return Prediction(t1_XYZ)
 
     recorded = dataclasses.replace(run, system=Recorded(run.config))
     t1, settings = np.zeros(run.grid.shape, np.float32), PredictionSettings(seed=7)
-    assert recorded.predict(t1, settings).mean is t1
-    ((model, given),) = seen
+    subject = SubjectInfo(covariates={"age": 0.5})
+    assert recorded.predict(t1, settings, subject).mean is t1
+    ((model, given, known),) = seen
     assert given is settings
+    assert known is subject
     assert (model.network, model.pet_scale) == (run.generator, 2.0)
     assert model.metadata == run.metadata
 

@@ -118,12 +118,13 @@ def test_counts_and_planes_are_ones_the_loop_can_use(training):
 
 
 def test_a_generator_predicts_from_the_t1_that_its_system_reads(system, data):
-    generator = system.build_generator().eval()
-    model = TrainedGenerator(generator, torch.device("cpu"), data.pet_scale)
+    generator, metadata = system.build_generator().eval(), {"grid": data.grid.to_dict()}
+    model = TrainedGenerator(generator, torch.device("cpu"), data.pet_scale, metadata)
     name = data.participants("validation")[0]
     counted = []
     settings = PredictionSettings(on_sample=lambda: counted.append(1))
-    prediction = system.predict(model, system.read_t1(data, name), settings, SubjectInfo())
+    known = SubjectInfo(data.mask(name), data.covariates(name))
+    prediction = system.predict(model, system.read_t1(data, name), settings, known)
     assert prediction.mean.dtype == np.float32
     assert prediction.mean.shape == np.asarray(data.pet(name)).shape
     assert (prediction.std is not None) == (system.std_kind(1) is not None)

@@ -328,6 +328,7 @@ def test_the_learning_rate_warms_up(tmp_path, data):
     assert group["lr"] == config.optimiser.learning_rate
 
 
+@pytest.mark.filterwarnings("ignore:training.precision bf16-mixed:petsynth.errors.PetsynthWarning")
 def test_ganbert_trains_in_bf16(tmp_path, data):
     config = run_config("ganbert-cnnd", steps=2)
     training = dataclasses.replace(config.training, precision="bf16-mixed")
