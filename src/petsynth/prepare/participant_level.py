@@ -124,8 +124,8 @@ class Preparation:
     def key(self, files: Files, replaced: Iterable[Path] = ()) -> dict[str, Any]:
         """Return what a finished subject depends on: version, settings, input files.
 
-        Files are known by name, size and time, so that dataset and masks may be moved.
-        ``replaced`` are images that could not be used.
+        Files are named from the dataset's root, so that it may be moved. ``replaced`` are images
+        that could not be used.
         """
         named = {name: path for name, path in vars(files).items() if isinstance(path, Path)} | {
             "sidecar": sidecar_path(files.pet)
@@ -142,14 +142,18 @@ class Preparation:
             "weight_kg": files.weight_kg,
         }
         others = [
-            self._identity(path) if path.exists() else [path.name, None, None] for path in replaced
+            self._identity(path) if path.exists() else [self._place(path), None, None]
+            for path in replaced
         ]
         return key | ({"replaced": sorted(others)} if others else {})
 
-    @staticmethod
-    def _identity(path: Path) -> list[Any]:
+    def _identity(self, path: Path) -> list[Any]:
         status = path.stat()
-        return [path.name, status.st_size, status.st_mtime_ns]
+        return [self._place(path), status.st_size, status.st_mtime_ns]
+
+    def _place(self, path: Path) -> str:
+        """Return where a file is below the dataset or the masks."""
+        return without_folders(str(path), self._roots)
 
     @property
     def _roots(self) -> tuple[Path, ...]:

@@ -182,9 +182,7 @@ def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch):
     assert digest(copy) == before
 
 
-def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
-    own_bids, truth, copy, monkeypatch
-):
+def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(own_bids, copy, monkeypatch):
     done = []
     real = participant_level.prepare_subject
     monkeypatch.setattr(
@@ -194,7 +192,9 @@ def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(
     t1 = own_bids / "sub-002" / "anat" / "sub-002_T1w.nii.gz"
     volume = read_volume(t1)
     write_volume(t1, volume.with_data(volume.data * 2))
-    assert prepare(own_bids, copy, "--masks", truth, "--test", "2") == 0
+    assert (
+        prepare(own_bids, copy, "--masks", own_bids / "derivatives" / "truth", "--test", "2") == 0
+    )
     assert done == ["sub-001_T1w.nii.gz", "sub-002_T1w.nii.gz"]
 
 
