@@ -104,11 +104,13 @@ def test_the_output_is_rescaled_to_the_pet_scale_of_the_data(cases, tmp_path, ca
         train(unchanged(case.config()), data, tmp_path / "run", threads=1,
               start=Start(run / "model.safetensors"))  # fmt: skip
     assert "its output is rescaled" in caplog.text
-    from petsynth.inference import PredictionSettings, load_run
+    from petsynth.inference import PredictionSettings, SubjectInfo, load_run
 
-    t1 = np.asarray(data.mri(data.participants()[0]))
+    name = data.participants()[0]
+    t1, known = np.asarray(data.mri(name)), SubjectInfo(data.mask(name))
     before, after = (
-        load_run(each).predict(t1, PredictionSettings()).mean for each in (run, tmp_path / "run")
+        load_run(each).predict(t1, PredictionSettings(), known).mean
+        for each in (run, tmp_path / "run")
     )
     np.testing.assert_allclose(after, before, atol=1e-4)
 

@@ -209,4 +209,6 @@ def _why_not(t1: Image, pairs: Sequence[Pair], days: Days, doubts: Mapping[Image
         return f"{taken} is taken: {doubt.reason}"
     if between is not None and pair.interval_days is not None and between > pair.interval_days:
         return f"{taken} is closer to the PET ({pair.interval_days} days, this one {between})"
+    if between is not None and between == pair.interval_days:
+        return f"{taken} is as close in time, and comes first by session, run and name"
     return f"{taken} is taken: no contrast agent, closest in time, session, run, name"
