@@ -12,7 +12,7 @@ from petsynth.networks.layers import count_parameters
 from petsynth.systems.base import PredictionSettings, SubjectInfo, TrainedGenerator
 from petsynth.systems.unet25d.system import NORMAL_ERROR_TO_STD, Unet25dSystem
 from petsynth.systems.unet25d.training import Unet25dTraining
-from petsynth.systems.unet25d.volume import predict_slabs
+from petsynth.systems.unet25d.volume import predict_slabs, settle_error
 
 
 def small_config(*, slabs_per_volume=6, **training):
@@ -87,15 +87,21 @@ class Lopsided(torch.nn.Module):
 
 
 @pytest.fixture
-def mri(tiny_prepared):
-    return np.asarray(PreparedData(tiny_prepared).mri("sub-001"))
+def data(tiny_prepared):
+    return PreparedData(tiny_prepared)
+
+
+@pytest.fixture
+def mri(data):
+    return np.asarray(data.mri("sub-001"))
 
 
 @pytest.mark.parametrize(
     ("metadata", "factor"), [({}, NORMAL_ERROR_TO_STD), ({"error_to_std": 2.5}, 2.5)]
 )
-def test_a_prediction_is_the_mean_over_the_t1_and_its_flipped_image(mri, metadata, factor):
+def test_a_prediction_is_the_mean_over_the_t1_and_its_flipped_image(data, mri, metadata, factor):
     system, network = Unet25dSystem(small_config()), Lopsided()
+    metadata = metadata | {"grid": data.grid.to_dict()}
     model = TrainedGenerator(network, torch.device("cpu"), 3.0, metadata)
     counted = []
     settings = PredictionSettings(on_sample=lambda: counted.append(1))
@@ -105,7 +111,7 @@ def test_a_prediction_is_the_mean_over_the_t1_and_its_flipped_image(mri, metadat
         predict_slabs(network, image, slices=3, padded_size=32) for image in (mri, mri[::-1])
     )
     pet = (one[0] + flipped[0][::-1]) / 2
-    error = (one[1] + flipped[1][::-1]) / 2
+    error = settle_error((one[1] + flipped[1][::-1]) / 2, mri, data.grid.voxel_mm[0])
     np.testing.assert_allclose(prediction.mean, (pet + 1) / 2 * 3.0, atol=1e-6)
     # The network's units are half a PET scale wide.
     np.testing.assert_allclose(prediction.std, error * 1.5 * factor, rtol=1e-5, atol=1e-6)

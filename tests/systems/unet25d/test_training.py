@@ -203,6 +203,7 @@ def test_training_lowers_the_error_and_the_run_predicts(tiny_prepared, tmp_path)
     prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings())
     pet = np.asarray(data.static_pet(name))
     assert prediction.std is not None
-    assert (prediction.std > 0).all()
+    assert (prediction.std[np.asarray(data.mask(name))] > 0).all()
+    assert (prediction.std >= 0).all()
     assert np.corrcoef(prediction.mean.ravel(), pet.ravel())[0, 1] > 0.7
     assert "2.5D U-Net" in (tmp_path / "run" / "model_card.md").read_text()
