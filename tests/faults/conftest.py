@@ -152,7 +152,7 @@ def _prepare_subject(files, settings, device):
     )
 
 
-def _write_pictures(root, scan, subject, *, simulated=False):
+def _write_pictures(root, scan, subject, *, simulated=False, replaced=None):
     path = root / scan.folder / "figures" / f"{scan.stem}_desc-alignment_pet.png"
     save_png(Figure(figsize=(1, 1)), path)
     return [path]
