@@ -62,7 +62,7 @@ def normative_values() -> dict[str, tuple[float, float]]:
     --------
     >>> mean, std = normative_values()["precuneus_left"]
     >>> round(mean, 3), round(std, 3)
-    (1.497, 0.147)
+    (1.498, 0.146)
     """
     values = {}
     for row in read_packaged_table("fdg_normative.csv").to_dict("records"):
