@@ -3,6 +3,7 @@
 Run by a developer, with the development data at hand (about 40 minutes on one core):
 
     python tools/derive_uptake_fields.py ../shared/data --cache /tmp/uptake FDG AV45 AV1451
+    python tools/derive_uptake_fields.py ../shared/data --cache /tmp/uptake settle
     python tools/derive_uptake_fields.py ../shared/data --cache /tmp/uptake check
 
 Sources, all of which allow derived figures to ship with their citation:
@@ -17,7 +18,9 @@ Sources, all of which allow derived figures to ship with their citation:
 - Tissue: 24 IXI T1s of the training split (CC BY-SA 3.0); regions: antsDktMalfLabels of an old-age
   template (petSUVR; Apache-2.0). Only means over the group enter.
 
-``check`` fits FDG to one map and compares with the other, both ways; it writes nothing.
+The first three fit; ``settle`` then brings FDG's and AV45's broad pattern to the maps by affine
+registration alone (`uptake_fields.settle`). ``check`` fits FDG to one map and compares with the
+other, both ways; it writes nothing.
 """
 
 from __future__ import annotations
@@ -49,10 +52,12 @@ from uptake_fields.fit import (
 )
 from uptake_fields.group import GRID, GroupTissue, group_tissue
 from uptake_fields.maps import known_maps, register_map
-from uptake_fields.ship import ship
+from uptake_fields.settle import Reference, brain_of, settle, simulated_mean
+from uptake_fields.ship import ship, write_pattern
 
+from petsynth.simulation.pattern import Pattern, read_pattern
 from petsynth.simulation.regions import CODES, REGIONS, codes_of_tissue
-from petsynth.simulation.uptake import tracer_model
+from petsynth.simulation.uptake import TracerModel, tracer_model
 
 SUBJECTS = 24
 ATROPHY = {"healthy": 0.06, "patient": 0.65}
@@ -133,6 +138,65 @@ def derive_fdg(source: Source) -> None:
     models = fdg_models(source, ["chinese", "della-rosa"])
     fields = fit(models, fdg_prior(), Penalties())
     ship("FDG", fields, source.healthy, FDG_CORTEX)
+
+
+def references_of(source: Source, tracer: str) -> dict[str, Reference]:
+    """Return the real maps of a tracer, with whom they show at their mean uptake."""
+    model = tracer_model(tracer)
+    if tracer == "AV45":
+        some = model.expected(POSITIVE_BURDEN)
+        groups = [
+            (replace(each, scalp=np.zeros_like(each.scalp)), some, 0.5)
+            for each in (source.healthy, source.patient)
+        ]
+        return {"miba": Reference(source.maps["miba"], groups, FWHM_MM["miba"])}
+    ill = model.expected(ATROPHY["patient"])
+    mixed = [(source.healthy, model.mean, 0.5), (source.patient, ill, 0.5)]
+    healthy = [(source.healthy, model.mean, 1.0)]
+    return {
+        name: Reference(source.maps[name], groups, FWHM_MM[name])
+        for name, groups in (("chinese", healthy), ("della-rosa", mixed))
+    }
+
+
+def level_of(source: Source, tracer: str) -> np.ndarray:
+    """Return weights of the region that sets the level: FDG's cortex, AV45's whole cerebellum."""
+    if tracer == "AV45":
+        return whole_cerebellum(source.healthy).numpy().astype(np.float32)
+    cortex = codes_of_tissue("cortex")
+    return sum(source.healthy.grey[code].astype(np.float32) for code in cortex)
+
+
+def settle_shipped(source: Source) -> None:
+    """Settle the shipped fields of FDG and AV45; print what agreement the maps had and have."""
+    for tracer, edge in (("FDG", 0), ("AV45", EDGE_VOXELS)):
+        model, references = tracer_model(tracer), references_of(source, tracer)
+        before = read_pattern(tracer)
+        level = level_of(source, tracer)
+        for name, each in references.items():  # fitted to one map, compared with all
+            after = settle(before, model, [each], level, edge)
+            print_agreement(tracer, f"settled with {name}", model, after, references, edge)
+        after = settle(before, model, list(references.values()), level, edge)
+        print_agreement(tracer, "before", model, before, references, edge)
+        print_agreement(tracer, "after", model, after, references, edge)
+        write_pattern(tracer, after.grey, after.white)
+
+
+def print_agreement(
+    tracer: str, what: str, model: TracerModel, pattern: Pattern,
+    references: dict[str, Reference], edge: int,
+) -> None:  # fmt: skip
+    """Print a JSON object per real map: registered by an affine transform alone."""
+    for name, each in references.items():
+        simulated = simulated_mean(pattern, model, each)
+        real = register_map(each.map, simulated, spline=False)
+        inside = brain_of(each)
+        if edge:
+            inside = ndimage.binary_erosion(inside, iterations=edge)
+        tissue = each.groups[0][0]
+        result = compare(real, simulated, tissue, inside & (real > 0))
+        result.pop("percent")
+        print(json.dumps({"tracer": tracer, "fields": what, "map": name} | result), flush=True)
 
 
 def check_fdg(source: Source) -> None:
@@ -224,12 +288,13 @@ def main() -> None:
     """Derive what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("what", nargs="+", choices=["FDG", "AV45", "AV1451", "check"])
+    parser.add_argument("what", nargs="+", choices=["FDG", "AV45", "AV1451", "settle", "check"])
     parser.add_argument("--cache", type=Path, default=Path("/tmp/uptake_fields"))
     args = parser.parse_args()
     torch.set_num_threads(1)
     source = Source(args.data, args.cache)
-    steps = {"FDG": derive_fdg, "AV45": derive_av45, "AV1451": derive_av1451, "check": check_fdg}
+    steps = {"FDG": derive_fdg, "AV45": derive_av45, "AV1451": derive_av1451,
+             "settle": settle_shipped, "check": check_fdg}  # fmt: skip
     for what in args.what:
         steps[what](source)
 

@@ -125,10 +125,10 @@ def simulated_and_measured(anatomies):
 
 @pytest.mark.shared
 def test_uptake_on_real_anatomy_agrees_with_537_adults_as_documented(ixi):
-    """The pattern follows voxel maps, which disagree with these means by 7 %; see the results page.
+    """The pattern follows voxel maps, which disagree with these means; see the results page.
 
-    Measured on these three T1s of the test split, which no fit has seen: r 0.92, root mean square
-    6.1 %, anterior cingulate +15 %, pons -10 %.
+    Measured on these three T1s of the test split, which no fit has seen: r 0.957, root mean square
+    5.8 %, isthmus of the cingulate and pallidum +13 %, pons -14 %.
     """
     scans = find_labelled_scans(ixi)[7:60:20]
     simulated, measured = simulated_and_measured(
@@ -136,19 +136,22 @@ def test_uptake_on_real_anatomy_agrees_with_537_adults_as_documented(ixi):
     )
     ratio = simulated / measured
 
-    assert np.corrcoef(simulated, measured)[0, 1] > 0.9
-    assert np.sqrt(((ratio - 1) ** 2).mean()) < 0.07
+    assert np.corrcoef(simulated, measured)[0, 1] > 0.94
+    assert np.sqrt(((ratio - 1) ** 2).mean()) < 0.065
     assert np.median(ratio) == pytest.approx(1.0, abs=0.03)
     assert np.abs(ratio - 1).max() < 0.17
 
 
 def test_uptake_on_the_embedded_anatomy_keeps_the_order_of_regions(anatomy):
+    """The pons of this coarse template (3 mm) is the furthest off: -27 %; all others within 20 %."""
     simulated, measured = simulated_and_measured([anatomy])
     ratio = simulated / measured
 
-    assert np.corrcoef(simulated, measured)[0, 1] > 0.88
+    off = np.sort(np.abs(ratio / np.median(ratio) - 1))
+    assert np.corrcoef(simulated, measured)[0, 1] > 0.9
     assert 0.95 < np.median(ratio) < 1.2
-    assert np.abs(ratio / np.median(ratio) - 1).max() < 0.25
+    assert off[-1] < 0.28
+    assert off[-2] < 0.2
 
 
 def test_transfer_matrix_is_simulating_and_measuring(anatomy):

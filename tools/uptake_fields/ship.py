@@ -68,11 +68,17 @@ def ship(
             / grey_mean,
             "white": limit_outliers(torch.exp(fields.white).numpy()) / white_mean,
         }
+    write_pattern(tracer, **coarse)
+    _write_means(tracer, rows)
+
+
+def write_pattern(tracer: str, grey: NDArray, white: NDArray) -> None:
+    """Write ``pattern_TRACER.npz``: factors in hundredths."""
     packed = {
-        name: np.rint(100 * each).clip(0, 255).astype(np.uint8) for name, each in coarse.items()
+        name: np.rint(100 * each).clip(0, 255).astype(np.uint8)
+        for name, each in (("grey", grey), ("white", white))
     }
     np.savez_compressed(PACKAGE / f"pattern_{tracer}.npz", **packed)
-    _write_means(tracer, rows)
 
 
 def limit_outliers(field: NDArray) -> NDArray:
