@@ -54,6 +54,21 @@ def test_slices_of_air_are_not_taken(data):
     assert (fractions[volume.middles] > 0.02).all()
 
 
+def test_the_t1_alone_is_often_all_that_the_network_is_told(data, monkeypatch):
+    monkeypatch.setattr(data, "covariates", lambda name: {"age": 0.5, "sex": 1.0, "mmse": -0.2})
+    names = ("age", "sex", "mmse")
+    volumes = make(data, augmented=False, covariates=names, covariate_dropout=0.3)
+    random = np.random.default_rng(0)
+
+    told = np.array([volumes._told(random, 0) for _ in range(2000)])
+
+    known = told[:, 1::2] > 0
+    assert (~known.any(axis=1)).mean() == pytest.approx(0.3 + 0.7 * 0.3**3, abs=0.03)
+    assert known.mean(axis=0) == pytest.approx([0.7 * 0.7] * 3, abs=0.03)
+    everything = make(data, augmented=False, covariates=names, covariate_dropout=0.0)
+    assert np.array_equal(everything[(0, 0)].covariates, everything._told(random, 0))
+
+
 def test_nobody_is_refused(data):
     with pytest.raises(ValueError, match="at least one subject"):
         AugmentedVolumes(data, [])

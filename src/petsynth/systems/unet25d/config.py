@@ -48,7 +48,8 @@ class DataConfig:
     covariates: tuple[CovariateName, ...] = ()
     """What else of a subject the network is told, where it is known."""
     covariate_dropout: Fraction = 0.3
-    """Probability that a covariate is kept from the network, drawn for each augmented volume."""
+    """Probability that a covariate is kept from the network, drawn for each augmented volume; with
+    the same probability all are."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -94,7 +94,7 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
     covariates : sequence of str
         What the network is told of a subject.
     covariate_dropout : float
-        Probability that a covariate is kept from it.
+        Probability that a covariate is kept from it, and that all are.
 
     Raises
     ------
@@ -150,11 +150,16 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         return AugmentedVolume(mri_NHW, pet_PNHW, middles, pair.to_mni, self._told(random, number))
 
     def _told(self, random: np.random.Generator, number: int) -> NDArray[np.float32]:
-        """Return the covariates that the network is told this time."""
+        """Return the covariates that the network is told this time; often none at all.
+
+        Were each left out by itself only, the T1 alone, which most users have, would hardly occur.
+        """
         if not self.covariates:
             return encode({}, ())
         known = self.volumes.covariates(self.participants[number])
         kept = random.random(len(self.covariates)) >= self.covariate_dropout
+        if random.random() < self.covariate_dropout:
+            kept[:] = False
         told = {
             name: known[name]
             for name, keep in zip(self.covariates, kept, strict=True)
