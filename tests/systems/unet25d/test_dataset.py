@@ -37,6 +37,22 @@ def test_the_noise_free_pet_is_learnt_where_there_is_one(data):
     np.testing.assert_array_equal(measured, data.static_pet(name))
 
 
+def test_what_the_field_of_view_does_not_cover_is_not_learnt_as_zero(data, monkeypatch):
+    name = data.participants("train")[0]
+    cut = np.array(data.static_pet(name))
+    cut[:, :, : cut.shape[2] // 2] = 0
+    monkeypatch.setattr(data, "static_pet", lambda participant: cut)
+
+    pair = make(data).read(0)
+    volume = make(data)[(0, 0)]
+
+    lost = pair.mask & (cut == 0)
+    assert lost.sum() > 100
+    np.testing.assert_array_equal(np.isnan(pair.pet), [lost, lost])
+    assert np.isnan(volume.pet_PNHW).any()  # augmented, too
+    assert not np.isnan(volume.mri_NHW).any()
+
+
 def test_key_decides_the_volume_whatever_came_before(data):
     fresh, used = make(data), make(data)
     used[(0, 0)], used[(2, 0)]

@@ -66,12 +66,13 @@ class Constant(nn.Module):
         return self.pet * even, self.error * even
 
 
-def improve(loss, pet=0.5, error=1.0):
+def improve(loss, pet=0.5, error=1.0, unmeasured=()):
     network = Constant(pet, error)
     networks = Networks(network, Adam(network.parameters(), lr=RATE))
     learnt, measured = torch.ones(2, 1, 4, 4), torch.full((2, 1, 4, 4), 3.0)
     learnt[:, :, :, 2:] = 2.0  # an edge between two of the four columns
     pets = torch.cat([learnt, measured], dim=1)
+    pets[:, :, :, list(unmeasured)] = torch.nan
     batch = Slab(torch.zeros(2, 3, 4, 4), pets, torch.zeros(2, 3, 4), torch.zeros(2, 0))
     fabric = Fabric(accelerator="cpu", devices=1)
     return train_step(networks, fabric, loss, batch), network
@@ -100,6 +101,17 @@ def test_the_pet_follows_what_is_to_be_learnt_and_not_what_was_measured():
 
     assert network.pet.item() == pytest.approx(2.5 - RATE, abs=1e-4)  # measured is 3
     assert network.error.item() == 1.0
+
+
+def test_nothing_is_learnt_where_no_pet_was_measured():
+    loss = LossConfig(l1=1.0, l2=1.0, gradient=1.0, error=1.0)
+    terms, network = improve(loss, pet=1.2, error=0.1, unmeasured=(2, 3))
+    _, untouched = improve(loss, unmeasured=(0, 1, 2, 3))
+
+    assert terms["l1"].item() == pytest.approx(0.2 / 2)  # of the 1.0 in the other two columns
+    assert terms["error"].item() == pytest.approx((1.8 - 0.1) / 2)
+    assert network.pet.item() == pytest.approx(1.2 - RATE, abs=1e-4)
+    assert (untouched.pet.item(), untouched.error.item()) == (0.5, 1.0)
 
 
 def test_the_learning_rate_rises_over_its_fraction_of_all_steps_and_then_falls(data, alone):

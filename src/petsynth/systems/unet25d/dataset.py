@@ -20,6 +20,7 @@ from petsynth.covariates import CovariateName, Covariates, encode
 from petsynth.data.augmentation.pair import VolumePair
 from petsynth.data.augmentation.recipe import augment
 from petsynth.data.scale import to_network
+from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.slicing import AIR, take_slices
 from petsynth.systems.unet25d.location import jitter
@@ -62,7 +63,7 @@ class AugmentedVolume(NamedTuple):
 
     mri_NHW: NDArray[np.float32]
     pet_PNHW: NDArray[np.float32]
-    """What is learnt, and what was measured."""
+    """What is learnt, and what was measured; NaN where nothing was."""
     middles: NDArray[np.int64]
     """Which slices are taken for training."""
     to_mni: NDArray[np.float64]
@@ -168,7 +169,10 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         return encode(told, self.covariates)
 
     def read(self, number: int) -> VolumePair:
-        """Return a subject as it was prepared; air is 0 and the brightest brain 1."""
+        """Return a subject as it was prepared; air is 0 and the brightest brain 1.
+
+        PETs are NaN in that part of the brain which the scanner's field of view did not cover.
+        """
         name = self.participants[number]
         pet = np.asarray(self.volumes.static_pet(name), dtype=np.float32)
         noise_free = self.volumes.noise_free(name) if self.target == "noise-free" else None
@@ -176,9 +180,9 @@ class AugmentedVolumes(Dataset[AugmentedVolume]):
         mri = (np.asarray(self.volumes.mri(name), dtype=np.float32) + np.float32(1)) / np.float32(2)
         mask = np.asarray(self.volumes.mask(name))
         voxel_mm = self.volumes.grid.voxel_mm[0]
-        return VolumePair(
-            mri, mask, np.stack([learnt, pet]), voxel_mm, self.places.get(name, np.eye(4))
-        )
+        pets = np.stack([learnt, pet])
+        pets[:, unmeasured_voxels(pet, mask)] = np.nan
+        return VolumePair(mri, mask, pets, voxel_mm, self.places.get(name, np.eye(4)))
 
 
 def spread(random: np.random.Generator, candidates: NDArray[Any], count: int) -> NDArray[Any]:

@@ -85,7 +85,7 @@ class Slab(NamedTuple):
     mri: torch.Tensor
     """(slices, S, S) in the network's units."""
     pet: torch.Tensor
-    """(2, S, S): what is learnt, and what was measured."""
+    """(2, S, S): what is learnt, and what was measured; NaN where nothing was."""
     place: torch.Tensor
     """(3, 4): from the middle slice's pixels to MNI coordinates."""
     covariates: torch.Tensor

@@ -55,8 +55,8 @@ def train_step(
     loss : LossConfig
         Weights of the terms.
     batch : Slab
-        (B, S, H, W) MRI; (B, 2, H, W) PET to be learnt, and as it was measured; (B, 3, 4) places;
-        (B, K) covariates.
+        (B, S, H, W) MRI; (B, 2, H, W) PET to be learnt, and as it was measured, NaN where it was
+        not; (B, 3, 4) places; (B, K) covariates.
     weight : float
         Of this process's batch in the mean over processes, if their batches differ in size.
 
@@ -65,14 +65,17 @@ def train_step(
     dict of scalar tensors
         `TERMS`, before the step.
     """
-    learnt, measured = batch.pet.split(1, dim=1)
     with fabric.autocast():
         synthetic_pet, error = networks.generator(batch.mri, batch.place, batch.covariates)
     synthetic_pet, error = synthetic_pet.float(), error.float()
+    learnt, measured = batch.pet.split(1, dim=1)
+    unknown = measured.isnan()  # outside the scanner's field of view: nothing is learnt there
+    learnt = torch.where(unknown, synthetic_pet.detach(), learnt)
+    deviation = torch.where(unknown, error.detach(), (synthetic_pet.detach() - measured).abs())
     l1 = functional.l1_loss(synthetic_pet, learnt)
     l2 = functional.mse_loss(synthetic_pet, learnt)
     gradient = gradient_loss(synthetic_pet, learnt)
-    remaining = functional.l1_loss(error, (synthetic_pet.detach() - measured).abs())
+    remaining = functional.l1_loss(error, deviation)
     total = loss.l1 * l1 + loss.l2 * l2 + loss.gradient * gradient + loss.error * remaining
     networks.generator_optimiser.zero_grad()
     (weight * total).backward()
