@@ -91,7 +91,7 @@ def main() -> None:
                     run = Path(scratch) / "run"
                     adapted = kind == "adapted"
                     train(
-                        adapt_config(config) if adapted else config,
+                        adapt_config(config, start.weights) if adapted else config,
                         site,
                         run,
                         threads=options.threads,

@@ -12,7 +12,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError, InputError, RunError
 from petsynth.networks.weights import read_metadata
 from petsynth.systems.phantoms import write_phantoms
-from petsynth.systems.registry import system_names
+from petsynth.systems.registry import build_system, system_names
 from petsynth.systems.testing import make_case
 from petsynth.training.initial_weights import Start, adapt_config, check_fits
 from petsynth.training.trainer import train
@@ -132,6 +132,34 @@ def test_an_adaptation_takes_smaller_steps_and_fewer_epochs(name, cases):
     config, adapted = case.config(), adapt_config(case.config())
     assert adapted.optimiser.learning_rate == pytest.approx(config.optimiser.learning_rate / 5)
     assert 1 <= adapted.training.epochs < config.training.epochs
+
+
+@pytest.mark.parametrize("name", system_names())
+def test_the_network_is_that_of_the_weights(name, cases):
+    case, run = cases(name)
+    weights = run / "model.safetensors"
+    wanted = build_system(case.config()).network_tables()["generator"]
+    other = case.config(generator={"filters": 2 * wanted["filters"]})
+    assert vars(adapt_config(other, weights).generator) == wanted
+
+
+def test_weights_of_a_network_that_is_told_more_start_from_a_shipped_configuration(cases, caplog):
+    case, run = cases("unet25d")  # both kinds of location, and sex
+    words = ["petsynth-fdg.toml", "--data", "prepared", "--out", "run", "--from"]
+    caplog.set_level(logging.INFO)
+    _, config = command.parse([*words, str(run)])
+    assert (config.data.location, config.data.covariates) == ("both", ("sex",))
+    assert (config.data.slices, config.generator.filters) == (3, 8)
+    assert "data.location = 'both', as the weights" in caplog.text
+    _, given = command.parse([*words, str(run), "--data.location", "none"])
+    assert given.data.location == "none"
+    assert given.data.covariates == ("sex",)
+
+
+def test_a_model_that_is_not_there_is_one_line():
+    words = ["petsynth-fdg.toml", "--data", "prepared", "--out", "run", "--from", "nowhere"]
+    with pytest.raises(RunError, match="nowhere: no such run folder, weights file or pretrained"):
+        command.parse(words)
 
 
 REFUSED = {

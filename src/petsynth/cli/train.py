@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -64,14 +65,27 @@ def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
         argv,
         command="train",
         description=DESCRIPTION,
-        change=_adapt if any(word.partition("=")[0] == "--from" for word in argv) else None,
+        change=_adaptation(argv),
     )
 
 
-def _adapt(config: SystemConfig) -> SystemConfig:
-    from petsynth.training.initial_weights import adapt_config
+def _adaptation(argv: list[str]) -> Callable[[SystemConfig], SystemConfig] | None:
+    """Return what ``--from`` changes in a configuration's defaults; None without it."""
+    model = None
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name == "--from":
+            model = value if equals else following
+    if model is None:
+        return None
 
-    return adapt_config(config)
+    def adapt(config: SystemConfig) -> SystemConfig:
+        from petsynth.inference.pretrained import find_weights
+        from petsynth.training.initial_weights import adapt_config
+
+        return adapt_config(config, find_weights(model))
+
+    return adapt
 
 
 def run(parsed: tuple[Args, SystemConfig]) -> None:

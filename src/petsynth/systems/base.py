@@ -267,6 +267,14 @@ class System(ABC, Generic[Config]):
         """
         return {}
 
+    def network_tables(self) -> dict[str, dict[str, Any]]:
+        """Return the settings that make the generator what it is: weights fit no other.
+
+        A training that starts from the weights takes them over; what a user gives stands over them.
+        """
+        generator = getattr(self.config, "generator", None)
+        return {} if generator is None else {"generator": dict(vars(generator))}
+
     def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
         """Return the generator's early layers that can be frozen, the outermost first."""
         return []

@@ -56,18 +56,52 @@ class Start:
         }
 
 
-def adapt_config(config: SystemConfig) -> SystemConfig:
-    """Return a configuration with the smaller learning rate and fewer epochs of an adaptation.
+def adapt_config(config: SystemConfig, weights: Path | None = None) -> SystemConfig:
+    """Return a configuration with the defaults of a training that starts from trained weights.
 
     Parameters
     ----------
     config : SystemConfig
-        Of a training from random weights; its system says what changes.
+        Of a training from random weights; its system says what changes: a smaller learning rate and
+        fewer epochs.
+    weights : Path, optional
+        The weights file. The network's settings become those that it was trained with; what differs
+        is logged. Weights of another system change nothing here: `start_from` refuses them.
+
+    Raises
+    ------
+    RunError
+        If the configuration beside the weights cannot be used.
     """
-    changes: dict[str, Any] = {}
-    for table, values in build_system(config).adaptation_tables().items():
-        changes[table] = dataclasses.replace(getattr(config, table), **values)
-    return dataclasses.replace(config, **changes)
+    changes = build_system(config).adaptation_tables()
+    for table, values in _network_tables(config, weights).items():
+        own = vars(getattr(config, table))
+        differing = {name: value for name, value in values.items() if own[name] != value}
+        changes[table] = changes.get(table, {}) | differing
+        for name, value in differing.items():
+            logger.info(f"{table}.{name} = {value!r}, as the weights that it starts from have it")
+    return dataclasses.replace(
+        config,
+        **{
+            table: dataclasses.replace(getattr(config, table), **values)
+            for table, values in changes.items()
+        },
+    )
+
+
+def _network_tables(config: SystemConfig, weights: Path | None) -> dict[str, dict[str, Any]]:
+    if weights is None:
+        return {}
+    trained = _config_of(weights)
+    return build_system(trained).network_tables() if type(trained) is type(config) else {}
+
+
+def _config_of(weights: Path) -> SystemConfig:
+    path = weights.with_name("config.toml")
+    try:
+        return parse_config(read_toml(path), source=str(path))
+    except PetsynthError as error:
+        raise RunError(f"--from {weights}: its configuration cannot be used: {error}") from None
 
 
 def start_from(
@@ -133,11 +167,7 @@ def check_fits(weights: Path, metadata: dict[str, Any], data: PreparedData) -> N
 
 
 def _check_system(weights: Path, system: System[Any]) -> None:
-    path = weights.with_name("config.toml")
-    try:
-        other = parse_config(read_toml(path), source=str(path))
-    except PetsynthError as error:
-        raise RunError(f"--from {weights}: its configuration cannot be used: {error}") from None
+    other = _config_of(weights)
     if type(other) is not type(system.config):
         raise RunError(
             f"--from {weights}: is a {other.system}, the configuration asks for "

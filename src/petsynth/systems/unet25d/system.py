@@ -64,6 +64,9 @@ MEMORY_DEFINITION = (
     "convolutions, data."
 )
 
+INPUTS = ("slices", "location", "covariates")
+"""Settings of ``data`` that say what the network is given."""
+
 
 class Unet25dSystem(System[Unet25dConfig]):
     """A 2.5D U-Net that tells how far off it expects to be."""
@@ -95,6 +98,11 @@ class Unet25dSystem(System[Unet25dConfig]):
     def adaptation_tables(self) -> dict[str, dict[str, Any]]:
         """Return a fifth of the learning rate and half the epochs."""
         return adaptation_tables(self.config.optimiser, self.config.training, epochs=0.5)
+
+    def network_tables(self) -> dict[str, dict[str, Any]]:
+        """Return the generator's size and its inputs."""
+        inputs = {name: getattr(self.config.data, name) for name in INPUTS}
+        return super().network_tables() | {"data": inputs}
 
     def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
         """Return the blocks of the encoder."""
