@@ -144,7 +144,7 @@ def test_the_network_is_that_of_the_weights(name, cases):
 
 
 def test_weights_of_a_network_that_is_told_more_start_from_a_shipped_configuration(cases, caplog):
-    case, run = cases("unet25d")  # both kinds of location, and sex
+    _, run = cases("unet25d")  # both kinds of location, and sex
     words = ["petsynth-fdg.toml", "--data", "prepared", "--out", "run", "--from"]
     caplog.set_level(logging.INFO)
     _, config = command.parse([*words, str(run)])
