@@ -125,3 +125,19 @@ def test_one_subject_under_two_labels_is_refused_unless_allowed(
     assert "- LEAKAGE, so the test results say nothing" in capsys.readouterr().out
     (leak,) = json.loads((tmp_path / "out" / "summary.json").read_text())["leakage"]
     assert "are the same subject" in leak
+
+
+def test_the_audits_result_is_among_the_findings(evaluated, tiny_runs, tiny_prepared, tmp_path):
+    """Labels are compared always, images if that is asked for."""
+    said = "Leakage audit of 7 scans (labels, participants.tsv): no leak found; images were not"
+    assert said in (evaluated / "report.html").read_text()
+    data = shutil.copytree(tiny_prepared, tmp_path / "prepared")
+    shutil.copy(data / "arrays" / "sub-001_mri.npy", data / "arrays" / "sub-007_mri.npy")
+    words = [tiny_runs[0], "--data", data, "--out", tmp_path / "out", "--atlas", "none"]
+    assert evaluate(*words, "--audit", "images") == 1
+    assert evaluate(*words, "--audit", "images", "--allow-leakage") == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["audit"]["with_images"] is True
+    assert "to the last bit" in summary["audit"]["leaks"][0]
+    assert "too coarse to tell people apart" in summary["audit"]["remarks"][0]
+    assert "Leakage audit: voxels of 9 mm" in (tmp_path / "out" / "report.html").read_text()

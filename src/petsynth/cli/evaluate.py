@@ -20,6 +20,7 @@ from petsynth.cli.options import parse_options
 
 if TYPE_CHECKING:
     from petsynth.data.prepared import PreparedData
+    from petsynth.evaluation.audit import Audit
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,10 @@ class Args:
     """Prepared data that the runs were trained on; for pretrained models any, with a split."""
     out: Path
     """Folder for tables, figures and report; made if missing."""
+    predictions: tuple[str, ...] = ()
+    """Other tools' predictions, as NAME=DIR (or DIR): NIfTI images of the subjects, on any grid,
+    in the space of the prepared data or, with space-T1w in the name, of the T1; paired by BIDS
+    entities, or called like the participant."""
     split: Literal["test", "validation"] = "test"
     """Which subjects are predicted."""
     margin: tuple[str, ...] = ()
@@ -56,6 +61,9 @@ class Args:
     """cpu, cuda, cuda:1, ...; auto: the GPU if there is one."""
     planes: Literal["axial", "all"] | None = None
     """Planes that models of slices average; if left out, those that each was trained on."""
+    audit: Literal["labels", "images"] = "labels"
+    """What is searched for test subjects among the training subjects: labels and participants.tsv
+    alone, or the images, too (a second or so per scan); see petsynth audit."""
     allow_leakage: bool = False
     """Evaluate although a test subject is among the training subjects under another label; the
     findings then begin with it."""
@@ -89,6 +97,7 @@ def run(args: Args) -> None:
     from petsynth.evaluation.domains import MetricSettings, choose_data_range
     from petsynth.evaluation.evaluate import evaluate
     from petsynth.evaluation.models import load_models
+    from petsynth.evaluation.predictions import find_predictions, parse_predictions
     from petsynth.inference.device import choose_device
     from petsynth.io.atomic import temporary_prefix
     from petsynth.io.lock import lock_folder
@@ -99,11 +108,16 @@ def run(args: Args) -> None:
 
     _check_arguments(args)
     margins = parse_margins(args.margin)
+    folders = parse_predictions(args.predictions)
     device = choose_device(args.device, args.threads)
     data = PreparedData(args.data)
     atlas = None if args.atlas == "none" else read_atlas(args.atlas)
-    leaks = _audit(args, data)
-    models = load_models(args.runs, data, args.split, device)
+    audit = _audit(args, data)
+    models = load_models(args.runs, data, args.split, device) if args.runs or not folders else []
+    predictions = [
+        find_predictions(name, folder, data, data.participants(args.split))
+        for name, folder in folders.items()
+    ]
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
     with lock_folder(args.out):
@@ -121,10 +135,11 @@ def run(args: Args) -> None:
                 planes={"axial": ("axial",), "all": ALL_PLANES, None: None}[args.planes],
                 threads=_threads(args.threads),
                 atlas=atlas,
+                predictions=predictions,
             )
         for unmeasured in evaluation.unmeasured():
             warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
-        findings = write_evaluation(evaluation, args.out, margins, leaks)
+        findings = write_evaluation(evaluation, args.out, margins, audit)
     print(format_paper_a_table(evaluation))
     if data.t1_grid is not None:
         print(format_paper_b_table(evaluation))
@@ -132,19 +147,31 @@ def run(args: Args) -> None:
     logger.info(f"report: {args.out / 'report.html'}")
 
 
-def _audit(args: Args, data: PreparedData) -> list[str]:
-    """Return the leaks that tables show; refuse them unless that is allowed."""
-    from petsynth.errors import SplitError
-    from petsynth.evaluation.audit import audit_names
+def _audit(args: Args, data: PreparedData) -> Audit:
+    """Return what an audit finds; refuse leaks unless that is allowed."""
+    from petsynth.evaluation.audit import Audit, audit_images, audit_names
+    from petsynth.log import Progress
 
-    leaks = [each.message for each in audit_names(data) if each.is_leak]
+    findings = audit_names(data)
+    _refuse(args, [each.message for each in findings if each.is_leak])
+    scans = len(data.participants())
+    if args.audit == "images":
+        with Progress("comparing scans", total=scans) as progress:
+            findings += audit_images(data, progress.advance)
+    audit = Audit(scans, args.audit == "images", tuple(findings))
+    _refuse(args, audit.leaks)
+    return audit
+
+
+def _refuse(args: Args, leaks: list[str]) -> None:
+    from petsynth.errors import SplitError
+
     if leaks and not args.allow_leakage:
         raise SplitError(
             f"{args.data}: leakage: {leaks[0]}"
             f"{f' ({len(leaks)} such findings)' if len(leaks) > 1 else ''}; correct the split, or "
             "give --allow-leakage to evaluate all the same"
         )
-    return leaks
 
 
 def _check_arguments(args: Args) -> None:

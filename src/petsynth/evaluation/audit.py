@@ -62,6 +62,60 @@ class AuditFinding:
     message: str
 
 
+@dataclass(frozen=True)
+class Audit:
+    """What was looked at before an evaluation, and what was found.
+
+    Parameters
+    ----------
+    scans : int
+        How many there are.
+    with_images : bool
+        Whether the images were compared, beside labels and ``participants.tsv``.
+    findings : tuple of AuditFinding
+        Leaks and remarks.
+    """
+
+    scans: int
+    with_images: bool
+    findings: tuple[AuditFinding, ...] = ()
+
+    @property
+    def leaks(self) -> list[str]:
+        """What makes test results worthless."""
+        return [each.message for each in self.findings if each.is_leak]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be looked at."""
+        return [each.message for each in self.findings if not each.is_leak]
+
+    def sentences(self) -> list[str]:
+        """Return what was compared and what is remarked on, for the findings.
+
+        Examples
+        --------
+        >>> Audit(5, with_images=True).sentences()
+        ['Leakage audit of 5 scans (labels, participants.tsv, images): no leak found.']
+        """
+        found = f"{len(self.leaks)} leak(s), named first" if self.leaks else "no leak found"
+        looked = "labels, participants.tsv" + (", images" if self.with_images else "")
+        more = "" if self.with_images else "; images were not compared (--audit images)"
+        return [
+            f"Leakage audit of {self.scans} scans ({looked}): {found}{more}.",
+            *(f"Leakage audit: {each}." for each in self.remarks),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values for JSON."""
+        return {
+            "scans": self.scans,
+            "with_images": self.with_images,
+            "leaks": self.leaks,
+            "remarks": self.remarks,
+        }
+
+
 def audit_names(data: PreparedData) -> list[AuditFinding]:
     """Look for one subject in two parts of the split, and for slices in place of volumes.
 

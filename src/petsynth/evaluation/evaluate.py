@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from petsynth.evaluation.methods import (
     upper_bounds,
 )
 from petsynth.evaluation.models import Model
+from petsynth.evaluation.predictions import Predictions, check_names, name_some, read_predictions
 from petsynth.evaluation.regional import RegionMeasurement, SubjectRegions, tabulate
 from petsynth.evaluation.warps import MOST_AHEAD, SubjectWarps, is_possible
 from petsynth.io.bids.names import participant_of
@@ -55,7 +56,7 @@ class Example:
     mri, pet : (X, Y, Z) array
         T1 and reference PET, the mean over its frames.
     synthetic_pets : dict from str to (X, Y, Z) array
-        Each model's prediction, likewise.
+        Each model's prediction, likewise; of those that have one.
     frames : (X, Y, Z) or (X, Y, Z, T) array
         The reference PET as it is.
     synthetic_frames : dict from str to (X, Y, Z) or (X, Y, Z, T) array
@@ -143,9 +144,10 @@ class Evaluation:
 
     def unmeasured(self) -> list[str]:
         """Return a line for each method without a finite error for some subjects, or for all."""
-        lines = self._left_out()
+        lines = self._left_out() + self.missing()
         for method in self.methods:
-            values = self.table.loc[self.table["method"] == method.name, "brain_mae"]
+            rows = self.table[self.table["method"] == method.name]
+            values = rows.loc[~rows["participant_id"].isin(list(method.missing)), "brain_mae"]
             measured = int(np.isfinite(values.astype(float)).sum())
             # Pairs of subjects whose brains hardly overlap have none, which is as it should be.
             if not measured or (method.predict is not None and measured < len(values)):
@@ -154,6 +156,15 @@ class Evaluation:
                     f"{len(values)} cases only; its means and intervals hold for those (n)"
                 )
         return lines
+
+    def missing(self) -> list[str]:
+        """Return a line for each method that has no prediction of some participants."""
+        return [
+            f"{method.name} has no prediction of {name_some(list(method.missing))}: it is compared "
+            f"on the other {len(self.participants) - len(method.missing)}"
+            for method in self.of_kind("model")
+            if method.missing
+        ]
 
     def _left_out(self) -> list[str]:
         """Return a line for each subject whose PET does not cover the whole brain."""
@@ -186,6 +197,7 @@ def evaluate(
     planes: tuple[Plane, ...] | None = None,
     threads: int = 1,
     atlas: Atlas | None = None,
+    predictions: Sequence[Predictions] = (),
 ) -> Evaluation:
     """Predict and compute the metrics.
 
@@ -212,6 +224,8 @@ def evaluate(
     atlas : Atlas, optional
         In MNI space, in whose regions uptake is compared; not done without, nor where the
         subjects do not lie on MNI axes.
+    predictions : sequence of Predictions
+        Of other tools, for the same participants.
 
     Raises
     ------
@@ -224,11 +238,14 @@ def evaluate(
     if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     wanted = PredictionSettings(planes=planes, seed=seed, batch_size=batch_size)
+    check_names([each.name for each in (*models, *predictions)])
     predicted = predict_all(models, data, participants, scratch, wanted)
+    predicted += read_predictions(predictions, data, scratch)
     warps = SubjectWarps(data)
     methods = predicted + baselines(data, seed, warps)
-    if len(data.subjects(split)) > 1:
-        methods += [other_subjects_t1(method, participants) for method in predicted]
+    for method in predicted:
+        if len({participant_of(each) for each in participants if method.has(each)}) > 1:
+            methods.append(other_subjects_t1(method, participants))
     methods += upper_bounds(data, participants, models)
     measured = RegionMeasurement(data, atlas, warps) if atlas and is_possible(data) else None
     regional: list[dict[str, Any]] = []
@@ -275,6 +292,10 @@ def _measure_subjects(
             jobs = {}
             for method in methods:
                 if method.predict is None:
+                    continue
+                if not method.has(participant):
+                    yield _row(data, participant, "n/a", method.name, {})
+                    progress.advance(note=method.name)
                     continue
                 predicted = method.predict(participant)
                 jobs[method.name] = pool.submit(
@@ -351,12 +372,17 @@ def _tabulate(rows: list[dict[str, Any]], methods: list[Method]) -> pd.DataFrame
 
 def _choose_example(table: pd.DataFrame, predicted: list[Method], data: PreparedData) -> Example:
     of_models = table[table["kind"] == "model"]
+    counts = {
+        name: sum(each.has(name) for each in predicted) for name in of_models["participant_id"]
+    }
+    most = [name for name, count in counts.items() if count == max(counts.values())]
+    of_models = of_models[of_models["participant_id"].isin(most)]
     errors = of_models.groupby("participant_id", sort=False)["brain_mae"].mean()
     participant = str(errors.sort_values(kind="stable").index[(len(errors) - 1) // 2])
     synthetic_frames = {
         method.name: np.array(method.predict(participant))
         for method in predicted
-        if method.predict is not None
+        if method.predict is not None and method.has(participant)
     }
     return Example(
         participant,

@@ -216,11 +216,19 @@ def _cautions(
             f"for the number of comparisons ({', '.join(sizes)}), allows it; the rest is "
             "undecided."
         )
+    external = [method.name for method in evaluation.of_kind("model") if method.is_external]
     once = [name for name in evaluation.groups("model") if _runs(evaluation, name) == 1]
+    once = [name for name in once if name not in external]
     if once:
         sentences.append(
             f"{', '.join(once)}: one run each. The intervals hold for these runs; another seed "
             "may give another result."
+        )
+    sentences += [f"{line}." for line in evaluation.missing()]
+    if external:
+        sentences.append(
+            f"{', '.join(external)}: images of another tool. petsynth cannot tell whether it was "
+            f"trained on these {evaluation.split} subjects."
         )
     subjects = len(evaluation.subjects)
     if subjects == 1:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +48,12 @@ class Method:
     predict : function from str to (X, Y, Z) array, optional
         The method's PET of a subject, in PET units; None for the between-subject baseline,
         which has no prediction of a test subject.
+    missing : mapping from str to str
+        Participant -> why there is no prediction of them.
+    is_external : bool
+        Whether another tool made the predictions.
+    covariates : tuple of str
+        What of a subject, beside the T1, the predictions use where it is known.
     """
 
     name: str
@@ -55,6 +61,13 @@ class Method:
     description: str
     group: str
     predict: Callable[[str], NDArray[Any]] | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    is_external: bool = False
+    covariates: tuple[str, ...] = ()
+
+    def has(self, participant: str) -> bool:
+        """Whether there is a prediction of a participant."""
+        return self.predict is not None and participant not in self.missing
 
 
 def predict_all(
@@ -79,22 +92,42 @@ def predict_all(
                     np.save(temporary, mean)
                 progress.advance(note=model.name)
     return [
-        Method(model.name, "model", _describe(model), model.group, _reader(scratch, number))
+        Method(
+            model.name,
+            "model",
+            _describe(model),
+            model.group,
+            _reader(scratch, number),
+            covariates=tuple(model.run.system.covariates_used()),
+        )
         for number, model in enumerate(models)
     ]
 
 
 def other_subjects_t1(method: Method, participants: list[str]) -> Method:
-    """Return the control that predicts each subject from the T1 of the next one."""
-    other, predict = derangement(participants), method.predict
+    """Return the control that predicts each subject from the T1 of the next one.
+
+    Participants without a prediction are passed over, and stay without one.
+    """
+    other, predict = (
+        derangement([each for each in participants if method.has(each)]),
+        method.predict,
+    )
     assert predict is not None
     name = OTHER_T1.format(method.name)
     description = (
         f"{method.name}, but each subject's PET is predicted from the T1 of the next subject in "
         "the list (the last from the first's): what the model knows without this subject's T1"
     )
-    group = OTHER_T1.format(method.group)
-    return Method(name, "control", description, group, lambda name: predict(other[name]))
+    return Method(
+        name,
+        "control",
+        description,
+        OTHER_T1.format(method.group),
+        lambda name: predict(other[name]),
+        missing=method.missing,
+        is_external=method.is_external,
+    )
 
 
 def baselines(data: PreparedData, seed: int, warps: SubjectWarps | None = None) -> list[Method]:

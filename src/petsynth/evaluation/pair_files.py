@@ -68,10 +68,10 @@ def pair_folders(references: Path, synthetics: Path) -> FoundPairs:
     InputError
         If a folder is missing, or no pair was found.
     """
-    first, second = _images(references), _images(synthetics)
+    first, second = list_images(references), list_images(synthetics)
     pairs, unpaired, ambiguous = [], [], []
     for path in first:
-        found = _partners(path, second)
+        found = find_partners(path.name, second)
         where = path.relative_to(references)
         if len(found) == 1:
             pairs.append(PairFiles(where.as_posix(), path, found[0]))
@@ -125,6 +125,49 @@ def read_pairs(table: Path) -> list[PairFiles]:
     return pairs
 
 
+def find_partners(reference: str, images: list[Path]) -> list[Path]:
+    """Return the images that belong to a reference image's name; see `pair_folders`."""
+    entities = parse_entities(reference)
+    if "sub" not in entities:
+        return [path for path in images if _stem(path.name) == _stem(reference)]
+    theirs = {path: parse_entities(path.name) for path in images}
+    found = [path for path in images if _same_scan(entities, theirs[path])]
+    space = entities.get("space", "")
+    same_space = [path for path in found if theirs[path].get("space", "") == space]
+    return same_space or found
+
+
+def find_by_participant(participant: str, images: list[Path]) -> list[Path]:
+    """Return the images that are called as a participant is, and nothing else.
+
+    Examples
+    --------
+    >>> find_by_participant("sub-007", [Path("7.nii.gz"), Path("sub-07_pet.nii"), Path("8.nii")])
+    [PosixPath('7.nii.gz')]
+    """
+    key = participant_key(participant)
+    return [path for path in images if participant_key(_stem(path.name)) == key]
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the PET images below a folder, by name: those called so, if any is.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, or holds no image.
+    """
+    found = [
+        path
+        for path in _all_images(folder)
+        if not parse_entities(path.name).get("desc", "").endswith(_NO_IMAGE)
+    ]
+    pets = [path for path in found if parse_entities(path.name)["suffix"] == "pet"]
+    if not found:
+        raise InputError(f"{folder}: holds no NIfTI image (.nii, .nii.gz)")
+    return pets or found
+
+
 def find_companion(folder: Path, reference: Path, endings: tuple[str, ...]) -> Path:
     """Return the mask or T1 of a reference image in a folder.
 
@@ -144,7 +187,7 @@ def find_companion(folder: Path, reference: Path, endings: tuple[str, ...]) -> P
             fits = theirs["suffix"] in endings and _same_scan(entities, theirs)
             fits &= theirs.get("space", "") in ("", entities.get("space", ""))
         else:
-            fits = path.name.startswith(_stem(reference))
+            fits = path.name.startswith(_stem(reference.name))
         if fits:
             found.append(path)
     exact = [each for each in found if _space(each) == _space(reference)]
@@ -156,16 +199,6 @@ def find_companion(folder: Path, reference: Path, endings: tuple[str, ...]) -> P
             "needed is one (or a column of --pairs)"
         )
     return found[0]
-
-
-def _partners(reference: Path, images: list[Path]) -> list[Path]:
-    entities = parse_entities(reference.name)
-    if "sub" not in entities:
-        return [path for path in images if _stem(path) == _stem(reference)]
-    theirs = {path: parse_entities(path.name) for path in images}
-    found = [path for path in images if _same_scan(entities, theirs[path])]
-    same_space = [path for path in found if _space(path) == _space(reference)]
-    return same_space or found
 
 
 def _same_scan(first: dict[str, str], second: dict[str, str]) -> bool:
@@ -180,19 +213,6 @@ def _same_scan(first: dict[str, str], second: dict[str, str]) -> bool:
     )
 
 
-def _images(folder: Path) -> list[Path]:
-    """Return the PET images below a folder, by name: those called so, if any is."""
-    found = [
-        path
-        for path in _all_images(folder)
-        if not parse_entities(path.name).get("desc", "").endswith(_NO_IMAGE)
-    ]
-    pets = [path for path in found if parse_entities(path.name)["suffix"] == "pet"]
-    if not found:
-        raise InputError(f"{folder}: holds no NIfTI image (.nii, .nii.gz)")
-    return pets or found
-
-
 def _all_images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -203,8 +223,8 @@ def _all_images(folder: Path) -> list[Path]:
     )
 
 
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+def _stem(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".nii")
 
 
 def _space(path: Path) -> str:

@@ -26,7 +26,7 @@ from petsynth.preprocessing.pet.units import parse_unit
 from petsynth.preprocessing.resampling import resample, resample_mask
 from petsynth.preprocessing.t1.brain_mask import find_brain, is_skull_stripped
 from petsynth.preprocessing.t1.reading import read_t1
-from petsynth.volume import BoolArray, Grid, Volume
+from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 ImageLike = str | Path | nib.spatialimages.SpatialImage
 """A file, or an image in memory."""
@@ -160,19 +160,28 @@ def unite(reference: PetImage, synthetic: PetImage, tracer: str, unit: str) -> t
     )
 
 
-def onto_grid(synthetic: PetImage, grid: Grid) -> PetImage:
+def onto_grid(synthetic: PetImage, grid: Grid, grid_to_image: FloatArray | None = None) -> PetImage:
     """Return the synthetic image on the reference's grid, resampled once where its own differs.
 
     Voxels outside its field of view are NaN.
+
+    Parameters
+    ----------
+    synthetic : PetImage
+        The image.
+    grid : Grid
+        The reference's.
+    grid_to_image : (4, 4) float array, optional
+        From the grid's world to the image's world, in mm; one world if left out.
 
     Raises
     ------
     InputError
         If hardly anything of the grid lies in its field of view.
     """
-    if synthetic.volume.grid.matches(grid):
+    if grid_to_image is None and synthetic.volume.grid.matches(grid):
         return synthetic
-    moved = resample(synthetic.volume, grid, fill=np.nan)
+    moved = resample(synthetic.volume, grid, grid_to_image, fill=np.nan)
     covered = float(np.isfinite(moved.data).mean())
     if covered < _LEAST_OVERLAP:
         raise InputError(

@@ -25,8 +25,10 @@ def build_summary(evaluation: Evaluation) -> dict[str, Any]:
     -------
     dict
         ``methods``: name -> domain -> metric -> mean, std, min, max, n;
-        ``definitions``: what each of these words means; ``simulated``: bool; ``regions``, where
-        an atlas was wanted: name -> regions, asymmetry, composites.
+        ``definitions``: what each of these words means; ``simulated``: bool; ``missing``: name ->
+        participant -> why there is no prediction; ``external``: models of other tools;
+        ``covariates``: model -> what it used beside the T1; ``regions``, where an atlas was
+        wanted: name -> regions, asymmetry, composites.
     """
     content = {
         "methods": {
@@ -34,6 +36,17 @@ def build_summary(evaluation: Evaluation) -> dict[str, Any]:
         },
         "definitions": build_definitions(evaluation),
         "simulated": evaluation.data.simulated,
+        "missing": {
+            method.name: dict(method.missing)
+            for method in evaluation.of_kind("model")
+            if method.missing
+        },
+        "external": [each.name for each in evaluation.of_kind("model") if each.is_external],
+        "covariates": {
+            each.name: list(each.covariates)
+            for each in evaluation.of_kind("model")
+            if each.covariates
+        },
     }
     if evaluation.regions is not None and evaluation.agreement is not None:
         content["regions"] = summarise_regions(evaluation.regions, evaluation.agreement)
