@@ -132,6 +132,15 @@ def test_centiloids_only_where_the_conversion_holds(regions, references):
         assert found.centiloid == pytest.approx(centiloids, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("tracer", "suvr", "centiloids"), [("FBB", 1.08, 18), ("FBB", 1.10, 21), ("AV45", 1.11, 20)]
+)
+def test_thresholds_are_those_of_the_abstract_in_centiloids(tracer, suvr, centiloids):
+    """Royse et al. 2021, abstract."""
+    conversion = composite(tracer, "amyloid-composite").centiloid
+    assert round(conversion.of(suvr)) == centiloids
+
+
 def test_tau_and_fdg_have_no_centiloids(regions, references):
     for tracer in ("FDG", "AV1451"):
         for each in composites_of(tracer):
