@@ -26,6 +26,7 @@ COMMANDS = {
     "models": "list the pretrained models",
     "regions": "mean uptake per region of a PET, measured or synthetic; no model is needed",
     "evaluate": "measure trained models against baselines, with tables, figures and a report",
+    "classify": "tell two groups of subjects apart by MRI, PET and synthetic PET",
     "measure": "measure any synthetic PET against its reference; no model needed",
     "audit": "look for test subjects among the training data",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",

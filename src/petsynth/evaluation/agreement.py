@@ -36,6 +36,8 @@ DEFINITIONS = {
     "regions": "mean over the voxels of each region of the atlas, which the deformation of the "
     "subject's T1 brings to both images of a subject alike; what the reference PET does not cover "
     "counts in neither",
+    "grey_fraction": "mean probability of grey matter in the region, from the T1 alone (mixture of "
+    "three Gaussians)",
     "n": "subjects with a value; a subject's visits are averaged first",
     "error": "mean of synthetic minus reference (Bland and Altman's bias)",
     "absolute_error": "mean of the absolute difference",

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, static_mean
+from petsynth.evaluation.baselines import CLASSES, tissue_maps
 from petsynth.evaluation.warps import SubjectWarps
 from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.preprocessing.pet.series import mark_unmeasured
@@ -30,8 +31,8 @@ from petsynth.volume import BoolArray, Volume
 
 COLUMNS = (
     "participant_id", "method", "kind", "region", "reference", "synthetic", "volume_ml",
-    "covered_fraction", "centiloid_reference", "centiloid_synthetic", "positive_reference",
-    "positive_synthetic", "note",
+    "grey_fraction", "covered_fraction", "centiloid_reference", "centiloid_synthetic",
+    "positive_reference", "positive_synthetic", "note",
 )  # fmt: skip
 
 
@@ -49,12 +50,15 @@ class SubjectRegions:
         Where the reference PET was measured.
     means : Means
         Of the reference PET.
+    grey : mapping from str to float
+        Region -> mean probability of grey matter, from the T1 alone; NaN where it is not there.
     """
 
     labels: NDArray[np.int32]
     masks: Mapping[str, BoolArray]
     covered: BoolArray
     means: Means
+    grey: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ class RegionMeasurement:
         shown = np.where(left_out, np.float32(np.nan), self._data.static_pet(participant))
         pet = mark_unmeasured(Volume(shown, grid.affine))
         means = self._means(labels, masks, pet.data)
-        return SubjectRegions(labels, masks, np.isfinite(pet.data), means)
+        grey = self._grey(participant, labels)
+        return SubjectRegions(labels, masks, np.isfinite(pet.data), means, grey)
 
     def rows(
         self, participant: str, method: str, where: SubjectRegions, synthetic: NDArray[Any]
@@ -139,6 +144,7 @@ class RegionMeasurement:
                 "reference": where.means.values[name],
                 "synthetic": found.values[name],
                 "volume_ml": mean.ml,
+                "grey_fraction": where.grey[name],
                 "covered_fraction": mean.covered_fraction,
                 "note": mean.note,
             }
@@ -148,6 +154,12 @@ class RegionMeasurement:
             start | {"kind": "composite", "region": name} | _pair(first, found.composites[name])
             for name, first in where.means.composites.items()
         ]
+
+    def _grey(self, participant: str, labels: NDArray[np.int32]) -> dict[str, float]:
+        mask = np.asarray(self._data.mask(participant))
+        grey = tissue_maps(self._data.mri(participant), mask)[CLASSES.index("grey matter")]
+        found = label_means(labels, grey, self._voxel_ml, self.atlas.names)
+        return {name: found[label].mean for label, name in self.atlas.names.items()}
 
     def _means(
         self, labels: NDArray[np.int32], masks: Mapping[str, BoolArray], pet: NDArray[Any]

@@ -1,0 +1,91 @@
+"""``petsynth classify``: does a synthetic PET help to tell two groups of subjects apart?
+
+Classifies the test subjects of one or several evaluations, AD against CN unless told otherwise, by
+regional features of the MRI, the reference PET, each model's synthetic PET, and MRI and PET
+together: nested cross-validation over subjects, areas under the ROC curve with intervals, a
+permutation test against chance, and DeLong's comparison of every pair. Says first whether the
+synthetic PET adds anything to the MRI.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from petsynth.cli.options import parse_options
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Args:
+    """Options of ``petsynth classify``."""
+
+    evaluations: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of petsynth evaluate, with regions; of several, the test subjects must be different
+    people."""
+    out: Path
+    """Folder for tables and JSON; made if missing."""
+    groups: tuple[str, str] = ("AD", "CN")
+    """The two diagnoses, as participants.tsv has them; the first one counts as positive."""
+    folds: int = 5
+    """Parts of the outer cross-validation."""
+    repeats: int = 5
+    """Other divisions into folds, over which scores are averaged."""
+    permutations: int = 1000
+    """Permutations of the diagnoses for the test against chance; 0: no test."""
+    seed: int = 0
+    """Chooses folds and permutations."""
+    overwrite: bool = False
+    """Replace an earlier classification in the same folder."""
+
+
+def parse(argv: list[str]) -> Args:
+    """Read the command line after ``petsynth classify``."""
+    return parse_options(Args, argv, command="classify", description=__doc__)
+
+
+def run(args: Args) -> None:
+    """Classify, print and write.
+
+    Raises
+    ------
+    ArgumentError
+        If an option has an impossible value.
+    InputError
+        If an evaluation cannot be used, or a group has too few subjects.
+    OutputError
+        If the folder holds something already.
+    """
+    from petsynth.errors import ArgumentError
+    from petsynth.evaluation.classification import Settings, check, classify
+    from petsynth.evaluation.group_features import read_group_features
+    from petsynth.io.lock import lock_folder
+    from petsynth.log import Progress
+    from petsynth.report.classification import (
+        format_areas,
+        make_classification_folder,
+        write_classification,
+    )
+
+    if not args.evaluations:
+        raise ArgumentError("no evaluation is named: give one folder of petsynth evaluate or more")
+    if args.groups[0] == args.groups[1]:
+        raise ArgumentError(f"--groups {' '.join(args.groups)}: name two different diagnoses")
+    settings = Settings(args.folds, args.repeats, args.permutations, args.seed)
+    data = read_group_features(args.evaluations, args.groups)
+    check(data, settings)
+    with lock_folder(args.out):
+        make_classification_folder(args.out, overwrite=args.overwrite)
+        steps = len(data.sets) * args.folds * args.repeats
+        with Progress("classifying", total=steps) as progress:
+            found = classify(data, settings, progress.advance)
+        findings = write_classification(found, args.out)
+    print("\n".join(f"- {finding}" for finding in findings))
+    print()
+    print(format_areas(found))
+    logger.info(f"tables: {args.out / 'auc.tsv'}")

@@ -1,0 +1,148 @@
+"""How well a score tells two groups of subjects apart, and which of two scores does it better.
+
+References
+----------
+E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson. Comparing the areas under two or more correlated
+receiver operating characteristic curves: a nonparametric approach. Biometrics 44(3), 1988, 837-845.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from petsynth.volume import BoolArray, FloatArray
+
+CONFIDENCE = 0.95
+_NO_VARIANCE = 1e-14
+
+
+@dataclass(frozen=True)
+class Auc:
+    """An area under the ROC curve with DeLong's interval, cut off at 0 and 1.
+
+    Parameters
+    ----------
+    value : float
+        The chance that a positive subject scores higher than a negative one; ties count half.
+    low, high : float
+        Ends of the 95 % interval, on the logit scale where the area is neither 0 nor 1.
+    variance : float
+        DeLong's estimate.
+    """
+
+    value: float
+    low: float
+    high: float
+    variance: float
+
+
+@dataclass(frozen=True)
+class AucDifference:
+    """The difference of two areas measured on the same subjects.
+
+    Parameters
+    ----------
+    value : float
+        First minus second.
+    low, high : float
+        Ends of the 95 % interval.
+    p : float
+        Two-sided, of no difference; 1 where both scores order the subjects alike.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def auc(scores: FloatArray, positive: BoolArray) -> Auc:
+    """Return the area under the ROC curve of a score.
+
+    Parameters
+    ----------
+    scores : (S,) float array
+        Higher means rather positive.
+    positive : (S,) bool array
+        The group that a subject belongs to.
+
+    Raises
+    ------
+    ValueError
+        If a group has fewer than two subjects, or a score is not finite.
+
+    Examples
+    --------
+    Eight of nine pairs are in order. Of the positive subjects 1, 1 and 2/3 of the negative ones
+    lie below, and likewise the other way round: variances 1/27 each, 2/81 of the area.
+
+    >>> scores = np.array([0.9, 0.8, 0.4, 0.7, 0.3, 0.2])
+    >>> found = auc(scores, np.array([True, True, True, False, False, False]))
+    >>> round(found.value * 9, 6), round(found.variance * 81, 6)
+    (8.0, 2.0)
+    """
+    areas, covariance = _delong(scores[np.newaxis], positive)
+    value, variance = float(areas[0]), float(covariance[0, 0])
+    if not 0 < value < 1:
+        return Auc(value, value, value, variance)
+    half = _quantile() * math.sqrt(variance) / (value * (1 - value))
+    centre = special.logit(value)
+    low, high = (float(special.expit(centre + sign * half)) for sign in (-1, 1))
+    return Auc(value, low, high, variance)
+
+
+def compare_auc(first: FloatArray, second: FloatArray, positive: BoolArray) -> AucDifference:
+    """Compare the areas of two scores of the same subjects by DeLong's test.
+
+    Parameters
+    ----------
+    first, second : (S,) float array
+        Scores; higher means rather positive.
+    positive : (S,) bool array
+        The group that a subject belongs to.
+
+    Raises
+    ------
+    ValueError
+        As in `auc`.
+
+    Examples
+    --------
+    >>> positive = np.array([True, True, True, False, False, False])
+    >>> first = np.array([0.9, 0.8, 0.4, 0.7, 0.3, 0.2])
+    >>> compare_auc(first, 2 * first, positive).p
+    1.0
+    """
+    areas, covariance = _delong(np.stack([first, second]), positive)
+    value = float(areas[0] - areas[1])
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    if variance < _NO_VARIANCE:
+        return AucDifference(value, value, value, 1.0 if abs(value) < _NO_VARIANCE else 0.0)
+    spread = math.sqrt(variance)
+    half = _quantile() * spread
+    return AucDifference(
+        value, value - half, value + half, float(2 * special.ndtr(-abs(value) / spread))
+    )
+
+
+def _delong(scores_MS: FloatArray, positive: BoolArray) -> tuple[FloatArray, NDArray[np.float64]]:
+    """Return the areas of M scores and the covariance of their estimates."""
+    if not np.isfinite(scores_MS).all():
+        raise ValueError("scores must be finite")
+    cases, controls = scores_MS[:, positive], scores_MS[:, ~positive]
+    if min(cases.shape[1], controls.shape[1]) < 2:
+        raise ValueError("both groups need two subjects or more")
+    above = cases[:, :, np.newaxis] - controls[:, np.newaxis, :]
+    order = (above > 0) + 0.5 * (above == 0)
+    of_cases, of_controls = order.mean(axis=2), order.mean(axis=1)
+    covariance = np.cov(of_cases) / cases.shape[1] + np.cov(of_controls) / controls.shape[1]
+    return order.mean(axis=(1, 2)), np.atleast_2d(covariance)
+
+
+def _quantile() -> float:
+    return float(special.ndtri((1 + CONFIDENCE) / 2))

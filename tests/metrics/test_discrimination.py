@@ -1,0 +1,72 @@
+"""Areas under ROC curves: hand-computed, scikit-learn, and how often the intervals hold."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
+
+from petsynth.metrics.discrimination import auc, compare_auc
+
+POSITIVE = np.array([True] * 3 + [False] * 3)
+FIRST = np.array([0.9, 0.8, 0.4, 0.7, 0.3, 0.2])
+SECOND = np.array([0.9, 0.3, 0.4, 0.7, 0.35, 0.2])
+
+
+def test_delong_by_hand():
+    """Components: the fraction of the other group that a subject scores higher (lower) than.
+
+    First score: cases 1, 1, 2/3 and controls 2/3, 1, 1. Second: cases 1, 1/3, 2/3 and controls 1/3,
+    2/3, 1. Areas 8/9 and 6/9. Variances of the components 1/27 and 1/9 in both groups; covariances
+    (with mean deviations 1/9, 1/9, -2/9 times 1/3, -1/3, 0) 0 of cases and, of controls (-2/9, 1/9,
+    1/9 times -1/3, 0, 1/3), 1/18. The variance of the difference is
+    (2/27 + 2/9 - 2 * 1/18) / 3 = 5/81.
+    """
+    found = compare_auc(FIRST, SECOND, POSITIVE)
+    assert auc(SECOND, POSITIVE).value == pytest.approx(6 / 9)
+    assert auc(SECOND, POSITIVE).variance == pytest.approx(2 / 27)
+    assert found.value == pytest.approx(2 / 9)
+    z = (2 / 9) / np.sqrt(5 / 81)
+    assert found.p == pytest.approx(2 * norm.sf(z))
+    half = norm.ppf(0.975) * np.sqrt(5 / 81)
+    assert (found.low, found.high) == pytest.approx((2 / 9 - half, 2 / 9 + half))
+
+
+def test_ties_count_half_as_in_scikit_learn():
+    random = np.random.default_rng(0)
+    scores = random.integers(0, 4, 40).astype(float)
+    positive = random.random(40) < 0.4
+    assert auc(scores, positive).value == pytest.approx(roc_auc_score(positive, scores))
+
+
+def test_the_interval_stays_between_0_and_1():
+    found = auc(FIRST, POSITIVE)
+    assert 0 < found.low < 8 / 9 < found.high < 1
+    perfect = auc(np.arange(6.0)[::-1], POSITIVE)
+    assert (perfect.value, perfect.low, perfect.high, perfect.variance) == (1, 1, 1, 0)
+
+
+def test_equal_orders_do_not_differ():
+    found = compare_auc(FIRST, 3 * FIRST + 1, POSITIVE)
+    assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
+
+
+def test_the_interval_of_the_difference_holds_as_often_as_it_says():
+    """Two equally good scores of 60 subjects that share half of their noise, 400 times."""
+    random = np.random.default_rng(1)
+    positive = np.arange(60) < 30
+    held = rejected = 0
+    for _ in range(400):
+        common, one, other = random.normal(size=(3, 60))
+        first, second = (positive + common + noise for noise in (one, other))
+        found = compare_auc(first, second, positive)
+        held += found.low <= 0 <= found.high
+        rejected += found.p < 0.05
+    assert held + rejected == 400
+    assert 0.92 < held / 400 < 0.98
+
+
+def test_what_has_no_area():
+    with pytest.raises(ValueError, match="two subjects or more"):
+        auc(FIRST, np.array([True] + [False] * 5))
+    with pytest.raises(ValueError, match="finite"):
+        auc(np.array([np.nan] + [1.0] * 5), POSITIVE)
