@@ -27,7 +27,7 @@ WINDOW_RADIUS = 5
 _K1, _K2 = 0.01, 0.03
 _SLAB_VALUES = 160_000
 """Pixels of each image in a slab, at most, if one layer has no more."""
-_BLOCK_ROWS, _BLOCK_ROWS_LAST = 36, 60
+_BLOCK_ROWS, _BLOCK_ROWS_LAST = 12, 24
 """Rows of the window's matrix that are multiplied at once; along the last axis more of them."""
 _FLOAT32_RANGES = 2.0
 """Up to so many data ranges from 0, float32 keeps the mean index to about 1e-6."""
