@@ -88,6 +88,7 @@ def run(args: Args) -> None:
     OutputError
         If the folder holds something already.
     """
+    import dataclasses
     import tempfile
     import warnings
 
@@ -137,9 +138,10 @@ def run(args: Args) -> None:
                 atlas=atlas,
                 predictions=predictions,
             )
+        evaluation = dataclasses.replace(evaluation, audit=audit)
         for unmeasured in evaluation.unmeasured():
             warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
-        findings = write_evaluation(evaluation, args.out, margins, audit)
+        findings = write_evaluation(evaluation, args.out, margins, audit.leaks)
     print(format_paper_a_table(evaluation))
     if data.t1_grid is not None:
         print(format_paper_b_table(evaluation))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from petsynth.data.prepared import PreparedData, Split, static_mean
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.evaluation.agreement import agreement_table
+from petsynth.evaluation.audit import Audit
 from petsynth.evaluation.baselines import between_subjects, pairs_of
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
 from petsynth.evaluation.methods import (
@@ -104,6 +105,8 @@ class Evaluation:
         Its agreement over subjects; see `petsynth.evaluation.agreement`.
     atlas : Atlas, optional
         What the regions are.
+    audit : Audit, optional
+        What was found beforehand.
     """
 
     table: pd.DataFrame
@@ -117,6 +120,7 @@ class Evaluation:
     regions: pd.DataFrame | None = None
     agreement: pd.DataFrame | None = None
     atlas: Atlas | None = None
+    audit: Audit | None = None
 
     def values(self, method: str, domain: str, metric: str) -> NDArray[np.float64]:
         """Return a metric of one method, a value per subject or pair of subjects, in table order.
@@ -372,11 +376,9 @@ def _tabulate(rows: list[dict[str, Any]], methods: list[Method]) -> pd.DataFrame
 
 def _choose_example(table: pd.DataFrame, predicted: list[Method], data: PreparedData) -> Example:
     of_models = table[table["kind"] == "model"]
-    counts = {
-        name: sum(each.has(name) for each in predicted) for name in of_models["participant_id"]
-    }
-    most = [name for name, count in counts.items() if count == max(counts.values())]
-    of_models = of_models[of_models["participant_id"].isin(most)]
+    names = of_models["participant_id"]
+    number = names.map(lambda name: sum(method.has(name) for method in predicted))
+    of_models = of_models[number == number.max()]
     errors = of_models.groupby("participant_id", sort=False)["brain_mae"].mean()
     participant = str(errors.sort_values(kind="stable").index[(len(errors) - 1) // 2])
     synthetic_frames = {

@@ -225,6 +225,7 @@ def _cautions(
             "may give another result."
         )
     sentences += [f"{line}." for line in evaluation.missing()]
+    sentences += evaluation.audit.sentences() if evaluation.audit else []
     if external:
         sentences.append(
             f"{', '.join(external)}: images of another tool. petsynth cannot tell whether it was "

@@ -26,9 +26,9 @@ def build_summary(evaluation: Evaluation) -> dict[str, Any]:
     dict
         ``methods``: name -> domain -> metric -> mean, std, min, max, n;
         ``definitions``: what each of these words means; ``simulated``: bool; ``missing``: name ->
-        participant -> why there is no prediction; ``external``: models of other tools;
-        ``covariates``: model -> what it used beside the T1; ``regions``, where an atlas was
-        wanted: name -> regions, asymmetry, composites.
+        participant -> why there is no prediction; ``audit``: what was compared and found;
+        ``external``: models of other tools; ``covariates``: model -> what it used beside the T1;
+        ``regions``, where an atlas was wanted: name -> regions, asymmetry, composites.
     """
     content = {
         "methods": {
@@ -41,6 +41,7 @@ def build_summary(evaluation: Evaluation) -> dict[str, Any]:
             for method in evaluation.of_kind("model")
             if method.missing
         },
+        "audit": None if evaluation.audit is None else evaluation.audit.to_dict(),
         "external": [each.name for each in evaluation.of_kind("model") if each.is_external],
         "covariates": {
             each.name: list(each.covariates)

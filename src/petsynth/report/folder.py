@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from petsynth.errors import OutputError
-from petsynth.evaluation.audit import Audit
 from petsynth.evaluation.comparison import compare_models, compare_with_baselines
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.findings import list_findings
@@ -63,7 +62,7 @@ def write_evaluation(
     evaluation: Evaluation,
     folder: str | Path,
     margins: Mapping[str, float] | None = None,
-    audit: Audit | None = None,
+    leaks: Sequence[str] = (),
 ) -> list[str]:
     """Write all files of an evaluation, each atomically.
 
@@ -75,8 +74,8 @@ def write_evaluation(
         From `make_folder`.
     margins : mapping from str to float, optional
         Metric -> margin of equivalence, set beforehand.
-    audit : Audit, optional
-        What was looked at beforehand; leaks stand first among the findings, the rest last.
+    leaks : sequence of str
+        What `petsynth.evaluation.audit` found; stands first among the findings.
 
     Returns
     -------
@@ -91,12 +90,9 @@ def write_evaluation(
     folder = Path(folder)
     against_baselines = compare_with_baselines(evaluation)
     between_models = compare_models(evaluation, margins)
-    leaks = [] if audit is None else audit.leaks
     findings = [f"LEAKAGE, so the test results say nothing: {leak}" for leak in leaks]
     findings += list_findings(evaluation, against_baselines, between_models)
-    findings += [] if audit is None else audit.sentences()
-    summary = {**build_summary(evaluation), "leakage": leaks}
-    summary |= {} if audit is None else {"audit": audit.to_dict()}
+    summary = {**build_summary(evaluation), "leakage": list(leaks)}
     figures = draw_paper_a_figures(evaluation)
     if evaluation.data.t1_grid is not None:
         figures += draw_paper_b_figures(evaluation)
