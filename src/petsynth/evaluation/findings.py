@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from petsynth.evaluation.agreement import median_correlation
 from petsynth.evaluation.comparison import BaselineComparison, ModelComparison, is_better
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES, MetricSettings, unit_of
@@ -160,10 +162,12 @@ def _controls(evaluation: Evaluation, comparisons: list[BaselineComparison]) -> 
 def _upper_bound(evaluation: Evaluation) -> list[str]:
     if NOISE_FREE not in {method.name for method in evaluation.methods}:
         return []
-    bound = describe(evaluation.values(NOISE_FREE, "brain", "mae"))["mean"]
+    bounds = evaluation.values(NOISE_FREE, "brain", "mae")
     sentences = []
     for method in evaluation.of_kind("model"):
-        mean = describe(evaluation.values(method.name, "brain", "mae"))["mean"]
+        values = evaluation.values(method.name, "brain", "mae")
+        mean = describe(values)["mean"]
+        bound = describe(bounds[np.isfinite(values)])["mean"]
         if mean is None or bound is None:
             continue
         better = is_better("mae", mean, bound)
