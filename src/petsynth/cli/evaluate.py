@@ -98,7 +98,7 @@ def run(args: Args) -> None:
     from petsynth.evaluation.domains import MetricSettings, choose_data_range
     from petsynth.evaluation.evaluate import evaluate
     from petsynth.evaluation.models import load_models
-    from petsynth.evaluation.predictions import find_predictions, parse_predictions
+    from petsynth.evaluation.predictions import check_names, find_predictions, parse_predictions
     from petsynth.inference.device import choose_device
     from petsynth.io.atomic import temporary_prefix
     from petsynth.io.lock import lock_folder
@@ -119,6 +119,7 @@ def run(args: Args) -> None:
         find_predictions(name, folder, data, data.participants(args.split))
         for name, folder in folders.items()
     ]
+    check_names([each.name for each in (*models, *predictions)])
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
     with lock_folder(args.out):

@@ -34,7 +34,7 @@ from petsynth.evaluation.methods import (
     upper_bounds,
 )
 from petsynth.evaluation.models import Model
-from petsynth.evaluation.predictions import Predictions, check_names, name_some, read_predictions
+from petsynth.evaluation.predictions import Predictions, name_some, read_predictions
 from petsynth.evaluation.regional import RegionMeasurement, SubjectRegions, tabulate
 from petsynth.evaluation.warps import MOST_AHEAD, SubjectWarps, is_possible
 from petsynth.io.bids.names import participant_of
@@ -242,7 +242,6 @@ def evaluate(
     if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     wanted = PredictionSettings(planes=planes, seed=seed, batch_size=batch_size)
-    check_names([each.name for each in (*models, *predictions)])
     predicted = predict_all(models, data, participants, scratch, wanted)
     predicted += read_predictions(predictions, data, scratch)
     warps = SubjectWarps(data)
