@@ -119,7 +119,7 @@ def run(args: Args) -> None:
         find_predictions(name, folder, data, data.participants(args.split))
         for name, folder in folders.items()
     ]
-    check_names([each.name for each in (*models, *predictions)])
+    check_names([*(each.name for each in models), *(each.name for each in predictions)])
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
     with lock_folder(args.out):
