@@ -261,10 +261,7 @@ class System(ABC, Generic[Config]):
     # Starting from trained weights
 
     def adaptation_tables(self) -> dict[str, dict[str, Any]]:
-        """Return what a training that starts from trained weights changes in the configuration.
-
-        A smaller learning rate and fewer epochs; what a user gives stands over them.
-        """
+        """Return the smaller learning rate and fewer epochs of a training from trained weights."""
         return {}
 
     def network_tables(self) -> dict[str, dict[str, Any]]:
