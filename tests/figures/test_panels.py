@@ -10,8 +10,11 @@ from petsynth.figures.panels import (
     draw_panels,
     mri_panel,
     pet_panel,
+    signed_panel,
     uncertainty_panel,
 )
+from petsynth.figures.view import View
+from petsynth.volume import Grid
 
 PET = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
 
@@ -24,6 +27,28 @@ def texts(figure):
 def test_difference_is_absolute():
     panel = difference_panel(np.array([[1.0, 4.0]]), np.array([[3.0, 3.0]]), 2, "SUVR")
     assert panel.image.tolist() == [[2.0, 1.0]]
+
+
+def test_the_signed_difference_is_positive_where_the_synthetic_pet_is_too_high():
+    panel = signed_panel(np.array([[1.0, 4.0]]), np.array([[3.0, 3.0]]), 2, "SUVR")
+    assert panel.image.tolist() == [[2.0, -1.0]]
+    assert panel.limits == (-2, 2)
+    assert panel.title == "Synthetic − reference"
+
+
+def test_a_panel_with_a_view_marks_sides_and_place_and_has_the_grids_pixels():
+    grid = Grid((3, 2, 5), np.diag([1.0, 2, 4, 1]))
+    panel = pet_panel(PET, 5, "SUVR", view=View("axial", grid))
+    figure = draw_panels([("row", [panel])])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["L", "R", "z = 8 mm"]
+    assert figure.axes[0].get_aspect() == 2.0
+
+
+def test_a_place_may_stay_free():
+    figure = draw_panels([("a", [mri_panel(PET), mri_panel(PET)]), ("b", [None, mri_panel(PET)])])
+    shown = [ax for ax in figure.axes if ax.images]
+    assert len(shown) == 3
+    assert [ax.get_ylabel() for ax in shown] == ["a", "", "b"]
 
 
 def test_synthetic_panels_are_labelled_in_the_picture_and_below():
@@ -45,6 +70,7 @@ def test_a_simulations_pet_is_called_simulated():
 def test_whatever_a_model_made_is_labelled():
     for panel in (
         difference_panel(PET, PET, 1, "SUVR"),
+        signed_panel(PET, PET, 1, "SUVR"),
         uncertainty_panel(PET, 1, "SUVR"),
         pet_panel(PET, 1, "SUVR", synthetic=True),
     ):
@@ -67,3 +93,5 @@ def test_rows_of_different_length():
 def test_nothing_to_draw():
     with pytest.raises(ValueError, match="no panels"):
         draw_panels([])
+    with pytest.raises(ValueError, match="no panels"):
+        draw_panels([("row", [None])])

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from petsynth.data.prepared import PreparedData, Split, static_mean
+from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.evaluation.agreement import agreement_table
 from petsynth.evaluation.audit import Audit
 from petsynth.evaluation.baselines import between_subjects, pairs_of
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
+from petsynth.evaluation.error_maps import ErrorMap, ErrorMaps
+from petsynth.evaluation.examples import Example, choose_examples
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
     Method,
@@ -43,33 +45,6 @@ from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.regional.atlas import Atlas
 from petsynth.slicing import Plane
 from petsynth.systems.base import PredictionSettings
-
-
-@dataclass(frozen=True)
-class Example:
-    """The subject that the figures show, in PET units and the network's MRI units.
-
-    Parameters
-    ----------
-    participant : str
-        The test subject whose brain error, averaged over the models, is the median (the
-        better one of the two middle ones).
-    mri, pet : (X, Y, Z) array
-        T1 and reference PET, the mean over its frames.
-    synthetic_pets : dict from str to (X, Y, Z) array
-        Each model's prediction, likewise; of those that have one.
-    frames : (X, Y, Z) or (X, Y, Z, T) array
-        The reference PET as it is.
-    synthetic_frames : dict from str to (X, Y, Z) or (X, Y, Z, T) array
-        Each model's prediction as it is.
-    """
-
-    participant: str
-    mri: NDArray[Any]
-    pet: NDArray[Any]
-    synthetic_pets: dict[str, NDArray[Any]]
-    frames: NDArray[Any]
-    synthetic_frames: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +72,7 @@ class Evaluation:
     seed : int
         Of dropout, tissue classes and bootstrap.
     example : Example
-        For the figures.
+        For the figures: the subject whose brain error is the median.
     regions : DataFrame, optional
         Regional uptake of both images by subject and method; see `petsynth.evaluation.regional`.
         None where no atlas was wanted, or no subject could be brought to MNI space.
@@ -107,6 +82,10 @@ class Evaluation:
         What the regions are.
     audit : Audit, optional
         What was found beforehand.
+    examples : mapping from str to Example
+        By rank: ``"best"``, ``"median"``, ``"worst"``.
+    error_maps : mapping from str to ErrorMap
+        By model: where in MNI space it errs. Empty where there are no regions.
     """
 
     table: pd.DataFrame
@@ -121,6 +100,8 @@ class Evaluation:
     agreement: pd.DataFrame | None = None
     atlas: Atlas | None = None
     audit: Audit | None = None
+    examples: Mapping[str, Example] = field(default_factory=dict)
+    error_maps: Mapping[str, ErrorMap] = field(default_factory=dict)
 
     def values(self, method: str, domain: str, metric: str) -> NDArray[np.float64]:
         """Return a metric of one method, a value per subject or pair of subjects, in table order.
@@ -252,10 +233,13 @@ def evaluate(
     methods += upper_bounds(data, participants, models)
     measured = RegionMeasurement(data, atlas, warps) if atlas and is_possible(data) else None
     regional: list[dict[str, Any]] = []
-    rows = [*_measure_subjects(methods, data, participants, settings, threads, measured, regional)]
+    maps = None if measured is None else ErrorMaps(data, warps)
+    rows = [
+        *_measure_subjects(methods, data, participants, settings, threads, measured, regional, maps)
+    ]
     rows += _measure_pairs(methods, data, settings)
     table = _tabulate(rows, methods)
-    example = _choose_example(table, predicted, data)
+    examples = choose_examples(table, predicted, data)
     regions = tabulate(regional) if regional else None
     return Evaluation(
         table,
@@ -265,10 +249,12 @@ def evaluate(
         split,
         settings,
         seed,
-        example,
+        examples["median"],
         regions,
         None if regions is None else agreement_table(regions),
         atlas if regional else None,
+        examples=examples,
+        error_maps={} if maps is None else maps.maps(),
     )
 
 
@@ -280,6 +266,7 @@ def _measure_subjects(
     threads: int,
     measured: RegionMeasurement | None,
     regional: list[dict[str, Any]],
+    maps: ErrorMaps | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of the metrics, and add the regions' rows to ``regional``."""
     total = len(participants) * sum(method.predict is not None for method in methods)
@@ -312,6 +299,8 @@ def _measure_subjects(
                 )
                 if measured is not None and where is not None:
                     regional += measured.rows(participant, method.name, where, predicted)
+                    if maps is not None and method.kind == "model":
+                        maps.add(participant, method.name, predicted)
             for following in participants[number + len(ahead) + 1 :][:1]:
                 ahead.append(pool.submit(_locate, measured, following))
             for name, job in jobs.items():
@@ -370,29 +359,4 @@ def _tabulate(rows: list[dict[str, Any]], methods: list[Method]) -> pd.DataFrame
     table.insert(4, "kind", table["method"].map(kinds))
     return table.sort_values(
         "method", key=lambda names: names.map(order), kind="stable", ignore_index=True
-    )
-
-
-def _choose_example(table: pd.DataFrame, predicted: list[Method], data: PreparedData) -> Example:
-    of_models = table[table["kind"] == "model"]
-    names = of_models["participant_id"]
-    number = names.map(lambda name: sum(method.has(name) for method in predicted))
-    of_models = of_models[number == number.max()]
-    errors = of_models.groupby("participant_id", sort=False)["brain_mae"].mean()
-    participant = str(errors.sort_values(kind="stable").index[(len(errors) - 1) // 2])
-    synthetic_frames = {
-        method.name: np.array(method.predict(participant))
-        for method in predicted
-        if method.predict is not None and method.has(participant)
-    }
-    return Example(
-        participant,
-        np.array(data.mri(participant)),
-        np.array(data.static_pet(participant)),
-        {
-            name: static_mean(frames, data.frame_durations)
-            for name, frames in synthetic_frames.items()
-        },
-        np.array(data.pet(participant)),
-        synthetic_frames,
     )

@@ -1,10 +1,11 @@
 """Rows of image panels with colour bars: paper A's figures 2 and 3, predictions, samples.
 
-A caller makes panels with `mri_panel`, `pet_panel`, `difference_panel` and
-`uncertainty_panel` and draws them with `draw_panels`. Slices come from
-`petsynth.slicing`, whose layout (left on the left, front at the top or on the right) is
-shown as it is. Whatever is synthetic says so inside its own panel, so that a cut-out still
-does.
+A caller makes panels with `mri_panel`, `pet_panel`, `difference_panel`, `signed_panel` and
+`uncertainty_panel` and draws them with `draw_panels`. Slices come from a
+`petsynth.figures.view.View` or from `petsynth.slicing`, whose layout (left on the left, front at
+the top or on the right) is shown as it is; a panel with a view marks its sides and its place.
+Whatever is synthetic says so inside its own panel, so that a cut-out still does. The colour maps
+can be told apart by colour-blind readers.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from petsynth.figures.view import View
+
 SYNTHETIC_LABEL = "SYNTHETIC PET – not for diagnosis"
 """Written on every figure of a synthetic PET."""
 SIMULATED_LABEL = "simulated data"
 """Written on every figure of a simulated cohort."""
+
+SIGNED_COLOURS = "RdBu_r"
+"""Colour map of differences with a sign."""
 
 _PANEL_INCHES = 2.6
 
@@ -47,6 +53,9 @@ class Panel:
         Height and width of a pixel, for the right proportions.
     label : str
         Written into the image.
+    view : View, optional
+        Which slice it is; sides and coordinate are written into the image then, and the pixels
+        are those of its grid.
     """
 
     image: NDArray[Any]
@@ -56,6 +65,12 @@ class Panel:
     unit: str
     voxel_mm: tuple[float, float] = (1.0, 1.0)
     label: str = ""
+    view: View | None = None
+
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Height and width of a pixel."""
+        return self.voxel_mm if self.view is None else self.view.pixel_mm
 
 
 def mri_panel(mri: NDArray[Any], **more: Any) -> Panel:
@@ -106,21 +121,31 @@ def difference_panel(
     return Panel(difference, **defaults | {"unit": unit, "label": SYNTHETIC_LABEL} | more)
 
 
+def signed_panel(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], highest: float, unit: str, **more: Any
+) -> Panel:
+    """Show synthetic minus reference, in PET units: red is too high, blue too low."""
+    defaults = {"title": "Synthetic − reference", "colours": SIGNED_COLOURS}
+    difference = np.asarray(synthetic_pet, dtype=float) - pet
+    limits = {"limits": (-highest, highest), "unit": unit, "label": SYNTHETIC_LABEL}
+    return Panel(difference, **defaults | limits | more)
+
+
 def uncertainty_panel(deviation: NDArray[Any], highest: float, unit: str, **more: Any) -> Panel:
-    """Show the standard deviation over dropout samples of a synthetic slice, in PET units."""
+    """Show the standard deviation of a synthetic slice, in PET units; a title says of what."""
     defaults = {"title": "Standard deviation", "colours": "viridis", "limits": (0, highest)}
     return Panel(deviation, **defaults | {"unit": unit, "label": SYNTHETIC_LABEL} | more)
 
 
 def draw_panels(
-    rows: Sequence[tuple[str, Sequence[Panel]]], *, title: str = "", simulated: bool = False
+    rows: Sequence[tuple[str, Sequence[Panel | None]]], *, title: str = "", simulated: bool = False
 ) -> Figure:
     """Draw rows of panels.
 
     Parameters
     ----------
-    rows : sequence of (str, sequence of Panel)
-        The name of each row, written at its left, and its panels.
+    rows : sequence of (str, sequence of Panel or None)
+        The name of each row, written at its left, and its panels; None leaves a place free.
     title : str
         Above everything.
     simulated : bool
@@ -136,22 +161,29 @@ def draw_panels(
     ValueError
         If there is no panel.
     """
-    columns = max((len(panels) for _, panels in rows), default=0)
-    if not columns:
+    drawn = [panel for _, panels in rows for panel in panels if panel is not None]
+    if not drawn:
         raise ValueError("no panels to draw")
-    heights = [max(_proportion(panel) for panel in panels) for _, panels in rows]
+    columns = max(len(panels) for _, panels in rows)
+    heights = [
+        max((_proportion(panel) for panel in panels if panel is not None), default=1.0)
+        for _, panels in rows
+    ]
     size = (_PANEL_INCHES * columns + 0.4, _PANEL_INCHES * sum(heights) + 0.6 * len(rows) + 0.9)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for (name, panels), row_axes in zip(rows, axes, strict=True):
-        for ax in row_axes[len(panels) :]:
-            ax.set_axis_off()
-        for ax, panel in zip(row_axes, panels, strict=False):
-            _draw_panel(figure, ax, panel)
-        row_axes[0].set_ylabel(name, fontsize=10, fontweight="bold")
+        shown = [*panels, *[None] * (columns - len(panels))]
+        for ax, panel in zip(row_axes, shown, strict=True):
+            if panel is None:
+                ax.set_axis_off()
+            else:
+                _draw_panel(figure, ax, panel)
+        first = next((number for number, panel in enumerate(shown) if panel is not None), 0)
+        row_axes[first].set_ylabel(name, fontsize=10, fontweight="bold")
     figure.suptitle(title, fontsize=11)
     notes = [SIMULATED_LABEL] if simulated else []
-    if any(panel.label == SYNTHETIC_LABEL for _, panels in rows for panel in panels):
+    if any(panel.label == SYNTHETIC_LABEL for panel in drawn):
         notes.append(SYNTHETIC_LABEL)
     figure.supxlabel(" · ".join(notes), fontsize=9, color="firebrick")
     return figure
@@ -164,7 +196,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
         cmap=panel.colours,
         vmin=low,
         vmax=high,
-        aspect=panel.voxel_mm[0] / panel.voxel_mm[1],
+        aspect=panel.pixel_mm[0] / panel.pixel_mm[1],
         interpolation="nearest",
     )
     ax.set(xticks=[], yticks=[])
@@ -181,6 +213,8 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
             color="white",
             bbox={"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5},
         )
+    if panel.view is not None:
+        _mark_view(ax, panel.view, "black" if panel.colours == SIGNED_COLOURS else "white")
     bar = figure.colorbar(image, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
     bar.locator = MaxNLocator(4)
     bar.set_label(panel.unit, fontsize=8)
@@ -189,4 +223,20 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
 
 def _proportion(panel: Panel) -> float:
     height, width = panel.image.shape
-    return float(height * panel.voxel_mm[0] / (width * panel.voxel_mm[1]))
+    return float(height * panel.pixel_mm[0] / (width * panel.pixel_mm[1]))
+
+
+def _mark_view(ax: Axes, view: View, colour: str) -> None:
+    """Write the sides at the edges and the coordinate into the upper left corner."""
+    places = ((0.02, 0.5, "left", view.sides[0]), (0.98, 0.5, "right", view.sides[1]))
+    for x, y, side, text in (*places, (0.02, 0.98, "left", view.position)):
+        ax.text(
+            x,
+            y,
+            text,
+            transform=ax.transAxes,
+            ha=side,
+            va="top" if y > 0.9 else "center",
+            fontsize=6.5 if y > 0.9 else 8,
+            color=colour,
+        )

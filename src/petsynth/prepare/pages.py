@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 
 import petsynth
 from petsynth.io.atomic import write_text
@@ -178,7 +179,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
+    environment.filters["wrappable"] = _wrappable
     return environment
+
+
+def _wrappable(name: str) -> Markup:
+    """Let the name of a column break at its underscores, so that the column is no wider than it."""
+    return Markup("<wbr>").join(escape(part) for part in name.replace("_", "_\0").split("\0"))
 
 
 def _figure(value: Any) -> str:
