@@ -264,6 +264,6 @@ def test_fresh_clone_runs_readme_commands(tmp_path):
         _, command, *_ = shlex.split(line)
         shell(f".venv/bin/{line.partition('#')[0]} {TINY[command]}")
     assert (clone / "evaluation" / "report.html").is_file()
-    assert list((clone / "predictions").glob("*_desc-synth_pet.nii.gz"))
+    assert list((clone / "predictions").rglob("*_desc-synth_pet.nii.gz"))
     shell("make demo")
     assert (clone / "petsynth-demo" / "evaluation" / "summary.json").is_file()

@@ -79,12 +79,13 @@ def test_every_command_leaves_what_the_design_names(study):
 
 def test_synthetic_pet_lies_on_the_grid_of_its_t1(study):
     t1 = nib.load(study / "bids" / "sub-001" / "anat" / "sub-001_T1w.nii.gz")
+    folder = study / "predictions" / "sub-001" / "pet"
     for desc in ("synth", "synthstd"):
         name = f"sub-001_trc-18FFDG_space-T1w_desc-{desc}_pet"
-        pet = nib.load(study / "predictions" / f"{name}.nii.gz")
+        pet = nib.load(folder / f"{name}.nii.gz")
         assert pet.shape == t1.shape
         np.testing.assert_allclose(pet.affine, t1.affine, atol=1e-4)
-        sidecar = json.loads((study / "predictions" / f"{name}.json").read_text())
+        sidecar = json.loads((folder / f"{name}.json").read_text())
         assert sidecar["Synthetic"] is True
         assert sidecar["Planes"] == ["axial", "coronal", "sagittal"]
 

@@ -55,7 +55,7 @@ def study(tmp_path_factory):
 
 @pytest.mark.parametrize(("registration", "space"), [("rigid", "aligned"), ("none", "centred")])
 def test_a_prediction_has_two_frames_on_both_grids(study, registration, space):
-    folder = study / f"predicted-{registration}"
+    folder = study / f"predicted-{registration}" / "sub-001" / "pet"
     stem = "sub-001_trc-18FFDG"
     own = nib.load(folder / f"{stem}_space-T1w_desc-synth_pet.nii.gz")
     t1 = nib.load(study / "bids" / "sub-001" / "anat" / "sub-001_T1w.nii.gz")

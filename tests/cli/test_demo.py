@@ -132,7 +132,7 @@ WRITTEN = {
     "bids": "README.md",
     "prepared": "arrays/sub-001_mri.npy",
     "runs": f"{NAMES[0]}/checkpoints/last.pt",
-    "predictions": "sub-001_trc-18FFDG_desc-synth_panel.png",
+    "predictions": "sub-001/figures/sub-001_trc-18FFDG_desc-synth_panel.png",
     "evaluation": "figures/figure1_boxplots.png",
 }
 """A file that each part of a demo holds."""

@@ -58,7 +58,7 @@ def command(tiny_run, tmp_path):
     return predict
 
 
-MAIN = "sub-01_trc-18FFDG_space-T1w_desc-synth_pet"
+MAIN = "sub-01/pet/sub-01_trc-18FFDG_space-T1w_desc-synth_pet"
 
 
 def test_one_t1(command, t1, tmp_path, capsys):
@@ -71,7 +71,7 @@ def test_one_t1(command, t1, tmp_path, capsys):
 
 
 def image_of(folder, kind="synth"):
-    path = folder / f"sub-01_trc-18FFDG_space-aligned_desc-{kind}_pet.nii.gz"
+    path = folder / f"sub-01/pet/sub-01_trc-18FFDG_space-aligned_desc-{kind}_pet.nii.gz"
     return nib.load(path).get_fdata()
 
 
@@ -108,7 +108,7 @@ def test_one_bad_t1_does_not_stop_the_others(command, t1, tmp_path, capsys):
     last = save_t1(tmp_path / "in" / "sub-03_T1w.nii.gz")
     assert command(t1, bad, last) == 1
     for subject in ("sub-01", "sub-03"):
-        assert (tmp_path / "out" / f"{subject}_trc-18FFDG_space-T1w_desc-synth_pet.nii.gz").exists()
+        assert (tmp_path / "out" / f"{MAIN.replace('sub-01', subject)}.nii.gz").exists()
     assert not list((tmp_path / "out").glob("sub-02*"))
     *_, closing = capsys.readouterr().err.strip().splitlines()
     assert closing.startswith("petsynth predict: error: 1 of 3 T1s could not be used")
@@ -159,7 +159,7 @@ def test_without_model_the_pretrained_one_is_used_and_named(t1, tmp_path, capsys
     sidecar = json.loads((tmp_path / "out" / f"{MAIN}.json").read_text())
     assert sidecar["Model"] == "petsynth-fdg"
     assert sidecar["SimulatedTraining"] is True
-    assert (tmp_path / "out" / f"{MAIN.replace('synth', 'synthstd')}.nii.gz").exists()
+    assert (tmp_path / "out" / f"{MAIN.replace('desc-synth', 'desc-synthstd')}.nii.gz").exists()
 
 
 def test_an_unknown_model_is_answered_with_what_there_is(
@@ -222,19 +222,25 @@ def test_earlier_results_are_kept_without_overwrite(command, t1, tmp_path, capsy
     assert command(another) == 0  # beside the earlier ones
 
 
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_killed_command_goes_on(command, t1, tmp_path, capsys, monkeypatch):
     other = save_t1(tmp_path / "in" / "sub-02_T1w.nii.gz", seed=1)
     assert command(t1, other) == 0
     out = tmp_path / "out"
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = contents(out)
     (out / f"{MAIN}.nii.gz").unlink()  # the first was killed before its main image
-    (out / ".tmp-nowhere.1-x.nii.gz").write_bytes(b"half")
-    os.utime(out / ".tmp-nowhere.1-x.nii.gz", (0, 0))
+    half = out / "sub-01" / "pet" / ".tmp-nowhere.1-x.nii.gz"
+    half.write_bytes(b"half")
+    os.utime(half, (0, 0))
+    (out / "index.html").unlink()
     capsys.readouterr()
     assert command(t1, other) == 0
     messages = capsys.readouterr().err
     assert messages.count("(kept: the same model, inputs and options)") == 1
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert contents(out) == before
 
 
 def test_another_t1_of_the_same_name_is_not_kept(command, t1, tmp_path, capsys):
@@ -274,7 +280,7 @@ def test_two_at_once_into_one_folder(command, t1, tmp_path, capsys, monkeypatch)
     assert command(t1) == 0
     assert statuses == [1, 0]  # the same T1 is refused, another is not
     assert "is writing there; wait" in capsys.readouterr().err
-    assert not list((tmp_path / "out").glob(".*"))
+    assert [path.name for path in (tmp_path / "out").glob(".*")] == [".bidsignore"]
 
 
 def test_a_folder_that_is_removed_midway_is_status_1(command, t1, tmp_path, capsys, monkeypatch):
@@ -303,8 +309,7 @@ def test_a_model_that_gives_nan_writes_nothing(command, t1, tmp_path, capsys, mo
     assert command(t1, other) == 1
     assert f"{t1}: " in (messages := capsys.readouterr().err)
     assert "voxels that are NaN or infinite" in messages
-    names = {path.name.partition("_")[0] for path in (tmp_path / "out").iterdir()}
-    assert names == {"sub-02"}
+    assert [path.name for path in (tmp_path / "out").glob("sub-*")] == ["sub-02"]
 
 
 def test_folder_that_holds_something_else_is_refused(command, t1, tmp_path, capsys):
@@ -366,7 +371,7 @@ def test_full_disk_in_the_middle_of_a_write(command, tiny_run, tmp_path):
     t1 = save_t1(tmp_path / "in" / "sub-01_T1w.nii.gz", finer=4)
     assert command(t1) == 0
     out = tmp_path / "out"
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = contents(out)
     main = out / f"{MAIN}.nii.gz"
     limit = len(before[main.name]) // 2
     words = ["predict", t1, "--out", out, "--model", tiny_run, "--seed", 9, "--overwrite"]
@@ -410,3 +415,16 @@ def test_full_disk_of_a_real_file_system(command, tiny_run, tmp_path):
     assert "petsynth predict: error: disk full while writing" in done.stderr
     assert not [line for line in done.stdout.splitlines() if line.startswith("sub-")]
     assert ".tmp-" not in done.stdout
+
+
+def test_the_folder_is_a_dataset_with_a_page_of_all_panels(command, t1, tmp_path):
+    other = save_t1(tmp_path / "in" / "scan 7.nii.gz", seed=1)
+    assert command(t1) == 0
+    assert command(other) == 0
+    out = tmp_path / "out"
+    description = json.loads((out / "dataset_description.json").read_text())
+    assert (description["DatasetType"], description["SimulatedTraining"]) == ("derivative", True)
+    page = (out / "index.html").read_text()
+    assert "Synthetic PET: 2 images" in page
+    assert "sub-01/figures/sub-01_trc-18FFDG_desc-synth_panel.png" in page
+    assert str(tmp_path) not in page

@@ -13,7 +13,7 @@ from petsynth.inference.input_check import InputCheck
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 
-MAIN = "sub-{}_trc-18FFDG_space-T1w_desc-synth_pet"
+MAIN = "sub-{0}/pet/sub-{0}_trc-18FFDG_space-T1w_desc-synth_pet"
 
 
 @pytest.fixture(autouse=True)

@@ -44,29 +44,31 @@ def test_files(scan, tmp_path):
     images = [
         f"{STEM}_space-{space}_desc-{kind}_pet" for kind in kinds for space in ("T1w", "aligned")
     ]
-    expected = [image + end for image in images for end in (".nii.gz", ".json")]
-    expected.append(f"{STEM}_desc-synth_panel.png")
-    assert [path.name for path in paths] == expected
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(expected)
+    expected = [f"pet/{image}{end}" for image in images for end in (".nii.gz", ".json")]
+    expected.append(f"figures/{STEM}_desc-synth_panel.png")
+    session = tmp_path / "out" / "sub-01" / "ses-bl"
+    assert [path.relative_to(session).as_posix() for path in paths] == expected
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert sorted(written) == sorted(paths)
     has_std = scan.samples > 1
     assert paths == result_paths(tmp_path / "out", scan.t1, scan.run, has_std=has_std)
 
 
 def test_images_lie_on_their_grids(scan, tmp_path):
-    write_prediction(scan, tmp_path)
-    own = nib.load(tmp_path / f"{STEM}_space-T1w_desc-synth_pet.nii.gz")
+    folder = write_prediction(scan, tmp_path)[0].parent
+    own = nib.load(folder / f"{STEM}_space-T1w_desc-synth_pet.nii.gz")
     t1 = nib.load(scan.t1)
     assert own.shape == t1.shape
     np.testing.assert_array_equal(own.affine, t1.affine)
     assert own.get_data_dtype() == np.float32
-    aligned = nib.load(tmp_path / f"{STEM}_space-aligned_desc-synth_pet.nii.gz")
+    aligned = nib.load(folder / f"{STEM}_space-aligned_desc-synth_pet.nii.gz")
     np.testing.assert_array_equal(aligned.get_fdata(dtype=np.float32), scan.prediction.mean)
     np.testing.assert_allclose(aligned.affine, scan.run.grid.affine)
 
 
 def test_sidecars(scan, tmp_path):
-    write_prediction(scan, tmp_path)
-    sidecar = json.loads((tmp_path / f"{STEM}_space-T1w_desc-synth_pet.json").read_text())
+    folder = write_prediction(scan, tmp_path)[0].parent
+    sidecar = json.loads((folder / f"{STEM}_space-T1w_desc-synth_pet.json").read_text())
     assert sidecar["Synthetic"] is True
     assert sidecar["SimulatedTraining"] is True
     assert sidecar["Units"] == "SUVR"
@@ -79,12 +81,20 @@ def test_sidecars(scan, tmp_path):
     assert sidecar["Planes"] == ["axial"]
     assert sidecar["Sources"] == sidecar["SpatialReference"].split() == [scan.t1.name]
     assert "not for diagnosis" in sidecar["Description"]
-    aligned = json.loads((tmp_path / f"{STEM}_space-aligned_desc-synth_pet.json").read_text())
+    assert sidecar["VoxelSizeMillimetres"] == [9, 7, 8]  # along the T1 file's own axes
+    assert sidecar["ModelVoxelSizeMillimetres"] == [9, 9, 9]
+    assert sidecar["ReferenceRegion"] == "pons"  # of simulated FDG
+    assert str(tmp_path) not in json.dumps(sidecar)
+    aligned = json.loads((folder / f"{STEM}_space-aligned_desc-synth_pet.json").read_text())
     assert "rigidly aligned to the axes of MNI" in aligned["SpatialReference"]
+    assert aligned["VoxelSizeMillimetres"] == [9, 9, 9]
+    assert ("StandardDeviationMeaning" in sidecar) is (scan.samples > 1)
     if scan.samples > 1:
-        spread = json.loads((tmp_path / f"{STEM}_space-T1w_desc-synthstd_pet.json").read_text())
+        spread = json.loads((folder / f"{STEM}_space-T1w_desc-synthstd_pet.json").read_text())
         assert spread["Description"].startswith("Standard deviation (n - 1)")
         assert spread["Synthetic"] is True
+        assert spread["StandardDeviationKind"] == "dropout"
+        assert spread["StandardDeviationMeaning"] == spread["Description"]
 
 
 def test_what_was_merely_centred_is_not_called_aligned(scan, tmp_path):
@@ -93,7 +103,8 @@ def test_what_was_merely_centred_is_not_called_aligned(scan, tmp_path):
     names = [path.name for path in write_prediction(centred, tmp_path)]
     assert f"{STEM}_space-centred_desc-synth_pet.nii.gz" in names
     assert not any("aligned" in name for name in names)
-    sidecar = json.loads((tmp_path / f"{STEM}_space-centred_desc-synth_pet.json").read_text())
+    folder = tmp_path / "sub-01" / "ses-bl" / "pet"
+    sidecar = json.loads((folder / f"{STEM}_space-centred_desc-synth_pet.json").read_text())
     assert "not aligned" in sidecar["SpatialReference"]
 
 
@@ -108,7 +119,11 @@ def test_panel_is_labelled(scan, tmp_path):
     assert any("SYNTHETIC PET" in text for text in texts)
     assert any("simulated" in text for text in texts)
     assert any("SUVR" in text for text in texts)
-    assert ("Standard deviation" in texts) is (scan.samples > 1)
-    write_prediction(scan, tmp_path)
-    with Image.open(tmp_path / f"{STEM}_desc-synth_panel.png") as picture:
+    assert ("Standard deviation\n(over dropout samples)" in texts) is (scan.samples > 1)
+    assert "SUVR (reference: pons)" in texts
+    assert [texts.count(mark) for mark in "LRPA"] == [2 * (2 + (scan.samples > 1))] * 2 + [
+        2 + (scan.samples > 1)
+    ] * 2
+    *_, panel = write_prediction(scan, tmp_path)
+    with Image.open(panel) as picture:
         assert min(picture.size) > 200

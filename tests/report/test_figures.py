@@ -21,22 +21,28 @@ def test_three_figures_with_captions(tiny_evaluation):
     assert "data range 255 = 2 SUVR" in figures[0].caption
 
 
-def test_a_row_of_four_panels_per_model(tiny_evaluation):
+def test_t1_and_reference_once_and_three_panels_per_model(tiny_evaluation):
     for drawn, plane in zip(
         draw_paper_a_figures(tiny_evaluation)[1:], ("axial", "sagittal"), strict=True
     ):
-        images = [image for ax in drawn.figure.axes for image in ax.images]
         panels = [ax for ax in drawn.figure.axes if ax.images and ax.get_title()]
-        assert len(panels) == 4 * 3
-        assert len(images) == 4 * 3
+        assert len(panels) == 2 + 3 * 3
+        titles = [ax.get_title() for ax in panels]
+        assert titles.count("MRI") == titles.count("Reference PET (simulated)") == 1
         example = tiny_evaluation.example
         synthetic_pet = middle_slice(example.synthetic_pets["pix2pix-augmented"], plane)
-        row = [np.asarray(ax.images[0].get_array()) for ax in panels[8:]]
-        assert np.array_equal(row[0], middle_slice(example.mri, plane))
-        assert np.array_equal(row[1], middle_slice(example.pet, plane))
-        assert np.array_equal(row[2], synthetic_pet)
-        assert np.allclose(row[3], np.abs(row[1] - row[2]))
-        assert [text.get_text() for text in panels[10].texts] == [SYNTHETIC_LABEL]
+        shown = [np.asarray(ax.images[0].get_array()) for ax in panels]
+        assert np.array_equal(shown[0], middle_slice(example.mri, plane))
+        assert np.array_equal(shown[1], middle_slice(example.pet, plane))
+        assert np.array_equal(shown[8], synthetic_pet)
+        assert np.allclose(shown[9], synthetic_pet - shown[1])
+        assert np.allclose(shown[10], np.abs(shown[1] - synthetic_pet))
+        for ax in panels:
+            marks = [text.get_text() for text in ax.texts]
+            sides = ["L", "R"] if plane == "axial" else ["P", "A"]
+            assert [mark for mark in marks if mark in "LRPA"] == sides
+            assert any(mark.endswith(" mm") for mark in marks)
+        assert SYNTHETIC_LABEL in [text.get_text() for text in panels[8].texts]
 
 
 @pytest.fixture(scope="module")

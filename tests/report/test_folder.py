@@ -23,6 +23,7 @@ def test_all_parts(written):
         "figure1_boxplots.png",
         "figure2_axial.png",
         "figure3_sagittal.png",
+        "subjects.png",
     }
     for path in (written / "figures").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
@@ -37,10 +38,18 @@ def test_the_table_holds_what_the_summary_says(written):
         assert domains["middle_slice"]["ssim"]["n"] == len(rows)
 
 
-def test_the_report_holds_the_three_figures(written):
+def test_the_report_holds_all_figures(written):
     page = (written / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 3
+    assert page.count("data:image/png;base64,") == 4
     assert [f"Figure {number}." in page for number in (1, 2, 3)] == [True] * 3
+
+
+def test_the_report_is_there_as_pdf_too_and_always_the_same(written, tiny_evaluation, tmp_path):
+    content = (written / "report.pdf").read_bytes()
+    assert content.startswith(b"%PDF-")
+    write_evaluation(tiny_evaluation, tmp_path, {"ssim": 0.01})
+    for name in ("report.pdf", "report.html"):
+        assert (tmp_path / name).read_bytes() == (written / name).read_bytes(), name
 
 
 def test_an_earlier_evaluation_needs_overwrite(written):

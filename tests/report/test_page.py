@@ -13,23 +13,27 @@ from petsynth.evaluation.comparison import (
     compare_with_baselines,
 )
 from petsynth.evaluation.summary import build_summary
+from petsynth.report.content import Report, build_report
+from petsynth.report.document import Picture
 from petsynth.report.page import render
 
 PNG = b"\x89PNG not really"
 
 
-def report(evaluation, findings=("A finding.",), margins=None):
-    return render(
+def report(evaluation, findings=("A finding.",), margins=None, leaks=()):
+    made = Report(
         evaluation,
-        summary=build_summary(evaluation),
-        against_baselines=compare_with_baselines(evaluation),
-        between_models=compare_models(evaluation, margins),
-        findings=findings,
-        figures={"Figure 1. A caption.": PNG},
+        build_summary(evaluation),
+        compare_with_baselines(evaluation),
+        compare_models(evaluation, margins),
+        findings,
+        leaks,
+        {"images": [Picture("Figure 1. A caption.", PNG)]},
     )
+    return render(build_report(made), title=made.title)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(tiny_evaluation):
     return report(tiny_evaluation)
 
@@ -86,7 +90,7 @@ def test_real_data_have_no_banner(tiny_evaluation):
 def test_every_method_and_definition_is_there(tiny_evaluation, page):
     text = html.unescape(page)
     for method in tiny_evaluation.methods:
-        assert text.count(method.name) >= 3
+        assert text.count(f">{method.name}<") >= 3
         assert method.description in text
     for name in ("data range 255", "MS-SSIM", "std", "sample standard deviation"):
         assert name in text
@@ -95,12 +99,52 @@ def test_every_method_and_definition_is_there(tiny_evaluation, page):
 def test_table_1_shows_the_summary(tiny_evaluation, page):
     table = page.split('id="table1"')[1].split("</table>")[0]
     row = html.unescape(table).split(">baseline-mean-pet<")[1].split("</tr>")[0]
-    cells = re.findall(r"<td[^>]*>([^<]*)</td>", row)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
     summary = build_summary(tiny_evaluation)["methods"]["baseline-mean-pet"]["middle_slice"]
-    assert cells[0] == f"{summary['mse']['mean']:.2f}"
-    assert cells[4] == f"{summary['psnr']['mean']:.2f}"
-    assert cells[9] == f"{summary['ssim']['std']:.4f}"
-    assert cells[12] == "2"
+    mse, psnr, ssim, number = cells
+    assert mse.startswith(f"{summary['mse']['mean']:.2f} ± {summary['mse']['std']:.2f}<br>")
+    assert f"{summary['psnr']['min']:.2f} to {summary['psnr']['max']:.2f}" in psnr
+    assert ssim.startswith(f"{summary['ssim']['mean']:.4f} ± ")
+    assert number == "2"
+
+
+def test_findings_and_limits_come_before_everything_else(page):
+    places = [
+        page.index(text)
+        for text in (
+            "SIMULATED DATA.",
+            'id="findings"',
+            "Models against baselines: number of metrics",
+            "<h3>Limits</h3>",
+            "Only 2 test subjects",
+            'id="table1"',
+            'id="figures"',
+            'id="baselines"',
+            'id="audit"',
+            'id="provenance"',
+            'id="definitions"',
+            'id="citation"',
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_a_leak_is_said_before_anything(tiny_evaluation):
+    page = report(tiny_evaluation, leaks=["sub-1 and sub-2 are the same subject"])
+    assert page.index("LEAKAGE.") < page.index("SIMULATED DATA.")
+    first = page.split('id="findings"')[1]
+    assert "LEAKAGE, so the test results say nothing: sub-1 and sub-2" in first.split("</ul>")[0]
+    assert "none of whom was used in training" not in page
+
+
+def test_columns_of_one_metric_have_the_same_decimals(page):
+    for table in re.findall(r"<table>.*?</table>", page, flags=re.DOTALL):
+        if "mean ± standard deviation" not in table:
+            continue
+        rows = re.findall(r"<tr(?: class=\"strong\")?>\n(<td.*?)</tr>", table, flags=re.DOTALL)
+        cells = [re.findall(r'<td class="number">([-\d.]+)', row) for row in rows]
+        decimals = [[len(cell.partition(".")[2]) for cell in row] for row in cells]
+        assert len(set(map(tuple, decimals))) == 1, table[:200]
 
 
 def test_what_is_worse_and_undecided_is_visible(tiny_evaluation, page):
@@ -109,8 +153,9 @@ def test_what_is_worse_and_undecided_is_visible(tiny_evaluation, page):
     shown = [each for each in compared if (each.domain, each.metric) in BASELINE_METRICS]
     undecided = [each for each in shown if each.conclusion == "undecided"]
     assert undecided
-    assert page.count('<td class="undecided">undecided') == len(undecided)
-    assert page.count('<td class="worse">WORSE') == len(shown) - len(undecided) - sum(
+    table = page.split('id="baselines"')[1].split("</table>")[0]
+    assert table.count('<td class="number undecided">undecided') == len(undecided)
+    assert table.count('<td class="number worse">WORSE') == len(shown) - len(undecided) - sum(
         each.conclusion == "better" for each in shown
     )
     assert "every model (runs that differ only in seed are one) against every baseline" in page

@@ -51,13 +51,13 @@ def test_cells_are_mean_and_standard_deviation():
         "Tables 1 and 2 of paper B. Whole volume of AV45 PET, 2 frame(s) (2 test subjects)"
     )
     assert lines[1] == "data range 1100 arbitrary"
-    assert lines[-1].split() == ["net", "21.00", "(1.41)", "0.5000", "(0.0000)", "2.5", "(2.121)"]
+    assert lines[-1].split() == ["net", "21.00", "(1.41)", "0.5000", "(0.0000)", "2.5", "(2.1)"]
 
 
 def test_one_subject_has_no_spread_and_an_infinite_psnr_is_none():
     lines = table({"net": {"psnr": [np.inf], "ssim": [1.0], "rmse": [0.0]}}, subjects=("sub-1",))
 
-    assert lines[-1].split() == ["net", "n/a", "(n/a)", "1.0000", "(n/a)", "0", "(n/a)"]
+    assert lines[-1].split() == ["net", "n/a", "(n/a)", "1.0000", "(n/a)", "0.0", "(n/a)"]
 
 
 def test_what_was_not_measured_frame_by_frame_has_no_row():

@@ -162,6 +162,7 @@ def _make_room(out: Path, overwrite: bool) -> None:
 
 def _own_files() -> list[str]:
     """Return the names of everything that a demo's commands write."""
+    from petsynth.inference.dataset import FILES as PREDICTIONS
     from petsynth.prepare.output_folder import FILES as PREPARED
     from petsynth.report.folder import FILES as EVALUATION
     from petsynth.simulation.dataset import FILES as COHORT
@@ -172,7 +173,7 @@ def _own_files() -> list[str]:
         "bids": COHORT,
         "prepared": PREPARED,
         "runs": runs,
-        "predictions": ("*_desc-synth*_pet.nii.gz", "*_desc-synth*_pet.json", "*_panel.png"),
+        "predictions": PREDICTIONS,
         "evaluation": EVALUATION,
     }
     return [f"{part}/{name}" for part in PARTS for name in names[part]]

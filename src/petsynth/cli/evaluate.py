@@ -3,8 +3,8 @@
 Predicts every test subject with every run, compares the predictions with the reference PET on
 the middle axial slice (paper A), on the whole volume and inside the brain, does the same with
 baselines and controls, compares uptake over subjects in the regions of an atlas, and writes
-metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png and
-report.html.
+metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png,
+report.html and report.pdf.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def run(args: Args) -> None:
         evaluation = dataclasses.replace(evaluation, audit=audit)
         for unmeasured in evaluation.unmeasured():
             warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
-        findings = write_evaluation(evaluation, args.out, margins, audit.leaks)
+        findings = write_evaluation(evaluation, args.out, margins, audit.leaks, models)
     print(format_paper_a_table(evaluation))
     if data.t1_grid is not None:
         print(format_paper_b_table(evaluation))

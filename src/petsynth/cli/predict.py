@@ -1,7 +1,8 @@
 """``petsynth predict``: a synthetic PET for every T1 that is named.
 
 Each T1 (NIfTI, any orientation and voxel size) gets a synthetic PET on its own grid and on the
-model's, with sidecars that say so and a labelled picture. A T1 that cannot be used is reported
+model's, with sidecars that say so and a labelled picture. The folder is a BIDS derivative dataset
+whose index.html shows all pictures. A T1 that cannot be used is reported
 and the others are finished.
 """
 
@@ -98,6 +99,7 @@ def run(args: Args) -> None:
     """
     from petsynth.errors import InputError, RegistrationError
     from petsynth.inference import load_model
+    from petsynth.inference.dataset import finish_dataset
     from petsynth.inference.device import choose_device
     from petsynth.io.lock import lock_folder
     from petsynth.log import Progress
@@ -125,6 +127,8 @@ def run(args: Args) -> None:
                 logger.error(f"petsynth predict: error: {error}")
                 failed.append(str(t1))
             progress.advance((number + 1) * args.samples - progress.done)
+        if len(failed) < len(args.t1):
+            finish_dataset(args.out, simulated=model.simulated)
     if failed:
         raise InputError(
             f"{len(failed)} of {len(args.t1)} T1s could not be used, the others are finished: "
@@ -255,6 +259,7 @@ def _which_model(model: Run) -> str:
 def _check_out(args: Args, model: Run) -> None:
     """Refuse results that would overwrite each other, or something else than themselves."""
     from petsynth.errors import OutputError
+    from petsynth.inference.dataset import is_dataset
     from petsynth.io.lock import is_bookkeeping
 
     t1_of: dict[Path, Path] = {}
@@ -276,7 +281,7 @@ def _check_out(args: Args, model: Run) -> None:
     for number in range(len(args.t1)):
         _check_earlier(args, model, number)
     held = sorted(path.name for path in args.out.iterdir() if not is_bookkeeping(path.name))
-    if held and not any("_desc-synth_" in name for name in held):
+    if held and not is_dataset(args.out):
         raise OutputError(
             f"{args.out}: holds {held[0]}, which is no prediction; name another folder, or give "
             "--overwrite to write beside it"

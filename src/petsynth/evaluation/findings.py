@@ -44,18 +44,18 @@ def list_findings(
     models = set(evaluation.groups("model"))
     of_models = [each for each in against_baselines if each.method in models]
     return [
-        *_telling_apart(evaluation),
+        *list_headlines(evaluation),
         *_worse(of_models, evaluation.settings),
         *_undecided(of_models, evaluation.settings),
         *_better(of_models),
         *_controls(evaluation, against_baselines),
         *_upper_bound(evaluation),
         *_equivalences(between_models),
-        *_cautions(evaluation, of_models, between_models),
+        *list_cautions(evaluation, of_models, between_models),
     ]
 
 
-def _telling_apart(evaluation: Evaluation) -> list[str]:
+def list_headlines(evaluation: Evaluation) -> list[str]:
     """Return a sentence on each method that is similar to everyone and tells nobody apart."""
     agreement = evaluation.agreement
     if agreement is None:
@@ -200,11 +200,12 @@ def _equivalences(comparisons: list[ModelComparison]) -> list[str]:
     return sentences
 
 
-def _cautions(
+def list_cautions(
     evaluation: Evaluation,
     against_baselines: list[BaselineComparison],
     between_models: list[ModelComparison],
 ) -> list[str]:
+    """Return what limits the conclusions: number of comparisons, runs, subjects, simulated PET."""
     sentences = []
     if against_baselines or between_models:
         sizes = [

@@ -19,6 +19,8 @@ from petsynth.figures.panels import SIMULATED_LABEL, SYNTHETIC_LABEL
 
 _COLOURS = ("#4477aa", "#bbbbbb", "#ee8866", "#88aa55")
 _MANY_POINTS = 40
+FEWEST_FOR_BOX = 5
+"""Values from which there is a box; fewer are shown as points alone."""
 _BINS = 120
 
 
@@ -63,7 +65,7 @@ def draw_boxplots(
     Figure
         Boxes from the first to the third quartile, a line at the median, whiskers to the
         farthest value within 1.5 box lengths, a circle beyond; single values as dots where
-        there are few.
+        there are few, and no box below `FEWEST_FOR_BOX` of them.
 
     Raises
     ------
@@ -155,8 +157,9 @@ def draw_histograms(
 
 def _draw_boxes(ax: Axes, panel: BoxPanel, colours: Sequence[str]) -> None:
     finite = [values[np.isfinite(values)] for values in panel.values.values()]
+    # An empty box keeps the row of a method with few values.
     drawn = ax.boxplot(
-        finite,
+        [values if len(values) >= FEWEST_FOR_BOX else [] for values in finite],
         orientation="horizontal",
         widths=0.6,
         patch_artist=True,
@@ -167,7 +170,17 @@ def _draw_boxes(ax: Axes, panel: BoxPanel, colours: Sequence[str]) -> None:
         box.set_facecolor(colour)
     for row, numbers in enumerate(finite, start=1):
         if len(numbers) <= _MANY_POINTS:
-            ax.plot(numbers, np.full(len(numbers), row), "k.", markersize=4, alpha=0.6)
+            is_alone = len(numbers) < FEWEST_FOR_BOX
+            ax.plot(
+                numbers,
+                np.full(len(numbers), row),
+                "o" if is_alone else ".",
+                color=colours[row - 1] if is_alone else "black",
+                markeredgecolor="black",
+                markeredgewidth=0.5 if is_alone else 0.0,
+                markersize=5 if is_alone else 4,
+                alpha=0.9 if is_alone else 0.6,
+            )
     ax.set_title(panel.title, fontsize=10)
     ax.grid(axis="x", alpha=0.3)
     ax.tick_params(labelsize=8)

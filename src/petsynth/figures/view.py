@@ -76,6 +76,13 @@ class View:
         )
         return rows, columns
 
+    def on(self, grid: Grid) -> View:
+        """Return the slice of another grid, likewise RAS+, that lies closest to this one."""
+        axis = AXIS[self.plane]
+        first = View(self.plane, grid, 0).position_mm
+        index = round((self.position_mm - first) / grid.voxel_mm[axis])
+        return View(self.plane, grid, min(max(index, 0), grid.shape[axis] - 1))
+
     def cut(self, volume_XYZ: NDArray[Any]) -> NDArray[Any]:
         """Return the (H, W) slice of a volume on the grid."""
         return np.asarray(take_slices(volume_XYZ, self.plane)[self.number])

@@ -1,13 +1,13 @@
 """Write a synthetic PET so that nobody takes it for a real one.
 
-Per T1 file, in one folder::
+Per T1 file, in the folder of its subject and session; see `petsynth.inference.dataset`::
 
-    STEM_space-T1w_desc-synth_pet.nii.gz + .json      on the T1's own grid
-    STEM_space-aligned_desc-synth_pet.nii.gz + .json  on the model's grid
-    STEM_space-T1w_desc-synthstd_pet..., STEM_space-aligned_desc-synthstd_pet...
-                                                      spread, with more than one sample or a
-                                                      model that knows its error
-    STEM_desc-synth_panel.png                         a picture with a visible label
+    pet/STEM_space-T1w_desc-synth_pet.nii.gz + .json      on the T1's own grid
+    pet/STEM_space-aligned_desc-synth_pet.nii.gz + .json  on the model's grid
+    pet/STEM_space-T1w_desc-synthstd_pet..., STEM_space-aligned_desc-synthstd_pet...
+                                                          spread, with more than one sample or a
+                                                          model that knows its error
+    figures/STEM_desc-synth_panel.png                     a picture with a visible label
 
 Models of images that were merely centred write ``space-centred`` in place of ``space-aligned``.
 ``STEM`` is the T1's name with its BIDS entities and the tracer; see
@@ -27,6 +27,8 @@ from petsynth import __version__
 from petsynth.errors import OutputError
 from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel, uncertainty_panel
 from petsynth.figures.save import save_png
+from petsynth.figures.view import View, unit_label
+from petsynth.inference.dataset import results_folder
 from petsynth.inference.run import Run
 from petsynth.inference.scan import ScanPrediction
 from petsynth.io.atomic import write_json
@@ -34,11 +36,12 @@ from petsynth.io.bids.metadata import sidecar_path
 from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
 from petsynth.io.bids.privacy import bids_uri
 from petsynth.io.nifti import write_on_grid_of, write_volume
+from petsynth.io.removal import remove_files
 from petsynth.io.text import real_path
 from petsynth.preprocessing.t1.conform import HIGHEST
-from petsynth.slicing import Plane, middle_slice
+from petsynth.slicing import Plane
 from petsynth.systems.base import StdKind
-from petsynth.volume import Volume
+from petsynth.volume import Grid, Volume
 
 _SYNTHETIC = (
     "Synthetic PET, inferred from a T1-weighted MRI by a neural network: a guess from anatomy, no "
@@ -53,18 +56,24 @@ _STD: dict[StdKind, str] = {
     "samples": "Standard deviation (n - 1) of a synthetic PET over samples of a stochastic "
     "generator: the model's spread, not its error",
 }
+_STD_TITLES: dict[StdKind, str] = {
+    "dropout": "over dropout samples",
+    "expected-error": "expected error",
+    "samples": "over samples",
+}
 _ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 
 
 def result_paths(folder: str | Path, t1: str | Path, run: Run, *, has_std: bool) -> list[Path]:
     """Return the files that `write_prediction` writes for a T1, the main one first."""
-    stem = pet_stem(Path(t1).name, run.tracer)
+    name = Path(t1).name
+    stem = pet_stem(name, run.tracer)
     images = [
-        Path(folder) / f"{stem}_space-{space}_desc-{kind}_pet.nii.gz"
+        results_folder(folder, name, "pet") / f"{stem}_space-{space}_desc-{kind}_pet.nii.gz"
         for kind in ("synth", "synthstd")[: 1 + has_std]
         for space in ("T1w", SPACES[run.registration])
     ]
-    panel = Path(folder) / f"{stem}_desc-synth_panel.png"
+    panel = results_folder(folder, name, "figures") / f"{stem}_desc-synth_panel.png"
     return [path for image in images for path in (image, sidecar_path(image))] + [panel]
 
 
@@ -87,8 +96,7 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
     try:
         _write_all(scan, paths)
     except OutputError:
-        for path in new:  # nothing half done stands in the way of the next try
-            path.unlink(missing_ok=True)
+        remove_files(Path(folder), new)  # nothing half done stands in the way of the next try
         raise
     return paths
 
@@ -113,6 +121,8 @@ def _write_image(
     sidecar["SpatialReference"] = (
         bids_uri(scan.t1) if own_grid else SPATIAL_REFERENCES[scan.run.registration]
     )
+    grid = scan.t1_grid if own_grid else scan.run.grid
+    sidecar["VoxelSizeMillimetres"] = _shown_mm(grid)
     write_json(sidecar_path(path), sidecar)
     if own_grid:
         write_on_grid_of(path, scan.on_t1_grid(values_XYZ), scan.t1, description=note)
@@ -138,6 +148,9 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
         "SimulatedTraining": run.simulated,
         "SyntheticTracer": run.tracer,
         "Units": run.unit,
+        **({} if run.reference_region is None else {"ReferenceRegion": run.reference_region}),
+        "ModelVoxelSizeMillimetres": _shown_mm(run.grid),
+        **_standard_deviation(scan),
         "Model": run.name,
         "ModelRun": real_path(run.folder).name,
         **scan.origin,
@@ -157,13 +170,24 @@ def _meaning(scan: ScanPrediction, kind: str) -> str:
     return _SYNTHETIC if kind == "synth" or std_kind is None else _STD[std_kind]
 
 
+def _standard_deviation(scan: ScanPrediction) -> dict[str, Any]:
+    """Return what the standard deviation is that stands beside the image, if one does."""
+    kind = scan.run.system.std_kind(scan.samples)
+    if kind is None or scan.prediction.std is None:
+        return {}
+    return {"StandardDeviationKind": kind, "StandardDeviationMeaning": _STD[kind]}
+
+
+def _shown_mm(grid: Grid) -> list[float]:
+    """Return the edges of a voxel along the image's own axes, in mm."""
+    return [round(edge, 4) for edge in grid.voxel_mm]
+
+
 def draw_prediction(scan: ScanPrediction) -> Figure:
     """Show the middle slices of MRI, synthetic PET and, if there is one, its spread."""
-    rows = [(plane, _row(scan, plane)) for plane in _ROWS]
-    title = (
-        f"{pet_stem(scan.t1.name, scan.run.tracer)}: {scan.run.name}, {scan.samples} "
-        f"sample{'s' if scan.samples > 1 else ''}"
-    )
+    rows = [(plane, _row(scan, View(plane, scan.run.grid))) for plane in _ROWS]
+    samples = f", {scan.samples} samples" if scan.samples > 1 else ""
+    title = f"{pet_stem(scan.t1.name, scan.run.tracer)}: {scan.run.name}{samples}"
     if scan.input_check.is_out_of_distribution:
         title += "\nWARNING: this T1 is unlike the training data"
     if scan.run.simulated:
@@ -171,37 +195,43 @@ def draw_prediction(scan: ScanPrediction) -> Figure:
     return draw_panels(rows, title=title)
 
 
-def _row(scan: ScanPrediction, plane: Plane) -> list[Panel]:
+def _row(scan: ScanPrediction, view: View) -> list[Panel]:
     mean, std = scan.prediction.mean, scan.prediction.std
-    unit, scale = scan.run.unit, scan.run.pet_scale
+    unit = unit_label(scan.run.unit, scan.run.reference_region)
+    highest = scan.run.pet_scale
     if mean.ndim == 4:
-        return _frames_row(scan, plane)
+        return _frames_row(scan, view, unit)
     panels = [
-        _mri_panel(scan, plane),
-        pet_panel(middle_slice(mean, plane), scale, unit, synthetic=True),
+        _mri_panel(scan, view),
+        pet_panel(view.cut(mean), highest, unit, synthetic=True, view=view),
     ]
-    if std is not None:
-        highest = float(np.percentile(std, 99.9)) or scale
-        panels.append(uncertainty_panel(middle_slice(std, plane), highest, unit))
+    kind = scan.run.system.std_kind(scan.samples)
+    if std is not None and kind is not None:
+        highest = float(np.percentile(std, 99.9)) or highest
+        title = f"Standard deviation\n({_STD_TITLES[kind]})"
+        panels.append(uncertainty_panel(view.cut(std), highest, unit, view=view, title=title))
     return panels
 
 
-def _mri_panel(scan: ScanPrediction, plane: Plane) -> Panel:
-    mri = middle_slice(scan.prepared.mri, plane)
+def _mri_panel(scan: ScanPrediction, view: View) -> Panel:
+    """Show the T1 at the place of the PET, on its own grid where the model has one."""
     if scan.run.t1_grid is None:
-        return mri_panel(mri)
-    return mri_panel(mri, limits=(0, HIGHEST), unit="T1 intensity, conformed")
+        return mri_panel(view.cut(scan.prepared.mri), view=view)
+    view = view.on(scan.run.t1_grid)
+    mri = view.cut(scan.prepared.mri)
+    return mri_panel(mri, limits=(0, HIGHEST), unit="T1 intensity, conformed", view=view)
 
 
-def _frames_row(scan: ScanPrediction, plane: Plane) -> list[Panel]:
+def _frames_row(scan: ScanPrediction, view: View, unit: str) -> list[Panel]:
     frames = np.moveaxis(scan.prediction.mean, 3, 0)
-    return [_mri_panel(scan, plane)] + [
+    return [_mri_panel(scan, view)] + [
         pet_panel(
-            middle_slice(frame, plane),
+            view.cut(frame),
             scan.run.pet_scale,
-            scan.run.unit,
+            unit,
             synthetic=True,
             title=f"Synthetic PET, frame {number} of {len(frames)}",
+            view=view,
         )
         for number, frame in enumerate(frames, start=1)
     ]

@@ -23,6 +23,7 @@ from petsynth.io.bids.names import SPACES
 from petsynth.io.checks import check_positive, check_text
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.weights import load_weights, read_metadata
+from petsynth.simulation.sidecars import ACQUISITION
 from petsynth.systems.base import (
     Prediction,
     PredictionSettings,
@@ -110,6 +111,19 @@ class Run:
     def registration(self) -> str:
         """How the training images were aligned: ``"rigid"``, or ``"none"`` for merely centred."""
         return str(self.preprocessing.get("registration", "rigid"))
+
+    @property
+    def reference_region(self) -> str | None:
+        """Region that the PET is relative to; None where the unit needs none, or nobody said.
+
+        Runs of earlier versions do not say it; what was trained on simulated PET in SUVR has
+        the region of the simulation.
+        """
+        stated = self.metadata.get("reference_region") or self.preprocessing.get("reference_region")
+        if self.unit != "SUVR" or stated:
+            return str(stated) if stated else None
+        simulated = {str(tracer): plan["reference"] for tracer, plan in ACQUISITION.items()}
+        return simulated.get(self.tracer) if self.simulated else None
 
     @property
     def grid(self) -> Grid:
@@ -251,7 +265,8 @@ def check_metadata(path: str | Path, metadata: Mapping[str, Any]) -> None:
 
 def _check_entries(metadata: Mapping[str, Any]) -> None:
     check_tracer(metadata["tracer"])
-    for key in ("unit", "config_hash", "petsynth_version", "name", "system", "earlier_config_hash"):
+    texts = ("unit", "config_hash", "petsynth_version", "name", "system", "earlier_config_hash")
+    for key in (*texts, "reference_region"):
         check_text(key, metadata.get(key, "none"))
     for key in ("pet_scale", "error_to_std"):
         check_positive(key, metadata.get(key, 1.0))

@@ -6,7 +6,6 @@ frame by frame; which tracer it is depends on the data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,31 +14,21 @@ from numpy.typing import NDArray
 
 from petsynth.evaluation.domains import DOMAINS, LOWER_IS_BETTER, METRIC_TITLES
 from petsynth.evaluation.evaluate import Evaluation
-from petsynth.figures.distributions import BoxPanel, HistogramPanel, draw_boxplots, draw_histograms
-from petsynth.figures.panels import difference_panel, draw_panels, mri_panel, pet_panel
-from petsynth.slicing import AXIS, Plane, middle_slice
+from petsynth.figures.distributions import (
+    FEWEST_FOR_BOX,
+    BoxPanel,
+    HistogramPanel,
+    draw_boxplots,
+    draw_histograms,
+)
+from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel
+from petsynth.figures.view import View
+from petsynth.report.images import ReportFigure, draw_example, unit_of_pet
+from petsynth.report.tables import KIND_TITLES
+from petsynth.slicing import Plane
 
-KIND_TITLES = {
-    "model": "model",
-    "baseline": "baseline",
-    "control": "control: another subject's T1",
-    "upper-bound": "upper bound",
-}
-"""How the figures and tables call the kinds of methods."""
-
-_DIFFERENCE_FRACTION = 0.5
-"""Colours of the difference end at this fraction of the PET scale."""
 _SUBJECTS = 5
 """Subjects of paper B's figure 2, as in the paper."""
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """A figure with its file name and caption."""
-
-    name: str
-    figure: Figure
-    caption: str
 
 
 def draw_paper_a_figures(evaluation: Evaluation) -> list[ReportFigure]:
@@ -51,7 +40,8 @@ def draw_paper_a_figures(evaluation: Evaluation) -> list[ReportFigure]:
             "figure1_boxplots.png",
             _draw_boxes(evaluation),
             "Figure 1. Reference and compared PET on the middle axial slice, data range 255 = "
-            f"{settings.pet_scale:.4g} {settings.unit}. A dot is a subject; boxes show quartiles.",
+            f"{settings.pet_scale:.4g} {settings.unit}. A dot is a subject; boxes show quartiles, "
+            f"from {FEWEST_FOR_BOX} subjects on.",
         )
     ]
     planes: tuple[tuple[int, Plane], ...] = ((2, "axial"), (3, "sagittal"))
@@ -60,10 +50,11 @@ def draw_paper_a_figures(evaluation: Evaluation) -> list[ReportFigure]:
         figures.append(
             ReportFigure(
                 f"figure{number}_{plane}.png",
-                _draw_example(evaluation, plane, who),
-                f"Figure {number}. Middle {plane} slice of {who}{note}: MRI, reference PET, "
-                "synthetic PET and their absolute difference for each model. The subject is the "
-                "one with the median brain MAE over models.",
+                draw_example(evaluation, plane, who),
+                f"Figure {number}. Middle {plane} slice of {who}{note}: MRI and reference PET, "
+                "which are the same for all models, then for each model the synthetic PET, the "
+                "difference with its sign (red: too high) and the absolute difference. The "
+                "subject is the one with the median brain MAE over models.",
             )
         )
     return figures
@@ -97,7 +88,7 @@ def draw_paper_b_figures(evaluation: Evaluation) -> list[ReportFigure]:
             "paper-b_depth.png",
             _draw_depth(evaluation),
             "Mean absolute error by distance from the brain's surface (paper B, section 5.2). A "
-            "dot is a subject; boxes show quartiles.",
+            f"dot is a subject; boxes show quartiles, from {FEWEST_FOR_BOX} subjects on.",
         ),
     ]
 
@@ -123,34 +114,6 @@ def _draw_boxes(evaluation: Evaluation) -> Figure:
     )
 
 
-def _draw_example(evaluation: Evaluation, plane: Plane, who: str) -> Figure:
-    settings, example = evaluation.settings, evaluation.example
-    columns, rows = (
-        edge for axis, edge in enumerate(evaluation.data.grid.voxel_mm) if axis != AXIS[plane]
-    )
-    pixel = (rows, columns)
-    highest, unit = settings.pet_scale, settings.unit
-    mri, pet = (np.asarray(middle_slice(each, plane)) for each in (example.mri, example.pet))
-    drawn = []
-    for name, volume in example.synthetic_pets.items():
-        synthetic_pet = np.asarray(middle_slice(volume, plane))
-        panels = [
-            mri_panel(mri, voxel_mm=pixel),
-            pet_panel(pet, highest, unit, voxel_mm=pixel, simulated=evaluation.data.simulated),
-            pet_panel(synthetic_pet, highest, unit, synthetic=True, voxel_mm=pixel),
-            difference_panel(
-                pet, synthetic_pet, _DIFFERENCE_FRACTION * highest, unit, voxel_mm=pixel
-            ),
-        ]
-        drawn.append((name, panels))
-    side = "front on the right" if plane == "sagittal" else "left side on the left"
-    return draw_panels(
-        drawn,
-        title=f"{settings.tracer} PET of {who}, middle {plane} slice, {side}",
-        simulated=evaluation.data.simulated,
-    )
-
-
 def _draw_intensities(evaluation: Evaluation) -> Figure:
     data, names = evaluation.data, evaluation.participants[:_SUBJECTS]
     panels = [
@@ -162,19 +125,18 @@ def _draw_intensities(evaluation: Evaluation) -> Figure:
 
 def _draw_frames(evaluation: Evaluation) -> Figure:
     settings, example, data = evaluation.settings, evaluation.example, evaluation.data
+    view, unit = View("axial", data.grid), unit_of_pet(evaluation)
     rows = []
     for frame in range(data.frames):
-        reference = _frame(example.frames, frame)
-        panels = [
-            mri_panel(middle_slice(example.mri)),
-            pet_panel(
-                middle_slice(reference), settings.pet_scale, settings.unit, simulated=data.simulated
-            ),
+        reference = view.cut(_frame(example.frames, frame))
+        panels: list[Panel | None] = [
+            None if frame else mri_panel(view.cut(example.mri), view=view),
+            pet_panel(reference, settings.pet_scale, unit, view=view, simulated=data.simulated),
         ]
         for name, frames in example.synthetic_frames.items():
-            image = middle_slice(_frame(frames, frame))
+            image = view.cut(_frame(frames, frame))
             panels.append(
-                pet_panel(image, settings.pet_scale, settings.unit, synthetic=True, title=name)
+                pet_panel(image, settings.pet_scale, unit, view=view, synthetic=True, title=name)
             )
         rows.append((f"frame {frame + 1} of {data.frames}", panels))
     return draw_panels(

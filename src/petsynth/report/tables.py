@@ -1,12 +1,36 @@
-"""Tables of the papers as plain text, with a row per method."""
+"""Tables of an evaluation: the papers' as plain text, all of them as blocks of the report."""
 
 from __future__ import annotations
 
-from petsynth.evaluation.domains import DOMAINS, METRIC_TITLES, unit_of
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from petsynth.evaluation.comparison import BASELINE_METRICS, BaselineComparison, ModelComparison
+from petsynth.evaluation.domains import (
+    DOMAIN_TITLES,
+    DOMAINS,
+    LOWER_IS_BETTER,
+    METRIC_TITLES,
+    unit_of,
+)
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.statistics import describe
+from petsynth.report.document import Cell, Row, Table, cell
 
-_DIGITS = {"mse": 2, "psnr": 2, "ssim": 4}
+KIND_TITLES = {
+    "model": "model",
+    "baseline": "baseline",
+    "control": "control: another subject's T1",
+    "upper-bound": "upper bound",
+}
+"""How the figures and tables call the kinds of methods."""
+
+_DIGITS = {
+    "mse": 2, "psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "out_of_range": 4,
+}  # fmt: skip
+"""Decimals of metrics that are not in PET units."""
 _COLUMNS = ("mean", "std", "min", "max")
 
 
@@ -28,7 +52,9 @@ def format_paper_a_table(evaluation: Evaluation) -> str:
         lines += ["", f"{_head(metric, unit_of(metric, settings)):<{width}}{heads}{'n':>6}"]
         for method in evaluation.methods:
             summary = describe(evaluation.values(method.name, "middle_slice", metric))
-            cells = "".join(f"{format_value(metric, summary[each]):>9}" for each in _COLUMNS)
+            cells = "".join(
+                f"{format_in(evaluation, metric, summary[each]):>9}" for each in _COLUMNS
+            )
             lines.append(f"{method.name:<{width}}{cells}{summary['n']:>6}")
     return "\n".join(lines) + "\n"
 
@@ -60,25 +86,220 @@ def format_paper_b_table(evaluation: Evaluation) -> str:
             for metric in DOMAINS["frames"]
         ]
         shown = [
-            f"{format_value(metric, cell['mean'])} ({format_value(metric, cell['std'])})"
-            for metric, cell in zip(DOMAINS["frames"], cells, strict=True)
+            f"{format_in(evaluation, metric, found['mean'])} "
+            f"({format_in(evaluation, metric, found['std'])})"
+            for metric, found in zip(DOMAINS["frames"], cells, strict=True)
         ]
         lines.append(f"{method.name:<{width}}" + "".join(f"{each:>22}" for each in shown))
     return "\n".join(lines) + "\n"
 
 
-def format_value(metric: str, value: float | int | None) -> str:
-    """Return a value with the digits that suit its metric; ``n/a`` if there is none.
+def format_value(metric: str, value: float | int | None, data_range: float) -> str:
+    """Return a value with the decimals that all values of its metric have; ``n/a`` if none.
+
+    Parameters
+    ----------
+    metric : str
+        As in `petsynth.evaluation.domains.DOMAINS`.
+    value : float or None
+        None and what is not finite is ``n/a``.
+    data_range : float
+        In PET units: errors in these units show about a ten-thousandth of it.
 
     Examples
     --------
-    >>> format_value("psnr", 25.8123), format_value("mae", 0.0456789), format_value("ssim", None)
-    ('25.81', '0.04568', 'n/a')
+    >>> format_value("psnr", 25.8123, 2.5), format_value("mae", 0.0456789, 2.5)
+    ('25.81', '0.0457')
+    >>> format_value("mae", 45.6789, 1100.0), format_value("ssim", None, 2.5)
+    ('45.7', 'n/a')
     """
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "n/a"
-    return f"{value:.{_DIGITS[metric]}f}" if metric in _DIGITS else f"{value:.4g}"
+    in_units = max(0, 4 - math.floor(math.log10(data_range)))
+    return f"{value:.{_DIGITS.get(metric, in_units)}f}"
 
 
 def _head(metric: str, unit: str) -> str:
     return f"{METRIC_TITLES[metric]} ({unit})" if unit else METRIC_TITLES[metric]
+
+
+def range_table(
+    evaluation: Evaluation, summary: Mapping[str, Any], domain: str, caption: str
+) -> Table:
+    """Return a table of mean, standard deviation, smallest and largest value per metric."""
+
+    def shown(metric: str, found: Mapping[str, Any]) -> Cell:
+        low, high = (format_in(evaluation, metric, found[each]) for each in ("min", "max"))
+        return cell(_mean_and_std(evaluation, metric, found), f"{low} to {high}")
+
+    return _method_table(evaluation, summary, domain, caption, shown)
+
+
+def domain_table(
+    evaluation: Evaluation, summary: Mapping[str, Any], domain: str, caption: str
+) -> Table:
+    """Return a table of mean and standard deviation per metric."""
+
+    def shown(metric: str, found: Mapping[str, Any]) -> Cell:
+        return cell(*_mean_and_std(evaluation, metric, found).split(" ± "))
+
+    def joined(metric: str, found: Mapping[str, Any]) -> Cell:
+        mean, *std = shown(metric, found).lines
+        return cell(mean, *(f"± {each}" for each in std))
+
+    return _method_table(evaluation, summary, domain, caption, joined)
+
+
+def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
+    """Return the agreement over subjects of each method, medians over regions."""
+    rows = []
+    for method, found in regions.items():
+        overview = found["regions"]
+        positive = [
+            f"{name}: {_decimals(each['positivity']['sensitivity'], 2)}, "
+            f"{_decimals(each['positivity']['specificity'], 2)}"
+            for name, each in found["composites"].items()
+            if "positivity" in each
+        ]
+        rows.append(
+            Row(
+                (
+                    cell(method),
+                    cell(_decimals(overview["median_r"], 2)),
+                    cell(f"{overview['r_interval_above_0']} of {overview['number']}"),
+                    cell(_decimals(overview["median_icc21"], 2)),
+                    cell(_decimals(overview["median_ccc"], 2)),
+                    cell(format_in(evaluation, "mae", overview["absolute_error"]["mean"])),
+                    cell(_decimals(found["asymmetry"]["median_r"], 2)),
+                    cell(*positive) if positive else cell("n/a"),
+                )
+            )
+        )
+    head = (
+        "method", "r ↑", "regions with r above 0", "ICC(2,1) ↑", "concordance ↑",
+        "mean absolute error ↓", "r of asymmetry ↑", "positive: sensitivity, specificity",
+    )  # fmt: skip
+    return Table("Agreement over subjects, medians over regions", head, tuple(rows))
+
+
+def baseline_table(evaluation: Evaluation, comparisons: Sequence[BaselineComparison]) -> Table:
+    """Return each model and control beside each baseline on `BASELINE_METRICS`."""
+    rows: dict[tuple[str, str], list[BaselineComparison]] = {}
+    for each in comparisons:
+        rows.setdefault((each.method, each.baseline), []).append(each)
+    table = []
+    for (method, baseline), these in rows.items():
+        by_metric = {(each.domain, each.metric): each for each in these}
+        counts = Counter(each.conclusion for each in these)
+        cells = [_baseline_cell(evaluation, by_metric.get(key)) for key in BASELINE_METRICS]
+        counted = cell(*(f"{counts[each]} {each}" for each in ("worse", "undecided", "better")))
+        table.append(Row((cell(method), cell(baseline), *cells, counted)))
+    heads = [
+        f"{DOMAIN_TITLES[domain]} {head_of(evaluation, metric)}"
+        for domain, metric in BASELINE_METRICS
+    ]
+    head = ("method", "baseline", *heads, "all metrics")
+    return Table("Methods against baselines", head, tuple(table), text_columns=2)
+
+
+def model_table(evaluation: Evaluation, comparisons: Sequence[ModelComparison]) -> Table:
+    """Return the differences between models."""
+    rows = []
+    for each in comparisons:
+        metric, difference = each.metric, each.difference
+        rows.append(
+            Row(
+                (
+                    cell(each.first),
+                    cell(each.second),
+                    cell(f"{DOMAIN_TITLES[each.domain]} {head_of(evaluation, metric)}"),
+                    cell(
+                        format_in(evaluation, metric, difference.mean),
+                        _interval(evaluation, metric, difference.low, difference.high),
+                    ),
+                    cell(
+                        _interval(
+                            evaluation,
+                            metric,
+                            difference.simultaneous_low,
+                            difference.simultaneous_high,
+                        )
+                    ),
+                    cell(each.conclusion, style=each.conclusion),
+                    cell(str(difference.subjects)),
+                    cell("n/a" if each.margin is None else f"{each.margin:g}"),
+                    cell(each.equivalence or "n/a"),
+                )
+            )
+        )
+    head = (
+        "first", "second", "metric", "difference, 95 % interval", "simultaneous interval",
+        "first is", "subjects", "margin", "equivalence",
+    )  # fmt: skip
+    return Table("Models against each other", head, tuple(rows), text_columns=3)
+
+
+def head_of(evaluation: Evaluation, metric: str) -> str:
+    """Return a metric's title with its unit, and an arrow to better values."""
+    arrow = "↓" if metric in LOWER_IS_BETTER else "↑"
+    return f"{_head(metric, unit_of(metric, evaluation.settings))} {arrow}"
+
+
+def format_in(evaluation: Evaluation, metric: str, value: float | int | None) -> str:
+    """Return a value of an evaluation, with as many decimals as all of its metric."""
+    return format_value(metric, value, evaluation.settings.data_range)
+
+
+def _method_table(
+    evaluation: Evaluation,
+    summary: Mapping[str, Any],
+    domain: str,
+    caption: str,
+    shown: Callable[[str, Mapping[str, Any]], Cell],
+) -> Table:
+    rows: list[Row] = []
+    kind = ""
+    for method in evaluation.methods:
+        found = summary["methods"][method.name].get(domain)
+        if found is None:
+            continue
+        if method.kind != kind:
+            kind = method.kind
+            rows.append(Row((cell(KIND_TITLES[kind]),)))
+        cells = [shown(metric, found[metric]) for metric in DOMAINS[domain]]
+        number = cell(str(found[DOMAINS[domain][0]]["n"]))
+        rows.append(Row((cell(method.name), *cells, number), is_strong=kind == "model"))
+    heads = [head_of(evaluation, metric) for metric in DOMAINS[domain]]
+    return Table(caption, ("method", *heads, "n"), tuple(rows))
+
+
+def _baseline_cell(evaluation: Evaluation, comparison: BaselineComparison | None) -> Cell:
+    if comparison is None:
+        return cell("n/a")
+    metric, difference = comparison.metric, comparison.difference
+    conclusion = comparison.conclusion
+    wins = "" if comparison.wins is None else f" ({comparison.wins} of {difference.subjects})"
+    both = (
+        format_in(evaluation, metric, each) for each in (comparison.mean, comparison.baseline_mean)
+    )
+    return cell(
+        (conclusion.upper() if conclusion == "worse" else conclusion) + wins,
+        " vs ".join(both),
+        f"{format_in(evaluation, metric, difference.mean)} "
+        + _interval(evaluation, metric, difference.low, difference.high),
+        _interval(evaluation, metric, difference.simultaneous_low, difference.simultaneous_high),
+        style=conclusion,
+    )
+
+
+def _mean_and_std(evaluation: Evaluation, metric: str, found: Mapping[str, Any]) -> str:
+    mean, std = (format_in(evaluation, metric, found[each]) for each in ("mean", "std"))
+    return f"{mean} ± {std}"
+
+
+def _interval(evaluation: Evaluation, metric: str, low: float, high: float) -> str:
+    return f"[{format_in(evaluation, metric, low)}, {format_in(evaluation, metric, high)}]"
+
+
+def _decimals(value: float | None, decimals: int) -> str:
+    return "n/a" if value is None else f"{value:.{decimals}f}"

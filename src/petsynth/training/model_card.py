@@ -10,6 +10,7 @@ from torch import nn
 import petsynth
 from petsynth.config import config_hash
 from petsynth.data.prepared import PreparedData
+from petsynth.data.reference import reference_region
 from petsynth.io.atomic import atomic_path, write_text
 from petsynth.io.bids.names import participant_of
 from petsynth.networks.layers import count_parameters
@@ -32,7 +33,7 @@ diagnosis, and never show them without saying so.**
 | steps | {steps} of batch {batch} ({epochs:.1f} epochs) |
 | generator | {parameters:,} parameters |
 | training data | {subjects} subjects, {diagnoses}; {origin} |
-| tracer, unit | {tracer}, {unit} |
+| tracer, unit | {tracer}, {unit}{reference} |
 | intensities | {intensities} |
 | uses | {uses} |
 | grid | {grid} |
@@ -53,7 +54,7 @@ def model_metadata(
     started_from: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what a weights file says about itself; plain values."""
-    config = system.config
+    config, reference = system.config, reference_region(data)
     return {
         "petsynth_version": petsynth.__version__,
         "system": config.system,
@@ -61,6 +62,7 @@ def model_metadata(
         "steps": steps,
         "tracer": data.tracer,
         "unit": data.unit,
+        **({} if reference is None else {"reference_region": reference}),
         "pet_scale": data.pet_scale,
         "pet_scale_definition": data.description.get("pet_scale_definition", "not stated"),
         "grid": data.grid.to_dict(),
@@ -131,6 +133,7 @@ def write_card(
         + ("; each but the T1 where it is known" if system.covariates_used() else ""),
         grid=f"{_shown(data.grid)}, {_place(data)}{lines.grid}",
         limit=lines.limits,
+        reference=_relative_to(data),
         version=metadata["petsynth_version"],
         started_from=_start_text(started_from),
         seed=system.config.seed,
@@ -174,3 +177,8 @@ def _validation_text(validation: dict[str, float], subjects: int, unit: str) -> 
         f"volume PSNR {validation['psnr']:.2f} dB, SSIM {validation['ssim']:.4f} (data range: "
         "the PET scale)"
     )
+
+
+def _relative_to(data: PreparedData) -> str:
+    reference = reference_region(data)
+    return "" if reference is None else f" (reference region: {reference})"

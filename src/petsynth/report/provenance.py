@@ -1,0 +1,143 @@
+"""Where the numbers of a report come from: models, data, software; what to cite."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+
+from petsynth.data.reference import reference_region
+from petsynth.errors import InputError
+from petsynth.evaluation.audit import audit_names
+from petsynth.evaluation.evaluate import Evaluation
+from petsynth.evaluation.models import Model
+from petsynth.io.text import real_path
+from petsynth.prepare.pages import describe_group
+from petsynth.report.document import Block, Bullets, Heading, Paragraph, Row, Table, Terms, cell
+
+LIBRARIES = ("petsynth", "torch", "numpy", "scipy", "SimpleITK", "nibabel", "matplotlib")
+_PAPERS = (
+    "Paper A: Jung MM, van den Berg B, Postma E, Huijbers W. Inferring PET from MRI with pix2pix.",
+    "Paper B: Shin HC, Ihsani A, Xu Z, et al. GANBERT: Generative adversarial networks with "
+    "bidirectional encoder representations from transformers for MRI to PET synthesis.",
+)
+_STATISTICS = (
+    "Wang Z, Bovik AC, Sheikh HR, Simoncelli EP. Image quality assessment: from error visibility "
+    "to structural similarity. IEEE Transactions on Image Processing 13(4), 2004.",
+    "Shrout PE, Fleiss JL. Intraclass correlations: uses in assessing rater reliability. "
+    "Psychological Bulletin 86(2), 1979.",
+    "Bland JM, Altman DG. Statistical methods for assessing agreement between two methods of "
+    "clinical measurement. The Lancet 327, 1986.",
+    "Lin LI. A concordance correlation coefficient to evaluate reproducibility. Biometrics 45(1), "
+    "1989.",
+)
+
+
+def audit_blocks(evaluation: Evaluation, leaks: Sequence[str]) -> list[Block]:
+    """Return the section on leakage: what was looked for, and what was found."""
+    try:
+        remarks = [each.message for each in audit_names(evaluation.data) if not each.is_leak]
+    except InputError as error:
+        remarks = [f"participants.tsv could not be read: {error}"]
+    found = [f"LEAKAGE: {each}" for each in leaks] + [
+        f"To be looked at: {each}" for each in remarks
+    ]
+    return [
+        Heading("Leakage audit", "audit"),
+        Paragraph(
+            "Before the evaluation, tables were searched for one subject in two parts of the split "
+            "(by label, however it is written, and by the identifier that it had before), for "
+            "slices in place of subjects, and for test subjects among those that a model was "
+            "trained on. Images are compared with each other by petsynth audit, which is a command "
+            "of its own."
+        ),
+        Bullets(tuple(found) or ("Nothing was found.",)),
+    ]
+
+
+def provenance_blocks(evaluation: Evaluation, models: Sequence[Model]) -> list[Block]:
+    """Return the section on models, data and software; it names no folder but the runs' own."""
+    data = evaluation.data
+    preprocessing = ", ".join(
+        f"{name} {value}"
+        for name, value in data.description.get("preprocessing", {}).items()
+        if value is not None
+    )
+    parts = ", ".join(
+        f"{len(data.subjects(part))} {part}" for part in ("train", "validation", "test")
+    )
+    return [
+        Heading("Provenance", "provenance"),
+        *([_models(models)] if models else []),
+        Terms(
+            (
+                ("subjects of the split", parts),
+                ("grid", f"{' x '.join(map(str, data.grid.shape))} voxels of "
+                 f"{data.grid.voxel_mm[0]:g} mm"),
+                ("unit", data.unit),
+                ("reference region", reference_region(data) or "not stated"),
+                ("preprocessing", preprocessing or "not stated"),
+                ("seed", str(evaluation.seed)),
+                ("software", ", ".join(f"{name} {each}" for name, each in _versions().items())),
+            )
+        ),
+    ]  # fmt: skip
+
+
+def citation_blocks(evaluation: Evaluation) -> list[Block]:
+    """Return the section on what to write and cite."""
+    try:
+        prepared = describe_group(evaluation.data.folder)
+    except InputError:
+        prepared = None
+    text, references = prepared or ("", [])
+    return [
+        Heading("For your paper", "citation"),
+        Paragraph(
+            f"Synthetic and reference PET were compared with petsynth {_versions()['petsynth']}. "
+            + text
+        ),
+        Bullets((*_PAPERS, *_STATISTICS, *references)),
+        Paragraph(
+            "Cite the papers of the methods that you used; petsynth itself by its version. Values "
+            "per subject: metrics.tsv; per region: regions.tsv, agreement.tsv; all means: "
+            "summary.json; differences: comparisons.json.",
+            style="small",
+        ),
+    ]
+
+
+def _models(models: Sequence[Model]) -> Table:
+    rows = []
+    for model in models:
+        metadata = model.run.metadata
+        rows.append(
+            Row(
+                (
+                    cell(model.name),
+                    cell(real_path(model.run.folder).name),
+                    cell(str(metadata.get("config_hash", "n/a"))),
+                    cell(str(metadata.get("weights_sha256", "n/a"))[:16]),
+                    cell("n/a" if metadata.get("steps") is None else f"{metadata['steps']:,}"),
+                    cell(str(metadata.get("training_subjects", "n/a"))),
+                    cell("simulated" if model.run.simulated else "measured"),
+                    cell(str(metadata.get("petsynth_version", "n/a"))),
+                )
+            )
+        )
+    head = (
+        "model", "run", "configuration", "weights (SHA-256)", "steps", "training subjects",
+        "trained on PET", "petsynth",
+    )  # fmt: skip
+    return Table("Models", head, tuple(rows), text_columns=4)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    found["Python"] = platform.python_version()
+    return found

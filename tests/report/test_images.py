@@ -1,0 +1,76 @@
+"""The best, the median and the worst subject, and errors in MNI space."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from petsynth.evaluation.error_maps import ErrorMap
+from petsynth.preprocessing.grids import model_grid
+from petsynth.report.images import draw_error_maps, draw_subjects, name_models
+from petsynth.volume import Volume
+
+
+def panels(figure):
+    return [ax for ax in figure.axes if ax.images and ax.get_title()]
+
+
+def test_three_subjects_with_t1_reference_and_each_models_pet_and_difference(tiny_evaluation):
+    (drawn,) = draw_subjects(tiny_evaluation)
+    rows = [ax.get_ylabel() for ax in panels(drawn.figure) if ax.get_ylabel()]
+    assert [row.partition("\n")[0] for row in rows] == [
+        "smallest error",
+        "median error",
+        "largest error",
+    ]
+    assert len(panels(drawn.figure)) == 3 * (2 + 2 * 3)
+    for row, example in zip(rows, tiny_evaluation.examples.values(), strict=True):
+        assert row.endswith(example.participant)
+
+
+def test_a_subject_that_another_tool_lacks_has_free_places(tiny_evaluation):
+    lacking = dict(tiny_evaluation.examples)
+    left = dict(lacking["worst"].synthetic_pets)
+    left.pop("pix2pix-augmented")
+    lacking["worst"] = dataclasses.replace(lacking["worst"], synthetic_pets=left)
+    (drawn,) = draw_subjects(dataclasses.replace(tiny_evaluation, examples=lacking))
+    assert len(panels(drawn.figure)) == 3 * (2 + 2 * 3) - 2
+
+
+def test_one_subject_has_no_such_figure(tiny_evaluation):
+    one = {"median": tiny_evaluation.example}
+    assert draw_subjects(dataclasses.replace(tiny_evaluation, examples=one)) == []
+
+
+@pytest.fixture
+def mapped(tiny_evaluation):
+    grid = model_grid(9.0)
+    error = np.full(grid.shape, np.nan, np.float32)
+    error[5:16, 5:20, 5:16] = -0.25
+    volumes = [Volume(each, grid.affine, "SUVR") for each in (error, np.abs(error))]
+    found = ErrorMap(*volumes, Volume(np.zeros(grid.shape, np.float32), grid.affine), 7)
+    return dataclasses.replace(tiny_evaluation, error_maps={"pix2pix-augmented": found})
+
+
+def test_error_maps_show_three_planes_with_and_without_sign(mapped):
+    (drawn,) = draw_error_maps(mapped)
+    shown = panels(drawn.figure)
+    assert [ax.get_title() for ax in shown] == [
+        f"{kind}, {plane}"
+        for kind in ("mean error", "mean absolute error")
+        for plane in ("axial", "coronal", "sagittal")
+    ]
+    assert np.nanmin(shown[0].images[0].get_array()) == np.float32(-0.25)
+    assert np.nanmax(shown[3].images[0].get_array()) == np.float32(0.25)
+    assert "mean over 7 scans" in drawn.caption
+
+
+def test_without_maps_there_is_no_figure(tiny_evaluation):
+    assert draw_error_maps(tiny_evaluation) == []
+
+
+def test_a_caption_says_how_many_models_are_not_shown():
+    evaluation = SimpleNamespace(of_kind=lambda kind: [SimpleNamespace(name=n) for n in "abcdef"])
+    assert name_models(["a", "b"], evaluation) == "a, b (the first 2 of 6 models)"
+    assert name_models(list("abcdef"), evaluation) == "a, b, c, d, e, f"
