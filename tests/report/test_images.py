@@ -58,7 +58,7 @@ def test_error_maps_show_three_planes_with_and_without_sign(mapped):
     shown = panels(drawn.figure)
     assert [ax.get_title() for ax in shown] == [
         f"{kind}, {plane}"
-        for kind in ("mean error", "mean absolute error")
+        for kind in ("Mean error", "Mean absolute error")
         for plane in ("axial", "coronal", "sagittal")
     ]
     assert np.nanmin(shown[0].images[0].get_array()) == np.float32(-0.25)

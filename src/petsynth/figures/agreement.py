@@ -119,8 +119,7 @@ def draw_regions(
     for ax in (bars, points):
         ax.grid(axis="x", alpha=0.3)
         ax.tick_params(axis="x", labelsize=7)
-    handles = bars.get_legend_handles_labels()[0]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2, fontsize=7, frameon=False)
+    bars.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=7, frameon=False)
     _label(figure, title, simulated)
     return figure
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from petsynth.figures.panels import SIMULATED_LABEL
@@ -67,6 +68,9 @@ def draw_curves(
         shown = shown[np.isfinite(shown)]
         if shown.size and shown.min() > 0:
             ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ax.yaxis.set_minor_locator(NullLocator())
         ax.set_title(panel.title, fontsize=9)
         ax.set_xlabel("training step", fontsize=8)
         ax.set_ylabel(panel.label, fontsize=8)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -199,7 +200,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
         aspect=panel.pixel_mm[0] / panel.pixel_mm[1],
         interpolation="nearest",
     )
-    ax.set(xticks=[], yticks=[])
+    ax.set(xticks=[], yticks=[], facecolor="0.85")  # where there is no value
     ax.set_title(panel.title, fontsize=10)
     if panel.label:
         ax.text(
@@ -214,7 +215,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
             bbox={"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5},
         )
     if panel.view is not None:
-        _mark_view(ax, panel.view, "black" if panel.colours == SIGNED_COLOURS else "white")
+        _mark_view(ax, panel.view)
     bar = figure.colorbar(image, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
     bar.locator = MaxNLocator(4)
     bar.set_label(panel.unit, fontsize=8)
@@ -226,7 +227,7 @@ def _proportion(panel: Panel) -> float:
     return float(height * panel.pixel_mm[0] / (width * panel.pixel_mm[1]))
 
 
-def _mark_view(ax: Axes, view: View, colour: str) -> None:
+def _mark_view(ax: Axes, view: View) -> None:
     """Write the sides at the edges and the coordinate into the upper left corner."""
     places = ((0.02, 0.5, "left", view.sides[0]), (0.98, 0.5, "right", view.sides[1]))
     for x, y, side, text in (*places, (0.02, 0.98, "left", view.position)):
@@ -238,5 +239,6 @@ def _mark_view(ax: Axes, view: View, colour: str) -> None:
             ha=side,
             va="top" if y > 0.9 else "center",
             fontsize=6.5 if y > 0.9 else 8,
-            color=colour,
+            color="white",
+            path_effects=[withStroke(linewidth=1.5, foreground="black")],  # on any background
         )

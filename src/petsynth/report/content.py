@@ -88,6 +88,8 @@ def build_report(report: Report) -> list[Block]:
         *_comparisons(report),
         *_volumes(report),
         *_papers(report),
+        Heading("All findings", "all-findings"),
+        Bullets(tuple(report.findings)),
         *_training(report),
         *audit_blocks(report.evaluation, report.leaks),
         *provenance_blocks(report.evaluation, report.models),
@@ -260,14 +262,12 @@ def _comparisons(report: Report) -> list[Block]:
             "Runs that differ only in their seed are one model. Better and worse only where the "
             "simultaneous interval of the difference excludes 0; otherwise undecided. Below the "
             "conclusion: the number of subjects in whom the method is better (the between-subject "
-            "baseline is not measured on the same subjects), both means, the difference with its "
-            "95 % interval, and the simultaneous interval. The last column counts the conclusions "
+            "baseline is not measured on the same subjects), both means, the difference, its 95 % "
+            "interval, and the simultaneous interval. The last column counts the conclusions "
             "over all metrics. Families of comparisons that hold together: "
             f"{families['against_baselines']}; {families['controls']}."
         ),
         baseline_table(evaluation, report.against_baselines),
-        Heading("All findings", level=3),
-        Bullets(tuple(report.findings)),
     ]
     if report.between_models:
         margin = (

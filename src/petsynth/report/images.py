@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from petsynth.data.reference import reference_region
+from petsynth.evaluation.error_maps import ErrorMap
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.examples import Example
 from petsynth.figures.panels import (
@@ -85,27 +86,8 @@ def draw_error_maps(evaluation: Evaluation) -> list[ReportFigure]:
         max(float(np.nanpercentile(np.abs(each.error.data), 99.5)) for each in maps.values())
         or highest
     )
-    unit, rows = unit_of_pet(evaluation), []
-    for name, each in maps.items():
-        for kind, volume, colours, limits in (
-            ("mean error", each.error, SIGNED_COLOURS, (-limit, limit)),
-            ("mean absolute error", each.absolute, "viridis", (0.0, highest)),
-        ):
-            panels = []
-            for plane in ALL_PLANES:
-                view = View(plane, volume.grid)
-                panels.append(
-                    Panel(
-                        view.cut(volume.data),
-                        f"{kind}, {plane}",
-                        colours,
-                        limits,
-                        unit,
-                        label=SYNTHETIC_LABEL,
-                        view=view,
-                    )
-                )
-            rows.append((name if kind == "mean error" else "", panels))
+    unit = unit_of_pet(evaluation)
+    rows = [(name, _map_panels(each, limit, highest, unit)) for name, each in maps.items()]
     subjects = next(iter(maps.values())).subjects
     figure = draw_panels(
         rows,
@@ -115,10 +97,26 @@ def draw_error_maps(evaluation: Evaluation) -> list[ReportFigure]:
     caption = (
         f"Synthetic minus reference PET of {name_models(list(maps), evaluation)}, deformed to MNI "
         f"space (ICBM 2009a symmetric), mean over {subjects} scans, where at least half of them "
-        "have brain. Above: with its sign (red: too high); below: the absolute difference. Maps of "
+        "have brain. Left: with its sign (red: too high); right: the absolute difference. Maps of "
         "few scans show these scans more than the model."
     )
     return [ReportFigure("error_maps.png", figure, caption)]
+
+
+def _map_panels(found: ErrorMap, limit: float, highest: float, unit: str) -> list[Panel]:
+    """Return three planes of a map with its sign, and three without."""
+    panels = []
+    for kind, volume, colours, limits in (
+        ("Mean error", found.error, SIGNED_COLOURS, (-limit, limit)),
+        ("Mean absolute error", found.absolute, "viridis", (0.0, highest)),
+    ):
+        for plane in ALL_PLANES:
+            view = View(plane, volume.grid)
+            title, image = f"{kind}, {plane}", view.cut(volume.data)
+            panels.append(
+                Panel(image, title, colours, limits, unit, label=SYNTHETIC_LABEL, view=view)
+            )
+    return panels
 
 
 def draw_example(evaluation: Evaluation, plane: Plane, who: str) -> Figure:

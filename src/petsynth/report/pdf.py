@@ -139,7 +139,7 @@ def _bullets(block: Bullets) -> list[Flowable]:
 
 def _terms(block: Terms) -> list[Flowable]:
     rows = [
-        [Text(_breakable(name), _style(7, bold=True)), Text(escape(text), _style(7))]
+        [Text(escape(name), _style(7, bold=True)), Text(escape(text), _style(7))]
         for name, text in block.pairs
     ]
     if not rows:
@@ -183,8 +183,10 @@ def _table_row(row: Row, table: Table) -> list[Any]:
         return [text, *[""] * (len(table.head) - 1)]
     cells = []
     for number, each in enumerate(row.cells):
-        first, *more = (_breakable(line) for line in each.lines)
-        lines = "".join(f"<br/><font size='5.8' color='#444444'>{line}</font>" for line in more)
+        first, *more = (escape(line) for line in each.lines)
+        lines = "".join(
+            f"<br/><font name='report' size='5.8' color='#444444'>{line}</font>" for line in more
+        )
         style = _style(
             6.8,
             bold=each.style == "worse" or (row.is_strong and number == 0),
@@ -212,16 +214,6 @@ def _widths(table: Table) -> list[float]:
     return [WIDTH * weight / sum(weights) for weight in weights]
 
 
-def _breakable(text: str) -> str:
-    """Let long words without a space break."""
-    return " ".join(
-        "\u200b".join(escape(word[at : at + 18]) for at in range(0, len(word), 18))
-        if len(word) > 24
-        else escape(word)
-        for word in text.split(" ")
-    )
-
-
 def _style(
     size: float,
     *,
@@ -240,6 +232,7 @@ def _style(
         textColor=HexColor(colour),
         spaceBefore=before,
         spaceAfter=after,
+        embeddedHyphenation=1,
         splitLongWords=1,
         **({"alignment": TA_RIGHT} if right else {}),
         **more,
@@ -269,6 +262,8 @@ def _draw_foot(title: str, page: Any, document: Any) -> None:
 
 _PLAIN = [
     ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ("FONTSIZE", (0, 0), (-1, -1), 5),
+    ("LEADING", (0, 0), (-1, -1), 6),
     ("LEFTPADDING", (0, 0), (-1, -1), 2),
     ("RIGHTPADDING", (0, 0), (-1, -1), 2),
     ("TOPPADDING", (0, 0), (-1, -1), 1.5),

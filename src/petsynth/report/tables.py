@@ -129,8 +129,10 @@ def range_table(
     """Return a table of mean, standard deviation, smallest and largest value per metric."""
 
     def shown(metric: str, found: Mapping[str, Any]) -> Cell:
-        low, high = (format_in(evaluation, metric, found[each]) for each in ("min", "max"))
-        return cell(_mean_and_std(evaluation, metric, found), f"{low} to {high}")
+        mean, std, low, high = (
+            format_in(evaluation, metric, found[each]) for each in ("mean", "std", "min", "max")
+        )
+        return cell(f"{mean} ± {std}", f"{low} to {high}")
 
     return _method_table(evaluation, summary, domain, caption, shown)
 
@@ -141,13 +143,10 @@ def domain_table(
     """Return a table of mean and standard deviation per metric."""
 
     def shown(metric: str, found: Mapping[str, Any]) -> Cell:
-        return cell(*_mean_and_std(evaluation, metric, found).split(" ± "))
+        mean, std = (format_in(evaluation, metric, found[each]) for each in ("mean", "std"))
+        return cell(mean, f"± {std}")
 
-    def joined(metric: str, found: Mapping[str, Any]) -> Cell:
-        mean, *std = shown(metric, found).lines
-        return cell(mean, *(f"± {each}" for each in std))
-
-    return _method_table(evaluation, summary, domain, caption, joined)
+    return _method_table(evaluation, summary, domain, caption, shown)
 
 
 def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
@@ -285,16 +284,11 @@ def _baseline_cell(evaluation: Evaluation, comparison: BaselineComparison | None
     return cell(
         (conclusion.upper() if conclusion == "worse" else conclusion) + wins,
         " vs ".join(both),
-        f"{format_in(evaluation, metric, difference.mean)} "
-        + _interval(evaluation, metric, difference.low, difference.high),
+        f"difference {format_in(evaluation, metric, difference.mean)}",
+        _interval(evaluation, metric, difference.low, difference.high),
         _interval(evaluation, metric, difference.simultaneous_low, difference.simultaneous_high),
         style=conclusion,
     )
-
-
-def _mean_and_std(evaluation: Evaluation, metric: str, found: Mapping[str, Any]) -> str:
-    mean, std = (format_in(evaluation, metric, found[each]) for each in ("mean", "std"))
-    return f"{mean} ± {std}"
 
 
 def _interval(evaluation: Evaluation, metric: str, low: float, high: float) -> str:
