@@ -11,7 +11,10 @@ from petsynth.figures.distributions import (
 )
 from petsynth.figures.panels import SIMULATED_LABEL, SYNTHETIC_LABEL
 
-VALUES = {"model": np.array([1.0, 2.0, 4.0]), "baseline": np.array([3.0, np.inf, np.nan, 5.0])}
+VALUES = {
+    "model": np.array([1.0, 2.0, 4.0, 5.0, 7.0]),
+    "baseline": np.array([3.0, np.inf, np.nan, 5.0]),
+}
 KINDS = {"model": "model", "baseline": "baseline"}
 
 
@@ -19,12 +22,23 @@ def test_box_plots_have_rows_dots_and_medians():
     figure = draw_boxplots([BoxPanel("MSE", VALUES), BoxPanel("SSIM", VALUES)], KINDS)
     assert [ax.get_title() for ax in figure.axes] == ["MSE", "SSIM"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == list(VALUES)
-    dots = [line.get_xdata().tolist() for line in figure.axes[0].lines if line.get_marker() == "."]
-    assert dots == [[1, 2, 4], [3, 5]]
-    lines = [sorted(set(line.get_xdata().tolist())) for line in figure.axes[0].lines]
-    assert [2.0] in lines
-    assert [4.0] in lines
+    lines = [(line.get_marker(), line.get_xdata().tolist()) for line in figure.axes[0].lines]
+    assert (".", [1, 2, 4, 5, 7]) in lines
+    assert any(sorted(set(values)) == [4.0] for _, values in lines)  # the median
     assert figure.get_supxlabel() == ""
+
+
+def test_fewer_than_five_values_are_points_without_a_box():
+    """Quartiles of four are four points."""
+    values = {"five": np.arange(5.0), "four": np.arange(4.0), "two": np.array([3.0, 5.0])}
+    figure = draw_boxplots([BoxPanel("MSE", values)], dict.fromkeys(values, "model"))
+    (ax,) = figure.axes
+    drawn = [np.isfinite(box.get_path().vertices).all() for box in ax.patches]
+    assert drawn == [True, False, False]
+    points = [line.get_xdata().tolist() for line in ax.lines if line.get_marker() == "o"]
+    assert [0, 1, 2, 3] in points
+    assert [3, 5] in points
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(values)
 
 
 def test_box_plots_of_simulated_data_say_so():

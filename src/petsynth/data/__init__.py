@@ -1,8 +1,9 @@
 """Prepared data as training material; nothing here knows a system.
 
 Read `prepared` first: the folder that ``petsynth prepare`` writes, as everything later reads it.
-Then `split` (training, validation and test subjects), `scale` (paper A's PET scale) and
-`normalisation` (paper B's), `batching` (the order of slices) and `volumes` (of whole volumes),
-`jpeg` (what paper A's networks saw). `augmentation` changes prepared subjects as other scanners
+Then `reference` (the region that the PET is relative to), `split` (training, validation and test
+subjects), `scale` (paper A's PET scale) and
+`normalisation` (paper B's), `batching` (the order of slices) and `volumes` (of whole volumes), `jpeg`
+(what paper A's networks saw). `augmentation` changes prepared subjects as other scanners
 would.
 """
