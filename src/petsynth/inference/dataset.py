@@ -29,8 +29,6 @@ from petsynth.errors import InputError
 from petsynth.figures.panels import SYNTHETIC_LABEL
 from petsynth.io.atomic import write_text
 from petsynth.io.bids.metadata import sidecar_path, write_dataset_description
-from petsynth.io.bids.names import parse_entities
-from petsynth.io.lock import LOCK, lock_folder
 from petsynth.io.text import exists, read_json, read_text
 
 DESCRIPTION, README_FILE, IGNORED_FILE, INDEX = (
@@ -53,6 +51,9 @@ FILES = (
                                                         "sub-*/ses-*/figures/")),
 )  # fmt: skip
 """Names of everything that predictions write, and of the flat folders of earlier versions."""
+_BIDS_NAME = re.compile(
+    r"(sub-[A-Za-z0-9]+)(?:_(ses-[A-Za-z0-9]+))?(?:_(?!ses-)[a-z]+-[A-Za-z0-9]+)*_[A-Za-z0-9]+\.nii(?:\.gz)?"
+)
 _MAIN = "_space-T1w_desc-synth_pet.nii.gz"
 _MARK = "petsynth predict"
 _IGNORED = "/*_desc-synth*\n/index.html\n**/figures\n"
@@ -103,15 +104,8 @@ def results_folder(folder: str | Path, t1_name: str, kind: str) -> Path:
     >>> results_folder("out", "scan 7.nii", "pet").as_posix()
     'out'
     """
-    entities = parse_entities(t1_name)
-    root, label = Path(folder), re.compile("[A-Za-z0-9]+")
-    if not t1_name.startswith("sub-") or not label.fullmatch(entities.get("sub", "")):
-        return root
-    session = entities.get("ses")
-    if session is not None and not label.fullmatch(session):
-        return root
-    subject = root / f"sub-{entities['sub']}"
-    return (subject / f"ses-{session}" if session else subject) / kind
+    found = _BIDS_NAME.fullmatch(t1_name)
+    return Path(folder, *filter(None, found.groups()), kind) if found else Path(folder)
 
 
 def finish_dataset(folder: str | Path, *, simulated: bool) -> None:
@@ -132,9 +126,14 @@ def finish_dataset(folder: str | Path, *, simulated: bool) -> None:
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    with lock_folder(folder, key="index", name=f".index{LOCK}"):
-        _write_root(Path(folder), simulated)
-        _write_index(Path(folder))
+    root = Path(folder)
+    _write_root(root, simulated)
+    path = root / INDEX
+    if exists(path) and _MARK not in read_text(path):
+        return
+    shown: list[_Entry] | None = None
+    while shown != (shown := _entries(root)):  # until nobody has finished another one meanwhile
+        _write_index(path, shown)
 
 
 def is_dataset(folder: str | Path) -> bool:
@@ -163,10 +162,7 @@ def _write_root(root: Path, simulated: bool) -> None:
         write_text(root / IGNORED_FILE, _IGNORED)
 
 
-def _write_index(root: Path) -> None:
-    path = root / INDEX
-    if exists(path) and _MARK not in read_text(path):
-        return
+def _write_index(path: Path, entries: list[_Entry]) -> None:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("petsynth.inference"),
         autoescape=True,
@@ -175,7 +171,7 @@ def _write_index(root: Path) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template("index.html.j2").render(
-        entries=_entries(root), label=SYNTHETIC_LABEL, mark=_MARK, version=__version__
+        entries=entries, label=SYNTHETIC_LABEL, mark=_MARK, version=__version__
     )
     write_text(path, page)
 

@@ -206,9 +206,7 @@ def _widths(table: Table) -> list[float]:
         for number, each in enumerate(row.cells):
             lengths[number] = max(lengths[number], *(min(len(line), 34) for line in each.lines))
     weights = [
-        max(length, 6) ** 0.8 * (_TEXT_WEIGHT if number < table.text_columns else 1.0)
-        if number < table.text_columns
-        else max(length, 4) + 1.0
+        _TEXT_WEIGHT * max(length, 6) ** 0.8 if number < table.text_columns else max(length, 4) + 1
         for number, length in enumerate(lengths)
     ]
     return [WIDTH * weight / sum(weights) for weight in weights]

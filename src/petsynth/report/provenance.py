@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import tomllib
 from collections.abc import Sequence
+from importlib import resources
 
 from petsynth.data.reference import reference_region
 from petsynth.errors import InputError
@@ -16,21 +18,6 @@ from petsynth.prepare.pages import describe_group
 from petsynth.report.document import Block, Bullets, Heading, Paragraph, Row, Table, Terms, cell
 
 LIBRARIES = ("petsynth", "torch", "numpy", "scipy", "SimpleITK", "nibabel", "matplotlib")
-_PAPERS = (
-    "Paper A: Jung MM, van den Berg B, Postma E, Huijbers W. Inferring PET from MRI with pix2pix.",
-    "Paper B: Shin HC, Ihsani A, Xu Z, et al. GANBERT: Generative adversarial networks with "
-    "bidirectional encoder representations from transformers for MRI to PET synthesis.",
-)
-_STATISTICS = (
-    "Wang Z, Bovik AC, Sheikh HR, Simoncelli EP. Image quality assessment: from error visibility "
-    "to structural similarity. IEEE Transactions on Image Processing 13(4), 2004.",
-    "Shrout PE, Fleiss JL. Intraclass correlations: uses in assessing rater reliability. "
-    "Psychological Bulletin 86(2), 1979.",
-    "Bland JM, Altman DG. Statistical methods for assessing agreement between two methods of "
-    "clinical measurement. The Lancet 327, 1986.",
-    "Lin LI. A concordance correlation coefficient to evaluate reproducibility. Biometrics 45(1), "
-    "1989.",
-)
 
 
 def audit_blocks(evaluation: Evaluation, leaks: Sequence[str]) -> list[Block]:
@@ -91,13 +78,15 @@ def citation_blocks(evaluation: Evaluation) -> list[Block]:
     except InputError:
         prepared = None
     text, references = prepared or ("", [])
+    file = resources.files("petsynth.report") / "references.toml"
+    known = tomllib.loads(file.read_text("utf-8"))
     return [
         Heading("For your paper", "citation"),
         Paragraph(
             f"Synthetic and reference PET were compared with petsynth {_versions()['petsynth']}. "
             + text
         ),
-        Bullets((*_PAPERS, *_STATISTICS, *references)),
+        Bullets((*known["papers"], *known["statistics"], *references)),
         Paragraph(
             "Cite the papers of the methods that you used; petsynth itself by its version. Values "
             "per subject: metrics.tsv; per region: regions.tsv, agreement.tsv; all means: "
