@@ -97,7 +97,7 @@ def draw_subject(data: PreparedData, run: Run, path: Path) -> None:
         )
         panels = (
             mri_panel(mri),
-            pet_panel(pet, run.pet_scale, run.unit, title="Simulated PET"),
+            pet_panel(pet, run.pet_scale, run.unit, simulated=True),
             pet_panel(mean, run.pet_scale, run.unit, synthetic=True),
             uncertainty_panel(std, highest, run.unit),
         )

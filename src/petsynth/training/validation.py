@@ -1,6 +1,6 @@
 """How good the generator is during training: metrics of the validation subjects, and pictures.
 
-The metrics are evaluation's own; a picture shows MRI, real PET and synthetic PET.
+The metrics are evaluation's own; a picture shows MRI, reference PET and synthetic PET.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, static_mean
+from petsynth.data.reference import reference_region
 from petsynth.io.bids.names import participant_of
 from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.metrics.image import mae, mse, psnr, ssim
-from petsynth.slicing import AXIS, Plane, middle_slice
 from petsynth.systems.base import Training
 
 METRICS = ("brain_mae", "mae", "mse", "psnr", "ssim")
@@ -86,8 +86,9 @@ def write_samples(path: Path, training: Training[Any], data: PreparedData, *, ti
     # matplotlib takes a second to import, which a training without pictures need not pay.
     from petsynth.figures.panels import draw_panels, mri_panel, pet_panel
     from petsynth.figures.save import save_png
+    from petsynth.figures.view import View, unit_label
 
-    rows = []
+    rows, unit = [], unit_label(data.unit, reference_region(data))
     for participant in sample_subjects(data):
         volumes = (
             data.mri(participant),
@@ -95,17 +96,12 @@ def write_samples(path: Path, training: Training[Any], data: PreparedData, *, ti
             static_mean(training.infer_pet(participant), data.frame_durations),
         )
         for plane in training.planes:
-            mri, pet, synthetic_pet = (np.asarray(middle_slice(each, plane)) for each in volumes)
-            edge, highest, unit = _pixel_mm(data, plane), data.pet_scale, data.unit
+            view, highest = View(plane, data.grid), data.pet_scale
+            mri, pet, synthetic_pet = (view.cut(each) for each in volumes)
             panels = (
-                mri_panel(mri, voxel_mm=edge),
-                pet_panel(pet, highest, unit, voxel_mm=edge, simulated=data.simulated),
-                pet_panel(synthetic_pet, highest, unit, synthetic=True, voxel_mm=edge),
+                mri_panel(mri, view=view),
+                pet_panel(pet, highest, unit, view=view, simulated=data.simulated),
+                pet_panel(synthetic_pet, highest, unit, synthetic=True, view=view),
             )
             rows.append((f"{data.split(participant)}: {participant}, {plane}", panels))
     save_png(draw_panels(rows, title=title, simulated=data.simulated), path, dots_per_inch=80)
-
-
-def _pixel_mm(data: PreparedData, plane: Plane) -> tuple[float, float]:
-    columns, rows = (edge for axis, edge in enumerate(data.grid.voxel_mm) if axis != AXIS[plane])
-    return rows, columns
