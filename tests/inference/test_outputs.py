@@ -119,7 +119,7 @@ def test_panel_is_labelled(scan, tmp_path):
     assert any("SYNTHETIC PET" in text for text in texts)
     assert any("simulated" in text for text in texts)
     assert any("SUVR" in text for text in texts)
-    assert ("Standard deviation\n(over dropout samples)" in texts) is (scan.samples > 1)
+    assert ("Standard deviation\nover dropout samples" in texts) is (scan.samples > 1)
     assert "SUVR (reference: pons)" in texts
     assert [texts.count(mark) for mark in "LRPA"] == [2 * (2 + (scan.samples > 1))] * 2 + [
         2 + (scan.samples > 1)

@@ -32,6 +32,7 @@ SIGNED_COLOURS = "RdBu_r"
 """Colour map of differences with a sign."""
 
 _PANEL_INCHES = 2.6
+_LINE_INCHES = 0.2
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,11 @@ def draw_panels(
         max((_proportion(panel) for panel in panels if panel is not None), default=1.0)
         for _, panels in rows
     ]
-    size = (_PANEL_INCHES * columns + 0.4, _PANEL_INCHES * sum(heights) + 0.6 * len(rows) + 0.9)
+    lines = sum(max(_lines(panel) for panel in panels) for _, panels in rows) + title.count("\n")
+    size = (
+        _PANEL_INCHES * columns + 0.4,
+        _PANEL_INCHES * sum(heights) + 0.4 * len(rows) + _LINE_INCHES * lines + 0.9,
+    )
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for (name, panels), row_axes in zip(rows, axes, strict=True):
@@ -200,7 +205,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
         aspect=panel.pixel_mm[0] / panel.pixel_mm[1],
         interpolation="nearest",
     )
-    ax.set(xticks=[], yticks=[], facecolor="0.85")  # where there is no value
+    ax.set(xticks=[], yticks=[], facecolor="0.35")  # where there is no value
     ax.set_title(panel.title, fontsize=10)
     if panel.label:
         ax.text(
@@ -222,6 +227,10 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
     bar.ax.tick_params(labelsize=7)
 
 
+def _lines(panel: Panel | None) -> int:
+    return 1 if panel is None else panel.title.count("\n") + 1
+
+
 def _proportion(panel: Panel) -> float:
     height, width = panel.image.shape
     return float(height * panel.pixel_mm[0] / (width * panel.pixel_mm[1]))
@@ -240,5 +249,5 @@ def _mark_view(ax: Axes, view: View) -> None:
             va="top" if y > 0.9 else "center",
             fontsize=6.5 if y > 0.9 else 8,
             color="white",
-            path_effects=[withStroke(linewidth=1.5, foreground="black")],  # on any background
+            path_effects=[withStroke(linewidth=1.0, foreground="black")],  # on any background
         )

@@ -58,7 +58,7 @@ _STD: dict[StdKind, str] = {
 }
 _STD_TITLES: dict[StdKind, str] = {
     "dropout": "over dropout samples",
-    "expected-error": "expected error",
+    "expected-error": "of the expected error",
     "samples": "over samples",
 }
 _ROWS: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
@@ -208,7 +208,7 @@ def _row(scan: ScanPrediction, view: View) -> list[Panel]:
     kind = scan.run.system.std_kind(scan.samples)
     if std is not None and kind is not None:
         highest = float(np.percentile(std, 99.9)) or highest
-        title = f"Standard deviation\n({_STD_TITLES[kind]})"
+        title = f"Standard deviation\n{_STD_TITLES[kind]}"
         panels.append(uncertainty_panel(view.cut(std), highest, unit, view=view, title=title))
     return panels
 

@@ -116,7 +116,7 @@ def format_value(metric: str, value: float | int | None, data_range: float) -> s
     if value is None or not math.isfinite(value):
         return "n/a"
     in_units = max(0, 4 - math.floor(math.log10(data_range)))
-    return f"{value:.{_DIGITS.get(metric, in_units)}f}"
+    return f"{value:z.{_DIGITS.get(metric, in_units)}f}"
 
 
 def _head(metric: str, unit: str) -> str:
@@ -296,4 +296,4 @@ def _interval(evaluation: Evaluation, metric: str, low: float, high: float) -> s
 
 
 def _decimals(value: float | None, decimals: int) -> str:
-    return "n/a" if value is None else f"{value:.{decimals}f}"
+    return "n/a" if value is None else f"{value:z.{decimals}f}"
