@@ -46,3 +46,24 @@ def test_one_subject_is_neither_best_nor_worst():
 def test_of_two_the_better_is_the_median_too():
     found = chosen(["sub-1", "sub-2"])
     assert [each.participant for each in found.values()] == ["sub-2", "sub-2", "sub-1"]
+
+
+def test_subjects_that_a_tool_lacks_are_not_chosen():
+    image = np.ones((2, 2, 2), np.float32)
+    rows = [
+        {"participant_id": name, "kind": "model", "brain_mae": error}
+        for name, error in ERRORS.items()
+        for _ in range(2)
+    ]
+    data = SimpleNamespace(
+        mri=lambda name: image,
+        static_pet=lambda name: image,
+        pet=lambda name: image,
+        frame_durations=None,
+    )
+    models = [
+        Method("model", "model", "By hand.", "model", lambda name: image),
+        Method("tool", "model", "By hand.", "tool", lambda name: image, {"sub-3": "no file"}),
+    ]
+    found = choose_examples(pd.DataFrame(rows), models, data)
+    assert [each.participant for each in found.values()] == ["sub-2", "sub-4", "sub-1"]

@@ -1,5 +1,8 @@
 """Origin, audit and citation: what is named, and what is not."""
 
+import dataclasses
+
+from petsynth.evaluation.audit import Audit
 from petsynth.evaluation.models import load_models
 from petsynth.report.document import Bullets, Table, Terms
 from petsynth.report.provenance import audit_blocks, citation_blocks, provenance_blocks
@@ -20,15 +23,16 @@ def test_models_are_named_by_configuration_and_weights_and_no_place(tiny_evaluat
     assert str(tiny_evaluation.data.folder) not in repr(blocks)
 
 
-def test_the_audit_says_what_was_found_or_that_nothing_was(tiny_evaluation):
-    def found(leaks):
-        (bullets,) = (
-            each for each in audit_blocks(tiny_evaluation, leaks) if isinstance(each, Bullets)
-        )
+def test_the_audit_says_what_was_compared_and_found(tiny_evaluation):
+    def found(audit, leaks=()):
+        evaluation = dataclasses.replace(tiny_evaluation, audit=audit)
+        (bullets,) = (each for each in audit_blocks(evaluation, leaks) if isinstance(each, Bullets))
         return bullets.items
 
-    assert found([]) == ("Nothing was found.",)
-    assert found(["two are one"]) == ("LEAKAGE: two are one",)
+    audit = Audit(7, with_images=True)
+    assert found(audit) == tuple(audit.sentences())
+    assert found(None, ["two are one"])[0] == "LEAKAGE: two are one."
+    assert "No audit was done" in found(None)[0]
 
 
 def test_papers_and_version_are_cited(tiny_evaluation):

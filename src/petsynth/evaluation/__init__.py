@@ -6,8 +6,8 @@ predict without a network, and `methods` gives everything that makes a PET one f
 tables. `regional` measures uptake in the regions of an atlas, which `warps` brings to each subject,
 and `agreement` says whether a method tells subjects apart; `error_maps` gathers in MNI space where
 models err, and `examples` chooses the subjects that the figures show. `evaluate` measures all of it
-on the subjects of a split; `comparison`, with `statistics`, says which is better; `findings` says it
-in sentences; `summary` is all of it as JSON. `audit` looks for leakage. `group_features` and
+on the subjects of a split; `comparison`, with `statistics`, says which is better; `findings` says
+it in sentences; `summary` is all of it as JSON. `audit` looks for leakage. `group_features` and
 `classification` ask whether a synthetic PET helps to tell two groups of subjects apart. The pages,
 tables and figures are in `petsynth.report`.
 

@@ -10,7 +10,6 @@ from importlib import resources
 
 from petsynth.data.reference import reference_region
 from petsynth.errors import InputError
-from petsynth.evaluation.audit import audit_names
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.models import Model
 from petsynth.io.text import real_path
@@ -22,23 +21,21 @@ LIBRARIES = ("petsynth", "torch", "numpy", "scipy", "SimpleITK", "nibabel", "mat
 
 def audit_blocks(evaluation: Evaluation, leaks: Sequence[str]) -> list[Block]:
     """Return the section on leakage: what was looked for, and what was found."""
-    try:
-        remarks = [each.message for each in audit_names(evaluation.data) if not each.is_leak]
-    except InputError as error:
-        remarks = [f"participants.tsv could not be read: {error}"]
-    found = [f"LEAKAGE: {each}" for each in leaks] + [
-        f"To be looked at: {each}" for each in remarks
-    ]
+    audit = evaluation.audit
+    found = [f"LEAKAGE: {each}." for each in leaks]
+    if audit is None:
+        found.append("No audit was done; petsynth evaluate does one, petsynth audit a larger one.")
+    else:
+        found += audit.sentences()
     return [
         Heading("Leakage audit", "audit"),
         Paragraph(
-            "Before the evaluation, tables were searched for one subject in two parts of the split "
-            "(by label, however it is written, and by the identifier that it had before), for "
-            "slices in place of subjects, and for test subjects among those that a model was "
-            "trained on. Images are compared with each other by petsynth audit, which is a command "
-            "of its own."
+            "An audit looks for one subject in two parts of the split (by label, however it is "
+            "written, and by the identifier that it had before), for slices in place of subjects, "
+            "and, where images are compared, for one scan under two names and for T1s that were "
+            "made from the PET. Models are refused that were trained on a test subject."
         ),
-        Bullets(tuple(found) or ("Nothing was found.",)),
+        Bullets(tuple(found)),
     ]
 
 
