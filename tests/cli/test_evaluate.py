@@ -30,6 +30,7 @@ def test_all_files_are_written_and_nothing_else(evaluated):
         "agreement.tsv",
         "figures",
         "report.html",
+        "report.pdf",
     }
 
 

@@ -49,7 +49,7 @@ def _draw_bars(evaluation: Evaluation, values: pd.DataFrame) -> list[ReportFigur
     keys = ["method", "region", "participant_id"]
     pooled = pooled.groupby(keys, sort=False)[["reference", "synthetic"]].mean().reset_index()
     of_models = {name: pooled[pooled["method"] == name] for name in shown}
-    first = of_models[shown[0]]
+    first = pooled.drop_duplicates(["region", "participant_id"])
     known = first.groupby("region", sort=False)["reference"].apply(lambda each: each.notna().any())
     names = [str(name) for name in known[known].index]
     if not names:
