@@ -122,7 +122,7 @@ class Run:
         stated = self.metadata.get("reference_region") or self.preprocessing.get("reference_region")
         if self.unit != "SUVR" or stated:
             return str(stated) if stated else None
-        simulated = {str(tracer): plan["reference"] for tracer, plan in ACQUISITION.items()}
+        simulated = {str(tracer): str(plan["reference"]) for tracer, plan in ACQUISITION.items()}
         return simulated.get(self.tracer) if self.simulated else None
 
     @property

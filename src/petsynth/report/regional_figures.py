@@ -50,8 +50,7 @@ def _draw_bars(evaluation: Evaluation, values: pd.DataFrame) -> list[ReportFigur
     pooled = pooled.groupby(keys, sort=False)[["reference", "synthetic"]].mean().reset_index()
     of_models = {name: pooled[pooled["method"] == name] for name in shown}
     first = pooled.drop_duplicates(["region", "participant_id"])
-    known = first.groupby("region", sort=False)["reference"].apply(lambda each: each.notna().any())
-    names = [str(name) for name in known[known].index]
+    names = [str(name) for name in first.dropna(subset=["reference"])["region"].unique()]
     if not names:
         return []
     figure = draw_regions(

@@ -88,7 +88,8 @@ def write_samples(path: Path, training: Training[Any], data: PreparedData, *, ti
     from petsynth.figures.save import save_png
     from petsynth.figures.view import View, unit_label
 
-    rows, unit = [], unit_label(data.unit, reference_region(data))
+    unit = unit_label(data.unit, reference_region(data))
+    rows = []
     for participant in sample_subjects(data):
         volumes = (
             data.mri(participant),
