@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import nibabel as nib
 import numpy as np
@@ -11,10 +12,12 @@ from PIL import Image
 
 from petsynth import __version__
 from petsynth.config import config_hash
+from petsynth.inference.dataset import finish_dataset
 from petsynth.inference.input_check import InputCheck
 from petsynth.inference.outputs import draw_prediction, result_paths, write_prediction
 from petsynth.inference.run import load_run
 from petsynth.inference.scan import ScanPrediction
+from petsynth.io.bids.validator import find_validator, validate
 from petsynth.io.nifti import read_grid
 from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.systems.base import Prediction
@@ -127,3 +130,16 @@ def test_panel_is_labelled(scan, tmp_path):
     *_, panel = write_prediction(scan, tmp_path)
     with Image.open(panel) as picture:
         assert min(picture.size) > 200
+
+
+def test_the_bids_validator_finds_no_error_in_the_dataset(scan, tmp_path):
+    validator = find_validator()
+    if validator is None:
+        pytest.skip("the BIDS validator is not installed")
+    folder = tmp_path / "predictions"
+    write_prediction(scan, folder)
+    other = scan.t1.with_name("scan 7.nii.gz")  # no name of BIDS
+    shutil.copy(scan.t1, other)
+    write_prediction(dataclasses.replace(scan, t1=other), folder)
+    finish_dataset(folder, simulated=True)
+    assert validate(folder, validator) == []

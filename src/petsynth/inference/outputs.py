@@ -145,6 +145,7 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
     return {
         "Description": _meaning(scan, kind),
         "Synthetic": True,
+        "SkullStripped": False,  # nothing outside the brain is set to zero
         "SimulatedTraining": run.simulated,
         "SyntheticTracer": run.tracer,
         "Units": run.unit,
