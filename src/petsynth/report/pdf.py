@@ -49,8 +49,10 @@ from petsynth.report.document import (
 )
 
 MARGIN = 14 * mm
-WIDTH = A4[0] - 2 * MARGIN
-HEIGHT = A4[1] - 2 * MARGIN
+_FOOT = 3 * mm
+_PADDING = 12.0  # of ReportLab's frames, both sides together
+WIDTH = A4[0] - 2 * MARGIN - _PADDING
+HEIGHT = A4[1] - 2 * MARGIN - _FOOT - _PADDING
 _HIGHEST_PICTURE = 0.86 * HEIGHT
 _TEXT_WEIGHT = 1.9
 """How much wider a column of text is than one of numbers, at least."""
@@ -85,7 +87,7 @@ def pdf_bytes(blocks: Sequence[Block], *, title: str) -> bytes:
         leftMargin=MARGIN,
         rightMargin=MARGIN,
         topMargin=MARGIN,
-        bottomMargin=MARGIN + 3 * mm,
+        bottomMargin=MARGIN + _FOOT,
         title=title,
         author="petsynth",
         invariant=1,
