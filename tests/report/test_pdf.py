@@ -81,8 +81,8 @@ def test_no_word_of_a_wide_table_is_wider_than_its_column():
     (grid,) = (each for each in parts(lay_out([WIDE])) if isinstance(each, Grid))
     grid.wrap(WIDTH, HEIGHT)
     for head_or_row in grid._cellvalues:
-        for text, width in [*zip(head_or_row, grid._colWidths, strict=True)][1:]:
-            if text != "":
+        for held, width in [*zip(head_or_row, grid._colWidths, strict=True)][1:]:
+            for text in held:
                 assert text.minWidth() <= width - 4
 
 
@@ -91,4 +91,5 @@ def test_a_long_table_repeats_its_head():
     (grid,) = (each for each in lay_out([Table("", ("name", "n"), rows)]) if isinstance(each, Grid))
     grid.wrap(WIDTH, HEIGHT)
     first, second = grid.split(WIDTH, HEIGHT)
-    assert first._cellvalues[0][0].text == second._cellvalues[0][0].text == "name"
+    heads = [part._cellvalues[0][0][0].getPlainText() for part in (first, second)]
+    assert heads == ["name", "name"]

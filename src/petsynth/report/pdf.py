@@ -26,8 +26,6 @@ from reportlab.platypus import (
     Flowable,
     Image,
     KeepTogether,
-    ListFlowable,
-    ListItem,
     SimpleDocTemplate,
     Spacer,
 )
@@ -133,10 +131,8 @@ def _banner(block: Banner) -> list[Flowable]:
 
 
 def _bullets(block: Bullets) -> list[Flowable]:
-    items = [
-        ListItem(Text(escape(each), _style(8.5, after=2)), leftIndent=10) for each in block.items
-    ]
-    return [ListFlowable(items, bulletType="bullet", start="•", bulletFontSize=7, leftIndent=10)]
+    style = _style(8.5, after=2, leftIndent=10, bulletIndent=2, bulletFontName="report")
+    return [Text(escape(each), style, bulletText="•") for each in block.items]
 
 
 def _terms(block: Terms) -> list[Flowable]:
