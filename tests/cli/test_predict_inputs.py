@@ -1,7 +1,5 @@
 """What people name as their T1s: folders, BIDS datasets, other formats, several processes."""
 
-import shutil
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -72,18 +70,30 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(dataset, tmp_path):
         convert_inputs(parse([str(bad), "--out", "o"]), tmp_path / "other")
 
 
-@pytest.mark.slow
-def test_other_formats_and_processes_side_by_side(dataset, tiny_run, tmp_path, capfd):
-    """The command end to end, with real registration."""
-    t1 = nib.load(dataset / "sub-02" / "anat" / "sub-02_T1w.nii.gz")
-    folder = tmp_path / "t1s"
-    folder.mkdir()
-    nib.save(nib.MGHImage(np.asarray(t1.dataobj, np.float32), t1.affine), folder / "a.mgz")
-    shutil.copy(dataset / "sub-02" / "anat" / "sub-02_T1w.nii.gz", folder / "b.nii.gz")
-    words = ["predict", folder, "--out", tmp_path / "out", "--model", tiny_run, "--nprocs", "2"]
+def test_a_dataset_in_processes_side_by_side(bids, truth, tiny_run, tmp_path, capfd):
+    """The command end to end; each process leaves a log, and a second time all is kept."""
+    words = ["predict", bids, "--participant-label", "001", "002", "--masks", truth]
+    words += ["--out", tmp_path / "out", "--model", tiny_run, "--nprocs", "2"]
     assert run([*map(str, words)]) == 0
-    told = capfd.readouterr().err
-    assert f"{folder / 'a.mgz'} -> " in told
     names = {path.name.partition("_")[0] for path in (tmp_path / "out").glob("*_pet.nii.gz")}
-    assert names == {"a", "b"}
+    assert names == {"sub-001", "sub-002"}
     assert len(list((tmp_path / "out" / "logs").glob("*.log"))) == 2
+    capfd.readouterr()
+    assert run([*map(str, words[:-1]), "1"]) == 0
+    assert capfd.readouterr().err.count("(kept: the same model, inputs and options)") == 2
+
+
+def test_freesurfers_t1_gives_the_same_pet(bids, truth, tiny_run, tmp_path):
+    t1 = bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
+    image = nib.load(t1)
+    other = tmp_path / "sub-001_T1w.mgz"
+    nib.save(nib.MGHImage(image.get_fdata(dtype=np.float32), image.affine), other)
+    pets = []
+    for number, path in enumerate((t1, other)):
+        words = ["predict", path, "--masks", truth, "--model", tiny_run]
+        assert run([*map(str, words), "--out", str(tmp_path / str(number))]) == 0
+        (pet,) = (tmp_path / str(number)).glob("*_space-T1w_desc-synth_pet.nii.gz")
+        pets.append(nib.load(pet))
+    assert pets[0].shape == image.shape
+    np.testing.assert_allclose(pets[1].affine, image.affine, atol=1e-4)
+    np.testing.assert_allclose(pets[1].get_fdata(), pets[0].get_fdata(), atol=1e-3)

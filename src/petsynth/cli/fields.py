@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import inspect
 import re
 import textwrap
@@ -161,7 +160,6 @@ def option_of(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-@functools.cache
 def field_texts(kind: type[Any]) -> dict[str, str]:
     """Return the strings that stand below the fields of a dataclass and its bases, in one line."""
     texts: dict[str, str] = {}
