@@ -1,8 +1,8 @@
 """Build the documentation's site in ``site/``, without a network: ``make docs``.
 
-The pages stand in ``docs/``, and some at the root of the repository, where readers of the code look
-for them. All are copied to ``build/docs``; links between them are adjusted, and links to code, which
-is not part of the site, become its name.
+The pages stand in ``docs/``, and some at the root of the repository, where readers of the code
+look for them. All are copied to ``build/docs``; links between them are adjusted, and links to code,
+which is not part of the site, become its name.
 """
 
 from __future__ import annotations

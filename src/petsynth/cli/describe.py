@@ -21,8 +21,8 @@ HELP = Help(
     epoch.""",
     {"options": ("data", "json")},
     (
-        "petsynth describe small/pix2pix-axial.toml",
-        "petsynth describe ganbert.toml --data prepared --training.batch-size 2",
+        "petsynth describe petsynth-fdg.toml",
+        "petsynth describe petsynth-fdg.toml --data prepared --training.batch-size 8",
     ),
 )
 

@@ -30,15 +30,15 @@ logger = logging.getLogger(__name__)
 class Args:
     """Options of ``petsynth evaluate``."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN ...")]
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")]
     """Run folders of petsynth train, or pretrained models by name; they are compared in one
     table."""
     data: Path
     """Prepared data that the runs were trained on; for pretrained models any, with a split."""
     out: Path
     """Folder for tables, figures and report; made if missing."""
-    predictions: tuple[str, ...] = ()
-    """Other tools' predictions, as NAME=DIR (or DIR): NIfTI images of the subjects, on any grid,
+    predictions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=DIR ...")] = ()
+    """Other tools' predictions; DIR alone will do, too: NIfTI images of the subjects, on any grid,
     in the space of the prepared data or, with space-T1w in the name, of the T1; paired by BIDS
     entities, or called like the participant."""
     split: Literal["test", "validation"] = "test"
@@ -63,8 +63,8 @@ class Args:
     planes: Literal["axial", "all"] | None = None
     """Planes that models of slices average; if left out, those that each was trained on."""
     audit: Literal["labels", "images"] = "labels"
-    """What is searched for test subjects among the training subjects: labels and participants.tsv
-    alone, or the images, too (a second or so per scan); see petsynth audit."""
+    """Where leakage is looked for; labels and participants.tsv alone, or the images, too (a second
+    or so per scan). See petsynth audit."""
     allow_leakage: bool = False
     """Evaluate although a test subject was trained on; under another label. The findings then begin
     with it."""
@@ -82,8 +82,17 @@ HELP = Help(
     metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png and
     report.html.""",
     {
-        "what is measured": ("split", "margin", "data_range", "atlas", "planes", "seed"),
-        "computing and output": ("batch_size", "threads", "device", "allow_leakage", "overwrite"),
+        "what is measured": (
+            "predictions",
+            "split",
+            "margin",
+            "data_range",
+            "atlas",
+            "planes",
+            "seed",
+        ),
+        "leakage": ("audit", "allow_leakage"),
+        "computing and output": ("batch_size", "threads", "device", "overwrite"),
     },
     (
         "petsynth evaluate runs/axial --data prepared --out evaluation",

@@ -201,7 +201,7 @@ def _declared(field: dataclasses.Field[Any], hint: Any, text: str) -> Declared:
         words=words,
         metavar=metavar,
         choices=choices,
-        required=not has_default,
+        required=not has_default and not metavar.startswith("["),
         default=default,
         text=text,
         kind=kind,

@@ -31,8 +31,8 @@ HELP = Help(
         "computing": ("threads", "device", "devices", "nodes"),
     },
     (
-        "petsynth train small/pix2pix-axial.toml --data prepared --out runs/axial",
         "petsynth train petsynth-fdg.toml --data prepared --out runs/fdg --training.epochs 5",
+        "petsynth train petsynth-fdg.toml --data prepared --out runs/fdg --resume",
     ),
 )
 

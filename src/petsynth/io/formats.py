@@ -77,7 +77,7 @@ def as_nifti(
             shape = read_shape(path)
             if _volumes(shape) <= 1 and volume in (None, 0):
                 return path
-            opened = nib.load(path) if _chosen(path, shape, volume) is not None else None
+            opened = _load(path) if _chosen(path, shape, volume) is not None else None
         else:
             opened = _open(path, Path(folder))
         target, told = Path(folder) / name_as_nifti(path).removesuffix(".gz"), str(path)
@@ -130,7 +130,7 @@ def _check_format(path: Path) -> None:
 def _open(path: Path, folder: Path) -> nib.spatialimages.SpatialImage:
     try:
         if path.name.endswith(NIBABEL):
-            image = nib.load(path)
+            image = _load(path)
             if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
                 warnings.warn(
                     f"{path}: Analyze files do not say which side is left; assumed (as nibabel "
@@ -144,10 +144,15 @@ def _open(path: Path, folder: Path) -> nib.spatialimages.SpatialImage:
             raise InputError(f"{path}: each voxel has several values; needed is one")
         converted = folder / f".{path.name}.nii"
         SimpleITK.WriteImage(itk, str(converted))
-        return nib.load(converted)
+        return _load(converted)
     except (OSError, EOFError, ValueError, RuntimeError, nib.filebasedimages.ImageFileError) as e:
         told = " ".join(str(e).split())[-120:]
         raise InputError(f"{path}: cannot be read ({told}); convert it to NIfTI") from None
+
+
+def _load(path: Path) -> nib.spatialimages.SpatialImage:
+    image: nib.spatialimages.SpatialImage = nib.load(path)  # type: ignore[assignment]
+    return image
 
 
 def _in_memory(
