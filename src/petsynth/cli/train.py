@@ -85,7 +85,7 @@ def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
 def _adaptation(argv: list[str]) -> Callable[[SystemConfig], SystemConfig] | None:
     """Return what ``--from`` changes in a configuration's defaults; None without it."""
     model = None
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
         name, equals, value = word.partition("=")
         if name == "--from":
             model = value if equals else following
