@@ -4,7 +4,8 @@
 # faults 1,000 faults: kills, full disks, two at once, bad files, in tests/faults (hours); counts at the end
 # check  lint, format, types, layers, spelling
 # bench  the benchmarks that need no data of yours; each prints one JSON object as its last line
-# docs   run the examples in the documentation and check its links
+# docs   run the examples in the documentation, check its links, and build the site in site/
+# release  wheel and source distribution in dist/, checked, and the licences of what they need
 #
 # Whichever runs first makes the virtual environment .venv. Another Python: make PYTHON=python3.12 test
 
@@ -21,7 +22,7 @@ test test-all faults docs: export OMP_NUM_THREADS = 1
 test test-all faults docs: export MPLBACKEND = Agg
 faults: export PETSYNTH_FAULTS ?= 1000
 
-.PHONY: demo test test-all faults check lint format types layers spelling bench docs install
+.PHONY: demo test test-all faults check lint format types layers spelling bench docs install release
 .DEFAULT_GOAL := test
 
 install: $(INSTALLED)
@@ -72,3 +73,9 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(PYTEST) -q tests/test_docs.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python tools/build_docs.py
+
+release: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+	$(BIN)/python tools/release.py

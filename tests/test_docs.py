@@ -110,6 +110,25 @@ def test_messages_are_those_of_the_program():
     assert len(messages) > 12
 
 
+def test_troubleshooting_lists_messages_of_the_program():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]+)`", page, flags=re.MULTILINE)
+    said = messages_of_modules()
+    parts = [part for message in messages for part in message.strip().split("...")]
+    assert [part for part in parts if part.strip() not in said] == []
+    assert len(messages) > 15
+
+
+def test_every_key_of_a_sidecar_is_explained():
+    page = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    keys = set()
+    for name in ("outputs.py", "finished.py"):
+        text = (ROOT / "src" / "petsynth" / "inference" / name).read_text(encoding="utf-8")
+        keys |= set(re.findall(r'"([A-Z][A-Za-z0-9]+)"(?::|\] = )', text))
+    assert {"Synthetic", "SpatialReference", "InputsSHA256"} <= keys
+    assert sorted(key for key in keys if f"`{key}`" not in page) == []
+
+
 def messages_of_modules() -> str:
     """Return all string literals of the package."""
     return "\n".join(
@@ -141,9 +160,9 @@ def cited_records(text: str) -> list[int]:
 
 
 def test_every_decision_is_listed_with_its_title():
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
     titles = {path: path.read_text(encoding="utf-8").split("\n")[0][2:] for path in RECORDS}
-    lines = [f"- [{title}](decisions/{path.name})" for path, title in titles.items()]
+    lines = [f"- [{title}]({path.name})" for path, title in titles.items()]
     assert [line for line in lines if line not in index] == []
 
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from petsynth import log
-from petsynth.log import Progress, messages_on_stderr
+from petsynth.errors import InputError
+from petsynth.log import Progress, keep_log_in, messages_on_stderr, recorded
 
 logger = logging.getLogger("petsynth.tests")
 
@@ -166,3 +167,61 @@ def fail(progress):
     with progress:
         progress.advance()
         raise ValueError("broken")
+
+
+def log_in(folder):
+    (path,) = (folder / "logs").glob("petsynth-*.log")
+    return path.read_text()
+
+
+def test_a_command_leaves_a_log_where_it_writes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with recorded("predict", ["a.nii", "--out", "out"]):
+        logger.info("before")
+        keep_log_in(tmp_path / "out")
+        logger.warning("after")
+    lines = [line.split(" ", 2)[2] for line in log_in(tmp_path / "out").splitlines()]
+    assert lines[0] == "$ petsynth predict a.nii --out out"
+    assert lines[1].startswith("petsynth ")
+    assert lines[2:] == ["before", "after", "done"]
+
+
+def test_an_error_stands_in_the_log(tmp_path):
+    @recorded("predict", [])
+    def fail():
+        keep_log_in(tmp_path)
+        raise InputError("a.nii: damaged")
+
+    with pytest.raises(InputError):
+        fail()
+    assert log_in(tmp_path).endswith("ended: InputError: a.nii: damaged\n")
+
+
+def test_names_of_folders_and_tables_are_left_out_of_the_log(tmp_path):
+    folder = tmp_path / "Jane Doe"
+    folder.mkdir()
+    for name in ("sub-01_T1w.nii.gz", "Jane.tsv"):
+        (folder / name).write_text("")
+    words = [str(folder / "sub-01_T1w.nii.gz"), f"--participants={folder / 'Jane.tsv'}"]
+    with recorded("predict", [*words, "--masks", str(folder)]):
+        keep_log_in(tmp_path / "out")
+        logger.info(f"{folder / 'sub-01_T1w.nii.gz'} -> {folder}/new.nii.gz; {folder}: full")
+    told = log_in(tmp_path / "out")
+    assert "Jane" not in told
+    assert "sub-01_T1w.nii.gz -> new.nii.gz" in told
+
+
+def test_without_a_command_or_a_folder_nothing_is_written(tmp_path, monkeypatch):
+    keep_log_in(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with recorded("predict", []):
+        logger.info("nobody asks")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
+    (tmp_path / "logs").write_text("a file")
+    with recorded("predict", []):
+        keep_log_in(tmp_path)
+        logger.info("on")
+    assert (tmp_path / "logs").read_text() == "a file"

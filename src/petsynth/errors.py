@@ -15,7 +15,7 @@ class PetsynthError(Exception):
 
 
 class ArgumentError(PetsynthError):
-    """An option has a value that it cannot have, by itself or together with others."""
+    """An option has a value that it cannot have, by itself or with others; exits with 2."""
 
 
 class UsageError(PetsynthError):

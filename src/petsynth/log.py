@@ -7,16 +7,20 @@ therefore silent until somebody asks, as with any package that uses `logging`::
     logging.getLogger("petsynth").setLevel(logging.INFO)
 
 The command line shows the messages as plain lines on stderr, and a bar where that is a terminal:
-see `messages_on_stderr`.
+see `messages_on_stderr`. It keeps them in a file, too, beside what a command writes: see
+`recorded` and `keep_log_in`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -27,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 _PACKAGE = logging.getLogger("petsynth")
 _SECONDS_BETWEEN_LINES = 30.0
+LOGS = "logs"
+"""Folder of log files, in the folder that a command writes."""
+LOG_FILES = f"{LOGS}/petsynth-*.log"
+"""Names of the log files in a folder."""
 
 
 class _StderrHandler(logging.Handler):
@@ -60,6 +68,111 @@ def messages_on_stderr() -> Iterator[None]:
 
 def _on_stderr() -> bool:
     return any(isinstance(handler, _StderrHandler) for handler in _PACKAGE.handlers)
+
+
+class _FileHandler(logging.Handler):
+    """Hold messages back until there is a file for them.
+
+    Names of folders may tell of people, so those of what was typed are left out.
+    """
+
+    def __init__(self, command: str, words: Sequence[str]) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+        self._file: Path | None = None
+        self._command = command
+        self._hidden = _hidden(words)
+        self._start = time.time()
+        self.emit(_record(f"$ petsynth {shlex.join([command, *words])}"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        for name, instead in self._hidden:
+            text = text.replace(name, instead)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        self._lines.append(f"{stamp} {text}")
+        self._write()
+
+    def open(self, folder: Path) -> None:
+        """Write what came so far into a new file in a folder, and all that comes."""
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(self._start))
+        self._file = folder / LOGS / f"petsynth-{self._command}-{stamp}-{os.getpid()}.log"
+        self._write()
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with open(self._file, "a", encoding="utf-8") as file:
+                file.write("".join(f"{line}\n" for line in self._lines))
+        except OSError:  # a full disk stops the results, which says so; not their log
+            self._file = None
+        self._lines.clear()
+
+
+@contextlib.contextmanager
+def recorded(command: str, words: Sequence[str]) -> Iterator[None]:
+    """Keep the messages of a command, for the folder that `keep_log_in` names.
+
+    Parameters
+    ----------
+    command : str
+        Such as ``"predict"``.
+    words : sequence of str
+        What was typed after it.
+    """
+    from petsynth import __version__
+
+    handler, level = _FileHandler(command, words), _PACKAGE.level
+    handler.emit(_record(f"petsynth {__version__}, Python {sys.version.split()[0]}"))
+    _PACKAGE.addHandler(handler)
+    _PACKAGE.setLevel(logging.INFO)
+    try:
+        yield
+        handler.emit(_record("done"))
+    except BaseException as error:
+        handler.emit(_record(f"ended: {type(error).__name__}: {error}"))
+        raise
+    finally:
+        _PACKAGE.removeHandler(handler)
+        _PACKAGE.setLevel(level)
+
+
+def keep_log_in(folder: str | Path) -> None:
+    """Write the log of the command that runs into a folder; nothing as a library.
+
+    Called as soon as the folder is the command's own.
+    """
+    handlers = [each for each in _PACKAGE.handlers if isinstance(each, _FileHandler)]
+    for handler in handlers[-1:]:
+        handler.open(Path(folder))
+
+
+def _record(message: str) -> logging.LogRecord:
+    return logging.LogRecord("petsynth", logging.INFO, "", 0, message, None, None)
+
+
+def _hidden(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what is left out of a log, and what stands there instead; the longest comes first."""
+    found: dict[str, str] = {}
+    for word in words:
+        typed = word.partition("=")[2] if word.startswith("--") else word
+        for each in {typed, typed.partition("=")[2]} - {""}:
+            path = Path(each)
+            for name in {each, str(path), str(path.absolute()), os.path.realpath(path)}:
+                folder, is_image = os.path.dirname(name), ".nii" in path.name
+                if path.is_dir():
+                    found |= {f"{name}/": "", name: "FOLDER"}
+                elif os.sep in name and folder.strip("/."):
+                    found[f"{folder}/"] = ""
+                if path.is_file() and not is_image:
+                    found[path.name] = f"FILE{path.suffix}"
+    for place in (Path.home(), Path.cwd()):
+        found.setdefault(f"{place}/", "")
+    for each in ("./", "/", ".", "", "..", "../"):
+        found.pop(each, None)
+    return sorted(found.items(), key=lambda item: -len(item[0]))
 
 
 class Progress:

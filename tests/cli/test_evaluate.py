@@ -77,7 +77,7 @@ def test_table_1_is_printed_and_everything_is_repeatable(
 )
 def test_impossible_options(tiny_run, tiny_prepared, tmp_path, capsys, words, message):
     out = tmp_path / "out"
-    assert evaluate(tiny_run, "--data", tiny_prepared, "--out", out, *words) == 1
+    assert evaluate(tiny_run, "--data", tiny_prepared, "--out", out, *words) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
 

@@ -54,11 +54,9 @@ def test_unknown_command(typed, hint, capsys):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_defaults(name, capsys):
+def test_every_command_has_help(name, capsys):
     assert run([name, "--help"]) == 0
-    printed = capsys.readouterr().out
-    assert f"usage: petsynth {name}" in printed
-    assert "default:" in printed
+    assert f"usage: petsynth {name}" in capsys.readouterr().out
 
 
 def raising(error):
@@ -72,7 +70,7 @@ def raising(error):
     ("error", "status", "line"),
     [
         (InputError("a.nii: no such file"), 1, "error: a.nii: no such file"),
-        (ArgumentError("--samples 0"), 1, "error: --samples 0"),
+        (ArgumentError("--samples 0"), 2, "error: --samples 0"),
         (InputError("two\nlines"), 1, "error: two lines"),
         (OSError(5, "I/O error", "a.nii"), 1, "error: [Errno 5] I/O error: 'a.nii'"),
         (MemoryError(), 1, "error: out of memory; use fewer processes or a smaller batch"),

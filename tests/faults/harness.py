@@ -261,7 +261,7 @@ def digest(folder: Path) -> dict[str, str]:
     """Return a hash per file of a result, without what differs from one time to another."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("events.out"):
+        if path.is_file() and not path.name.startswith("events.out") and path.suffix != ".log":
             name = path.relative_to(folder).as_posix()
             found[name] = hashlib.sha256(_content(path)).hexdigest()
     return found

@@ -12,7 +12,7 @@ import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 import petsynth
-from petsynth.errors import RunError
+from petsynth.errors import ArgumentError, InputError, PetsynthWarning, RunError
 from petsynth.inference import scan as scan_module
 from petsynth.inference.input_check import InputCheck
 from petsynth.inference.run import load_run
@@ -201,3 +201,35 @@ def test_another_model_can_be_named(t1, tiny_run):
     assert b"pix2pix-axial" in petsynth.predict(t1, model=tiny_run).header["descrip"].item()
     with pytest.raises(RunError, match="pretrained: petsynth-fdg"):
         petsynth.predict(t1, model="no-such-model")
+
+
+def test_a_path_an_image_and_an_array_give_the_same(t1, tiny_run):
+    image = nib.load(t1)
+    expected = petsynth.predict(t1, model=tiny_run)
+    for same in (image, (image.get_fdata(dtype=np.float32), image.affine)):
+        pet = petsynth.predict(same, model=tiny_run)
+        np.testing.assert_array_equal(pet.get_fdata(), expected.get_fdata())
+        np.testing.assert_array_equal(pet.affine, image.affine)
+    with pytest.raises(InputError, match=r"T1: is no file, no nibabel image and no \(array"):
+        petsynth.predict(image.get_fdata(), model=tiny_run)
+
+
+def test_one_volume_of_several_is_named(t1, tiny_run, tmp_path):
+    image = nib.load(t1)
+    both = np.stack([np.zeros(image.shape, np.float32), image.get_fdata(dtype=np.float32)], axis=-1)
+    nib.save(nib.Nifti1Image(both, image.affine), tmp_path / "both.nii.gz")
+    pet = petsynth.predict(tmp_path / "both.nii.gz", model=tiny_run, volume=1)
+    np.testing.assert_array_equal(pet.get_fdata(), petsynth.predict(t1, model=tiny_run).get_fdata())
+
+
+def test_a_batch_goes_on_after_one_that_cannot_be_used(t1, tiny_run, tmp_path, capsys):
+    t1s = [t1, tmp_path / "no.nii", nib.load(t1)]
+    with pytest.warns(PetsynthWarning, match=r"T1 1: .*no\.nii: no such file"):
+        first, none, last = petsynth.predict_batch(t1s, model=tiny_run)
+    assert none is None
+    np.testing.assert_array_equal(first.get_fdata(), last.get_fdata())
+    assert capsys.readouterr().err == ""
+    petsynth.predict_batch([t1], model=tiny_run, progress=True)
+    assert "predicting: 1/1" in capsys.readouterr().err
+    with pytest.raises(ArgumentError, match="masks: 1 for 2 T1s"):
+        petsynth.predict_batch([t1, t1], masks=[t1], model=tiny_run)

@@ -1,8 +1,10 @@
-"""The command line: one module per command, each with ``Args``, ``parse`` and ``run``.
+"""The command line: one module per command, each with ``Args``, ``HELP``, ``parse`` and ``run``.
 
 Read `main` (which command, exit status, one line per error), then `options` (what tyro reads, and
-the options of a configuration), then the commands in the order of their use: `simulate`, `prepare`,
-`train`, `predict`, `evaluate`; `demo` runs them all. `measure` and `regions` need none of them.
-`audit` looks for leakage, `classify` asks whether a synthetic PET is of use. `models` and
-`describe` only tell. Nothing heavy is imported before a command runs, so that ``--help`` is fast.
+the options of a configuration) with `fields` (what a dataclass says of its options), `words` (which
+word belongs to which option) and `help`, then the commands in the order of their use: `simulate`,
+`prepare`, `train`, `predict` (with `predict_options` and `predict_inputs`), `evaluate`; `demo` runs
+them all. `measure` and `regions` need none of them. `audit` looks for leakage, `classify` asks
+whether a synthetic PET is of use. `models` and `describe` only tell, `completion` is for shells.
+Nothing heavy is imported before a command runs, so that ``--help`` is fast.
 """

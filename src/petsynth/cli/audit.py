@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 
@@ -20,10 +21,10 @@ from petsynth.cli.options import parse_options
 class Args:
     """Options of ``petsynth audit``."""
 
-    data: Annotated[Path, tyro.conf.Positional]
-    """Prepared data."""
-    runs: tuple[Path, ...] = ()
-    """Run folders, or names of pretrained models, whose training subjects are compared with the
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
+    """Prepared data: the folder that petsynth prepare wrote."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN ...")] = ()
+    """Run folders or pretrained models to look at; their training subjects are compared with the
     test subjects."""
     split: Literal["test", "validation"] = "test"
     """Which subjects must not be among a run's training subjects."""
@@ -31,9 +32,25 @@ class Args:
     """Print JSON on stdout instead of lines."""
 
 
+HELP = Help(
+    "audit",
+    """Look for test subjects among what a model was trained on.
+
+    Looks for one subject in two parts of the split (under other labels, too, by participants.tsv),
+    for the same scan under two names, for slices in place of subjects, for T1s that were made from
+    the PET and, of runs, for test subjects among the training subjects. Ends with status 1 if there
+    is a leak.""",
+    {"options": ("runs", "split", "json")},
+    (
+        "petsynth audit prepared",
+        "petsynth audit prepared --runs runs/axial petsynth-fdg",
+    ),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth audit``."""
-    return parse_options(Args, argv, command="audit", description=__doc__)
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 logger = logging.getLogger(__name__)
@@ -25,28 +26,50 @@ logger = logging.getLogger(__name__)
 class Args:
     """Options of ``petsynth classify``."""
 
-    evaluations: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of petsynth evaluate, with regions; of several, the test subjects must be different
+    evaluations: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="EVALUATION ...")
+    ]
+    """Folders of petsynth evaluate; with regions. Of several, the test subjects must be different
     people."""
     out: Path
     """Folder for tables and JSON; made if missing."""
-    groups: tuple[str, str] = ("AD", "CN")
+    groups: Annotated[tuple[str, str], tyro.conf.arg(metavar="ONE OTHER")] = ("AD", "CN")
     """The two diagnoses, as participants.tsv has them; the first one counts as positive."""
     folds: int = 5
     """Parts of the outer cross-validation."""
     repeats: int = 5
-    """Other divisions into folds, over which scores are averaged."""
+    """Divisions into folds that are averaged over."""
     permutations: int = 1000
-    """Permutations of the diagnoses for the test against chance; 0: no test."""
+    """Permutations for the test against chance; of the diagnoses. 0: no test."""
     seed: int = 0
     """Chooses folds and permutations."""
     overwrite: bool = False
     """Replace an earlier classification in the same folder."""
 
 
+HELP = Help(
+    "classify",
+    """Ask whether a synthetic PET helps to tell two groups of subjects apart.
+
+    Classifies the test subjects of one or several evaluations, AD against CN unless told otherwise,
+    by regional features of the MRI, the reference PET, each model's synthetic PET, and MRI and PET
+    together: nested cross-validation over subjects, areas under the ROC curve with intervals, a
+    permutation test against chance, and DeLong's comparison of every pair. Says first whether the
+    synthetic PET adds anything to the MRI.""",
+    {
+        "how": ("groups", "folds", "repeats", "permutations", "seed"),
+        "output": ("overwrite",),
+    },
+    (
+        "petsynth classify evaluation --out classification",
+        "petsynth classify evaluation --groups MCI CN --out classification",
+    ),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth classify``."""
-    return parse_options(Args, argv, command="classify", description=__doc__)
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

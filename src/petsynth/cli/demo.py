@@ -17,7 +17,9 @@ from typing import Annotated
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
+from petsynth.log import LOG_FILES, recorded
 
 logger = logging.getLogger(__name__)
 
@@ -30,20 +32,31 @@ PARTS = ("bids", "prepared", "runs", "predictions", "evaluation")
 class Args:
     """Options of ``petsynth demo``."""
 
-    out: Annotated[Path, tyro.conf.Positional] = Path("petsynth-demo")
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")] = Path("petsynth-demo")
     """Folder for everything that the demo makes."""
     seed: int = 0
-    """Seed of every random number: cohort, split, weights, training."""
+    """Seed of every random number; of cohort, split, weights and training."""
     nprocs: int = 2
-    """Processes that simulate and prepare subjects side by side, and threads that measure. The
+    """Processes to simulate and prepare, threads to measure; the
     two models are trained side by side in any case, one thread each."""
     overwrite: bool = False
     """Replace an earlier demo in the same folder."""
 
 
+HELP = Help(
+    "demo",
+    """Simulate, prepare, train, predict and evaluate, in minutes.
+
+    The whole of paper A on a small simulated cohort. Each command is printed before it runs, so
+    that every step can be repeated by hand with other options.""",
+    {"options": ("seed", "nprocs", "overwrite")},
+    ("petsynth demo", "petsynth demo my-demo --nprocs 4"),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth demo``."""
-    return parse_options(Args, argv, command="demo", description=__doc__)
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:
@@ -132,7 +145,8 @@ def _run(command: str, *arguments: str | Path) -> None:
     words = [str(argument) for argument in arguments]
     logger.info(f"$ petsynth {command} {shlex.join(words)}")
     module = importlib.import_module(f"petsynth.cli.{command}")
-    module.run(module.parse(words))
+    with recorded(command, words):
+        module.run(module.parse(words))
 
 
 def _make_room(out: Path, overwrite: bool) -> None:
@@ -173,7 +187,7 @@ def _own_files() -> list[str]:
         "bids": COHORT,
         "prepared": PREPARED,
         "runs": runs,
-        "predictions": PREDICTIONS,
+        "predictions": (*PREDICTIONS, LOG_FILES),
         "evaluation": EVALUATION,
     }
     return [f"{part}/{name}" for part in PARTS for name in names[part]]

@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_with_configuration
 
 if TYPE_CHECKING:
     from petsynth.systems.fields import SystemConfig
 
-DESCRIPTION = """Show a configuration's parameters, receptive field, shapes, memory for training
-and steps per epoch."""
+HELP = Help(
+    "describe",
+    """Show a configuration's parameters, receptive field, shapes, memory for training and steps per
+    epoch.""",
+    {"options": ("data", "json")},
+    (
+        "petsynth describe petsynth-fdg.toml",
+        "petsynth describe petsynth-fdg.toml --data prepared --training.batch-size 8",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +32,7 @@ class Args:
     """Options of ``petsynth describe``; those of the configuration come on top."""
 
     config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
-    """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
+    """TOML file, or the name of a shipped one; such as small/pix2pix-axial.toml."""
     data: Path | None = None
     """Prepared data, for the number of steps; default: as many subjects as the paper had."""
     json: bool = False
@@ -38,7 +47,7 @@ def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
     UsageError, InputError, ConfigError
         If options or configuration cannot be used.
     """
-    return parse_with_configuration(Args, argv, command="describe", description=DESCRIPTION)
+    return parse_with_configuration(Args, argv, HELP)
 
 
 def run(parsed: tuple[Args, SystemConfig]) -> None:

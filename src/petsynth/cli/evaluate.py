@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 if TYPE_CHECKING:
@@ -29,28 +30,28 @@ logger = logging.getLogger(__name__)
 class Args:
     """Options of ``petsynth evaluate``."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run folders of petsynth train, or pretrained models by name (petsynth models), to be compared
-    in one table."""
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")]
+    """Run folders of petsynth train, or pretrained models by name; they are compared in one
+    table."""
     data: Path
     """Prepared data that the runs were trained on; for pretrained models any, with a split."""
     out: Path
     """Folder for tables, figures and report; made if missing."""
-    predictions: tuple[str, ...] = ()
-    """Other tools' predictions, as NAME=DIR (or DIR): NIfTI images of the subjects, on any grid,
+    predictions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=DIR ...")] = ()
+    """Other tools' predictions; DIR alone will do, too: NIfTI images of the subjects, on any grid,
     in the space of the prepared data or, with space-T1w in the name, of the T1; paired by BIDS
     entities, or called like the participant."""
     split: Literal["test", "validation"] = "test"
     """Which subjects are predicted."""
-    margin: tuple[str, ...] = ()
-    """Largest difference between models that counts as none, as METRIC=VALUE, for example
-    ssim=0.01 psnr=0.5; set it before you look."""
+    margin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="METRIC=VALUE ...")] = ()
+    """Largest difference that counts as none; between models, for example ssim=0.01 psnr=0.5. Set
+    it before you look."""
     data_range: float | None = None
-    """Data range of PSNR, SSIM and NRMSE for volume and brain, in PET units; if left out, fixed
+    """Data range of PSNR, SSIM and NRMSE, in PET units; for volume and brain. If left out, fixed
     per tracer for SUVR, else the training set's PET scale."""
     atlas: str = "dkt"
-    """In whose regions uptake is compared over subjects (regions.tsv, agreement.tsv): dkt, which
-    comes with petsynth, a label image in MNI152 space, or none."""
+    """Atlas whose regions are compared over subjects; dkt, which comes with petsynth, a label image
+    in MNI152 space, or none. See regions.tsv and agreement.tsv."""
     seed: int = 0
     """Chooses dropout samples, tissue samples and bootstrap resamples."""
     batch_size: int = 8
@@ -62,18 +63,47 @@ class Args:
     planes: Literal["axial", "all"] | None = None
     """Planes that models of slices average; if left out, those that each was trained on."""
     audit: Literal["labels", "images"] = "labels"
-    """What is searched for test subjects among the training subjects: labels and participants.tsv
-    alone, or the images, too (a second or so per scan); see petsynth audit."""
+    """Where leakage is looked for; labels and participants.tsv alone, or the images, too (a second
+    or so per scan). See petsynth audit."""
     allow_leakage: bool = False
-    """Evaluate although a test subject is among the training subjects under another label; the
-    findings then begin with it."""
+    """Evaluate although a test subject was trained on; under another label. The findings then begin
+    with it."""
     overwrite: bool = False
     """Replace an earlier evaluation in the same folder."""
 
 
+HELP = Help(
+    "evaluate",
+    """Measure how good trained models are, against baselines.
+
+    Predicts every test subject with every run, compares the predictions with the reference PET on
+    the middle axial slice (paper A), on the whole volume and inside the brain, does the same with
+    baselines and controls, compares uptake over subjects in the regions of an atlas, and writes
+    metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png and
+    report.html.""",
+    {
+        "what is measured": (
+            "predictions",
+            "split",
+            "margin",
+            "data_range",
+            "atlas",
+            "planes",
+            "seed",
+        ),
+        "leakage": ("audit", "allow_leakage"),
+        "computing and output": ("batch_size", "threads", "device", "overwrite"),
+    },
+    (
+        "petsynth evaluate runs/axial --data prepared --out evaluation",
+        "petsynth evaluate runs/* --data prepared --out evaluation --margin ssim=0.01 psnr=0.5",
+    ),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth evaluate``."""
-    return parse_options(Args, argv, command="evaluate", description=__doc__)
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

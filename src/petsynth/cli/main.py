@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ import warnings
 from collections.abc import Iterator
 from types import FrameType
 from typing import TextIO
+
+logger = logging.getLogger(__name__)
 
 COMMANDS = {
     "demo": "simulate, prepare, train, predict, evaluate and report, in minutes",
@@ -30,10 +33,11 @@ COMMANDS = {
     "measure": "measure any synthetic PET against its reference; no model needed",
     "audit": "look for test subjects among the training data",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
+    "completion": "print what a shell needs to complete commands and options",
 }
 
 USAGE = """usage: petsynth COMMAND ... [--debug]
-       petsynth COMMAND --help
+       petsynth COMMAND --help        (--help-all: at length)
        petsynth --version
 
 Infer brain PET images from T1-weighted MRI. Research software, not a medical device.
@@ -58,7 +62,8 @@ def run(arguments: list[str]) -> int:
     -------
     int
         0: done; 1: it failed, one line on stderr says what, where and what to do;
-        2: the words typed cannot be understood (unknown command, option or choice);
+        2: the words typed are wrong (unknown command or option, a word that is missing, a value
+        that an option cannot have);
         130: interrupted; 143: terminated.
     """
     debug = "--debug" in arguments
@@ -79,13 +84,15 @@ def run(arguments: list[str]) -> int:
 
 
 def _run_command(command: str, rest: list[str], debug: bool) -> int:
-    from petsynth.errors import PetsynthError, UsageError
-    from petsynth.log import messages_on_stderr
+    from petsynth.errors import ArgumentError, PetsynthError, UsageError
+    from petsynth.log import messages_on_stderr, recorded
 
     module = importlib.import_module(f"petsynth.cli.{command}")
     try:
-        with messages_on_stderr(), _warnings_as_lines(debug), _sigterm_interrupts():
-            module.run(module.parse(rest))
+        with messages_on_stderr(), warnings_as_lines(debug), _sigterm_interrupts():
+            parsed = module.parse(rest)
+            with recorded(command, rest):
+                module.run(parsed)
     except SystemExit as stop:  # tyro has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else 2
     except Terminated:
@@ -95,7 +102,9 @@ def _run_command(command: str, rest: list[str], debug: bool) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except UsageError as error:
+    except (UsageError, ArgumentError) as error:
+        if debug:
+            raise
         return _say(command, f"error: {_in_one_line(error)}", 2)
     except (PetsynthError, OSError, MemoryError) as error:
         if debug:
@@ -128,7 +137,7 @@ def _sigterm_interrupts() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _warnings_as_lines(debug: bool) -> Iterator[None]:
+def warnings_as_lines(debug: bool) -> Iterator[None]:
     """Show our own warnings in one line each; other libraries' only with ``--debug``."""
     from petsynth.errors import PetsynthWarning
 
@@ -149,7 +158,7 @@ def _warnings_as_lines(debug: bool) -> Iterator[None]:
         ) -> None:
             if issubclass(category, PetsynthWarning):
                 if str(message) not in shown:
-                    print(f"petsynth: warning: {message}", file=sys.stderr)
+                    logger.warning(f"petsynth: warning: {message}")
                 shown.add(str(message))
             else:
                 show_before(message, category, filename, lineno, file, line)

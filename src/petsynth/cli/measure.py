@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 if TYPE_CHECKING:
@@ -37,23 +38,23 @@ class Args:
     synthetic: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="SYNTHETIC")] = (
         None
     )
-    """Synthetic PET in the same world (registered to the reference), or a folder of them."""
+    """Synthetic PET, or a folder of them; in the same world (registered to the reference)."""
     pairs: Path | None = None
-    """Table (TSV) in place of both: columns reference, synthetic and, optional, name, mask, t1;
+    """Table (TSV) in place of both; columns reference, synthetic and, optional, name, mask, t1;
     relative paths start at its folder."""
     mask: Path | None = None
-    """Brain mask of all pairs, on any grid in the references' world."""
+    """Brain mask of all pairs; on any grid in the references' world."""
     masks: Path | None = None
-    """Folder with a brain mask per reference, found by BIDS entities or by name."""
+    """Folder with a brain mask per reference; found by BIDS entities or by name."""
     t1: Path | None = None
-    """T1 in the references' world, in which the brain is found; of one pair."""
+    """T1 of the one pair, in which the brain is found; in the reference's world."""
     tracer: str = ""
-    """Tracer, where sidecars and names do not tell it: FDG, AV45, AV1451, ..."""
+    """Tracer, where sidecars and names do not tell it; FDG, AV45, AV1451, ..."""
     unit: str = ""
-    """Unit of all images, where their sidecars do not tell it: SUVR, Bq/mL, ..."""
+    """Unit of all images, where no sidecar tells it; SUVR, Bq/mL, ..."""
     data_range: float | None = None
-    """Data range of PSNR, SSIM, MS-SSIM and NRMSE in the images' unit. If left out: fixed per
-    tracer in SUVR (FDG 2.5, AV45 3, AV1451 4), else highest minus lowest value of all reference
+    """Data range of PSNR, SSIM and NRMSE in the images' unit; of MS-SSIM, too. If left out: fixed
+    per tracer in SUVR (FDG 2.5, AV45 3, AV1451 4), else highest minus lowest value of all reference
     images."""
     out: Path | None = None
     """Folder for measure.tsv, measure.json and measure.tex; made if missing."""
@@ -61,9 +62,29 @@ class Args:
     """Replace earlier measurements in the same folder."""
 
 
+HELP = Help(
+    "measure",
+    """Measure how good any synthetic PET is, beside its reference.
+
+    Two files, two folders (paired by BIDS entities, or by file name) or a table of pairs; anyone's
+    images, no model. PSNR, SSIM, MS-SSIM, MAE, RMSE, NRMSE, Pearson's r and Lin's concordance over
+    the whole volume, the brain and the middle axial slice. A pair that cannot be used is reported
+    and the others are measured.""",
+    {
+        "images": ("pairs", "mask", "masks", "t1"),
+        "units": ("tracer", "unit", "data_range"),
+        "output": ("out", "overwrite"),
+    },
+    (
+        "petsynth measure measured.nii.gz synthetic.nii.gz --mask brain.nii.gz",
+        "petsynth measure measured/ synthetic/ --masks masks/ --out measured-pairs",
+    ),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth measure``."""
-    return parse_options(Args, argv, command="measure", description=__doc__)
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 
@@ -17,14 +18,17 @@ class Args:
     """Print JSON on stdout instead of a list."""
 
 
+HELP = Help(
+    "models",
+    "List the models that come with petsynth, for petsynth predict --model NAME.",
+    {"options": ("json",)},
+    ("petsynth models", "petsynth models --json"),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth models``."""
-    return parse_options(
-        Args,
-        argv,
-        command="models",
-        description="List the models that come with petsynth, for petsynth predict --model NAME.",
-    )
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

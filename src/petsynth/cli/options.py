@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
+from petsynth.cli.fields import Declared, declared, declared_in_configuration, option_of
+from petsynth.cli.help import FULL, SHORT, Help, sections
+from petsynth.cli.words import Words
 from petsynth.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +25,9 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options")
 
-_HELP = {"-h", "--help"}
+_HELP = SHORT
+COMMAND_LINE = "command line"
+"""Where a mistake stands that was typed."""
 _Top = tyro.conf.arg(name="")
 """Its options have no prefix."""
 
@@ -29,9 +35,8 @@ _Top = tyro.conf.arg(name="")
 def parse_options(
     options: type[Options],
     argv: Sequence[str],
+    about: Help,
     *,
-    command: str,
-    description: str | None,
     default: Options | None = None,
 ) -> Options:
     """Read a command's own options.
@@ -42,25 +47,30 @@ def parse_options(
         Its fields are the options.
     argv : sequence of str
         As typed after the command.
-    command, description : str
-        The command's name and what its help says first.
+    about : Help
+        The command's name, and what its help says.
     default : instance of ``options``, optional
         In place of the defaults of the fields.
 
     Raises
     ------
     UsageError
-        If there is no such option; the closest one is named.
+        If there is no such option (the closest one is named), a required one is missing, or a
+        value cannot be understood.
     SystemExit
-        Of tyro, when it has printed the help or why a value cannot be understood.
+        When the help has been printed.
     """
-    if not _HELP & set(argv):
-        _check_known(argv, _own_options(options), f"petsynth {command} --help")
+    if wanted := {*_HELP, FULL} & set(argv):
+        _show(about.show(options, full=FULL in wanted))
+    known = declared(options)
+    _check_known(argv, known, f"petsynth {about.command} --help")
+    words = Words(argv, known)
+    words.check(known, next(iter(about.examples), ""))
     return tyro.cli(
         options,
-        args=argv,
-        prog=f"petsynth {command}",
-        description=description,
+        args=words.sorted(),
+        prog=f"petsynth {about.command}",
+        description=about.about,
         default=tyro.MISSING_NONPROP if default is None else default,
     )
 
@@ -68,9 +78,8 @@ def parse_options(
 def parse_with_configuration(
     options: type[Options],
     argv: Sequence[str],
+    about: Help,
     *,
-    command: str,
-    description: str,
     change: Callable[[SystemConfig], SystemConfig] | None = None,
 ) -> tuple[Options, SystemConfig]:
     """Read a command's own options and those of the configuration that it names.
@@ -79,7 +88,7 @@ def parse_with_configuration(
     ----------
     options : dataclass
         The command's own; one of them is the positional ``config``.
-    argv, command, description
+    argv, about
         As for `parse_options`.
     change : function from configuration to configuration, optional
         Applied to the file's values, before what was typed stands over them.
@@ -92,7 +101,7 @@ def parse_with_configuration(
     Raises
     ------
     UsageError
-        If no configuration is named, or there is no such option.
+        As in `parse_options`, and if no configuration is named.
     InputError
         If there is no such configuration.
     ConfigError
@@ -100,55 +109,87 @@ def parse_with_configuration(
     SystemExit
         As in `parse_options`.
     """
-    prog = f"petsynth {command}"
+    prog = f"petsynth {about.command}"
     name = _named_configuration(argv)
     if name is None:
-        return _without_configuration(options, argv, prog, description)
-    from petsynth.config import kind_of, load_config, parse_config
+        return _without_configuration(options, argv, about)
+    from petsynth.config import kind_of, load_config
 
     config = load_config(name) if change is None else change(load_config(name))
-    if _HELP & set(argv):
-        more = f"The defaults are those of {name}."
-        kind: Any = tyro.conf.FlagConversionOff[type(config)]  # type: ignore[misc]
-        _parse(options, kind, config, ["--help"], prog, f"{description}\n\n{more}")
-    known = _own_options(options) + _configuration_options(config)
+    tables = declared_in_configuration(config)
+    if wanted := {*_HELP, FULL} & set(argv):
+        _show(_configuration_help(about, name, tables, full=FULL in wanted))
+    of_configuration = [each for table in tables.values() for each in table]
+    known = [*declared(options), *of_configuration]
     _check_known(argv, known, f"{prog} {name} --help")
+    words = Words(argv, known)
+    words.check(declared(options), next(iter(about.examples), ""))
     values: dict[str, Any]
     own, values = _parse(
-        options, dict[str, Any], _as_typed(dataclasses.asdict(config)), argv, prog, description
+        options, _as_typed(dataclasses.asdict(config)), words.sorted(), prog, about.about
     )
     if getattr(own, "config", name) != name:
         raise UsageError(f"{name} is not where CONFIG is expected; name the configuration first")
-    if kind_of(values, "command line") is not type(config):
+    if kind_of(values, COMMAND_LINE) is not type(config):
         raise ConfigError(
             f"--system {values['system']}: has other options than {config.system}; name a "
             f"configuration of it in place of {name}"
         )
-    return own, parse_config(values, source="command line")
+    return own, _read(values, [each.name for each in of_configuration])
+
+
+def _show(text: str) -> None:
+    print(text)
+    raise SystemExit(0)
+
+
+def _configuration_help(
+    about: Help, name: str, tables: Mapping[str, Sequence[Declared]], *, full: bool
+) -> str:
+    """Return the options of a configuration, with its values."""
+    prog = f"petsynth {about.command}"
+    parts = [
+        f"usage: {prog} {name} [OPTIONS]\nWhat {name} sets; {prog} --help shows the rest.",
+        *sections(tables, full=full, tight=not full),
+    ]
+    if not full:
+        parts.append(f"{prog} {name} {FULL} says more of each option.")
+    return "\n\n".join(parts)
 
 
 def _without_configuration(
-    options: type[Options], argv: Sequence[str], prog: str, description: str
+    options: type[Options], argv: Sequence[str], about: Help
 ) -> tuple[Options, SystemConfig]:
     """Print the command's own options if they are asked for; otherwise CONFIG is missing."""
-    if _HELP & set(argv):
-        more = f"{prog} CONFIG --help shows that configuration's options."
-        tyro.cli(options, args=["--help"], prog=prog, description=f"{description}\n\n{more}")
+    if wanted := {*_HELP, FULL} & set(argv):
+        more = f"petsynth {about.command} CONFIG --help shows that configuration's options."
+        _show(about.show(options, full=FULL in wanted, more=more))
     from petsynth.config import shipped_configs
 
+    missing = ["CONFIG"]
+    missing += [
+        each.shown
+        for each in declared(options)
+        if each.options and each.required and not set(each.options) & _typed(argv)
+    ]
     raise UsageError(
-        f"name a configuration first: a file, or one of {', '.join(shipped_configs())}"
+        f"missing: {', '.join(missing)}; name a configuration first: a file, or one of "
+        f"{', '.join(shipped_configs())}"
     )
+
+
+def _typed(argv: Sequence[str]) -> set[str]:
+    return {option_of(word.partition("=")[0][2:]) for word in argv if word.startswith("--")}
 
 
 def _parse(
     options: type[Options],
-    kind: Any,
     default: Any,
     argv: Sequence[str],
     prog: str,
     description: str,
 ) -> tuple[Options, Any]:
+    kind: Any = dict[str, Any]
     both: Any = tuple[Annotated[options, _Top], Annotated[kind, _Top]]  # type: ignore[valid-type]
     defaults = (tyro.MISSING_NONPROP, default)
     parsed: tuple[Options, Any] = tyro.cli(
@@ -177,33 +218,27 @@ def _as_typed(value: Any) -> Any:
     return [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
 
 
-def _own_options(options: type[Any]) -> list[str]:
-    """Return the long options of a command, with their other names."""
-    names = ["--help"]
-    for name, hint in get_type_hints(options, include_extras=True).items():
-        marks = get_args(hint)[1:] if hasattr(hint, "__metadata__") else ()
-        if tyro.conf.Positional in marks:
-            continue
-        names += [_option(getattr(mark, "name", None) or name) for mark in marks or (None,)]
-        names += [alias for mark in marks for alias in getattr(mark, "aliases", None) or ()]
-        if hint is bool:
-            names.append(_option(f"no_{name}"))
-    return names
+def _words_of(options: Iterable[Declared]) -> list[str]:
+    """Return every long option as it may be typed."""
+    words = [word for each in options for word in each.options if word.startswith("--")]
+    return words + [f"--no-{each.options[0][2:]}" for each in options if each.is_switch]
 
 
-def _configuration_options(config: SystemConfig) -> list[str]:
-    from petsynth.config import known_keys
+def _read(values: dict[str, Any], keys: Iterable[str]) -> SystemConfig:
+    """Return the configuration; mistakes name the options as they are typed."""
+    from petsynth.config import parse_config
 
-    keys = known_keys(type(config))
-    tables = {key.rpartition(".")[0] for key in keys}
-    return [_option(key) for key in keys if key not in tables]
+    try:
+        return parse_config(values, source=COMMAND_LINE)
+    except ConfigError as error:
+        text = str(error)
+        for key in keys:
+            end = r"(?![\w.])" if "." in key else "(?=:)"
+            text = re.sub(rf"(?<![\w.-]){re.escape(key)}{end}", option_of(key), text)
+        raise ConfigError(text) from None
 
 
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _check_known(argv: Sequence[str], known: Sequence[str], full_help: str) -> None:
+def _check_known(argv: Sequence[str], options: Sequence[Declared], full_help: str) -> None:
     """Raise one line on all options that there are not, with the closest that there are.
 
     Raises
@@ -213,7 +248,8 @@ def _check_known(argv: Sequence[str], known: Sequence[str], full_help: str) -> N
     UsageError
         Otherwise.
     """
-    typed = [_option(word.partition("=")[0][2:]) for word in argv if word.startswith("--")]
+    known = ["--help", FULL, *_words_of(options)]
+    typed = [option_of(word.partition("=")[0][2:]) for word in argv if word.startswith("--")]
     unknown = [option for option in dict.fromkeys(typed) if option not in known]
     if not unknown:
         return
@@ -227,7 +263,7 @@ def _check_known(argv: Sequence[str], known: Sequence[str], full_help: str) -> N
 def _hint(option: str, known: Sequence[str]) -> str:
     from petsynth.config import RENAMED
 
-    new = _option(RENAMED.get(option[2:].replace("-", "_"), ""))
+    new = option_of(RENAMED.get(option[2:].replace("-", "_"), ""))
     if new in known:
         return f" (its name is {new} now)"
     close = difflib.get_close_matches(option, known, n=1)

@@ -8,16 +8,15 @@ and the others are finished.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from petsynth.cli.options import parse_options
+from petsynth.cli.predict_options import HELP, Args, check_arguments, given_covariates, parse
 
 if TYPE_CHECKING:
     from petsynth.inference import Run
@@ -26,61 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST_SAMPLES = 10_000
-"""Samples that mean and standard deviation are taken over at most."""
-
-
-@dataclass(frozen=True)
-class Args:
-    """Options of ``petsynth predict``."""
-
-    t1: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """T1-weighted images, .nii or .nii.gz, with the skull or without."""
-    out: Path
-    """Folder for the synthetic PET; made if missing."""
-    model: str | None = None
-    """Name of a pretrained model (see petsynth models), run folder or model.safetensors of a
-    trained model; default: petsynth-fdg, which comes with petsynth."""
-    planes: Literal["axial", "all"] = "axial"
-    """axial: a stack of axial slices (paper A); all: mean over predictions in three planes."""
-    samples: int = 1
-    """Samples of the generator's dropout (paper A's models only); of more than one, mean and
-    standard deviation are written."""
-    seed: int = 0
-    """Seed of the samples: the same seed gives the same images."""
-    masks: tuple[Path, ...] = ()
-    """Brain masks, one per T1 in its order, or one folder to find them in; computed if left out."""
-    age: str | None = None
-    """Age in years. This and the next six are for models that use them (petsynth models)."""
-    sex: str | None = None
-    """F or M."""
-    diagnosis: str | None = None
-    """CN, MCI or AD."""
-    mmse: str | None = None
-    """Mini-mental state examination, 0 to 30."""
-    amyloid: str | None = None
-    """Amyloid status: positive or negative."""
-    tau: str | None = None
-    """Tau status: positive or negative."""
-    apoe: str | None = None
-    """Number of e4 alleles (0, 1, 2) or genotype, such as e3/e4."""
-    participants: Path | None = None
-    """Table with participant_id (sub-01), age, sex, diagnosis, mmse, amyloid, tau, apoe of several
-    T1s, such as BIDS's participants.tsv; n/a where unknown."""
-    batch_size: int = 8
-    """Slices at once; changes speed and memory, not the result."""
-    threads: int | None = None
-    """CPU threads; all cores if left out, and never more."""
-    device: str = "auto"
-    """cpu, cuda, cuda:1, ...; auto: the GPU if there is one."""
-    overwrite: bool = False
-    """Write into a folder that holds something else, and over earlier results. Without it, what the
-    same command has finished before is kept."""
-
-
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth predict``."""
-    return parse_options(Args, argv, command="predict", description=__doc__)
+__all__ = ["HELP", "Args", "parse", "run"]
 
 
 def run(args: Args) -> None:
@@ -97,43 +42,105 @@ def run(args: Args) -> None:
     InputError
         If a T1 could not be used; the others are finished before.
     """
-    from petsynth.errors import InputError, RegistrationError
-    from petsynth.inference import load_model
-    from petsynth.inference.dataset import finish_dataset
-    from petsynth.inference.device import choose_device
-    from petsynth.io.lock import lock_folder
-    from petsynth.log import Progress
+    import tempfile
 
-    _check_arguments(args)
-    model = load_model(args.model, choose_device(args.device, args.threads))
-    if args.model is None:
-        logger.info(_which_model(model))
-    model.system.check_samples(args.samples)
-    _check_out(args, model)
-    _warn_of_unseen_planes(args, model)
-    failed = []
-    # Jobs of an array may predict into one folder; each T1 has a lock of its own, too.
-    with (
-        lock_folder(args.out, key="predict") as check_folder,
-        Progress("predicting", total=len(args.t1) * args.samples) as progress,
-    ):
-        for number, t1 in enumerate(args.t1):
-            check_folder()
-            try:
-                logger.info(f"{t1} -> {_predict_one(args, model, number, progress)}")
-            except (InputError, RegistrationError) as error:
-                if len(args.t1) == 1:
-                    raise
-                logger.error(f"petsynth predict: error: {error}")
-                failed.append(str(t1))
-            progress.advance((number + 1) * args.samples - progress.done)
-        if len(failed) < len(args.t1):
-            finish_dataset(args.out, simulated=model.simulated)
+    from petsynth.cli.predict_inputs import convert_inputs, expand_folders
+    from petsynth.errors import InputError
+
+    args = expand_folders(args)
+    check_arguments(args)
+    with tempfile.TemporaryDirectory(prefix="petsynth-") as scratch:
+        converted, names, failed = convert_inputs(args, Path(scratch))
+        if args.nprocs > 1 and len(converted.t1) > 1:
+            failed += _predict_side_by_side(converted, names)
+        else:
+            failed += _predict_all(converted, names)
     if failed:
         raise InputError(
             f"{len(failed)} of {len(args.t1)} T1s could not be used, the others are finished: "
             f"{', '.join(failed)}"
         )
+
+
+def _predict_all(args: Args, names: Mapping[Path, Path], *, shown: bool = True) -> list[str]:
+    """Predict each T1 in turn, and return those that could not be used.
+
+    Parameters
+    ----------
+    args : Args
+        With NIfTI files.
+    names : mapping from Path to Path
+        What each of them is called in messages.
+    shown : bool
+        Whether progress is shown.
+    """
+    from petsynth.errors import InputError, RegistrationError
+    from petsynth.inference import load_model
+    from petsynth.inference.dataset import finish_dataset
+    from petsynth.inference.device import choose_device
+    from petsynth.io.lock import lock_folder
+    from petsynth.log import Progress, keep_log_in
+
+    model = load_model(args.model, choose_device(args.device, args.threads))
+    if args.model is None and shown:
+        logger.info(_which_model(model))
+    model.system.check_samples(args.samples)
+    _check_out(args, model)
+    _warn_of_unseen_planes(args, model)
+    failed = []
+    total = len(args.t1) * args.samples
+    # Jobs of an array may predict into one folder; each T1 has a lock of its own, too.
+    with (
+        lock_folder(args.out, key="predict") as check_folder,
+        Progress("predicting", total=total, shown=shown) as progress,
+    ):
+        keep_log_in(args.out)
+        for number, t1 in enumerate(args.t1):
+            check_folder()
+            try:
+                logger.info(f"{names[t1]} -> {_predict_one(args, model, number, progress)}")
+            except (InputError, RegistrationError) as error:
+                told = str(error).replace(str(t1), str(names[t1]))
+                if len(args.t1) == 1 and shown:
+                    raise type(error)(told) from None
+                logger.error(f"petsynth predict: error: {told}")
+                failed.append(str(names[t1]))
+            progress.advance((number + 1) * args.samples - progress.done)
+        if len(failed) < len(args.t1):
+            finish_dataset(args.out, simulated=model.simulated)
+    return failed
+
+
+def _predict_side_by_side(args: Args, names: Mapping[Path, Path]) -> list[str]:
+    """Predict in several processes, each a part of the T1s."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    count = min(args.nprocs, len(args.t1))
+    threads = args.threads or max((os.cpu_count() or 1) // count, 1)
+    one_each = len(args.masks) == len(args.t1) and not args.masks[0].is_dir()
+    parts = [
+        dataclasses.replace(
+            args,
+            t1=args.t1[part::count],
+            masks=args.masks[part::count] if one_each else args.masks,
+            threads=threads,
+        )
+        for part in range(count)
+    ]
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(_predict_part, parts, [dict(names)] * count))
+    return [path for part in found for path in part]
+
+
+def _predict_part(args: Args, names: dict[Path, Path]) -> list[str]:
+    """Predict what one of several processes is to predict; its log is a file of its own."""
+    from petsynth.cli.main import warnings_as_lines
+    from petsynth.log import messages_on_stderr, recorded
+
+    words = [*(str(names[t1]) for t1 in args.t1), "--out", str(args.out)]
+    with messages_on_stderr(), warnings_as_lines(debug=False), recorded("predict", words):
+        return _predict_all(args, names, shown=False)
 
 
 def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> str:
@@ -198,7 +205,7 @@ def _covariates(args: Args, model: Run, number: int) -> dict[str, str]:
     from petsynth.inference.scan import check_covariates
     from petsynth.io.bids.names import parse_entities, participant_key
 
-    given = _given_covariates(args)
+    given = given_covariates(args)
     if args.participants is None:
         check_covariates(model, given)
         return given
@@ -206,46 +213,6 @@ def _covariates(args: Args, model: Run, number: int) -> dict[str, str]:
     told = read_covariate_texts(args.participants).get(participant_key(subject), {})
     used = model.system.covariates_used()
     return {name: text for name, text in told.items() if name in used}
-
-
-def _given_covariates(args: Args) -> dict[str, str]:
-    from petsynth.covariates import COVARIATES
-
-    given = {name: getattr(args, name) for name in COVARIATES}
-    return {name: text for name, text in given.items() if text is not None}
-
-
-def _check_arguments(args: Args) -> None:
-    from petsynth.covariates import parse_covariates
-    from petsynth.data.prepared import read_covariate_texts
-    from petsynth.errors import ArgumentError
-
-    for name, value, least in [
-        ("--samples", args.samples, 1),
-        ("--batch-size", args.batch_size, 1),
-        ("--seed", args.seed, 0),
-    ]:
-        if value < least:
-            raise ArgumentError(f"{name} {value}: must be {least} or more")
-    if args.samples > MOST_SAMPLES:
-        raise ArgumentError(f"--samples {args.samples}: must be {MOST_SAMPLES} or fewer")
-    if not args.t1:
-        raise ArgumentError("no T1 is named: give one NIfTI file or more")
-    given = _given_covariates(args)
-    if given and (len(args.t1) > 1 or args.participants is not None):
-        raise ArgumentError(
-            f"--{next(iter(given))}: is for one T1; name one, or give all in a table "
-            "(--participants) and nothing beside it"
-        )
-    parse_covariates(given)
-    if args.participants is not None:
-        read_covariate_texts(args.participants)
-    folder = len(args.masks) == 1 and args.masks[0].is_dir()
-    if args.masks and not folder and len(args.masks) != len(args.t1):
-        raise ArgumentError(
-            f"--masks: {len(args.masks)} masks for {len(args.t1)} T1s; give one file per T1 in the "
-            "same order, or one folder"
-        )
 
 
 def _which_model(model: Run) -> str:
@@ -261,6 +228,7 @@ def _check_out(args: Args, model: Run) -> None:
     from petsynth.errors import OutputError
     from petsynth.inference.dataset import is_dataset
     from petsynth.io.lock import is_bookkeeping
+    from petsynth.log import LOGS
 
     t1_of: dict[Path, Path] = {}
     for number, t1 in enumerate(args.t1):
@@ -281,6 +249,7 @@ def _check_out(args: Args, model: Run) -> None:
     for number in range(len(args.t1)):
         _check_earlier(args, model, number)
     held = sorted(path.name for path in args.out.iterdir() if not is_bookkeeping(path.name))
+    held = [name for name in held if name != LOGS]
     if held and not is_dataset(args.out):
         raise OutputError(
             f"{args.out}: holds {held[0]}, which is no prediction; name another folder, or give "

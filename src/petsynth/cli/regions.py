@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 if TYPE_CHECKING:
@@ -31,36 +32,56 @@ logger = logging.getLogger(__name__)
 class Args:
     """Options of ``petsynth regions``."""
 
-    pet: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """PET images, .nii or .nii.gz; or one BIDS folder, whose PET and T1 are paired as by petsynth
-    prepare."""
+    pet: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PET ...")]
+    """PET images, or one BIDS folder; its PET and T1 are paired as by petsynth prepare."""
     t1: tuple[Path, ...] = ()
-    """T1-weighted images, one per PET in its order; found by themselves in a BIDS folder."""
+    """T1-weighted images, one per PET in its order; in a BIDS folder they are found."""
     atlas: str = "dkt"
-    """dkt: the bundled atlas of 62 cortical regions and deep structures; or a NIfTI label image in
-    MNI152 space, with its names beside it (STEM.tsv with the columns index and name)."""
+    """Atlas; dkt: the bundled one of 62 cortical regions and deep structures; or a NIfTI label
+    image in MNI152 space, with its names beside it (STEM.tsv with the columns index and name)."""
     labels: tuple[Path, ...] = ()
-    """In place of an atlas: segmentations of the subjects (FreeSurfer aseg or aparc+aseg, SynthSeg,
-    MUSE), one per PET in its order, or one folder to find them in."""
+    """Segmentations of the subjects, in place of an atlas; FreeSurfer's aseg or aparc+aseg,
+    SynthSeg, MUSE, one per PET in its order, or one folder to find them in."""
     mask: tuple[Path, ...] = ()
-    """Brain masks, one per T1 in its order, or one folder to find them in; computed if left out."""
+    """Brain masks, one per T1, or a folder of them; in the order of the T1s. Computed if left
+    out."""
     reference: str | None = None
-    """Reference region of the SUVR: pons, pons-vermis, cerebellum (whole), cerebellar-grey or
+    """Reference region of the SUVR; pons, pons-vermis, cerebellum (whole), cerebellar-grey or
     inferior-cerebellar-grey; if left out, the tracer's own, or none for a PET that is in SUVR."""
     tracer: str | None = None
-    """FDG, AV45, AV1451, FBB, FMM, PIB; by the file's name or sidecar if left out. In a BIDS folder
-    with several tracers: which one is measured."""
+    """FDG, AV45, AV1451, FBB, FMM or PIB; by the file's name or sidecar if left out. In a BIDS
+    folder with several tracers: which one is measured."""
     aligned: bool = False
-    """The PET lies on the T1 (or on the labels) already: do not register it."""
+    """Do not register: the PET lies on the T1 already; or on the labels."""
     out: Path | None = None
-    """Folder for the tables, made if missing; a single scan's table is only shown without it."""
+    """Folder for the tables; made if missing. A single scan's table is only shown without it."""
     overwrite: bool = False
     """Write over earlier tables in the same folder."""
 
 
+HELP = Help(
+    "regions",
+    """Measure the mean uptake per region of a PET, measured or synthetic.
+
+    Each PET gets a table of its SUVR in the regions of an atlas that is brought to the subject
+    through the T1, or of the subject's own segmentation: with volumes, asymmetry, the tracer's
+    composites, and z-scores for FDG. A BIDS folder is measured as a whole. What cannot be measured
+    is n/a, with the reason. No model is needed.""",
+    {
+        "images and regions": ("t1", "atlas", "labels", "mask", "aligned"),
+        "units": ("reference", "tracer"),
+        "output": ("out", "overwrite"),
+    },
+    (
+        "petsynth regions sub-01_trc-18FFDG_pet.nii.gz --t1 sub-01_T1w.nii.gz",
+        "petsynth regions bids --tracer FDG --labels derivatives/synthseg --out regions",
+    ),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Read the command line after ``petsynth regions``."""
-    return parse_options(Args, argv, command="regions", description=__doc__)
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options
 
 logger = logging.getLogger(__name__)
@@ -18,19 +19,19 @@ logger = logging.getLogger(__name__)
 class Args:
     """Options of ``petsynth simulate``."""
 
-    out: Annotated[Path, tyro.conf.Positional]
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Folder of the new BIDS dataset."""
     subjects: int | None = None
-    """Number of subjects, half of them patients; default: 16, or all that --labels-from has."""
+    """Number of subjects, half of them patients; 16 if left out, or all that --labels-from has."""
     tracer: Literal["FDG", "AV45", "AV1451"] = "FDG"
     """What is injected."""
     labels_from: Path | None = None
-    """Folder of real T1s with segmentations (t1/NAME_T1w.nii.gz and labels/NAME_dseg.nii.gz, or
-    side by side); default: subjects are made from the ICBM152 template."""
+    """Folder of real T1s with segmentations; t1/NAME_T1w.nii.gz and labels/NAME_dseg.nii.gz, or
+    side by side. If left out, subjects are made from the ICBM152 template."""
     label_scheme: Literal["muse", "freesurfer"] | None = None
-    """Labels of the segmentations; default: seen from the labels (SynthSeg's are freesurfer)."""
-    participants: tuple[str, ...] = ()
-    """Write only these participants (sub-001, or the T1s' own names); they are the same as in
+    """Labels of the segmentations; if left out, seen from them (SynthSeg's are freesurfer)."""
+    participants: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...")] = ()
+    """Write only these participants; sub-001, or the T1s' own names. They are the same as in
     the whole cohort."""
     seed: int = 0
     """Seed of every random number."""
@@ -48,14 +49,24 @@ class Args:
     """Replace an earlier simulated cohort in the folder."""
 
 
+HELP = Help(
+    "simulate",
+    """Make a simulated cohort of T1 and PET scans as a BIDS dataset.""",
+    {
+        "subjects": ("subjects", "labels_from", "label_scheme", "participants", "seed"),
+        "images": ("tracer", "frames", "units", "voxel_mm", "pet_voxel_mm"),
+        "computing and output": ("nprocs", "overwrite"),
+    },
+    (
+        "petsynth simulate bids",
+        "petsynth simulate bids --subjects 40 --tracer AV45 --voxel-mm 2 --nprocs 4",
+    ),
+)
+
+
 def parse(argv: list[str]) -> Args:
     """Turn what was typed after ``petsynth simulate`` into options."""
-    return parse_options(
-        Args,
-        argv,
-        command="simulate",
-        description="Make a simulated cohort of T1 and PET scans as a BIDS dataset.",
-    )
+    return parse_options(Args, argv, HELP)
 
 
 def run(args: Args) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from petsynth.cli.help import Help
 from petsynth.cli.options import parse_with_configuration
 from petsynth.errors import ArgumentError
 
@@ -18,9 +19,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = """Train a system on what `petsynth prepare` wrote. RUN receives the resolved
-configuration, weights, a model card, logs, checkpoints and sample pictures. A training that was
-stopped goes on with --resume and ends as if it had not been stopped."""
+HELP = Help(
+    "train",
+    """Train a model on what petsynth prepare wrote.
+
+    The run folder receives the resolved configuration, weights, a model card, logs, checkpoints
+    and sample pictures. A training that was stopped goes on with --resume and ends as if it had
+    not been stopped.""",
+    {
+        "earlier runs": ("resume", "overwrite", "start", "freeze"),
+        "computing": ("threads", "device", "devices", "nodes"),
+    },
+    (
+        "petsynth train petsynth-fdg.toml --data prepared --out runs/fdg --training.epochs 5",
+        "petsynth train petsynth-fdg.toml --data prepared --out runs/fdg --resume",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +42,7 @@ class Args:
     """Options of ``petsynth train``; those of the configuration, such as the seed, come on top."""
 
     config: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CONFIG")]
-    """TOML file, or the name of a shipped one, such as small/pix2pix-axial.toml."""
+    """TOML file, or the name of a shipped one; such as small/pix2pix-axial.toml."""
     data: Path
     """Prepared data: the folder that petsynth prepare wrote."""
     out: Path
@@ -38,18 +52,18 @@ class Args:
     overwrite: bool = False
     """Remove an earlier run in the folder first."""
     threads: int | None = None
-    """Processor threads, never more than there are cores; default: all cores."""
+    """Processor threads; all cores if left out, and never more."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU if there is one."""
     devices: int = 1
-    """Devices on each machine (on a CPU: processes); each takes a batch of its own."""
+    """Devices on each machine; on a CPU: processes. Each takes a batch of its own."""
     nodes: int = 1
     """Machines; start the same command on each with torchrun or Slurm."""
     start: Annotated[str | None, tyro.conf.arg(name="from", metavar="MODEL")] = None
-    """Start from trained weights: a pretrained model (petsynth models), a run folder or its
-    weights file. Learning rate and epochs are then smaller by default."""
+    """Start from a pretrained model, run or weights file; petsynth models lists the pretrained
+    ones. Learning rate and epochs are then smaller by default."""
     freeze: int = 0
-    """With --from: levels of the encoder, the outermost first, whose weights stay as they are."""
+    """With --from: levels of the encoder that stay as they are; the outermost come first."""
 
 
 def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
@@ -63,8 +77,7 @@ def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
     return parse_with_configuration(
         Args,
         argv,
-        command="train",
-        description=DESCRIPTION,
+        HELP,
         change=_adaptation(argv),
     )
 
@@ -72,7 +85,7 @@ def parse(argv: list[str]) -> tuple[Args, SystemConfig]:
 def _adaptation(argv: list[str]) -> Callable[[SystemConfig], SystemConfig] | None:
     """Return what ``--from`` changes in a configuration's defaults; None without it."""
     model = None
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
         name, equals, value = word.partition("=")
         if name == "--from":
             model = value if equals else following

@@ -56,7 +56,7 @@ _BIDS_NAME = re.compile(
 )
 _MAIN = "_space-T1w_desc-synth_pet.nii.gz"
 _MARK = "petsynth predict"
-_IGNORED = "/*_desc-synth*\n/index.html\n**/figures\n"
+_IGNORED = "/*_desc-synth*\n/index.html\n/logs\n**/figures\n"
 
 README = f"""# Synthetic PET, written by {_MARK}
 

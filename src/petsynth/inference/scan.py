@@ -1,7 +1,9 @@
-"""From a T1 file to a synthetic PET on the model's grid and on the T1's own; `petsynth.predict`."""
+"""From a T1 to a synthetic PET on the model's grid and on the T1's own; `petsynth.predict`."""
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,12 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.covariates import parse_covariates
-from petsynth.errors import ArgumentError, InputError, PetsynthWarning, RunError
+from petsynth.errors import (
+    ArgumentError,
+    InputError,
+    PetsynthWarning,
+    RegistrationError,
+    RunError,
+)
 from petsynth.inference.finished import fingerprint, origin_of
 from petsynth.inference.input_check import InputCheck, check_input
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
+from petsynth.io.formats import AnyImage, as_nifti
 from petsynth.io.nifti import read_grid, read_volume
+from petsynth.log import Progress, messages_on_stderr
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1, prepare_t1
 from petsynth.preprocessing.t1.conform import prepare_conformed_t1
@@ -171,41 +181,57 @@ def _prepare(run: Run, t1: Volume, mask: Volume | None) -> PreparedT1:
 
 
 def predict_image(
-    t1: str | Path,
+    t1: AnyImage,
     *,
     model: str | Path | None = None,
-    mask: str | Path | None = None,
+    mask: AnyImage | None = None,
     covariates: Mapping[str, object] | None = None,
+    volume: int | None = None,
 ) -> nib.Nifti1Image:
-    """Infer the synthetic PET of a T1.
+    """Infer the synthetic PET of a T1; see `petsynth.predict`."""
+    return _predict_image(load_model(model), t1, mask, covariates, volume)
 
-    Parameters
-    ----------
-    t1 : str or Path
-        NIfTI in any orientation and voxel size, with the skull or without.
-    model : str or Path, optional
-        Name of a pretrained model, run folder or weights file; the FDG model if left out.
-    mask : str or Path, optional
-        NIfTI that is positive inside the brain; computed if left out.
-    covariates : mapping, optional
-        What else is known of the subject; see `predict_scan`.
 
-    Returns
-    -------
-    nibabel.Nifti1Image
-        float32 on the T1's own grid, in the model's unit (SUVR for the pretrained models); the
-        header says that it is synthetic.
+def predict_images(
+    t1s: Iterable[AnyImage],
+    *,
+    model: str | Path | None = None,
+    masks: Iterable[AnyImage | None] | None = None,
+    covariates: Iterable[Mapping[str, object] | None] | None = None,
+    progress: bool = False,
+) -> list[nib.Nifti1Image | None]:
+    """Infer the synthetic PET of several T1s; see `petsynth.predict_batch`."""
+    images = list(t1s)
+    of_all = [None] * len(images)
+    given = [list(of_all if each is None else each) for each in (masks, covariates)]
+    for each, name in zip(given, ("masks", "covariates"), strict=True):
+        if len(each) != len(images):
+            raise ArgumentError(f"{name}: {len(each)} for {len(images)} T1s; give one for each")
+    run = load_model(model)
+    found: list[nib.Nifti1Image | None] = []
+    shown = messages_on_stderr() if progress else contextlib.nullcontext()
+    with shown, Progress("predicting", total=len(images), shown=progress) as count:
+        for number, (t1, mask, known) in enumerate(zip(images, *given, strict=True)):
+            try:
+                found.append(_predict_image(run, t1, mask, known, None))
+            except (InputError, RegistrationError) as error:
+                warnings.warn(f"T1 {number}: {error}", PetsynthWarning, stacklevel=3)
+                found.append(None)
+            count.advance()
+    return found
 
-    Raises
-    ------
-    InputError
-        If the T1 or the mask cannot be used.
-    RegistrationError
-        If the brain cannot be aligned to MNI axes.
-    RunError
-        If there is no such model.
-    """
-    scan = predict_scan(load_model(model), t1, mask=mask, covariates=covariates)
+
+def _predict_image(
+    run: Run,
+    t1: AnyImage,
+    mask: AnyImage | None,
+    covariates: Mapping[str, object] | None,
+    volume: int | None,
+) -> nib.Nifti1Image:
+    with tempfile.TemporaryDirectory(prefix="petsynth-") as folder:
+        path = as_nifti(t1, folder, volume=volume, name="T1")
+        mask_path = None if mask is None else as_nifti(mask, folder, name="mask")
+        scan = predict_scan(run, path, mask=mask_path, covariates=covariates)
     image = nib.Nifti1Image(scan.on_t1_grid(scan.prediction.mean), np.asarray(scan.t1_grid.affine))
     image.header.set_xyzt_units("mm", "sec")
     image.header["descrip"] = f"SYNTHETIC PET, not for diagnosis; {scan.run.name}".encode()[:79]

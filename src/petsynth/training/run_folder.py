@@ -15,6 +15,7 @@
     RUN/checkpoints/best.safetensors   the generator with the smallest validation error
     RUN/samples/*.png             pictures during training
     RUN/events.out.tfevents.*     TensorBoard
+    RUN/logs/petsynth-train-*.log   what the command said, one file per start
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from petsynth.io.atomic import atomic_path, write_json, write_text
 from petsynth.io.lock import is_bookkeeping
 from petsynth.io.removal import remove_own
 from petsynth.io.text import exists, read_json, read_text, read_toml
+from petsynth.log import LOG_FILES
 from petsynth.networks.weights import copy_weights
 from petsynth.systems.fields import SystemConfig
 
@@ -124,6 +126,7 @@ FILES = (
     "checkpoints/best.safetensors",
     "samples/epoch-*.png",
     "events.out.tfevents.*",
+    LOG_FILES,
 )
 """Names of everything that a training writes into its run folder."""
 

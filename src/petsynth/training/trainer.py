@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import RunError, SplitError, TrainingError
 from petsynth.io.lock import lock_folder
-from petsynth.log import Progress
+from petsynth.log import Progress, keep_log_in
 from petsynth.systems.base import Training
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
@@ -112,6 +112,8 @@ def train(
                 run, config, data, resume=resume, overwrite=overwrite, started_from=origin
             ),
         )
+        if fabric.is_global_zero:
+            keep_log_in(folder.root)
         if origin is None and (started_from := folder.read_start()):
             freeze(started_from["frozen_levels"], system, training)
         state = TrainingState(training.networks)

@@ -38,7 +38,11 @@ def finish(args: Args, *names: str, version: str = "9.9", **qc: str) -> None:
 
 
 def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".log"
+    }
 
 
 @pytest.mark.parametrize("simulated", [True, False])

@@ -6,6 +6,6 @@ heavy, so that help and mistakes are shown at once.
 """
 
 from petsynth.cli.prepare.command import run
-from petsynth.cli.prepare.options import Args, parse
+from petsynth.cli.prepare.options import HELP, Args, parse
 
-__all__ = ["Args", "parse", "run"]
+__all__ = ["HELP", "Args", "parse", "run"]

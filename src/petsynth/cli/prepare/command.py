@@ -27,6 +27,7 @@ def run(args: Args) -> None:
     from petsynth.cli.prepare import levels
     from petsynth.cli.prepare.settings import find_scans, settings_in, settings_of
     from petsynth.io.lock import lock_folder
+    from petsynth.log import keep_log_in
     from petsynth.prepare.output_folder import check_place
 
     if args.boilerplate_only:
@@ -53,4 +54,5 @@ def run(args: Args) -> None:
                 args, settings, index, alone=alone, check_folder=check_folder
             )
         if "group" in wanted:
+            keep_log_in(args.out_dir)
             levels.run_group_level(args, settings, index)

@@ -26,6 +26,7 @@ from petsynth.io.bids.participants import read_participants
 from petsynth.io.bids.validator import COMMAND, find_validator, validate
 from petsynth.io.nifti import read_shape
 from petsynth.io.text import real_path
+from petsynth.log import keep_log_in
 from petsynth.prepare.execution import connect, processes_within, subject_mb
 from petsynth.prepare.group_level import SplitRequest, build_cohort, known_parts
 from petsynth.prepare.methods_text import as_markdown, boilerplate
@@ -95,6 +96,7 @@ def run_participant_level(
         with connect(args.scheduler):
             pass  # what is refused is refused before the folder is claimed
     claim_folder(args.out_dir, args.bids_dir, settings, overwrite=args.overwrite)
+    keep_log_in(args.out_dir)
     chosen = scans[args.part_id :: args.num_parts]
     for name in dict.fromkeys(scan.participant for scan in chosen):
         if name in index.notes:

@@ -1,0 +1,221 @@
+"""Images in other formats than NIfTI, in memory, or with several volumes: one NIfTI of each.
+
+What is read elsewhere is always a NIfTI file, whose header `petsynth.io.nifti_header` checks. Here
+FreeSurfer's ``.mgz``, pairs of ``.hdr`` and ``.img``, NRRD and MetaImage become one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+from petsynth.errors import InputError, PetsynthWarning
+from petsynth.io.nifti import read_shape
+from petsynth.io.text import check_file
+
+NIFTI = (".nii.gz", ".nii")
+NIBABEL = (".mgz", ".mgh", ".hdr", ".img")
+ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
+EXTENSIONS = (*NIFTI, *NIBABEL, *ITK)
+"""Ends of the names of files that are read."""
+_DICOM = (".dcm", ".ima", ".dicom")
+_DICOM_MAGIC = slice(128, 132)
+ArrayImage = tuple[NDArray[np.generic], NDArray[np.generic]]
+"""Voxels, and the affine from voxels to RAS+ in millimetres."""
+AnyImage = str | Path | nib.spatialimages.SpatialImage | ArrayImage
+"""An image as it comes: a file, nibabel's, or voxels with their affine."""
+
+
+def name_as_nifti(path: str | Path) -> str:
+    """Return the name of the NIfTI file that `as_nifti` makes of a file.
+
+    Examples
+    --------
+    >>> name_as_nifti("sub-01/mri/T1.mgz"), name_as_nifti("sub-01_T1w.nii.gz")
+    ('T1.nii', 'sub-01_T1w.nii.gz')
+    """
+    name = Path(path).name
+    extension = _extension(name)
+    return name if extension in (*NIFTI, "") else f"{name[: -len(extension)]}.nii"
+
+
+def as_nifti(
+    image: AnyImage, folder: str | Path, *, volume: int | None = None, name: str = "image"
+) -> Path:
+    """Return a NIfTI file of one volume: the file itself, or one that is written.
+
+    Parameters
+    ----------
+    image : str, Path, nibabel image, or (array, affine)
+        A file that ends in one of `EXTENSIONS`; or an image in memory.
+    folder : str or Path
+        Where a file is written if need be.
+    volume : int, optional
+        Which volume of a series, from 0 on; a file of one volume has volume 0 only.
+    name : str
+        What messages call an image in memory.
+
+    Returns
+    -------
+    Path
+        A file that ends in ``.nii`` or ``.nii.gz``.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, in another format, or holds several volumes and none is chosen.
+    """
+    if isinstance(image, str | Path):
+        path = Path(image)
+        _check_format(path)
+        if path.name.endswith(NIFTI):
+            shape = read_shape(path)
+            if _volumes(shape) <= 1 and volume in (None, 0):
+                return path
+            opened = _load(path) if _chosen(path, shape, volume) is not None else None
+        else:
+            opened = _open(path, Path(folder))
+        target, told = Path(folder) / name_as_nifti(path).removesuffix(".gz"), str(path)
+    else:
+        opened, target, told = _in_memory(image, name), Path(folder) / f"{name}.nii", name
+    assert opened is not None
+    nib.save(_one_volume(opened, told, volume), target)
+    return target
+
+
+def save_image(
+    image: nib.spatialimages.SpatialImage | ArrayImage, folder: str | Path, name: str
+) -> Path:
+    """Write an image in memory, with all its volumes, as ``NAME.nii`` into a folder.
+
+    Raises
+    ------
+    InputError
+        If it is no image.
+    """
+    opened, path = _in_memory(image, name), Path(folder) / f"{name}.nii"
+    nib.save(nib.Nifti1Image(_storable(np.asanyarray(opened.dataobj)), opened.affine), path)
+    return path
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by its name or its first bytes."""
+    with open(path, "rb") as file:
+        start = file.read(_DICOM_MAGIC.stop)
+    return start[_DICOM_MAGIC] == b"DICM" or path.suffix.lower() in _DICOM
+
+
+def _check_format(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file")
+    check_file(path)
+    if path.name.endswith(EXTENSIONS):
+        return
+    if is_dicom(path):
+        raise InputError(
+            f"{path}: is DICOM; convert its series to NIfTI first, for example: dcm2niix -z y "
+            "-o OUT FOLDER"
+        )
+    raise InputError(
+        f"{path}: not a format that is read; convert it to NIfTI (.nii.gz); others are "
+        f"{', '.join((*NIBABEL, *ITK))}"
+    )
+
+
+def _open(path: Path, folder: Path) -> nib.spatialimages.SpatialImage:
+    try:
+        if path.name.endswith(NIBABEL):
+            image = _load(path)
+            if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
+                warnings.warn(
+                    f"{path}: Analyze files do not say which side is left; assumed (as nibabel "
+                    "does) that the first axis runs to the left",
+                    PetsynthWarning,
+                    stacklevel=3,
+                )
+            return image
+        itk = SimpleITK.ReadImage(str(path))
+        if itk.GetNumberOfComponentsPerPixel() != 1:
+            raise InputError(f"{path}: each voxel has several values; needed is one")
+        converted = folder / f".{path.name}.nii"
+        SimpleITK.WriteImage(itk, str(converted))
+        return _load(converted)
+    except (OSError, EOFError, ValueError, RuntimeError, nib.filebasedimages.ImageFileError) as e:
+        told = " ".join(str(e).split())[-120:]
+        raise InputError(f"{path}: cannot be read ({told}); convert it to NIfTI") from None
+
+
+def _load(path: Path) -> nib.spatialimages.SpatialImage:
+    image: nib.spatialimages.SpatialImage = nib.load(path)  # type: ignore[assignment]
+    return image
+
+
+def _in_memory(
+    image: nib.spatialimages.SpatialImage | ArrayImage, name: str
+) -> nib.spatialimages.SpatialImage:
+    if isinstance(image, nib.spatialimages.SpatialImage):
+        return image
+    try:
+        voxels, affine = image
+        voxels, affine = np.asarray(voxels), np.asarray(affine, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: is no file, no nibabel image and no (array, affine)") from None
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        raise InputError(f"{name}: its affine is no 4 x 4 matrix of finite numbers")
+    return nib.Nifti1Image(_storable(voxels), affine)
+
+
+def _one_volume(
+    image: nib.spatialimages.SpatialImage, told: str, volume: int | None
+) -> nib.Nifti1Image:
+    chosen = _chosen(told, tuple(image.shape), volume)
+    try:
+        voxels = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{told}: file is truncated or damaged ({error}); copy it again") from None
+    if voxels.ndim > 3:
+        voxels = voxels.reshape(*voxels.shape[:3], -1)[..., chosen]
+    one = nib.Nifti1Image(_storable(voxels), image.affine)
+    one.set_sform(image.affine, code=1)
+    one.header.set_xyzt_units("mm", "sec")
+    return one
+
+
+def _chosen(told: str | Path, shape: tuple[int, ...], volume: int | None) -> int:
+    """Return which volume is read.
+
+    Raises
+    ------
+    InputError
+        If there are several and none is chosen, or there is none of that number.
+    """
+    count = _volumes(shape)
+    if volume is None and count > 1:
+        raise InputError(
+            f"{told}: holds {count} volumes ({' x '.join(map(str, shape))}); say which one is the "
+            f"T1: --volume 0 (to {count - 1})"
+        )
+    if not 0 <= (volume or 0) < max(count, 1):
+        raise InputError(f"{told}: has no volume {volume}; there are 0 to {count - 1}")
+    return volume or 0
+
+
+def _volumes(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape[3:], dtype=int))
+
+
+def _storable(voxels: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return voxels in a type that NIfTI has and other programs read."""
+    if voxels.dtype == bool:
+        return voxels.astype(np.uint8)
+    is_fine = voxels.dtype in (np.uint8, np.int16, np.int32, np.uint16, np.float32, np.float64)
+    return voxels if is_fine else voxels.astype(np.float32)
+
+
+def _extension(name: str) -> str:
+    return next((each for each in EXTENSIONS if name.endswith(each)), "")

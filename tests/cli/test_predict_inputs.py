@@ -1,0 +1,99 @@
+"""What people name as their T1s: folders, BIDS datasets, other formats, several processes."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from tests.cli.test_predict import save_t1
+
+from petsynth.cli.main import run
+from petsynth.cli.predict import parse
+from petsynth.cli.predict_inputs import convert_inputs, expand_folders
+from petsynth.errors import ArgumentError, InputError
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Return a BIDS dataset of three T1s and what else stands in one."""
+    root = tmp_path / "bids"
+    for name in (
+        "sub-01/ses-a/anat/sub-01_ses-a_T1w.nii.gz",
+        "sub-01/ses-b/anat/sub-01_ses-b_T1w.nii.gz",
+        "sub-02/anat/sub-02_T1w.nii.gz",
+        "sub-02/anat/sub-02_T2w.nii.gz",
+        "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz",
+    ):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        save_t1(root / name)
+    return root
+
+
+def named(*words):
+    args = expand_folders(parse([*map(str, words), "--out", "o"]))
+    return [path.name for path in args.t1]
+
+
+def test_all_t1s_of_a_bids_dataset_or_of_some_participants(dataset):
+    first = ["sub-01_ses-a_T1w.nii.gz", "sub-01_ses-b_T1w.nii.gz"]
+    assert named(dataset) == [*first, "sub-02_T1w.nii.gz"]
+    assert named(dataset, "--participant-label", "1") == first
+    assert named("--participant-label", "sub-02", dataset) == ["sub-02_T1w.nii.gz"]
+    with pytest.raises(InputError, match=r"no participant 7; there are sub-01, sub-02"):
+        named(dataset, "--participant-label", "7")
+    with pytest.raises(ArgumentError, match="--participant-label: is for a BIDS dataset"):
+        named(dataset / "sub-02" / "anat", "--participant-label", "2")
+
+
+def test_all_t1s_of_a_folder(dataset):
+    folder = dataset / "sub-02" / "anat"
+    nib.save(nib.Nifti1Pair(np.ones((4, 4, 4), np.float32), np.eye(4)), folder / "b.img")
+    (folder / "notes.txt").write_text("")
+    (folder / "b_mask.nii.gz").write_text("")
+    assert named(folder) == ["b.hdr", "sub-02_T1w.nii.gz"]
+
+
+def test_folders_without_images_are_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"holds no image \(\.nii"):
+        named(tmp_path)
+    (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(InputError, match=r"holds DICOM; convert it to NIfTI first.*dcm2niix"):
+        named(tmp_path)
+
+
+def test_one_that_cannot_be_read_does_not_stop_the_others(dataset, tmp_path):
+    good, bad = dataset / "sub-02" / "anat" / "sub-02_T1w.nii.gz", tmp_path / "bad.mgz"
+    bad.write_bytes(b"no image")
+    words = [bad, good, "--masks", bad, good, "--out", "o"]
+    args, names, failed = convert_inputs(parse([*map(str, words)]), tmp_path)
+    assert (args.t1, args.masks, failed) == ((good,), (good,), [str(bad)])
+    assert names == {good: good}
+    with pytest.raises(InputError, match=r"bad\.mgz: cannot be read"):
+        convert_inputs(parse([str(bad), "--out", "o"]), tmp_path / "other")
+
+
+def test_a_dataset_in_processes_side_by_side(bids, truth, tiny_run, tmp_path, capfd):
+    """The command end to end; each process leaves a log, and a second time all is kept."""
+    words = ["predict", bids, "--participant-label", "001", "002", "--masks", truth]
+    words += ["--out", tmp_path / "out", "--model", tiny_run, "--nprocs", "2"]
+    assert run([*map(str, words)]) == 0
+    names = {path.name.partition("_")[0] for path in (tmp_path / "out").glob("*_pet.nii.gz")}
+    assert names == {"sub-001", "sub-002"}
+    assert len(list((tmp_path / "out" / "logs").glob("*.log"))) == 2
+    capfd.readouterr()
+    assert run([*map(str, words[:-1]), "1"]) == 0
+    assert capfd.readouterr().err.count("(kept: the same model, inputs and options)") == 2
+
+
+def test_freesurfers_t1_gives_the_same_pet(bids, truth, tiny_run, tmp_path):
+    t1 = bids / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
+    image = nib.load(t1)
+    other = tmp_path / "sub-001_T1w.mgz"
+    nib.save(nib.MGHImage(image.get_fdata(dtype=np.float32), image.affine), other)
+    pets = []
+    for number, path in enumerate((t1, other)):
+        words = ["predict", path, "--masks", truth, "--model", tiny_run]
+        assert run([*map(str, words), "--out", str(tmp_path / str(number))]) == 0
+        (pet,) = (tmp_path / str(number)).rglob("*_space-T1w_desc-synth_pet.nii.gz")
+        pets.append(nib.load(pet))
+    assert pets[0].shape == image.shape
+    np.testing.assert_allclose(pets[1].affine, image.affine, atol=1e-4)
+    np.testing.assert_allclose(pets[1].get_fdata(), pets[0].get_fdata(), atol=1e-3)

@@ -1,0 +1,109 @@
+"""Which word belongs to which option, and what is missing."""
+
+import re
+
+import pytest
+
+from petsynth.cli import audit, evaluate, predict, prepare, regions
+from petsynth.cli.main import run
+from petsynth.errors import UsageError
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Stand in a folder with folders of masks and of a dataset."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("masks", "bids", "labels"):
+        (tmp_path / name).mkdir()
+
+
+def texts(paths):
+    return [str(path) for path in paths]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("words", "t1s", "masks"),
+    [
+        ("--masks masks a.nii --out o", ["a.nii"], ["masks"]),
+        ("--masks masks a.nii b.nii --out o", ["a.nii", "b.nii"], ["masks"]),
+        ("a.nii --masks masks b.nii --out o", ["a.nii", "b.nii"], ["masks"]),
+        ("--out o --masks m.nii a.nii", ["a.nii"], ["m.nii"]),
+        ("--masks m1 m2 a.nii b.nii --out o", ["a.nii", "b.nii"], ["m1", "m2"]),
+        ("a.nii b.nii --masks m1 m2 --out o", ["a.nii", "b.nii"], ["m1", "m2"]),
+        ("a.nii b.nii --masks m1 --masks m2 --out o", ["a.nii", "b.nii"], ["m1", "m2"]),
+        ("--masks=masks a.nii --out=o", ["a.nii"], ["masks"]),
+    ],
+)
+def test_masks_swallow_no_t1(words, t1s, masks):
+    args = predict.parse(words.split())
+    assert texts(args.t1) == t1s
+    assert texts(args.masks) == masks
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--margin ssim=0.01 psnr=0.5 RUN --data d --out o",
+        "--data d --out o --margin ssim=0.01 --margin psnr=0.5 RUN",
+        "RUN --data d --out o --margin ssim=0.01 psnr=0.5",
+    ],
+)
+def test_margins_swallow_no_run(words):
+    args = evaluate.parse(words.split())
+    assert (texts(args.runs), args.margin) == (["RUN"], ("ssim=0.01", "psnr=0.5"))
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "my_bids prepared --participant-label 01 sub-02",
+        "--participant-label 01 sub-02 my_bids prepared",
+        "my_bids --participant-label 01 sub-02 --pairs all prepared",
+    ],
+)
+def test_labels_swallow_no_folder(words):
+    args = prepare.parse(words.split())
+    assert (str(args.bids_dir), str(args.out_dir)) == ("my_bids", "prepared")
+    assert args.participant_label == ("01", "sub-02")
+
+
+@pytest.mark.usefixtures("here")
+def test_other_options_of_several_values_leave_what_is_needed():
+    assert str(audit.parse(["--runs", "r1", "r2", "data"]).data) == "data"
+    assert texts(regions.parse(["--t1", "t1.nii", "pet.nii"]).pet) == ["pet.nii"]
+    assert texts(regions.parse(["--labels", "labels", "bids"]).labels) == ["labels"]
+    flagged = prepare.parse(["--exclude-flagged", "motion", "bids", "out", "participant"])
+    assert (flagged.exclude_flagged, flagged.analysis_level) == (("motion",), ("participant",))
+    assert prepare.parse(["--exclude-flagged", "bids", "out"]).exclude_flagged == ()
+    assert prepare.parse(["--time-window", "-5", "10", "bids", "out"]).time_window == (-5, 10)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "message"),
+    [
+        ("evaluate", "", "missing: --data PATH, --out PATH; as in: petsynth evaluate "),
+        ("predict", "--masks masks", r"missing: T1 \.\.\., --out PATH; as in: petsynth predict "),
+        ("prepare", "bids", r"missing: OUT_DIR; as in: petsynth prepare bids prepared"),
+        ("train", "", r"missing: CONFIG, --data PATH, --out PATH; name a configuration first"),
+        ("train", "small/ganbert.toml --out o", r"missing: --data PATH; as in"),
+        ("predict", "a --out o --samples x --seed y",
+         "--samples x: must be a whole number; --seed y: must be a whole number"),
+        ("simulate", "o --tracer FFD", "--tracer FFD: must be one of FDG, AV45, AV1451"),
+        ("demo", "a b", "b: belongs to no option"),
+        ("prepare", "bids out --voxel-mm wide", "--voxel-mm wide: must be a number"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("here")
+def test_all_that_is_missing_or_wrong_is_named(command, words, message, capsys):
+    assert run([command, *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert re.match(f"petsynth {command}: error: {message}", error)
+
+
+def test_an_option_may_be_switched_off_by_none():
+    assert prepare.parse(["bids", "out", "--max-interval", "None"]).max_interval is None
+    with pytest.raises(UsageError, match="--nprocs None: must be a whole number"):
+        prepare.parse(["bids", "out", "--nprocs", "None"])
