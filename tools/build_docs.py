@@ -24,7 +24,7 @@ def main() -> None:
     """Copy the pages and build the site; anything that mkdocs warns of stops it."""
     stage(STAGE)
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "DISABLE_MKDOCS_2_WARNING": "true"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if done.returncode:
         sys.exit(done.returncode)
