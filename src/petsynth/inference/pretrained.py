@@ -17,9 +17,9 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "6742da00816f2ed97f86cd8f94b4d44f388c30f5eebb97ca861bd654d310d4f9",
-    "petsynth-av45": "fcd28bbf8af45c2f9fff59762a33ffd93b6b696f06584822341a2b86fae4eb91",
-    "petsynth-av1451": "dfdf08c1ee31dd5457253b2ab43dfd9c2766dd32ceb10bf70497e91be4d73636",
+    "petsynth-fdg": "c33685552218beaebeb751cd733924bceafe8340481454d1ecc41ac95aba8920",
+    "petsynth-av45": "1ad5dfe1dc2e6a2387480550df800bd745b375238d56c92b9b0df4d94a29f4c9",
+    "petsynth-av1451": "106aa045f2b90182e4b0c0170f8664780bf134c5ceb8331c9e020976db51c823",
 }
 """Name of each pretrained model -> SHA-256 of its weights file."""
 
