@@ -226,17 +226,17 @@ def test_the_command_writes_tables_and_says_it_first(evaluations, tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "status", "message"),
     [
-        (["--groups", "AD", "AD"], "name two different diagnoses"),
-        (["--groups", "AD", "MCI"], "no test subject has the diagnosis MCI"),
-        (["--folds", "1"], "--folds 1"),
-        (["--folds", "41"], "AD: 40 subjects in all evaluations"),
+        (["--groups", "AD", "AD"], 2, "name two different diagnoses"),
+        (["--groups", "AD", "MCI"], 1, "no test subject has the diagnosis MCI"),
+        (["--folds", "1"], 2, "--folds 1"),
+        (["--folds", "41"], 1, "AD: 40 subjects in all evaluations"),
     ],
 )
-def test_mistakes_are_one_line(evaluations, tmp_path, capsys, words, message):
+def test_mistakes_are_one_line(evaluations, tmp_path, capsys, words, status, message):
     out = tmp_path / "out"
-    assert run(["classify", *map(str, evaluations), "--out", str(out), *words]) == 1
+    assert run(["classify", *map(str, evaluations), "--out", str(out), *words]) == status
     error = capsys.readouterr().err
     assert message in error
     assert len(error.strip().splitlines()) == 1

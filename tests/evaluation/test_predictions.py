@@ -225,8 +225,8 @@ def test_two_runs_and_predictions_may_not_share_a_name(
     theirs, tiny_run, tiny_prepared, tmp_path, capsys
 ):
     words = ["--predictions", f"pix2pix-axial={theirs}", "--data", tiny_prepared]
-    assert evaluate(tiny_run, *words, "--out", tmp_path / "out") == 1
+    assert evaluate(tiny_run, *words, "--out", tmp_path / "out") == 2
     assert "a method is called pix2pix-axial already" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    assert evaluate("--data", tiny_prepared, "--out", tmp_path / "out") == 1
+    assert evaluate("--data", tiny_prepared, "--out", tmp_path / "out") == 2
     assert "no run is named" in capsys.readouterr().err
