@@ -39,19 +39,19 @@ def test_resuming_and_overwriting(tiny_prepared, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("more", "status", "message"),
     [
-        (["--training.epoch", "3"], "option --training.epoch (did you mean --training.epochs?)"),
-        (["--trainin.epochs=3"], "did you mean --training.epochs?"),
-        (["--training.epochs", "many"], "training.epochs: input should be a valid integer"),
-        (["--data.flip", "perhaps"], "data.flip: input should be a valid boolean"),
-        (["--data.planes", "axial", "oblique"], "'sagittal', 'coronal' or 'axial'"),
+        (["--training.epoch", "3"], 1, "option --training.epoch (did you mean --training.epochs?)"),
+        (["--trainin.epochs=3"], 1, "did you mean --training.epochs?"),
+        (["--training.epochs", "many"], 1, "training.epochs: input should be a valid integer"),
+        (["--data.flip", "perhaps"], 1, "data.flip: input should be a valid boolean"),
+        (["--data.planes", "axial", "oblique"], 2, "'sagittal', 'coronal' or 'axial'"),
     ],
 )
 def test_mistyped_overrides_are_one_line_and_nothing_is_written(
-    tiny_prepared, tmp_path, capsys, more, message
+    tiny_prepared, tmp_path, capsys, more, status, message
 ):
-    assert run(command(tiny_prepared, tmp_path / "run", *more)) == 1
+    assert run(command(tiny_prepared, tmp_path / "run", *more)) == status
     messages = capsys.readouterr().err
     assert message in messages
     assert messages.count("\n") == 1
@@ -74,6 +74,8 @@ def test_help_lists_every_configuration_key(capsys):
     for key in known_keys(kind_of({})):
         if "." in key:
             assert f"--{key.replace('_', '-')}" in text
+    assert run(["train", "small/pix2pix-axial.toml", "--help-all"]) == 0
+    text = capsys.readouterr().out
     for option in ("--data", "--out", "--resume", "--overwrite", "--threads", "--device", "--seed"):
         assert option in text
 
