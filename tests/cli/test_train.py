@@ -45,7 +45,7 @@ def test_resuming_and_overwriting(tiny_prepared, tmp_path, capsys):
         (["--trainin.epochs=3"], 1, "did you mean --training.epochs?"),
         (["--training.epochs", "many"], 1, "training.epochs: input should be a valid integer"),
         (["--data.flip", "perhaps"], 1, "data.flip: input should be a valid boolean"),
-        (["--data.planes", "axial", "oblique"], 2, "'sagittal', 'coronal' or 'axial'"),
+        (["--data.planes", "axial", "oblique"], 2, "oblique: belongs to no option"),
     ],
 )
 def test_mistyped_overrides_are_one_line_and_nothing_is_written(
@@ -74,9 +74,10 @@ def test_help_lists_every_configuration_key(capsys):
     for key in known_keys(kind_of({})):
         if "." in key:
             assert f"--{key.replace('_', '-')}" in text
-    assert run(["train", "small/pix2pix-axial.toml", "--help-all"]) == 0
+    assert "--seed" in text
+    assert run(["train", "--help"]) == 0
     text = capsys.readouterr().out
-    for option in ("--data", "--out", "--resume", "--overwrite", "--threads", "--device", "--seed"):
+    for option in ("--data", "--out", "--resume", "--overwrite", "--threads", "--device"):
         assert option in text
 
 

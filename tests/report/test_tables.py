@@ -94,4 +94,4 @@ def test_paper_bs_table_holds_what_has_frames(volumes_evaluation):
         volumes_evaluation.values("ganbert", "frames", name).mean() for name in ("psnr", "rmse")
     )
     assert f"{psnr:.2f} (" in lines[4]
-    assert f"{rmse:.4g} (" in lines[4]
+    assert f"{rmse:.4f} (" in lines[4]
