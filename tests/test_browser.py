@@ -87,6 +87,7 @@ def measure(chromium, page, width):
 
 def printed(chromium, page):
     """Return the text of a page in print, and keep the PDF."""
+    KEPT.mkdir(parents=True, exist_ok=True)
     path = KEPT / f"{page.parent.name}-{page.stem}-print.pdf"
     chromium(f"--print-to-pdf={path}", "--no-pdf-header-footer", page.as_uri())
     assert path.read_bytes().startswith(b"%PDF-")
@@ -94,10 +95,11 @@ def printed(chromium, page):
 
 
 def text_of(path):
+    """Return a PDF's words in the order in which they are written, so that cells stay whole."""
     if shutil.which("pdftotext") is None:
         pytest.skip("needs pdftotext (Debian's poppler-utils) to look into the PDF")
     done = subprocess.run(
-        ["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True
+        ["pdftotext", "-raw", path, "-"], capture_output=True, text=True, check=True
     )
     return re.sub(r"\s+", " ", done.stdout)
 
@@ -144,6 +146,7 @@ def test_nothing_of_the_report_is_missing_in_print(chromium, report):
 
 
 def test_the_pdf_says_what_the_page_says(report):
+    KEPT.mkdir(parents=True, exist_ok=True)
     shutil.copy(report.with_name("report.pdf"), KEPT / "report.pdf")
     text = text_of(report.with_name("report.pdf"))
     page = report.read_text()
