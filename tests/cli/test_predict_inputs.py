@@ -75,7 +75,7 @@ def test_a_dataset_in_processes_side_by_side(bids, truth, tiny_run, tmp_path, ca
     words = ["predict", bids, "--participant-label", "001", "002", "--masks", truth]
     words += ["--out", tmp_path / "out", "--model", tiny_run, "--nprocs", "2"]
     assert run([*map(str, words)]) == 0
-    names = {path.name.partition("_")[0] for path in (tmp_path / "out").glob("*_pet.nii.gz")}
+    names = {path.name.partition("_")[0] for path in (tmp_path / "out").rglob("*_pet.nii.gz")}
     assert names == {"sub-001", "sub-002"}
     assert len(list((tmp_path / "out" / "logs").glob("*.log"))) == 2
     capfd.readouterr()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from petsynth.errors import OutputError
-from petsynth.io.atomic import atomic_path, write_json, write_text
+from petsynth.io.atomic import atomic_path, write_json, write_text, written_together
 
 
 def names(folder: Path) -> list[str]:
@@ -29,6 +29,26 @@ def test_replaces_the_old_file_and_makes_folders(tmp_path):
     write_text(path, "new\n")
     assert path.read_text() == "new\n"
     assert names(path.parent) == ["note.txt"]
+
+
+def test_files_written_together_appear_together_or_not_at_all(tmp_path):
+    image, sidecar = tmp_path / "image.txt", tmp_path / "a" / "sidecar.json"
+    with written_together():
+        write_text(image, "old")
+        write_json(sidecar, 1)
+        assert not image.exists()
+    assert (image.read_text(), sidecar.read_text()) == ("old", "1\n")
+
+    def fail_at_the_second():
+        with written_together():
+            write_text(image, "new")
+            fail_halfway(sidecar, OSError(errno.ENOSPC, ""))
+
+    with pytest.raises(OutputError, match=r"disk full while writing .*sidecar\.json"):
+        fail_at_the_second()
+    assert image.read_text() == "old"
+    assert names(tmp_path) == ["a", "image.txt"]
+    assert names(sidecar.parent) == ["sidecar.json"]
 
 
 def test_temporary_name_keeps_the_suffixes_and_is_hidden(tmp_path):

@@ -31,7 +31,7 @@ from petsynth.figures.view import View, unit_label
 from petsynth.inference.dataset import results_folder
 from petsynth.inference.run import Run
 from petsynth.inference.scan import ScanPrediction
-from petsynth.io.atomic import write_json
+from petsynth.io.atomic import write_json, written_together
 from petsynth.io.bids.metadata import sidecar_path
 from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
 from petsynth.io.bids.privacy import bids_uri
@@ -92,11 +92,12 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
     """
     has_std = scan.prediction.std is not None
     paths = result_paths(folder, scan.t1, scan.run, has_std=has_std)
-    new = [path for path in paths if not path.exists()]
     try:
-        _write_all(scan, paths)
+        with written_together():
+            _write_all(scan, paths)
     except OutputError:
-        remove_files(Path(folder), new)  # nothing half done stands in the way of the next try
+        # Where nothing was before, no empty folder stays.
+        remove_files(Path(folder), [path for path in paths if not path.exists()])
         raise
     return paths
 

@@ -7,6 +7,7 @@ whole. What a process that was killed left behind is found by that name: see `re
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import errno
 import json
 import os
@@ -53,6 +54,30 @@ _MESSAGES = {
     errno.ENAMETOOLONG: "{path}: its name is too long for the file system; shorten it",
     errno.ELOOP: "{path} is reached through a link, or through too many; name the folder itself",
 }
+_WAITING: contextvars.ContextVar[list[tuple[Path, Path]] | None] = contextvars.ContextVar(
+    "waiting", default=None
+)
+"""Temporary and final paths of the files of `written_together`, in the order of writing."""
+
+
+@contextlib.contextmanager
+def written_together() -> Iterator[None]:
+    """Move the files that are written in the block into place when it ends well, or none of them.
+
+    For files that belong to each other, such as an image and its sidecar: where the disk becomes
+    full at the second, the first stays as it was. They are moved in the order of writing.
+    """
+    waiting: list[tuple[Path, Path]] = []
+    token = _WAITING.set(waiting)
+    try:
+        yield
+        for temporary, path in waiting:
+            with refusals_named(path):
+                os.replace(temporary, path)
+    finally:
+        _WAITING.reset(token)
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -87,7 +112,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        if (waiting := _WAITING.get()) is None:
+            os.replace(temporary, path)
+        else:
+            waiting.append((temporary, path))
+            temporary = None
     except (OSError, RuntimeError, ValueError) as error:
         message = _MESSAGES.get(_refusal(error, temporary))
         if message is None:

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.io.atomic import write_json
+from petsynth.io.atomic import write_json, written_together
 from petsynth.io.bids.metadata import sidecar_path, write_table
 from petsynth.preprocessing.pet.suvr import MIN_COVERED_TO_USE
 from petsynth.regional import normative
@@ -69,7 +69,7 @@ def result_paths(folder: str | Path, pet: str | Path, atlas: str) -> tuple[Path,
 
 
 def write_scan(scan: ScanRegions, folder: str | Path, pet: str | Path) -> Path:
-    """Write table and JSON of a scan, each atomically, and return the table's path.
+    """Write table and JSON of a scan, both or neither, and return the table's path.
 
     Raises
     ------
@@ -77,8 +77,9 @@ def write_scan(scan: ScanRegions, folder: str | Path, pet: str | Path) -> Path:
         If the disk is full or the folder cannot be written.
     """
     table, description = result_paths(folder, pet, scan.atlas)
-    write_json(description, describe(scan))
-    write_table(table, rounded(scan.table))
+    with written_together():
+        write_json(description, describe(scan))
+        write_table(table, rounded(scan.table))
     return table
 
 
