@@ -7,6 +7,7 @@ import pytest
 
 from petsynth.cli.fields import declared
 from petsynth.cli.main import COMMANDS, run
+from petsynth.cli.main import module_of as module_name
 from petsynth.config import shipped_configs
 
 
@@ -23,7 +24,7 @@ def shown(capsys, monkeypatch):
 
 
 def module_of(command):
-    return importlib.import_module(f"petsynth.cli.{command}")
+    return importlib.import_module(module_name(command))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

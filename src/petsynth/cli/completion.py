@@ -100,7 +100,9 @@ def bash_script() -> str:
 
 def _known(command: str) -> list[Declared]:
     """Return all options of a command, with those of every shipped configuration."""
-    known = declared(importlib.import_module(f"petsynth.cli.{command}").Args)
+    from petsynth.cli.main import module_of
+
+    known = declared(importlib.import_module(module_of(command)).Args)
     if any(each.metavar == "CONFIG" for each in known):
         from petsynth.config import load_config, shipped_configs
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 COMMANDS = {
     "demo": "simulate, prepare, train, predict, evaluate and report, in minutes",
     "simulate": "make a simulated cohort of T1 and PET scans in BIDS",
+    "import-dicom": "T1s and PETs of a DICOM folder as a BIDS dataset",
     "prepare": "align a BIDS dataset's scans and resample them to the models' grid",
     "train": "train a model on prepared data",
     "predict": "infer synthetic PET from T1-weighted MRI",
@@ -83,11 +84,22 @@ def run(arguments: list[str]) -> int:
     return _run_command(command, rest, debug)
 
 
+def module_of(command: str) -> str:
+    """Return the name of a command's module.
+
+    Examples
+    --------
+    >>> module_of("import-dicom")
+    'petsynth.cli.import_dicom'
+    """
+    return f"petsynth.cli.{command.replace('-', '_')}"
+
+
 def _run_command(command: str, rest: list[str], debug: bool) -> int:
     from petsynth.errors import ArgumentError, PetsynthError, UsageError
     from petsynth.log import messages_on_stderr, recorded
 
-    module = importlib.import_module(f"petsynth.cli.{command}")
+    module = importlib.import_module(module_of(command))
     try:
         with messages_on_stderr(), warnings_as_lines(debug), _sigterm_interrupts():
             parsed = module.parse(rest)

@@ -1,0 +1,31 @@
+"""The commands of docs/dicom.md, carried out on a synthetic export."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from tests.io.dicom.makers import Plan, pet_values, t1_values, write
+
+from petsynth.cli.main import run
+
+PAGE = Path(__file__).parents[1] / "docs" / "dicom.md"
+
+
+def commands(section: str) -> list[list[str]]:
+    """Return petsynth's commands below a heading, without what only a real brain allows."""
+    text = PAGE.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("petsynth ")]
+
+
+def test_import(tmp_path, monkeypatch):
+    pytest.importorskip("pydicom", reason="needs the extra dicom")
+    write(Plan(t1_values(slices=5)), tmp_path / "export")
+    write(Plan(pet_values(slices=5), modality="PT", series=2), tmp_path / "export")
+    monkeypatch.chdir(tmp_path)
+    found = commands("A BIDS dataset from DICOM")
+    assert [words[0] for words in found] == ["import-dicom", "import-dicom", "prepare"]
+    assert [run(words) for words in found] == [0, 0, 0]
+    assert (tmp_path / "my_bids" / "sub-001" / "ses-01" / "pet").is_dir()
