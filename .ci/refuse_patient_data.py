@@ -17,6 +17,9 @@ LARGEST_BYTES = 1_000_000
 PRETRAINED = "src/petsynth/pretrained/"
 """Where weights of the models that come with the package may lie."""
 LARGEST_WEIGHTS_BYTES = 25_000_000
+VENDORED = "src/petsynth/viewer/vendor/"
+"""Where another project's scripts lie, unchanged."""
+LARGEST_SCRIPT_BYTES = 3_000_000
 
 
 def reason_to_refuse(path: Path) -> str | None:
@@ -40,9 +43,12 @@ def reason_to_refuse(path: Path) -> str | None:
 
 
 def _largest_bytes(path: Path) -> int:
-    """Return how large a file may be: pretrained weights more than others."""
-    is_pretrained = path.suffix == ".safetensors" and PRETRAINED in path.as_posix()
-    return LARGEST_WEIGHTS_BYTES if is_pretrained else LARGEST_BYTES
+    """Return how large a file may be: pretrained weights and vendored scripts more than others."""
+    if path.suffix == ".safetensors" and PRETRAINED in path.as_posix():
+        return LARGEST_WEIGHTS_BYTES
+    if path.suffix == ".js" and VENDORED in path.as_posix():
+        return LARGEST_SCRIPT_BYTES
+    return LARGEST_BYTES
 
 
 def _first_bytes(path: Path) -> bytes:

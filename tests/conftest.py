@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -289,3 +290,21 @@ def cluster(tmp_path):
         for process in processes:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Return Debian's Chromium under Playwright, drawing with the CPU, or skip."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("needs Chromium")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs Playwright: pip install 'petsynth[browser]'"
+    )
+    flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync"]
+    flags += ["--disable-background-networking", "--disable-component-update"]
+    flags += ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=found, args=flags)
+        yield browser
+        browser.close()

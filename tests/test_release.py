@@ -22,7 +22,9 @@ def release():
 
 
 def test_the_licences_of_code_weights_and_regions_are_said(release):
-    assert release.own_licence() == "MIT AND CC-BY-SA-3.0 AND Apache-2.0 AND MPL-2.0"
+    assert (
+        release.own_licence() == "MIT AND CC-BY-SA-3.0 AND Apache-2.0 AND MPL-2.0 AND BSD-2-Clause"
+    )
     citation = (ROOT / "CITATION.cff").read_text()
     assert all(f"  - {each}" in citation for each in release.own_licence().split(" AND "))
     assert "CC BY-SA 3.0" in (ROOT / "src/petsynth/pretrained/LICENSE").read_text()

@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": "measure trained models against baselines, with tables, figures and a report",
     "classify": "tell two groups of subjects apart by MRI, PET and synthetic PET",
     "measure": "measure any synthetic PET against its reference; no model needed",
+    "view": "look at scans in a browser: MRI, PET, synthetic PET and their difference",
     "audit": "look for test subjects among the training data",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
     "completion": "print what a shell needs to complete commands and options",

@@ -159,13 +159,30 @@ def list_images(folder: Path) -> list[Path]:
     """
     found = [
         path
-        for path in _all_images(folder)
+        for path in list_all_images(folder)
         if not parse_entities(path.name).get("desc", "").endswith(_NO_IMAGE)
     ]
     pets = [path for path in found if parse_entities(path.name)["suffix"] == "pet"]
     if not found:
         raise InputError(f"{folder}: holds no NIfTI image (.nii, .nii.gz)")
     return pets or found
+
+
+def list_all_images(folder: Path) -> list[Path]:
+    """Return every NIfTI image below a folder, by name.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    return sorted(
+        path
+        for path in folder.rglob("*.nii*")
+        if path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+    )
 
 
 def find_companion(folder: Path, reference: Path, endings: tuple[str, ...]) -> Path:
@@ -181,7 +198,7 @@ def find_companion(folder: Path, reference: Path, endings: tuple[str, ...]) -> P
     """
     entities = parse_entities(reference.name)
     found = []
-    for path in _all_images(folder):
+    for path in list_all_images(folder):
         theirs = parse_entities(path.name)
         if "sub" in entities:
             fits = theirs["suffix"] in endings and _same_scan(entities, theirs)
@@ -210,16 +227,6 @@ def _same_scan(first: dict[str, str], second: dict[str, str]) -> bool:
         tracer_of(first[key]) == tracer_of(second[key])
         for key in _SAME
         if key in first and key in second
-    )
-
-
-def _all_images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    return sorted(
-        path
-        for path in folder.rglob("*.nii*")
-        if path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
     )
 
 

@@ -1,0 +1,248 @@
+"""Which files are shown: a prediction folder, an evaluation, prepared data, or loose images.
+
+Several may be named at once; images of the same subject come together by their BIDS entities. An
+evaluation holds no images: it gives the metrics of subjects whose images come from the others.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from petsynth.data.prepared import DESCRIPTION, PreparedData, static_mean
+from petsynth.errors import ArgumentError, InputError
+from petsynth.evaluation.pair_files import list_all_images
+from petsynth.io.bids.metadata import is_simulated, read_sidecar
+from petsynth.io.bids.names import parse_entities, participant_key
+from petsynth.io.nifti import read_volume
+from petsynth.io.text import read_table
+from petsynth.viewer.layers import ROLES, TITLES, Layer, Role, Subject, with_difference
+from petsynth.volume import Volume
+
+METRICS = "metrics.tsv"
+LOOSE = "scan"
+"""What a subject is called whose name no file says."""
+SHOWN_METRICS = ("brain_ssim", "brain_psnr", "brain_mae", "brain_pearson_r", "volume_ssim")
+"""Columns of an evaluation that the list of subjects shows, as far as there are."""
+_ENDING = re.compile(
+    r"(?:_(?:trc|space|desc|res|label|seg|acq|run|rec)-[^_]*)*_?(?:T1w|pet|dseg)?\.nii(\.gz)?$"
+)
+_LABELS = ("dseg", "aseg", "aparc", "synthseg", "labels")
+
+
+@dataclass
+class _Found:
+    """What was found of a subject so far."""
+
+    name: str
+    layers: list[Layer] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+    labels: Callable[[], Volume] | None = None
+    mask: Callable[[], Volume] | None = None
+
+
+def find_subjects(words: Sequence[str | Path]) -> list[Subject]:
+    """Return the subjects of what was named, by name.
+
+    Parameters
+    ----------
+    words : sequence of str or Path
+        Folders, images, or images with their role, such as ``t1=scan.nii.gz``.
+
+    Raises
+    ------
+    ArgumentError
+        If a role is unknown.
+    InputError
+        If something is missing, or nothing can be shown.
+    """
+    told = [_role_and_path(str(word)) for word in words]
+    for _, path in told:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+    found: dict[str, _Found] = {}
+    has_prepared = any((path / DESCRIPTION).is_file() for _, path in told)
+    for role, path in told:
+        if not path.is_dir():
+            _add_file(found, path, role)
+        elif (path / DESCRIPTION).is_file():
+            _add_prepared(found, PreparedData(path))
+        elif (path / METRICS).is_file():
+            _add_metrics(found, path / METRICS)
+        else:
+            _add_folder(found, path, "aligned" if has_prepared else "T1w")
+    if not found:
+        raise InputError(f"{', '.join(map(str, words))}: holds nothing that can be shown")
+    return [
+        Subject(each.name, with_difference(each.layers), each.metrics, each.labels, each.mask)
+        for each in sorted(found.values(), key=lambda each: each.name)
+    ]
+
+
+def role_of(path: Path) -> Role | None:
+    """Return what an image is, by its name and its sidecar; None for masks and the like.
+
+    Examples
+    --------
+    >>> role_of(Path("sub-01_T1w.nii.gz")), role_of(Path("sub-01_desc-synthstd_pet.nii.gz"))
+    ('t1', 'std')
+    >>> role_of(Path("sub-01_desc-brain_mask.nii.gz")) is None
+    True
+    """
+    entities, name = parse_entities(path.name), path.name.lower()
+    description = entities.get("desc", "")
+    if entities["suffix"] in ("mask", "dseg", "probseg"):
+        return None
+    if description in ("synthstd", "std") or "_std" in name:
+        return "std"
+    if description == "error" or "difference" in name:
+        return "difference"
+    if description.startswith("synth") or "synth" in name:
+        return "synthetic"
+    if entities["suffix"] == "pet" or "pet" in name or "suvr" in name:
+        return "synthetic" if read_sidecar(path).get("Synthetic") is True else "reference"
+    return "t1" if re.search(r"t1|mri|mprage", name) else None
+
+
+def read_scan(path: Path) -> Volume:
+    """Return an image as it is shown: the mean over its frames; NaN count as 0.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    volume = read_volume(path, frames=True, gaps="zero")
+    if volume.data.ndim == 3:
+        return volume
+    durations = read_sidecar(path).get("FrameDuration")
+    fits = isinstance(durations, list) and len(durations) == volume.data.shape[3]
+    return volume.with_data(static_mean(volume.data, durations if fits else None))
+
+
+def _role_and_path(word: str) -> tuple[str, Path]:
+    role, equals, path = word.partition("=")
+    if not equals or Path(word).exists():
+        return "", Path(word)
+    if role not in (*ROLES, "labels"):
+        raise ArgumentError(f"{word}: unknown role {role}; known are {', '.join(ROLES)}, labels")
+    return role, Path(path)
+
+
+def _subject(found: dict[str, _Found], name: str) -> _Found:
+    """Return a subject by its name, whichever way it is written."""
+    participant, _, session = name.partition("_ses-")
+    key = f"{participant_key(participant)}/{session}"
+    return found.setdefault(key, _Found(name))
+
+
+def _name_of(path: Path) -> str:
+    """Return whose image a file is: participant and session, or what comes before the entities."""
+    entities = parse_entities(path.name)
+    if "sub" in entities:
+        session = f"_ses-{entities['ses']}" if "ses" in entities else ""
+        return f"sub-{entities['sub']}{session}"
+    return _ENDING.sub("", path.name) or LOOSE
+
+
+def _add_file(found: dict[str, _Found], path: Path, role: str) -> None:
+    """Add an image that was named itself."""
+    name = _name_of(path) if "sub" in parse_entities(path.name) else LOOSE
+    subject = _subject(found, name)
+    if role == "labels" or (not role and _is_labels(path)):
+        subject.labels = _reader(path)
+        return
+    kind = next((each for each in ROLES if each == role), None) or role_of(path)
+    if kind is None:
+        raise InputError(
+            f"{path}: its name does not say what it is; write t1={path.name}, "
+            f"reference={path.name} or synthetic={path.name}"
+        )
+    subject.layers.append(Layer(kind, _title(kind, subject, path.name), _reader(path)))
+
+
+def _add_folder(found: dict[str, _Found], folder: Path, space: str) -> None:
+    """Add the images of a folder; of several spaces only one."""
+    images = [
+        path
+        for path in list_all_images(folder)
+        if not {"derivatives", "sourcedata"} & set(path.relative_to(folder).parts)
+    ]
+    if not images:
+        raise InputError(f"{folder}: holds no NIfTI image (.nii, .nii.gz)")
+    spaces = {path: parse_entities(path.name).get("space", "") for path in images}
+    if any(each == space for each in spaces.values()):
+        images = [path for path in images if spaces[path] in ("", space)]
+    simulated = is_simulated(folder)
+    for path in images:
+        subject = _subject(found, _name_of(path))
+        role = role_of(path)
+        if role is not None:
+            title = _title(role, subject, folder.resolve().name)
+            if simulated and role == "reference":
+                title = f"{title} (simulated)"
+            subject.layers.append(Layer(role, title, _reader(path)))
+        elif _is_labels(path):
+            subject.labels = _reader(path)
+
+
+def _is_labels(path: Path) -> bool:
+    return any(word in path.name.lower() for word in _LABELS)
+
+
+def _add_prepared(found: dict[str, _Found], data: PreparedData) -> None:
+    for name in data.participants():
+        subject = _subject(found, name)
+        subject.mask = _prepared(data, name, "mask")
+        subject.layers.append(Layer("t1", TITLES["t1"], _prepared(data, name, "mri")))
+        title = "Reference PET (simulated)" if data.simulated else TITLES["reference"]
+        subject.layers.append(Layer("reference", title, _prepared(data, name, "pet")))
+
+
+def _prepared(data: PreparedData, name: str, kind: str) -> Callable[[], Volume]:
+    def read() -> Volume:
+        if kind == "pet":
+            return Volume(np.array(data.static_pet(name)), data.grid.affine, data.unit)
+        array = data.mask(name) if kind == "mask" else data.mri(name) + np.float32(1)
+        return Volume(np.array(array, dtype=np.float32), data.grid.affine)
+
+    return read
+
+
+def _add_metrics(found: dict[str, _Found], path: Path) -> None:
+    """Add an evaluation's metrics of its first model."""
+    table = read_table(path)
+    models = [row for row in table.to_dict("records") if row.get("kind") == "model"]
+    methods = list(dict.fromkeys(row["method"] for row in models))
+    for row in models:
+        if row["method"] == methods[0] and row.get("compared_with", "n/a") == "n/a":
+            subject = _subject(found, str(row["participant_id"]))
+            subject.metrics.update(_numbers(row.items()))
+
+
+def _numbers(cells: Iterable[tuple[object, object]]) -> dict[str, float]:
+    known = {}
+    for column, cell in cells:
+        if column in SHOWN_METRICS:
+            try:
+                value = float(str(cell))
+            except ValueError:
+                continue
+            if math.isfinite(value):
+                known[str(column)] = value
+    return known
+
+
+def _title(role: Role, subject: _Found, name: str) -> str:
+    """Return a layer's title, with the file's or folder's name where there is one of its kind."""
+    is_first = all(each.role != role for each in subject.layers)
+    return TITLES[role] if is_first else f"{TITLES[role]} ({name})"
+
+
+def _reader(path: Path) -> Callable[[], Volume]:
+    return lambda: read_scan(path)
