@@ -3,14 +3,17 @@
 Two volumes of the models' grid at 1.5 mm (121 x 145 x 121 voxels): a blurred object on a background
 of exact zeros, and the same with blurred noise. SSIM has the Gaussian window of standard deviation
 1.5 voxels, K1 = 0.01, K2 = 0.03 and population covariances, the definition of
-`petsynth.metrics.image.ssim`; scikit-image is called with the options that mean the same. MS-SSIM
-is not in scikit-image: it is measured beside scikit-image's SSIM of one scale, and compared with
-the index made of scikit-image's blocks in float64.
+`petsynth.metrics.image.ssim`; scikit-image is called with the options that mean the same.
 
-Both are run alternately, on one thread, and timed in CPU seconds, so that other programs on the
-machine do not count; the ratio is that of the medians. scikit-image gets the float64 that
-nibabel gives, and float32, in which it is faster and as exact. Prints one JSON object as its last
-line.
+What is fair: both get the same float32 volumes, in which scikit-image is faster and as exact as in
+the float64 that nibabel gives (`ssim_ratio`); the ratio to scikit-image with float64 is told, too.
+MS-SSIM is not in scikit-image. Whoever has scikit-image alone calls its SSIM once per scale, so
+that is what it is timed against (`ms_ssim_ratio`); its value is compared with the index made of
+scipy's filter in float64, and timed against that in float32.
+
+All are run alternately, on one thread, and timed in CPU seconds, so that other programs on the
+machine count as little as possible; the ratio is that of the medians. Prints one JSON object as its
+last line.
 """
 
 from __future__ import annotations
@@ -61,8 +64,17 @@ def scikit_ssim(first: np.ndarray, second: np.ndarray, **options: Any) -> Any:
     )
 
 
+def scikit_scales(first: np.ndarray, second: np.ndarray) -> float:
+    """Return scikit-image's SSIM of the finest scale, after those of all scales."""
+    values = []
+    for _ in range(ms_ssim_scales(first.shape)):
+        values.append(scikit_ssim(first, second))
+        first, second = halve(first), halve(second)
+    return float(values[0])
+
+
 def plain_ms_ssim(first: np.ndarray, second: np.ndarray) -> float:
-    """Return MS-SSIM made of scipy's filter in float64."""
+    """Return MS-SSIM made of scipy's filter, in the images' precision."""
     scales = ms_ssim_scales(first.shape)
     weights = np.array(MS_SSIM_WEIGHTS[:scales]) / sum(MS_SSIM_WEIGHTS[:scales])
     c1, c2 = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
@@ -86,7 +98,8 @@ def main() -> None:
         "scikit_float64": lambda: scikit_ssim(*double),
         "ms_ssim": lambda: ms_ssim(*single, DATA_RANGE),
         "scikit_float32": lambda: scikit_ssim(*single),
-        "plain_ms_ssim_float64": lambda: plain_ms_ssim(*double),
+        "scikit_scales_float32": lambda: scikit_scales(*single),
+        "plain_ms_ssim_float32": lambda: plain_ms_ssim(*single),
     }
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     values: dict[str, float] = {}
@@ -102,14 +115,14 @@ def main() -> None:
                 "shape": single[0].shape,
                 "cpu_seconds": {name: round(value, 4) for name, value in median.items()},
                 "values": values,
-                "ssim_ratio": round(median["scikit_float64"] / median["ssim"], 2),
-                "ssim_ratio_to_float32": round(median["scikit_float32"] / median["ssim"], 2),
+                "ssim_ratio": round(median["scikit_float32"] / median["ssim"], 2),
+                "ssim_ratio_to_float64": round(median["scikit_float64"] / median["ssim"], 2),
                 "ssim_difference": abs(values["ssim"] - values["scikit_float64"]),
-                "ms_ssim_ratio": round(median["scikit_float64"] / median["ms_ssim"], 2),
+                "ms_ssim_ratio": round(median["scikit_scales_float32"] / median["ms_ssim"], 2),
                 "ms_ssim_ratio_to_plain": round(
-                    median["plain_ms_ssim_float64"] / median["ms_ssim"], 2
+                    median["plain_ms_ssim_float32"] / median["ms_ssim"], 2
                 ),
-                "ms_ssim_difference": abs(values["ms_ssim"] - values["plain_ms_ssim_float64"]),
+                "ms_ssim_difference": abs(values["ms_ssim"] - plain_ms_ssim(*double)),
             }
         )
     )

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from tests.conftest import make_run
 
 from petsynth.cli.main import run
 
@@ -51,7 +52,7 @@ def test_the_summary_has_the_methods_by_their_plain_names(evaluated):
 def test_table_1_is_printed_and_everything_is_repeatable(
     evaluated, tiny_runs, tiny_prepared, tmp_path, capsys
 ):
-    words = ["--data", tiny_prepared, "--out", tmp_path, "--margin", "ssim=0.01"]
+    words = ["--data", tiny_prepared, "--out", tmp_path, "--margin", "ssim=0.01", "--no-figures"]
     assert evaluate(tiny_runs[0], tiny_runs[2], *words) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("Table 1. Middle axial slice of FDG PET (simulated data")
@@ -61,7 +62,8 @@ def test_table_1_is_printed_and_everything_is_repeatable(
         assert (tmp_path / name).read_bytes() == (evaluated / name).read_bytes(), name
     assert evaluate(tiny_runs[0], *words) == 1
     assert "--overwrite" in capsys.readouterr().err
-    assert evaluate(tiny_runs[0], *words, "--overwrite", "--split", "validation") == 0
+    more = ["--overwrite", "--split", "validation", "--atlas", "none"]
+    assert evaluate(tiny_runs[0], *words, *more) == 0
     assert "1 validation subject" in (tmp_path / "report.html").read_text()
 
 
@@ -119,6 +121,7 @@ def test_one_subject_under_two_labels_is_refused_unless_allowed(
     table = f"participant_id\toriginal_id\n{train}\tP1\n{test}\tP1\n"
     (data / "participants.tsv").write_text(table)
     words = [tiny_runs[0], "--data", data, "--out", tmp_path / "out"]
+    words += ["--atlas", "none", "--no-figures"]
     assert evaluate(*words) == 1
     assert "leakage:" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -135,6 +138,7 @@ def test_the_audits_result_is_among_the_findings(evaluated, tiny_runs, tiny_prep
     data = shutil.copytree(tiny_prepared, tmp_path / "prepared")
     shutil.copy(data / "arrays" / "sub-001_mri.npy", data / "arrays" / "sub-007_mri.npy")
     words = [tiny_runs[0], "--data", data, "--out", tmp_path / "out", "--atlas", "none"]
+    words.append("--no-figures")
     assert evaluate(*words, "--audit", "images") == 1
     assert evaluate(*words, "--audit", "images", "--allow-leakage") == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
@@ -142,3 +146,54 @@ def test_the_audits_result_is_among_the_findings(evaluated, tiny_runs, tiny_prep
     assert "to the last bit" in summary["audit"]["leaks"][0]
     assert "too coarse to tell people apart" in summary["audit"]["remarks"][0]
     assert "Leakage audit: voxels of 9 mm" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def amyloid(tiny_prepared, tmp_path_factory):
+    """Return the same phantoms as if they were of AV45, and a run on them."""
+    folder = tmp_path_factory.mktemp("amyloid")
+    data = shutil.copytree(tiny_prepared, folder / "prepared")
+    description = json.loads((data / "prepared.json").read_text()) | {"tracer": "AV45"}
+    (data / "prepared.json").write_text(json.dumps(description))
+    return data, make_run(folder / "amyloid-run", data)
+
+
+def test_several_tracers_get_a_folder_each_and_one_report(
+    tiny_runs, tiny_prepared, amyloid, tmp_path, capsys
+):
+    data, run_of_amyloid = amyloid
+    out = tmp_path / "out"
+    words = [run_of_amyloid, tiny_runs[0], "--data", tiny_prepared, "--data", data, "--out", out]
+    words += ["--atlas", "none", "--no-figures"]
+    assert evaluate(*words) == 0
+    assert {path.name for path in out.iterdir()} == {"FDG", "AV45", "report.html", "report.pdf"}
+    for tracer in ("FDG", "AV45"):
+        summary = json.loads((out / tracer / "summary.json").read_text())
+        assert summary["definitions"]["tracer"] == tracer
+    page = (out / "report.html").read_text()
+    assert page.index('id="overview"') < page.index('id="fdg"') < page.index('id="av45-findings"')
+    printed = capsys.readouterr().out
+    assert printed.index("of FDG PET") < printed.index("of AV45 PET")
+    single = [tiny_runs[0], "--data", tiny_prepared, "--out", out, "--atlas", "none"]
+    assert evaluate(*single, "--no-figures", "--overwrite") == 0
+    assert not (out / "FDG").exists()
+
+
+def test_what_does_not_go_together_of_several_tracers(
+    tiny_runs, tiny_prepared, amyloid, tmp_path, capsys
+):
+    data, run_of_amyloid = amyloid
+    both = ["--data", tiny_prepared, "--data", data]
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "sub-006.nii.gz").write_bytes(b"")
+    for words, message in [
+        ([tiny_runs[0], *both], "no run and no prediction of AV45"),
+        ([tiny_runs[0], "--data", tiny_prepared, "--data", tiny_prepared], "one by one"),
+        (["petsynth-av1451", tiny_runs[0], *both], "is of AV1451; the data are of FDG, AV45"),
+        ([tiny_runs[0], run_of_amyloid, *both, "--data-range", 2], "tracers have their own"),
+        ([tiny_runs[0], *both, "--predictions", f"other={bare}"], "does not say of which tracer"),
+    ]:
+        assert evaluate(*words, "--out", tmp_path / "out") in (1, 2)
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -78,7 +78,7 @@ def test_earlier_measurements_are_kept(folders, tmp_path, capsys):
     words = ["measure", *map(str, folders), "--out", str(tmp_path / "out")]
     assert run(words) == 0
     assert run(words) == 1
-    assert "give --overwrite to replace them" in capsys.readouterr().err
+    assert "give --overwrite to replace it" in capsys.readouterr().err
     assert run([*words, "--overwrite"]) == 0
     (tmp_path / "out" / "mine.txt").write_text("")
     assert run([*words, "--overwrite"]) == 1

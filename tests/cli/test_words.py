@@ -83,7 +83,7 @@ def test_other_options_of_several_values_leave_what_is_needed():
 @pytest.mark.parametrize(
     ("command", "words", "message"),
     [
-        ("evaluate", "", "missing: --data PATH, --out PATH; as in: petsynth evaluate "),
+        ("evaluate", "", "missing: --data PATH ..., --out PATH; as in: petsynth evaluate "),
         ("predict", "--masks masks", r"missing: T1 \.\.\., --out PATH; as in: petsynth predict "),
         ("prepare", "bids", r"missing: OUT_DIR; as in: petsynth prepare bids prepared"),
         ("train", "", r"missing: CONFIG, --data PATH, --out PATH; name a configuration first"),

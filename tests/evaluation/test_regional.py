@@ -99,7 +99,7 @@ def test_a_mean_pet_is_similar_and_tells_nobody_apart_which_the_first_line_says(
     summary = build_summary(evaluation)
     assert summary["regions"][MEAN_PET]["regions"]["number"] == 75
     assert "fdg-meta-roi" in summary["region_definitions"]["composites"]
-    findings = write_evaluation(evaluation, tmp_path / "out")
+    findings = write_evaluation(evaluation, tmp_path / "out", figures=False).findings
     assert findings[0].startswith(f"{MEAN_PET} does NOT tell people apart")
     assert set(read_table(tmp_path / "out" / "agreement.tsv")["kind"]) == {
         "region", "composite", "asymmetry"

@@ -92,8 +92,8 @@ def test_links_and_other_figures_are_refused_before_anything_is_measured(tmp_pat
         make_folder(tmp_path / "out", overwrite=True)
 
 
-def test_an_evaluation_that_is_replaced_leaves_no_old_figure(written, tiny_evaluation):
+def test_an_evaluation_that_is_replaced_without_figures_leaves_no_old_one(written, tiny_evaluation):
     (written / "figures" / "figure9_old.png").write_bytes(b"old")
-    write_evaluation(tiny_evaluation, written, {"ssim": 0.01})
-    assert not (written / "figures" / "figure9_old.png").exists()
-    assert {path.name for path in written.iterdir()} == set(PARTS)
+    write_evaluation(tiny_evaluation, written, {"ssim": 0.01}, figures=False)
+    assert {path.name for path in written.iterdir()} == set(PARTS) - {"figures"}
+    assert "data:image/png" not in (written / "report.html").read_text()

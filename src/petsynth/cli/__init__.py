@@ -4,8 +4,8 @@ Read `main` (which command, exit status, one line per error), then `options` (wh
 the options of a configuration) with `fields` (what a dataclass says of its options), `words` (which
 word belongs to which option) and `help`, then the commands in the order of their use:
 `import_dicom` or `simulate`, `prepare`, `train`, `predict` (with `predict_options` and
-`predict_inputs`), `evaluate`; `demo` runs all but the first. `measure` and `regions` need none of
-them. `audit` looks for leakage, `classify` asks whether a synthetic PET is of use, `view` shows
-scans in a browser. `models` and `describe` only tell, `completion` is for shells.
-Nothing heavy is imported before a command runs, so that ``--help`` is fast.
+`predict_inputs`), `evaluate` (with `evaluate_inputs`); `demo` runs all but the first. `measure` and
+`regions` need none of them. `audit` looks for leakage, `classify` asks whether a synthetic PET is
+of use, `view` shows scans in a browser. `models` and `describe` only tell, `completion` is for
+shells. Nothing heavy is imported before a command runs, so that ``--help`` is fast.
 """

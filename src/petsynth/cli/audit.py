@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth audit``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:

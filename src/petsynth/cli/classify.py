@@ -17,7 +17,7 @@ from typing import Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth classify``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:
@@ -88,12 +87,9 @@ def run(args: Args) -> None:
     from petsynth.evaluation.classification import Settings, check, classify
     from petsynth.evaluation.group_features import read_group_features
     from petsynth.io.lock import lock_folder
+    from petsynth.io.removal import make_own_folder
     from petsynth.log import Progress
-    from petsynth.report.classification import (
-        format_areas,
-        make_classification_folder,
-        write_classification,
-    )
+    from petsynth.report.classification import FILES, format_areas, write_classification
 
     if not args.evaluations:
         raise ArgumentError("no evaluation is named: give one folder of petsynth evaluate or more")
@@ -103,7 +99,7 @@ def run(args: Args) -> None:
     data = read_group_features(args.evaluations, args.groups)
     check(data, settings)
     with lock_folder(args.out):
-        make_classification_folder(args.out, overwrite=args.overwrite)
+        make_own_folder(args.out, FILES, "a classification", overwrite=args.overwrite)
         steps = len(data.sets) * args.folds * args.repeats
         with Progress("classifying", total=steps) as progress:
             found = classify(data, settings, progress.advance)

@@ -13,7 +13,7 @@ import tyro
 
 from petsynth.cli.fields import Declared, declared, declared_in_configuration
 from petsynth.cli.help import FULL, Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 BASH = """# Completion of petsynth; made by: petsynth completion bash
 _petsynth() {
@@ -64,9 +64,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth completion``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:

@@ -18,7 +18,7 @@ from typing import Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 from petsynth.log import LOG_FILES, recorded
 
 logger = logging.getLogger(__name__)
@@ -54,9 +54,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth demo``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:

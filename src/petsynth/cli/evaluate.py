@@ -4,7 +4,7 @@ Predicts every test subject with every run, compares the predictions with the re
 the middle axial slice (paper A), on the whole volume and inside the brain, does the same with
 baselines and controls, compares uptake over subjects in the regions of an atlas, and writes
 metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png,
-report.html and report.pdf.
+report.html and report.pdf. Data of several tracers get a folder each, and one report of all.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 if TYPE_CHECKING:
-    from petsynth.data.prepared import PreparedData
-    from petsynth.evaluation.audit import Audit
+    from petsynth.cli.evaluate_inputs import Study
+    from petsynth.report.content import Report
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ class Args:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[RUN ...]")]
     """Run folders of petsynth train, or pretrained models by name; they are compared in one
     table."""
-    data: Path
-    """Prepared data that the runs were trained on; for pretrained models any, with a split."""
+    data: tuple[Path, ...]
+    """Prepared data that the runs were trained on; for pretrained models any, with a split. For
+    several tracers it is given several times; each run is evaluated on the data of its tracer."""
     out: Path
     """Folder for tables, figures and report; made if missing."""
     predictions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=DIR ...")] = ()
@@ -68,6 +69,8 @@ class Args:
     allow_leakage: bool = False
     """Evaluate although a test subject was trained on; under another label. The findings then begin
     with it."""
+    figures: bool = True
+    """Draw figures; without them the report has its tables alone, in a fraction of the time."""
     overwrite: bool = False
     """Replace an earlier evaluation in the same folder."""
 
@@ -79,8 +82,9 @@ HELP = Help(
     Predicts every test subject with every run, compares the predictions with the reference PET on
     the middle axial slice (paper A), on the whole volume and inside the brain, does the same with
     baselines and controls, compares uptake over subjects in the regions of an atlas, and writes
-    metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png and
-    report.html.""",
+    metrics.tsv, regions.tsv, agreement.tsv, summary.json, comparisons.json, figures/*.png,
+    report.html and report.pdf. Data of several tracers get a folder each below --out, and one
+    report of all.""",
     {
         "what is measured": (
             "predictions",
@@ -92,18 +96,17 @@ HELP = Help(
             "seed",
         ),
         "leakage": ("audit", "allow_leakage"),
-        "computing and output": ("batch_size", "threads", "device", "overwrite"),
+        "computing and output": ("batch_size", "threads", "device", "figures", "overwrite"),
     },
     (
         "petsynth evaluate runs/axial --data prepared --out evaluation",
-        "petsynth evaluate runs/* --data prepared --out evaluation --margin ssim=0.01 psnr=0.5",
+        "petsynth evaluate petsynth-fdg petsynth-av45 --data fdg --data av45 --out evaluation",
     ),
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth evaluate``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:
@@ -118,97 +121,94 @@ def run(args: Args) -> None:
     OutputError
         If the folder holds something already.
     """
+    from petsynth.cli.evaluate_inputs import find_studies
+    from petsynth.evaluation.comparison import parse_margins
+    from petsynth.inference.device import choose_device
+    from petsynth.io.lock import lock_folder
+    from petsynth.report.folder import make_folder, write_joint_report
+
+    _check_arguments(args)
+    margins = parse_margins(args.margin)
+    studies = find_studies(
+        args.data,
+        args.runs,
+        args.predictions,
+        split=args.split,
+        with_images=args.audit == "images",
+        allow_leakage=args.allow_leakage,
+        device=choose_device(args.device, args.threads),
+    )
+    with lock_folder(args.out):
+        make_folder(args.out, overwrite=args.overwrite)
+        reports = [_evaluate(args, study, margins, several=len(studies) > 1) for study in studies]
+        if len(reports) > 1:
+            write_joint_report(reports, args.out)
+    for report in reports:
+        _print(report, several=len(reports) > 1)
+    logger.info(f"report: {args.out / 'report.html'}")
+
+
+def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: bool) -> Report:
+    """Evaluate on the data of one tracer, and write what was found."""
     import dataclasses
     import tempfile
     import warnings
 
-    from petsynth.data.prepared import PreparedData
     from petsynth.errors import PetsynthWarning
-    from petsynth.evaluation.comparison import parse_margins
     from petsynth.evaluation.domains import MetricSettings, choose_data_range
     from petsynth.evaluation.evaluate import evaluate
-    from petsynth.evaluation.models import load_models
-    from petsynth.evaluation.predictions import check_names, find_predictions, parse_predictions
-    from petsynth.inference.device import choose_device
     from petsynth.io.atomic import temporary_prefix
-    from petsynth.io.lock import lock_folder
     from petsynth.regional.atlas import read_atlas
-    from petsynth.report.folder import make_folder, write_evaluation
-    from petsynth.report.tables import format_paper_a_table, format_paper_b_table
+    from petsynth.report.folder import write_evaluation
     from petsynth.slicing import ALL_PLANES
 
-    _check_arguments(args)
-    margins = parse_margins(args.margin)
-    folders = parse_predictions(args.predictions)
-    device = choose_device(args.device, args.threads)
-    data = PreparedData(args.data)
-    atlas = None if args.atlas == "none" else read_atlas(args.atlas)
-    audit = _audit(args, data)
-    models = load_models(args.runs, data, args.split, device) if args.runs or not folders else []
-    predictions = [
-        find_predictions(name, folder, data, data.participants(args.split))
-        for name, folder in folders.items()
-    ]
-    check_names([*(each.name for each in models), *(each.name for each in predictions)])
+    data = study.data
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
-    settings = MetricSettings(data.pet_scale, data_range, data.unit, data.tracer)
-    with lock_folder(args.out):
-        make_folder(args.out, overwrite=args.overwrite)
-        prefix = f"{temporary_prefix()}predictions-"
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=args.out) as scratch:
-            evaluation = evaluate(
-                models,
-                data,
-                Path(scratch),
-                settings=settings,
-                split=args.split,
-                seed=args.seed,
-                batch_size=args.batch_size,
-                planes={"axial": ("axial",), "all": ALL_PLANES, None: None}[args.planes],
-                threads=_threads(args.threads),
-                atlas=atlas,
-                predictions=predictions,
-            )
-        evaluation = dataclasses.replace(evaluation, audit=audit)
-        for unmeasured in evaluation.unmeasured():
-            warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
-        findings = write_evaluation(evaluation, args.out, margins, audit.leaks, models)
-    print(format_paper_a_table(evaluation))
-    if data.t1_grid is not None:
-        print(format_paper_b_table(evaluation))
-    print("\n".join(f"- {finding}" for finding in findings))
-    logger.info(f"report: {args.out / 'report.html'}")
-
-
-def _audit(args: Args, data: PreparedData) -> Audit:
-    """Return what an audit finds; refuse leaks unless that is allowed."""
-    from petsynth.evaluation.audit import Audit, audit_images, audit_names
-    from petsynth.log import Progress
-
-    findings = audit_names(data)
-    _refuse(args, [each.message for each in findings if each.is_leak])
-    scans = len(data.participants())
-    if args.audit == "images":
-        with Progress("comparing scans", total=scans) as progress:
-            findings += audit_images(data, progress.advance)
-    audit = Audit(scans, args.audit == "images", tuple(findings))
-    _refuse(args, audit.leaks)
-    return audit
-
-
-def _refuse(args: Args, leaks: list[str]) -> None:
-    from petsynth.errors import SplitError
-
-    if leaks and not args.allow_leakage:
-        raise SplitError(
-            f"{args.data}: leakage: {leaks[0]}"
-            f"{f' ({len(leaks)} such findings)' if len(leaks) > 1 else ''}; correct the split, or "
-            "give --allow-leakage to evaluate all the same"
+    prefix = f"{temporary_prefix()}predictions-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=args.out) as scratch:
+        evaluation = evaluate(
+            study.models,
+            data,
+            Path(scratch),
+            settings=MetricSettings(data.pet_scale, data_range, data.unit, data.tracer),
+            split=args.split,
+            seed=args.seed,
+            batch_size=args.batch_size,
+            planes={"axial": ("axial",), "all": ALL_PLANES, None: None}[args.planes],
+            threads=_threads(args.threads),
+            atlas=None if args.atlas == "none" else read_atlas(args.atlas),
+            predictions=study.predictions,
         )
+    evaluation = dataclasses.replace(evaluation, audit=study.audit)
+    for unmeasured in evaluation.unmeasured():
+        warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
+    return write_evaluation(
+        evaluation,
+        args.out / data.tracer if several else args.out,
+        margins,
+        study.audit.leaks,
+        study.models,
+        figures=args.figures,
+    )
+
+
+def _print(report: Report, *, several: bool) -> None:
+    from petsynth.report.tables import format_paper_a_table, format_paper_b_table
+
+    evaluation = report.evaluation
+    if several:
+        print(f"{evaluation.settings.tracer}\n")
+    print(format_paper_a_table(evaluation))
+    if evaluation.data.t1_grid is not None:
+        print(format_paper_b_table(evaluation))
+    print("\n".join(f"- {finding}" for finding in report.findings))
+    if several:
+        print()
 
 
 def _check_arguments(args: Args) -> None:
     from petsynth.errors import ArgumentError
+    from petsynth.regional.atlas import read_atlas
 
     if args.batch_size < 1:
         raise ArgumentError(f"--batch-size {args.batch_size}: must be 1 or more")
@@ -216,6 +216,12 @@ def _check_arguments(args: Args) -> None:
         raise ArgumentError(f"--seed {args.seed}: must be 0 or more")
     if args.data_range is not None and not 0 < args.data_range < float("inf"):
         raise ArgumentError(f"--data-range {args.data_range}: must be positive and finite")
+    if args.data_range is not None and len(args.data) > 1:
+        raise ArgumentError(
+            "--data-range: tracers have their own; leave it out, or name one --data"
+        )
+    if args.atlas != "none":
+        read_atlas(args.atlas)
 
 
 def _threads(wanted: int | None) -> int:

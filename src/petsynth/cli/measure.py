@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 if TYPE_CHECKING:
     from petsynth.evaluation.measure import Measurement
@@ -82,9 +82,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth measure``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:
@@ -103,18 +102,15 @@ def run(args: Args) -> None:
 
     from petsynth.errors import InputError
     from petsynth.io.lock import lock_folder
-    from petsynth.report.measurements import (
-        format_text,
-        make_measure_folder,
-        write_measurements,
-    )
+    from petsynth.io.removal import make_own_folder
+    from petsynth.report.measurements import FILES, format_text, write_measurements
 
     _check_arguments(args)
     pairs, failed = _find_pairs(args)
     lock = contextlib.nullcontext() if args.out is None else lock_folder(args.out)
     with lock:
         if args.out is not None:
-            make_measure_folder(args.out, overwrite=args.overwrite)
+            make_own_folder(args.out, FILES, "measurements", overwrite=args.overwrite)
         found, bad = _measure_all(args, pairs)
         failed += bad
         if len(pairs) == 1 and bad and not found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth models``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:

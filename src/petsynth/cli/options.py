@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -73,6 +74,11 @@ def parse_options(
         description=about.about,
         default=tyro.MISSING_NONPROP if default is None else default,
     )
+
+
+def parser(options: type[Options], about: Help) -> Callable[[list[str]], Options]:
+    """Return the function that reads what was typed after a command; see `parse_options`."""
+    return functools.partial(parse_options, options, about=about)
 
 
 def parse_with_configuration(

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 MOST_SAMPLES = 10_000
 """Samples that mean and standard deviation are taken over at most."""
@@ -94,9 +94,8 @@ HELP = Help(
 )  # fmt: skip
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth predict``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def given_covariates(args: Args) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 if TYPE_CHECKING:
     from petsynth.regional.atlas import Atlas
@@ -79,9 +79,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth regions``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:

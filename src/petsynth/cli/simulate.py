@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +64,8 @@ HELP = Help(
 )
 
 
-def parse(argv: list[str]) -> Args:
-    """Turn what was typed after ``petsynth simulate`` into options."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
+"""Reads what was typed after the command."""
 
 
 def run(args: Args) -> None:

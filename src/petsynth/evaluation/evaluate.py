@@ -7,6 +7,7 @@ Paper A, sections 2.5 and 3.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,10 +113,19 @@ class Evaluation:
 
     def pairs(self, method: str, domain: str, metric: str) -> dict[tuple[str, str], float]:
         """Return `values` by subject and the subject compared with; ``"n/a"`` if nobody."""
-        rows = self.table[self.table["method"] == method]
-        who = [rows[column].map(participant_of) for column in ("participant_id", "compared_with")]
-        means = rows[f"{domain}_{metric}"].astype(float).groupby(who, sort=False).mean()
-        return dict(zip(means.index.tolist(), means.tolist(), strict=True))
+        means = self._means[method]
+        return dict(zip(means.index.tolist(), means[f"{domain}_{metric}"].tolist(), strict=True))
+
+    @functools.cached_property
+    def _means(self) -> dict[str, pd.DataFrame]:
+        """By method: a row per pair of subjects, in table order, their visits averaged."""
+        columns = [f"{domain}_{name}" for domain, names in DOMAINS.items() for name in names]
+        who = [
+            self.table[column].map(participant_of) for column in ("participant_id", "compared_with")
+        ]
+        keys = [self.table["method"], *who]
+        means = self.table[columns].astype(float).groupby(keys, sort=False).mean()
+        return {str(name): rows.droplevel(0) for name, rows in means.groupby(level=0, sort=False)}
 
     def runs(self, group: str, domain: str, metric: str) -> NDArray[np.float64]:
         """Return `values` of all methods of one group, (R, S): a row per run."""

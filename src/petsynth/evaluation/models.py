@@ -83,6 +83,21 @@ def load_models(
     ]
 
 
+def read_tracer(folder: Path) -> str:
+    """Return the tracer that a run, or a pretrained model by its name, was trained for.
+
+    Raises
+    ------
+    RunError
+        If there is no such run, or it does not say.
+    """
+    path = find_run_folder(folder) / _TRAINED_ON
+    try:
+        return str(read_json(path)["tracer"])
+    except (InputError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: missing or damaged ({error}); copy the run again") from None
+
+
 def check_fits(run: Run, data: PreparedData, split: Split) -> None:
     """Refuse a run that was trained for something else than ``data``; see `load_models`.
 

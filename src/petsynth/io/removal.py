@@ -54,6 +54,35 @@ def check_own(folder: str | Path, patterns: Sequence[str], what: str) -> list[Pa
     return own
 
 
+def make_own_folder(
+    folder: str | Path, patterns: Sequence[str], what: str, *, overwrite: bool
+) -> None:
+    """Make a folder for results, or check that they may be written to it.
+
+    Parameters
+    ----------
+    folder, patterns, what
+        As for `check_own`.
+    overwrite : bool
+        Whether earlier results there may be replaced; anything else is never touched.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, holds a link or something else, or earlier results that may not be
+        replaced.
+    """
+    root = Path(folder)
+    if root.exists() and not root.is_dir():
+        raise OutputError(f"{folder}: is a file; name a folder")
+    if check_own(root, patterns, what) and not overwrite:
+        raise OutputError(
+            f"{folder}: holds {what} already; give --overwrite to replace it, or name another "
+            "folder"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+
+
 def remove_own(folder: str | Path, patterns: Sequence[str], what: str) -> None:
     """Remove all files below a folder, and all folders that are empty; refuse as `check_own`.
 

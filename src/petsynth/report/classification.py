@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.errors import OutputError
 from petsynth.evaluation.classification import (
     DEFINITIONS,
     Classification,
@@ -18,7 +17,7 @@ from petsynth.evaluation.classification import (
 )
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.metadata import write_table
-from petsynth.io.removal import check_own, remove_own
+from petsynth.io.removal import remove_own
 
 AREAS, DIFFERENCES, SCORES, SUMMARY = (
     "auc.tsv",
@@ -28,22 +27,6 @@ AREAS, DIFFERENCES, SCORES, SUMMARY = (
 )
 FILES = (AREAS, DIFFERENCES, SCORES, SUMMARY)
 """Names of everything that is written."""
-
-
-def make_classification_folder(folder: Path, *, overwrite: bool) -> None:
-    """Make the folder, or check that it may be written to.
-
-    Raises
-    ------
-    OutputError
-        If it holds something else, or an earlier classification that may not be replaced.
-    """
-    if check_own(folder, FILES, "a classification") and not overwrite:
-        raise OutputError(
-            f"{folder}: holds a classification already; give --overwrite to replace it, or name "
-            "another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_classification(found: Classification, folder: Path) -> list[str]:

@@ -37,6 +37,12 @@ from petsynth.report.tables import (
 
 SECTIONS = ("findings", "images", "regions", "papers", "training")
 """Sections that figures belong to."""
+LEAKED = "Test subjects were used in training, so the test results say nothing."
+SIMULATED = (
+    "The PET images of this evaluation come from a simulation, not from patients. The figures say "
+    "nothing about how a model does on real scans."
+)
+RESEARCH = "Research software, not a medical device."
 
 
 @dataclass(frozen=True)
@@ -102,19 +108,13 @@ def _opening(report: Report) -> list[Block]:
     evaluation = report.evaluation
     blocks: list[Block] = []
     if report.leaks:
-        text = "Test subjects were used in training, so the test results say nothing."
-        blocks.append(Banner("LEAKAGE.", text, "leak"))
+        blocks.append(Banner("LEAKAGE.", LEAKED, "leak"))
     if evaluation.data.simulated:
-        text = (
-            "The PET images of this evaluation come from a simulation, not from patients. The "
-            "figures say nothing about how a model does on real scans."
-        )
-        blocks.append(Banner("SIMULATED DATA.", text, "simulated"))
-    text = "Research software, not a medical device."
+        blocks.append(Banner("SIMULATED DATA.", SIMULATED, "simulated"))
     number = len(evaluation.subjects)
     return [
         *blocks,
-        Banner(f"{SYNTHETIC_LABEL}.", text, "research"),
+        Banner(f"{SYNTHETIC_LABEL}.", RESEARCH, "research"),
         Title(report.title),
         Paragraph(
             f"{number} {evaluation.split} subject{'s' if number != 1 else ''}"

@@ -29,13 +29,13 @@ class Heading:
         What it says.
     anchor : str
         Name for links; only headings with one stand in the list of sections.
-    level : {2, 3}
-        3 is below 2.
+    level : {1, 2, 3}
+        1 begins a part of a document of several, such as one of a tracer; 3 is below 2.
     """
 
     text: str
     anchor: str = ""
-    level: Literal[2, 3] = 2
+    level: Literal[1, 2, 3] = 2
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from petsynth.errors import OutputError
 from petsynth.evaluation.comparison import compare_models, compare_with_baselines
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.findings import list_findings
@@ -14,11 +13,12 @@ from petsynth.evaluation.summary import build_comparisons, build_summary
 from petsynth.figures.save import png_bytes
 from petsynth.io.atomic import atomic_path, write_json
 from petsynth.io.bids.metadata import write_table
-from petsynth.io.removal import check_own, remove_own
+from petsynth.io.removal import check_own, make_own_folder, remove_files, remove_own
 from petsynth.report.content import Report, build_report
-from petsynth.report.document import Picture
+from petsynth.report.document import Block, Picture
 from petsynth.report.figures import draw_paper_a_figures, draw_paper_b_figures
 from petsynth.report.images import ReportFigure, draw_error_maps, draw_subjects
+from petsynth.report.joint import build_joint_report, title_of_several
 from petsynth.report.page import render
 from petsynth.report.pdf import pdf_bytes
 from petsynth.report.regional_figures import draw_regional_figures
@@ -36,34 +36,19 @@ PARTS = (METRICS, SUMMARY, COMPARISONS, FIGURES, REPORT, PDF)
 """What every evaluation has; the regional tables need an atlas."""
 FILES = (METRICS, SUMMARY, COMPARISONS, REGIONS, AGREEMENT, f"{FIGURES}/*.png", REPORT, PDF)
 """Names of everything that an evaluation writes."""
+ANY_FILES = (*FILES, *(f"*/{name}" for name in FILES))
+"""The same, and what stands in a folder per tracer where there are several."""
 
 
 def make_folder(folder: str | Path, *, overwrite: bool) -> None:
-    """Make the folder, or check that it may be written to.
-
-    Parameters
-    ----------
-    folder : str or Path
-        For the evaluation.
-    overwrite : bool
-        Whether an earlier evaluation there may be replaced; anything else is never touched.
+    """Make the folder of an evaluation, of one tracer or of several.
 
     Raises
     ------
     OutputError
-        If it is a file, holds a link or something that is no evaluation, or an evaluation that
-        may not be replaced.
+        As `petsynth.io.removal.make_own_folder`.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; name a folder")
-    earlier = check_own(folder, FILES, "an evaluation")
-    if earlier and not overwrite:
-        raise OutputError(
-            f"{folder}: holds an evaluation already; give --overwrite to replace it, or name "
-            "another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_own_folder(folder, ANY_FILES, "an evaluation", overwrite=overwrite)
 
 
 def write_evaluation(
@@ -72,7 +57,9 @@ def write_evaluation(
     margins: Mapping[str, float] | None = None,
     leaks: Sequence[str] = (),
     models: Sequence[Model] = (),
-) -> list[str]:
+    *,
+    figures: bool = True,
+) -> Report:
     """Write all files of an evaluation, each atomically.
 
     Parameters
@@ -87,11 +74,13 @@ def write_evaluation(
         What `petsynth.evaluation.audit` found; stands first among the findings.
     models : sequence of Model
         The runs that were evaluated: their origin and loss curves are shown.
+    figures : bool
+        Whether figures are drawn; they take most of the time.
 
     Returns
     -------
-    list of str
-        The findings, as the report states them.
+    Report
+        What was written: findings, tables and pictures.
 
     Raises
     ------
@@ -104,9 +93,9 @@ def write_evaluation(
     findings = [f"LEAKAGE, so the test results say nothing: {leak}" for leak in leaks]
     findings += list_findings(evaluation, against_baselines, between_models)
     summary = {**build_summary(evaluation), "leakage": list(leaks)}
-    sections = _draw(evaluation, models)
+    sections = _draw(evaluation, models) if figures else {}
     contents = {
-        figure.name: png_bytes(figure.figure) for figures in sections.values() for figure in figures
+        each.name: png_bytes(each.figure) for section in sections.values() for each in section
     }
     report = Report(
         evaluation,
@@ -116,18 +105,14 @@ def write_evaluation(
         findings,
         leaks,
         {
-            section: [Picture(figure.caption, contents[figure.name]) for figure in figures]
-            for section, figures in sections.items()
+            name: [Picture(each.caption, contents[each.name]) for each in section]
+            for name, section in sections.items()
         },
         models,
     )
-    blocks = build_report(report)
-    pages = {
-        REPORT: render(blocks, title=report.title).encode("utf-8"),
-        PDF: pdf_bytes(blocks, title=report.title),
-    }
+    pages = _pages(build_report(report), report.title)
     # The earlier evaluation goes once the new one is complete; its figures may have other names.
-    remove_own(folder, FILES, "an evaluation")
+    remove_own(folder, ANY_FILES, "an evaluation")
     write_table(folder / METRICS, evaluation.table)
     if evaluation.regions is not None and evaluation.agreement is not None:
         write_table(folder / REGIONS, evaluation.regions)
@@ -138,7 +123,43 @@ def write_evaluation(
         _write(folder / FIGURES / name, content)
     for name, content in pages.items():
         _write(folder / name, content)
-    return findings
+    return report
+
+
+def write_joint_report(reports: Sequence[Report], folder: str | Path) -> None:
+    """Write one report on several tracers, whose evaluations are in folders of their names.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        From `write_evaluation`, one per tracer.
+    folder : str or Path
+        The folder above theirs; what an earlier evaluation left there is removed.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    folder = Path(folder)
+    title = title_of_several(reports)
+    pages = _pages(build_joint_report(reports), title)
+    tracers = {report.evaluation.settings.tracer for report in reports}
+    earlier = [
+        path
+        for path in check_own(folder, ANY_FILES, "an evaluation")
+        if path.relative_to(folder).parts[0] not in tracers
+    ]
+    remove_files(folder, earlier)
+    for name, content in pages.items():
+        _write(folder / name, content)
+
+
+def _pages(blocks: Sequence[Block], title: str) -> dict[str, bytes]:
+    return {
+        REPORT: render(blocks, title=title).encode("utf-8"),
+        PDF: pdf_bytes(blocks, title=title),
+    }
 
 
 def _draw(evaluation: Evaluation, models: Sequence[Model]) -> dict[str, list[ReportFigure]]:

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.errors import OutputError
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
 from petsynth.evaluation.measure import (
     PAIR_DOMAINS,
@@ -19,7 +18,7 @@ from petsynth.evaluation.measure import (
 )
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_table
-from petsynth.io.removal import check_own, remove_own
+from petsynth.io.removal import remove_own
 
 FILES = ("measure.tsv", "measure.json", "measure.tex")
 """Names of everything that is written."""
@@ -40,22 +39,6 @@ _DIGITS = {"psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "conc
 
 Group = tuple[str, str, float, str]
 """Tracer, unit, data range and its source."""
-
-
-def make_measure_folder(folder: Path, *, overwrite: bool) -> None:
-    """Make the folder, or check that it may be written to.
-
-    Raises
-    ------
-    OutputError
-        If it holds something else, or earlier measurements that may not be replaced.
-    """
-    if check_own(folder, FILES, "measurements") and not overwrite:
-        raise OutputError(
-            f"{folder}: holds measurements already; give --overwrite to replace them, or name "
-            "another folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_measurements(found: list[Measurement], failed: list[str], folder: Path) -> None:

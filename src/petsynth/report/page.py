@@ -36,13 +36,23 @@ def render(blocks: Sequence[Block], *, title: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters["inline"] = _inline
-    sections = [each for each in blocks if isinstance(each, Heading) and each.anchor]
     return environment.get_template(_TEMPLATE).render(
         version=petsynth.__version__,
         title=title,
-        sections=sections,
+        parts=_parts(blocks),
         blocks=[(type(each).__name__, each) for each in blocks],
     )
+
+
+def _parts(blocks: Sequence[Block]) -> list[list[Heading]]:
+    """Return the headings that links lead to; a list per part, which begins with the part's own."""
+    parts: list[list[Heading]] = [[]]
+    for each in blocks:
+        if isinstance(each, Heading) and each.anchor:
+            if each.level == 1:
+                parts.append([])
+            parts[-1].append(each)
+    return parts
 
 
 def _inline(content: bytes) -> str:

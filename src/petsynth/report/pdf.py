@@ -26,6 +26,7 @@ from reportlab.platypus import (
     Flowable,
     Image,
     KeepTogether,
+    PageBreak,
     SimpleDocTemplate,
     Spacer,
 )
@@ -103,7 +104,8 @@ def lay_out(blocks: Sequence[Block]) -> list[Flowable]:
     for block in blocks:
         laid = _LAYOUTS[type(block)](block)
         if isinstance(block, Heading):
-            kept += laid
+            flowables += laid[:-1]
+            kept += laid[-1:]
             continue
         flowables += [KeepTogether([*kept, laid[0]]), *laid[1:]] if kept else laid
         kept = []
@@ -115,8 +117,9 @@ def _title(block: Title) -> list[Flowable]:
 
 
 def _heading(block: Heading) -> list[Flowable]:
-    size = 12 if block.level == 2 else 10
-    return [Text(escape(block.text), _style(size, bold=True, before=10, after=4))]
+    size = {1: 15, 2: 12, 3: 10}[block.level]
+    text = Text(escape(block.text), _style(size, bold=True, before=10, after=4))
+    return [PageBreak(), text] if block.level == 1 else [text]
 
 
 def _paragraph(block: Paragraph) -> list[Flowable]:

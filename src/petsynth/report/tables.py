@@ -119,6 +119,11 @@ def format_value(metric: str, value: float | int | None, data_range: float) -> s
     return f"{value:z.{_DIGITS.get(metric, in_units)}f}"
 
 
+def format_decimals(value: float | None, decimals: int) -> str:
+    """Return a value with some decimals; ``n/a`` if there is none."""
+    return "n/a" if value is None else f"{value:z.{decimals}f}"
+
+
 def _head(metric: str, unit: str) -> str:
     return f"{METRIC_TITLES[metric]} ({unit})" if unit else METRIC_TITLES[metric]
 
@@ -155,8 +160,8 @@ def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
     for method, found in regions.items():
         overview = found["regions"]
         positive = [
-            f"{name}: {_decimals(each['positivity']['sensitivity'], 2)}, "
-            f"{_decimals(each['positivity']['specificity'], 2)}"
+            f"{name}: {format_decimals(each['positivity']['sensitivity'], 2)}, "
+            f"{format_decimals(each['positivity']['specificity'], 2)}"
             for name, each in found["composites"].items()
             if "positivity" in each
         ]
@@ -164,12 +169,12 @@ def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
             Row(
                 (
                     cell(method),
-                    cell(_decimals(overview["median_r"], 2)),
+                    cell(format_decimals(overview["median_r"], 2)),
                     cell(f"{overview['r_interval_above_0']} of {overview['number']}"),
-                    cell(_decimals(overview["median_icc21"], 2)),
-                    cell(_decimals(overview["median_ccc"], 2)),
+                    cell(format_decimals(overview["median_icc21"], 2)),
+                    cell(format_decimals(overview["median_ccc"], 2)),
                     cell(format_in(evaluation, "mae", overview["absolute_error"]["mean"])),
-                    cell(_decimals(found["asymmetry"]["median_r"], 2)),
+                    cell(format_decimals(found["asymmetry"]["median_r"], 2)),
                     cell(*positive) if positive else cell("n/a"),
                 )
             )
@@ -293,7 +298,3 @@ def _baseline_cell(evaluation: Evaluation, comparison: BaselineComparison | None
 
 def _interval(evaluation: Evaluation, metric: str, low: float, high: float) -> str:
     return f"[{format_in(evaluation, metric, low)}, {format_in(evaluation, metric, high)}]"
-
-
-def _decimals(value: float | None, decimals: int) -> str:
-    return "n/a" if value is None else f"{value:z.{decimals}f}"

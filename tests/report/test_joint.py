@@ -1,0 +1,67 @@
+"""One report on several tracers."""
+
+import dataclasses
+
+import pytest
+
+from petsynth.evaluation.summary import build_summary
+from petsynth.report.content import Report
+from petsynth.report.document import Banner, Heading, Table, Title
+from petsynth.report.joint import build_joint_report, title_of_several
+from petsynth.report.page import render
+
+
+@pytest.fixture(scope="module")
+def reports(tiny_evaluation):
+    """Return reports on one evaluation as if it were of three tracers."""
+    made = []
+    for tracer in ("FDG", "AV45", "AV1451"):
+        settings = dataclasses.replace(tiny_evaluation.settings, tracer=tracer)
+        evaluation = dataclasses.replace(tiny_evaluation, settings=settings)
+        made.append(Report(evaluation, build_summary(evaluation), (), (), ("A finding.",), (), {}))
+    return made
+
+
+def test_the_title_names_all_tracers(reports):
+    assert title_of_several(reports).startswith("FDG, AV45 and AV1451 PET inferred from")
+
+
+def test_warnings_and_title_are_said_once_and_before_everything(reports):
+    blocks = build_joint_report(reports)
+    kinds = [type(block) for block in blocks]
+    assert [block.kind for block in blocks if isinstance(block, Banner)] == [
+        "simulated",
+        "research",
+    ]
+    assert kinds.count(Title) == 1
+    assert kinds.index(Title) == 2
+
+
+def test_a_leak_of_one_tracer_is_said_for_all(reports):
+    leaking = [reports[0], dataclasses.replace(reports[1], leaks=("sub-1 is sub-2",))]
+    first = build_joint_report(leaking)[0]
+    assert (first.kind, first.head) == ("leak", "LEAKAGE.")
+
+
+def test_the_overview_has_models_and_cheap_baselines_of_every_tracer(reports):
+    table = next(block for block in build_joint_report(reports) if isinstance(block, Table))
+    groups = [row.cells[0].lines[0] for row in table.rows if row.is_group]
+    assert groups == [f"{tracer}, data range 2.5 SUVR" for tracer in ("FDG", "AV45", "AV1451")]
+    names = [row.cells[0].lines[0] for row in table.rows if not row.is_group]
+    assert names[:4] == [
+        *(method.name for method in reports[0].evaluation.of_kind("model")),
+        "baseline-mean-pet",
+    ]
+    assert all(len(row.cells) == len(table.head) for row in table.rows if not row.is_group)
+
+
+def test_links_of_each_part_lead_into_it(reports):
+    blocks = build_joint_report(reports)
+    anchors = [block.anchor for block in blocks if isinstance(block, Heading) and block.anchor]
+    assert len(anchors) == len(set(anchors))
+    page = render(blocks, title="All")
+    nav = page.split("<nav>")[1].split("</nav>")[0]
+    assert nav.count("<div>") == 4
+    for anchor in anchors:
+        assert f'href="#{anchor}"' in nav
+        assert f'id="{anchor}"' in page
