@@ -207,7 +207,8 @@ def test_the_command_writes_tables_and_says_it_first(evaluations, tmp_path, caps
     assert printed.startswith("- It is NOT SHOWN that the synthetic PET (model) adds anything")
     assert "AD against CN" in printed
     assert {path.name for path in out.iterdir()} == {
-        "auc.tsv", "differences.tsv", "scores.tsv", "classification.json",
+        "auc.tsv", "differences.tsv", "scores.tsv", "classification.json", "report.html",
+        "report.pdf", "figures",
     }  # fmt: skip
     areas = pd.read_csv(out / "auc.tsv", sep="\t")
     assert list(areas["features"])[:2] == [MRI, REFERENCE]

@@ -1,5 +1,7 @@
 """Controls and upper_bounds by themselves, on small arrays."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,11 @@ from petsynth.evaluation.methods import (
     Method,
     baselines,
     other_subjects_t1,
+    predict_all,
     upper_bounds,
 )
+from petsynth.evaluation.models import load_models
+from petsynth.systems.base import PredictionSettings
 
 
 @pytest.fixture
@@ -56,3 +61,20 @@ def test_baselines_know_the_training_subjects_alone(data):
     for name in data.participants("test"):
         np.testing.assert_allclose(mean.predict(name), np.mean(train, axis=0), atol=1e-6)
         assert regression.predict(name).shape == data.grid.shape
+
+
+def test_what_is_withheld_is_not_told_to_the_models(tiny_prepared, told_run, tmp_path):
+    data = PreparedData(tiny_prepared)
+    data = copy.copy(data)
+    data.covariates = lambda participant: {"age": 1.0, "amyloid": 1.0}
+    models = load_models([told_run], data, "test")
+    (name, *_) = data.participants("test")
+    predicted = {}
+    for withheld in ((), ("amyloid",), ("age", "amyloid")):
+        folder = tmp_path / "-".join(["scratch", *withheld])
+        folder.mkdir()
+        (method,) = predict_all(models, data, [name], folder, PredictionSettings(), withheld)
+        assert not set(withheld) & set(method.covariates)
+        predicted[withheld] = np.array(method.predict(name))
+    assert not np.array_equal(predicted[()], predicted[("amyloid",)])
+    assert not np.array_equal(predicted[("amyloid",)], predicted[("age", "amyloid")])

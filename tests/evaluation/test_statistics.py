@@ -204,3 +204,16 @@ def test_intervals_hold_the_true_difference_as_often_as_they_say(subjects, runs)
         estimate = estimate_paired(values, np.zeros((1, subjects)))
         held += abs(estimate.mean) <= estimate.half_width()
     assert 0.93 <= held / 1000 <= 0.98
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_holm_and_the_paired_interval_are_those_of_statsmodels(seed):
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    weightstats = pytest.importorskip("statsmodels.stats.weightstats")
+    random = np.random.default_rng(seed)
+    p = random.uniform(0, 0.2, 7)
+    assert adjust_holm(list(p)) == pytest.approx(multitest.multipletests(p, method="holm")[1])
+    first, second = random.normal(size=(2, 1, 12))  # one run of each, the same subjects
+    (found,) = adjust_family([estimate_paired(first, second)])
+    low, high = weightstats.DescrStatsW((first - second)[0]).tconfint_mean()
+    assert (found.low, found.high) == pytest.approx((low, high))

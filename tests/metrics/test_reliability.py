@@ -1,6 +1,7 @@
 """Agreement of measurements, against published examples and by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from petsynth.metrics.reliability import (
@@ -78,3 +79,22 @@ def test_fishers_interval_covers():
         found = correlation(a, 0.5 * a + np.sqrt(0.75) * rng.normal(size=20))
         inside += found.low < 0.5 < found.high
     assert 0.92 < inside / 400 < 0.98
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # pingouin's, of pandas
+@pytest.mark.parametrize("seed", range(3))
+def test_parity_with_pingouin(seed):
+    pingouin = pytest.importorskip("pingouin")
+    random = np.random.default_rng(seed)
+    ratings = random.normal(size=(15, 2)) + 2 * random.normal(size=(15, 1)) + [0, 0.4]
+    long = pd.DataFrame(ratings).reset_index().melt("index")
+    table = pingouin.intraclass_corr(long, "index", "variable", "value").set_index("Type")
+    for ours, name in ((icc_absolute(ratings), "ICC(A,1)"), (icc_consistency(ratings), "ICC(C,1)")):
+        assert ours.value == pytest.approx(table.loc[name, "ICC"])
+        low, high = table.loc[name, "CI95"]
+        assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.006)
+    row = pingouin.corr(ratings[:, 0], ratings[:, 1]).iloc[0]
+    ours = correlation(ratings[:, 0], ratings[:, 1])
+    assert ours.value == pytest.approx(row["r"])
+    low, high = row["CI95"]
+    assert (ours.low, ours.high) == pytest.approx((low, high), abs=0.006)

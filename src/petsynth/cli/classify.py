@@ -32,7 +32,7 @@ class Args:
     """Folders of petsynth evaluate; with regions. Of several, the test subjects must be different
     people."""
     out: Path
-    """Folder for tables and JSON; made if missing."""
+    """Folder for tables, figures and report; made if missing."""
     groups: Annotated[tuple[str, str], tyro.conf.arg(metavar="ONE OTHER")] = ("AD", "CN")
     """The two diagnoses, as participants.tsv has them; the first one counts as positive."""
     folds: int = 5
@@ -91,8 +91,6 @@ def run(args: Args) -> None:
     from petsynth.log import Progress
     from petsynth.report.classification import FILES, format_areas, write_classification
 
-    if not args.evaluations:
-        raise ArgumentError("no evaluation is named: give one folder of petsynth evaluate or more")
     if args.groups[0] == args.groups[1]:
         raise ArgumentError(f"--groups {' '.join(args.groups)}: name two different diagnoses")
     settings = Settings(args.folds, args.repeats, args.permutations, args.seed)
@@ -107,4 +105,4 @@ def run(args: Args) -> None:
     print("\n".join(f"- {finding}" for finding in findings))
     print()
     print(format_areas(found))
-    logger.info(f"tables: {args.out / 'auc.tsv'}")
+    logger.info(f"report: {args.out / 'report.html'}")

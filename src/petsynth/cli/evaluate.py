@@ -47,6 +47,9 @@ class Args:
     margin: Annotated[tuple[str, ...], tyro.conf.arg(metavar="METRIC=VALUE ...")] = ()
     """Largest difference that counts as none; between models, for example ssim=0.01 psnr=0.5. Set
     it before you look."""
+    withhold: tuple[Literal["age", "sex", "diagnosis", "mmse", "amyloid", "tau", "apoe"], ...] = ()
+    """Covariates that models are not told, though the data know them. Withhold diagnosis before
+    petsynth classify, or the model is given the answer."""
     data_range: float | None = None
     """Data range of PSNR, SSIM and NRMSE, in PET units; for volume and brain. If left out, fixed
     per tracer for SUVR, else the training set's PET scale."""
@@ -90,6 +93,7 @@ HELP = Help(
             "predictions",
             "split",
             "margin",
+            "withhold",
             "data_range",
             "atlas",
             "planes",
@@ -178,6 +182,7 @@ def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: b
             threads=_threads(args.threads),
             atlas=None if args.atlas == "none" else read_atlas(args.atlas),
             predictions=study.predictions,
+            withheld=args.withhold,
         )
     evaluation = dataclasses.replace(evaluation, audit=study.audit)
     for unmeasured in evaluation.unmeasured():

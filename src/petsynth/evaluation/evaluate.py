@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from petsynth.covariates import CovariateName
 from petsynth.data.prepared import PreparedData, Split
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.evaluation.agreement import agreement_table
@@ -193,6 +194,7 @@ def evaluate(
     threads: int = 1,
     atlas: Atlas | None = None,
     predictions: Sequence[Predictions] = (),
+    withheld: Sequence[CovariateName] = (),
 ) -> Evaluation:
     """Predict and compute the metrics.
 
@@ -221,6 +223,8 @@ def evaluate(
         subjects do not lie on MNI axes.
     predictions : sequence of Predictions
         Of other tools, for the same participants.
+    withheld : sequence of str
+        Covariates that models are not told, though the data know them.
 
     Raises
     ------
@@ -233,7 +237,7 @@ def evaluate(
     if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     wanted = PredictionSettings(planes=planes, seed=seed, batch_size=batch_size)
-    predicted = predict_all(models, data, participants, scratch, wanted)
+    predicted = predict_all(models, data, participants, scratch, wanted, withheld)
     predicted += read_predictions(predictions, data, scratch)
     warps = SubjectWarps(data)
     methods = predicted + baselines(data, seed, warps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from petsynth.covariates import CovariateName
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.baselines import TissueRegression, derangement, mean_training_pet, pairs_of
 from petsynth.evaluation.models import Model
@@ -76,17 +77,23 @@ def predict_all(
     participants: list[str],
     scratch: Path,
     settings: PredictionSettings,
+    withheld: Collection[CovariateName] = (),
 ) -> list[Method]:
     """Predict every subject with every model, and return the models as methods.
 
     Volumes are kept in ``scratch`` and memory-mapped, so that memory does not grow with the
-    number of subjects.
+    number of subjects. Models are not told the ``withheld`` covariates, though the data know them.
     """
     with Progress("predicting", total=len(models) * len(participants)) as progress:
         for number, model in enumerate(models):
             for participant in participants:
                 t1 = np.asarray(model.run.system.read_t1(data, participant))
-                known = SubjectInfo(data.mask(participant), data.covariates(participant))
+                told = {
+                    name: value
+                    for name, value in data.covariates(participant).items()
+                    if name not in withheld
+                }
+                known = SubjectInfo(data.mask(participant), told)
                 mean = model.run.predict(t1, settings, known).mean
                 with atomic_path(_stored(scratch, number, participant)) as temporary:
                     np.save(temporary, mean)
@@ -98,7 +105,9 @@ def predict_all(
             _describe(model),
             model.group,
             _reader(scratch, number),
-            covariates=tuple(model.run.system.covariates_used()),
+            covariates=tuple(
+                name for name in model.run.system.covariates_used() if name not in withheld
+            ),
         )
         for number, model in enumerate(models)
     ]

@@ -1,8 +1,9 @@
 """Figures from arrays; nothing here knows a model, a data set or an evaluation.
 
-Every function returns a matplotlib figure that was made without pyplot. Read `panels` first:
-it holds the labels that every figure of synthetic or simulated images carries, and rows of
-image panels, whose slices are those of a `view`. `distributions` draws box plots and
-histograms, `agreement` bars, scatter and Bland-Altman plots, `curves` what a training logs,
-`quality` the quality control of one prepared subject, and `save` writes a figure as a PNG file.
+Every function returns a matplotlib figure that was made without pyplot. Read `panels` first: it
+holds the labels that every figure of synthetic or simulated images carries, and rows of image
+panels, whose slices are those of a `view`. `distributions` draws box plots and histograms,
+`agreement` bars, scatter and Bland-Altman plots, `roc` ROC curves and the areas under them,
+`curves` what a training logs, `quality` the quality control of one prepared subject, and `save`
+writes a figure as a PNG file.
 """

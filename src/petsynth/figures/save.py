@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from petsynth.io.atomic import atomic_path
+from petsynth.io.atomic import write_bytes
 
 
 def save_png(figure: Figure, path: str | Path, *, dots_per_inch: int = 150) -> None:
@@ -29,8 +29,7 @@ def save_png(figure: Figure, path: str | Path, *, dots_per_inch: int = 150) -> N
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(png_bytes(figure, dots_per_inch=dots_per_inch))
+    write_bytes(path, png_bytes(figure, dots_per_inch=dots_per_inch))
 
 
 def png_bytes(figure: Figure, *, dots_per_inch: int = 150) -> bytes:

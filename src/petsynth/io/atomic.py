@@ -238,6 +238,12 @@ def _refusal(error: OSError | RuntimeError | ValueError, temporary: Path | None)
     return 0
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file atomically; see `atomic_path`."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""What ``petsynth classify`` prints and writes: tables and JSON."""
+"""What ``petsynth classify`` prints and writes: tables, JSON, figures and a report."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ from petsynth.evaluation.classification import (
     Classification,
     list_classification_findings,
 )
-from petsynth.io.atomic import write_json
+from petsynth.figures.save import png_bytes
+from petsynth.io.atomic import write_bytes, write_json
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.removal import remove_own
+from petsynth.report.classification_page import (
+    build_classification_report,
+    draw_classification,
+    title_of,
+)
+from petsynth.report.document import Picture
+from petsynth.report.page import render
+from petsynth.report.pdf import pdf_bytes
 
 AREAS, DIFFERENCES, SCORES, SUMMARY = (
     "auc.tsv",
@@ -25,12 +34,13 @@ AREAS, DIFFERENCES, SCORES, SUMMARY = (
     "scores.tsv",
     "classification.json",
 )
-FILES = (AREAS, DIFFERENCES, SCORES, SUMMARY)
+PAGE, PDF, FIGURES = "report.html", "report.pdf", "figures"
+FILES = (AREAS, DIFFERENCES, SCORES, SUMMARY, PAGE, PDF, f"{FIGURES}/*.png")
 """Names of everything that is written."""
 
 
 def write_classification(found: Classification, folder: Path) -> list[str]:
-    """Write the tables and ``classification.json``, each atomically, and return the findings.
+    """Write tables, ``classification.json``, figures and report, and return the findings.
 
     Raises
     ------
@@ -38,11 +48,24 @@ def write_classification(found: Classification, folder: Path) -> list[str]:
         If the disk is full or the folder cannot be written.
     """
     findings = list_classification_findings(found)
+    pictures = {
+        each.name: Picture(each.caption, png_bytes(each.figure))
+        for each in draw_classification(found)
+    }
+    title = title_of(found)
+    blocks = build_classification_report(found, findings, list(pictures.values()))
+    contents = {
+        **{f"{FIGURES}/{name}": picture.png for name, picture in pictures.items()},
+        PAGE: render(blocks, title=title).encode("utf-8"),
+        PDF: pdf_bytes(blocks, title=title),
+    }
     remove_own(folder, FILES, "a classification")
     write_table(folder / AREAS, tabulate_areas(found))
     write_table(folder / DIFFERENCES, tabulate_differences(found))
     write_table(folder / SCORES, _tabulate_scores(found))
     write_json(folder / SUMMARY, _describe(found, findings))
+    for name, content in contents.items():
+        write_bytes(folder / name, content)
     return findings
 
 

@@ -11,7 +11,7 @@ from petsynth.evaluation.findings import list_findings
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.summary import build_comparisons, build_summary
 from petsynth.figures.save import png_bytes
-from petsynth.io.atomic import atomic_path, write_json
+from petsynth.io.atomic import write_bytes, write_json
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.removal import check_own, make_own_folder, remove_files, remove_own
 from petsynth.report.content import Report, build_report
@@ -120,9 +120,9 @@ def write_evaluation(
     write_json(folder / SUMMARY, summary)
     write_json(folder / COMPARISONS, build_comparisons(against_baselines, between_models, findings))
     for name, content in contents.items():
-        _write(folder / FIGURES / name, content)
+        write_bytes(folder / FIGURES / name, content)
     for name, content in pages.items():
-        _write(folder / name, content)
+        write_bytes(folder / name, content)
     return report
 
 
@@ -152,7 +152,7 @@ def write_joint_report(reports: Sequence[Report], folder: str | Path) -> None:
     ]
     remove_files(folder, earlier)
     for name, content in pages.items():
-        _write(folder / name, content)
+        write_bytes(folder / name, content)
 
 
 def _pages(blocks: Sequence[Block], title: str) -> dict[str, bytes]:
@@ -175,8 +175,3 @@ def _draw(evaluation: Evaluation, models: Sequence[Model]) -> dict[str, list[Rep
         "papers": draw_paper_b_figures(evaluation) if is_paper_b else [],
         "training": draw_training(models),
     }
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
