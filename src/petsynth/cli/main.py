@@ -33,6 +33,7 @@ COMMANDS = {
     "classify": "tell two groups of subjects apart by MRI, PET and synthetic PET",
     "measure": "measure any synthetic PET against its reference; no model needed",
     "view": "look at scans in a browser: MRI, PET, synthetic PET and their difference",
+    "rate": "ask experts about real and synthetic images, blinded, in a browser",
     "audit": "look for test subjects among the training data",
     "describe": "show what a configuration means: parameters, shapes, memory, steps",
     "completion": "print what a shell needs to complete commands and options",

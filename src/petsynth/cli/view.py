@@ -96,7 +96,7 @@ def run(args: Args) -> None:
     library = Library(find_subjects(args.paths))
     token = new_token()
     with listening(place) as listener:
-        server = ViewServer(library, token, place.names, is_secure=place.scheme == "https")
+        server = ViewServer(library, token, place.names, **place.security)
         where = address(place, listener, f"/?token={token}")
         # Not through a logger: the token belongs into no log.
         print(f"open (works once): {where}", flush=True)

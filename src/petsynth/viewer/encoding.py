@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.viewer.layers import Role
-from petsynth.volume import Volume
+from petsynth.volume import FloatArray, Volume
 
 HIGHEST = 32_000
 """What the largest value becomes on disk; a value is exact to the 64,000th part of the largest."""
@@ -39,8 +39,7 @@ def encode(volume: Volume, role: Role | None = None) -> bytes:
         slope = float(np.abs(values).max(initial=0)) / HIGHEST or 1.0
     stored = np.rint(values / np.float32(slope)).astype(np.int16)
     low, high = (0.0, 0.0) if role is None else window(values, role)
-    voxels: bytes = stored.tobytes(order="F")
-    return _header(volume, slope, low, high) + voxels
+    return assemble(stored, volume.affine, slope, (low, high))
 
 
 def window(values: NDArray[np.float32], role: Role) -> tuple[float, float]:
@@ -68,17 +67,32 @@ def _rounded(value: float) -> float:
     return max(float(f"{value:.2g}"), 1e-6)
 
 
-def _header(volume: Volume, slope: float, low: float, high: float) -> bytes:
+def assemble(
+    stored: NDArray[np.int16], affine: FloatArray, slope: float, limits: tuple[float, float]
+) -> bytes:
+    """Return a NIfTI-1 file of 16-bit voxels; equal grids and limits have equal headers.
+
+    Parameters
+    ----------
+    stored : (X, Y, Z) int16 array
+        The voxels.
+    affine : (4, 4) float array
+        From voxels to world.
+    slope : float
+        What a stored value is multiplied by.
+    limits : tuple of 2 float
+        The window.
+    """
     header = nib.Nifti1Header(endianness="<")
-    header.set_data_shape(volume.data.shape[:3])
+    header.set_data_shape(stored.shape)
     header.set_data_dtype(np.int16)
-    header.set_zooms(volume.grid.voxel_mm)
-    header.set_sform(volume.affine, code=1)
-    header.set_qform(volume.affine, code=1, strip_shears=True)
+    header.set_zooms(np.sqrt((np.asarray(affine)[:3, :3] ** 2).sum(axis=0)))
+    header.set_sform(affine, code=1)
+    header.set_qform(affine, code=1, strip_shears=True)
     header.set_xyzt_units("mm", "sec")
     header["scl_slope"], header["scl_inter"] = slope, 0
-    header["cal_min"], header["cal_max"] = low, high
+    header["cal_min"], header["cal_max"] = limits
     header["vox_offset"] = OFFSET
     header["magic"] = b"n+1"
     block: bytes = header.binaryblock
-    return block + bytes(OFFSET - len(block))
+    return block + bytes(OFFSET - len(block)) + stored.tobytes(order="F")

@@ -37,7 +37,13 @@ HEADERS = {
 }
 
 
-def protected(app: ASGIApp, hosts: Sequence[str], *, body_seconds: float = BODY_SECONDS) -> ASGIApp:
+def protected(
+    app: ASGIApp,
+    hosts: Sequence[str],
+    *,
+    body_seconds: float = BODY_SECONDS,
+    is_behind_tls: bool = False,
+) -> ASGIApp:
     """Return an application behind all checks.
 
     Parameters
@@ -48,8 +54,10 @@ def protected(app: ASGIApp, hosts: Sequence[str], *, body_seconds: float = BODY_
         Host names that requests may be for, without port.
     body_seconds : float
         How long a body may take.
+    is_behind_tls : bool
+        Whether another server adds TLS, so that pages come from ``https``.
     """
-    limited = BodyLimit(SameOrigin(app), seconds=body_seconds)
+    limited = BodyLimit(SameOrigin(app, is_behind_tls=is_behind_tls), seconds=body_seconds)
     return SafeHeaders(TrustedHostMiddleware(limited, [*hosts, "::1"], www_redirect=False))
 
 
@@ -75,8 +83,9 @@ class SafeHeaders:
 class SameOrigin:
     """Refuse what another site's page asks for; following a link is allowed."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_behind_tls: bool = False) -> None:
         self._app = app
+        self._is_behind_tls = is_behind_tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or refuse it."""
@@ -88,8 +97,11 @@ class SameOrigin:
 
     def _is_foreign(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        if origin is not None and origin != f"{scope['scheme']}://{headers.get('host', '')}":
+        origin, host = headers.get("origin"), headers.get("host", "")
+        own = {f"{scope['scheme']}://{host}"}
+        if self._is_behind_tls:
+            own.add(f"https://{host}")
+        if origin is not None and origin not in own:
             return True
         follows_link = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
         site = headers.get("sec-fetch-site", "none")

@@ -40,6 +40,8 @@ class ViewServer:
         Host names that requests may be for.
     is_secure : bool
         Whether the cookie is for TLS only.
+    is_behind_tls : bool
+        Whether another server adds TLS.
     """
 
     def __init__(
@@ -49,13 +51,14 @@ class ViewServer:
         hosts: Sequence[str] = LOOPBACK,
         *,
         is_secure: bool = False,
+        is_behind_tls: bool = False,
     ) -> None:
         self._library = library
         self._token: str | None = hash_token(token)
         self._session: str | None = None
         self._is_secure = is_secure
         self._attempts = Attempts()
-        self.app: ASGIApp = protected(self._routes(), hosts)
+        self.app: ASGIApp = protected(self._routes(), hosts, is_behind_tls=is_behind_tls)
 
     def _routes(self) -> Starlette:
         subject = "/api/subjects/{subject:int}"

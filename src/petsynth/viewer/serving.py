@@ -59,6 +59,11 @@ class Place:
         return LOOPBACK if self.is_loopback else (self.host.strip("[]"), *LOOPBACK)
 
     @property
+    def security(self) -> dict[str, bool]:
+        """What an application must know of it."""
+        return {"is_secure": self.certificate is not None, "is_behind_tls": self.without_tls}
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
         return self.host in ("127.0.0.1", "localhost", "::1")
