@@ -8,9 +8,9 @@ import urllib.request
 from http.cookiejar import CookieJar
 
 import pytest
+from tests.reader_study.conftest import write_study
 
 from petsynth.cli.rate import parse
-from tests.reader_study.conftest import write_study
 
 
 def test_options():

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
+from tests.viewer.conftest import write_scan
 
 from petsynth.reader_study.access import give_tokens
 from petsynth.reader_study.database import open_database, sqlite_url
 from petsynth.reader_study.images import blind_images
 from petsynth.reader_study.server import RateServer
 from petsynth.reader_study.study import ORGANISER, Study, read_study
-from tests.viewer.conftest import write_scan
 
 HERE = "http://127.0.0.1:8000"
 SUBJECTS = ("sub-01", "sub-02", "sub-03", "sub-04")

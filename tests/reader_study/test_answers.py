@@ -105,7 +105,9 @@ def test_answers_are_there_after_a_restart(tmp_path, study, shown, engine):
 def test_what_is_answered(engine, study):
     order = presentations(study, "ana")
     for each in order[:3]:
-        fields = FULL if each.case.pet is not None else {**FULL, "real": None, "real_certainty": None}
+        fields = (
+            FULL if each.case.pet is not None else {**FULL, "real": None, "real_certainty": None}
+        )
         save_answer(engine, "ana", each, fields, 0)
     save_answer(engine, "ana", order[3], {"quality": 1}, 0)
     assert answered(engine, study, "ana", order) == [1, 2, 3]

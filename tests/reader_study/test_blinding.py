@@ -15,6 +15,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_predict
 from starlette.testclient import TestClient
+from tests.reader_study.conftest import HERE, head
 
 from petsynth.reader_study.access import give_tokens
 from petsynth.reader_study.database import open_database, sqlite_url
@@ -23,7 +24,6 @@ from petsynth.reader_study.order import presentations
 from petsynth.reader_study.server import RateServer
 from petsynth.reader_study.study import Case, Study
 from petsynth.viewer.encoding import OFFSET
-from tests.reader_study.conftest import HERE, head
 
 PAIRS = 30
 CHANCE_AT_MOST = 0.5 + 3.3 * (0.25 / (2 * PAIRS)) ** 0.5

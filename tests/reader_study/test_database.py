@@ -48,9 +48,9 @@ def test_sqlite_survives_a_power_cut(engine):
         assert connection.scalar(text("PRAGMA synchronous")) == 2
 
 
-@pytest.mark.parametrize("url", ["no url", "nothing://x", "oracle://x"])
+@pytest.mark.parametrize("url", ["no url", "nothing://x"])
 def test_a_url_that_is_none_is_told(url):
-    with pytest.raises(ConfigError, match="database: .*write a URL such as"):
+    with pytest.raises(ConfigError, match=r"database: .*write a URL such as"):
         open_database(url, "x")
 
 
@@ -80,7 +80,7 @@ def postgresql(tmp_path_factory):
             path.chmod(0o755)
         shutil.chown(folder, "postgres")
     data = folder / "data"
-    run = dict(check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: C408
+    run = dict(check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     initdb = [*user, programs / "initdb", "-D", data, "-U", "petsynth", "--auth=trust"]
     subprocess.run(initdb, **run)
     options = f"-k {folder} -c listen_addresses="

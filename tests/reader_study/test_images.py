@@ -3,21 +3,19 @@ import io
 import nibabel as nib
 import numpy as np
 import pytest
+from tests.reader_study.conftest import head
+from tests.viewer.conftest import write_scan
 
 from petsynth.errors import InputError
 from petsynth.reader_study.images import STEPS, blind, blind_images, study_grid
 from petsynth.reader_study.study import Case
 from petsynth.viewer.encoding import OFFSET
-from tests.reader_study.conftest import head
-from tests.viewer.conftest import write_scan
 
 AFFINE = np.diag([4.0, 4, 4, 1])
 
 
 def test_all_images_have_one_size_and_one_header(study, images):
-    contents = [
-        images.read(case, part) for case in study.cases for part in images.parts(case)
-    ]
+    contents = [images.read(case, part) for case in study.cases for part in images.parts(case)]
     assert len(contents) == 20
     assert len({len(content) for content in contents}) == 1
     assert len({content[:OFFSET] for content in contents}) == 1

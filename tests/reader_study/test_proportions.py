@@ -7,7 +7,10 @@ from petsynth.reader_study.proportions import of_reader, over_readers
 def test_wilson_and_the_exact_test_on_known_answers():
     """Newcombe, Statistics in Medicine 1998, table I: 81 of 263 has 0.2553 to 0.3662."""
     found = of_reader(np.arange(263) < 81)
-    assert (found.low, found.high) == (pytest.approx(0.2553, abs=1e-4), pytest.approx(0.3662, abs=1e-4))
+    assert (found.low, found.high) == (
+        pytest.approx(0.2553, abs=1e-4),
+        pytest.approx(0.3662, abs=1e-4),
+    )
     assert np.isnan(found.p)
     coin = of_reader(np.arange(10) < 8, chance=0.5)
     assert coin.p == pytest.approx(2 * 56 / 1024)

@@ -23,10 +23,16 @@ def test_the_fingerprint_follows_what_decides_the_order(study):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("title = 3\nreader = []", "title: Input should be a valid string; readers: Field required"),
+        (
+            "title = 3\nreader = []",
+            "title: Input should be a valid string; readers: Field required",
+        ),
         ('title = "t"\nreaders = ["a", "a"]\n' + CASE, "reader a is named twice"),
         ('title = "t"\nreaders = ["organiser"]\n' + CASE, "no reader can be called organiser"),
-        ('title = "t"\nreaders = ["a"]\nrepeats = 2\n' + CASE, "repeats is 2, but there are 1 cases"),
+        (
+            'title = "t"\nreaders = ["a"]\nrepeats = 2\n' + CASE,
+            "repeats is 2, but there are 1 cases",
+        ),
         (
             'title = "t"\nreaders = ["a"]\n' + CASE + 'diagnosis = "flu"',
             "diagnosis flu is none of AD, FTD, normal, other",

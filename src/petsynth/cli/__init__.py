@@ -6,6 +6,7 @@ word belongs to which option) and `help`, then the commands in the order of thei
 `import_dicom` or `simulate`, `prepare`, `train`, `predict` (with `predict_options` and
 `predict_inputs`), `evaluate` (with `evaluate_inputs`); `demo` runs all but the first. `measure` and
 `regions` need none of them. `audit` looks for leakage, `classify` asks whether a synthetic PET is
-of use, `view` shows scans in a browser. `models` and `describe` only tell, `completion` is for
-shells. Nothing heavy is imported before a command runs, so that ``--help`` is fast.
+of use, `view` shows scans in a browser, `rate` asks experts about them. `models` and `describe`
+only tell, `completion` is for shells. Nothing heavy is imported before a command runs, so that
+``--help`` is fast.
 """
