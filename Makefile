@@ -36,7 +36,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { $(BIN)/python -m pip --version || $(BIN)/python -m ensurepip; } >/dev/null 2>&1 || \
 	  $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[tensorboard,test,dev]'
+	  -c constraints.txt -e '.[tensorboard,test,dev,docs]'
 	@touch $@
 
 demo: $(INSTALLED)
@@ -73,7 +73,6 @@ bench: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(PYTEST) -q tests/test_docs.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	$(BIN)/python tools/build_docs.py
 
 release: $(INSTALLED)

@@ -2,11 +2,15 @@
 
 import ast
 import doctest
+import importlib
 import pkgutil
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from petsynth.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -86,6 +90,28 @@ def names_something(dotted: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
+
+
+def commands_of(page: Path) -> list[str]:
+    """Return the petsynth commands of a page's blocks, without comments and what shells add."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:sh|console|bash)\n(.*?)```", text, flags=re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    found = [re.sub(r"^(\$ |\.venv/bin/)", "", line.strip()) for line in lines]
+    found += [match for line in found for match in re.findall(r'--wrap "(petsynth [^"]*)"', line)]
+    return [line for line in found if re.match(r"petsynth [a-z]", line) and "--help" not in line]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_can_be_typed(page):
+    """Every option is there, and nothing that is required is missing; nothing is carried out."""
+    for command in commands_of(page):
+        words = shlex.split(command.split(" | ")[0].split(" > ")[0], comments=True)[1:]
+        if words[0] not in COMMANDS:
+            assert words[0].startswith("-"), command
+            continue
+        module = importlib.import_module(f"petsynth.cli.{words[0].replace('-', '_')}")
+        module.parse(words[1:])
 
 
 def test_every_folder_is_in_the_newcomers_table():

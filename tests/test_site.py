@@ -48,6 +48,15 @@ def test_links_lead_to_pages_of_the_site(pages):
     assert broken == []
 
 
+def test_the_site_builds_without_a_warning(build_docs, pages):
+    for name in ("mkdocs", "material", "mkdocstrings"):
+        pytest.importorskip(name, reason="needs the extra docs")
+    site = pages.parent / "site"
+    assert build_docs.build(pages, site) == 0
+    assert (site / "index.html").is_file()
+    assert "petsynth.predict" in (site / "api.html").read_text(encoding="utf-8")
+
+
 def test_a_link_to_code_becomes_its_name(build_docs, tmp_path):
     page = tmp_path / "index.md"
     text = "[code](../src/petsynth/log.py), [start](../README.md), [web](https://bids.org)"

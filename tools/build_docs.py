@@ -23,12 +23,28 @@ _LINK = re.compile(r"\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 def main() -> None:
     """Copy the pages and build the site; anything that mkdocs warns of stops it."""
     stage(STAGE)
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    if code := build(STAGE, ROOT / "site"):
+        sys.exit(code)
     print(f"site: {ROOT / 'site' / 'index.html'}")
+
+
+def build(pages: Path, site: Path) -> int:
+    """Build the site from staged pages, and return mkdocs' exit status.
+
+    Parameters
+    ----------
+    pages : Path
+        From `stage`; a configuration that inherits ours is written beside it.
+    site : Path
+        Folder of the site.
+    """
+    config = pages.parent / "mkdocs.yml"
+    content = f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {pages}\nsite_dir: {site}\n"
+    config.write_text(content, encoding="utf-8")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean"]
+    command += ["--config-file", str(config)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def stage(folder: Path) -> None:
