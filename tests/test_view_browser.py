@@ -132,7 +132,7 @@ def test_window_threshold_colours_and_opacity_change_what_is_drawn(page):
     seen.append(drawn(page))
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("-")
-    page.wait_for_function("document.getElementById('opacity-shown').textContent === '90 %'")
+    page.wait_for_function("() => document.getElementById('opacity-shown').textContent === '90 %'")
     page.wait_for_timeout(800)
     seen.append(drawn(page))
     assert len(set(seen)) == len(seen)
@@ -161,7 +161,9 @@ def test_the_address_restores_the_view(page):
     page.press("#high", "Tab")
     page.click("[data-view=coronal]")
     page.click("[data-count='2']")
-    page.wait_for_function("/panes=2/.test(location.hash) && /view=coronal/.test(location.hash)")
+    page.wait_for_function(
+        "() => /panes=2/.test(location.hash) && /view=coronal/.test(location.hash)"
+    )
     page.wait_for_timeout(500)
     before = page.url
     page.reload()

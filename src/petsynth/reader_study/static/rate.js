@@ -20,7 +20,7 @@ async function start() {
   $("about").hidden = !study.introduction;
   study.done = new Set(study.answered);
   panes = new Panes($("panes"), 2, () => {});
-  Object.assign(panes.settings, { map: "hot", high: 1000 });
+  Object.assign(panes.settings, { map: "hot", high: 1000, bar: false });
   for (const name of MAPS) $("map").append(new Option(name, name));
   for (let position = 1; position <= study.cases; position += 1) {
     const button = document.createElement("button");

@@ -150,7 +150,7 @@ export class Panes {
     this.onMove = onMove;
     this.place = [0, 0, 0];
     this.settings = {
-      view: "all", map: "hot", low: 0, high: 0, threshold: 0, opacity: 1, spread: 0, limit: 0, radiological: false,
+      view: "all", map: "hot", low: 0, high: 0, threshold: 0, opacity: 1, spread: 0, limit: 0, radiological: false, bar: true,
     };
     this.all = Array.from({ length: count }, (_, number) => new Pane(holder, number, this));
     this.shown = count;
@@ -204,11 +204,11 @@ export class Panes {
   }
 
   style({ image, scan, role }, isOver) {
-    const { map, low, high, threshold, opacity, spread, limit } = this.settings;
+    const { map, low, high, threshold, opacity, spread, limit, bar } = this.settings;
     image.colormapInvert = false;
     image.colormapType = 0;
     image.opacity = role === "t1" || !isOver ? 1 : opacity;
-    image.colorbarVisible = role !== "t1";
+    image.colorbarVisible = role !== "t1" && bar;
     [image.cal_min, image.cal_max] = [scan.low, scan.high];
     if (role === "t1") {
       image.colormap = "gray";
