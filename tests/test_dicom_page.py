@@ -5,7 +5,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.cli.test_predict import known_alignment  # noqa: F401
+from tests.cli.test_predict_dicom import T1, coarse  # noqa: F401
 from tests.io.dicom.makers import Plan, pet_values, t1_values, write
+from tests.io.dicom.test_sending import Archive
 
 from petsynth.cli.main import run
 
@@ -29,3 +32,25 @@ def test_import(tmp_path, monkeypatch):
     assert [words[0] for words in found] == ["import-dicom", "import-dicom", "prepare"]
     assert [run(words) for words in found] == [0, 0, 0]
     assert (tmp_path / "my_bids" / "sub-001" / "ses-01" / "pet").is_dir()
+
+
+def test_predict_and_send(tmp_path, monkeypatch, tiny_run):
+    pytest.importorskip("pynetdicom", reason="needs the extra dicom")
+    write(T1, tmp_path / "export" / "patient7")
+    assert run(["import-dicom", str(tmp_path / "export"), str(tmp_path / "bids")]) == 0
+    (t1,) = (tmp_path / "bids").rglob("*_T1w.nii.gz")
+    t1.rename(tmp_path / "my_T1.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    found = commands("Predict a DICOM folder, and give the PET back to its study")
+    assert len(found) == 2
+    for words in found:
+        assert run([*words, "--model", str(tiny_run)]) == 0
+    archive = Archive()
+    try:
+        for words in commands("Send it to the archive"):
+            node = f"127.0.0.1:{archive.port}"
+            words = [node if ":" in word else word for word in words[:3]]
+            assert run([*words, "--their-title", "ARCHIVE"]) == 0
+        assert len(archive.taken) == 24
+    finally:
+        archive.server.shutdown()

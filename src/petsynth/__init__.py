@@ -44,8 +44,9 @@ def predict(
     ----------
     t1 : str, Path, nibabel image, or (array, affine)
         In any orientation and voxel size, with the skull or without. A file may be NIfTI,
-        FreeSurfer's ``.mgz``, a pair of ``.hdr`` and ``.img``, NRRD or MetaImage. Of an array the
-        affine leads from its voxels to RAS+ in millimetres.
+        FreeSurfer's ``.mgz``, a pair of ``.hdr`` and ``.img``, NRRD, MetaImage, or a DICOM folder
+        of one T1 (``petsynth[dicom]``). Of an array the affine leads from its voxels to RAS+ in
+        millimetres.
     model : str or Path, optional
         Name of a pretrained model (``petsynth models`` lists them), run folder or weights file;
         the pretrained FDG model if left out.

@@ -27,6 +27,7 @@ COMMANDS = {
     "prepare": "align a BIDS dataset's scans and resample them to the models' grid",
     "train": "train a model on prepared data",
     "predict": "infer synthetic PET from T1-weighted MRI",
+    "send-dicom": "send a DICOM folder to an archive (C-STORE)",
     "models": "list the pretrained models",
     "regions": "mean uptake per region of a PET, measured or synthetic; no model is needed",
     "evaluate": "measure trained models against baselines, with tables, figures and a report",

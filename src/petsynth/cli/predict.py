@@ -1,6 +1,6 @@
 """``petsynth predict``: a synthetic PET for every T1 that is named.
 
-Each T1 (NIfTI, any orientation and voxel size) gets a synthetic PET on its own grid and on the
+Each T1 (any format, orientation and voxel size) gets a synthetic PET on its own grid and on the
 model's, with sidecars that say so and a labelled picture. The folder is a BIDS derivative dataset
 whose index.html shows all pictures. A T1 that cannot be used is reported
 and the others are finished.
@@ -12,13 +12,13 @@ import dataclasses
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from petsynth.cli.predict_options import HELP, Args, check_arguments, given_covariates, parse
 
 if TYPE_CHECKING:
+    from petsynth.cli.predict_inputs import Inputs
     from petsynth.inference import Run
     from petsynth.log import Progress
     from petsynth.slicing import Plane
@@ -50,30 +50,30 @@ def run(args: Args) -> None:
     args = expand_folders(args)
     check_arguments(args)
     with tempfile.TemporaryDirectory(prefix="petsynth-") as scratch:
-        converted, names, failed = convert_inputs(args, Path(scratch))
-        if args.nprocs > 1 and len(converted.t1) > 1:
-            failed += _predict_side_by_side(converted, names)
+        inputs = convert_inputs(args, Path(scratch))
+        if args.nprocs > 1 and len(inputs.args.t1) > 1:
+            failed = inputs.failed + _predict_side_by_side(inputs)
         else:
-            failed += _predict_all(converted, names)
+            failed = inputs.failed + _predict_all(inputs)
     if failed:
+        count = len(inputs.args.t1) + len(inputs.failed)
         raise InputError(
-            f"{len(failed)} of {len(args.t1)} T1s could not be used, the others are finished: "
+            f"{len(failed)} of {count} T1s could not be used, the others are finished: "
             f"{', '.join(failed)}"
         )
 
 
-def _predict_all(args: Args, names: Mapping[Path, Path], *, shown: bool = True) -> list[str]:
+def _predict_all(inputs: Inputs, *, shown: bool = True) -> list[str]:
     """Predict each T1 in turn, and return those that could not be used.
 
     Parameters
     ----------
-    args : Args
-        With NIfTI files.
-    names : mapping from Path to Path
-        What each of them is called in messages.
+    inputs : Inputs
+        NIfTI files, and what each of them is called in messages.
     shown : bool
         Whether progress is shown.
     """
+    from petsynth.cli.predict_dicom import write_dicom
     from petsynth.errors import InputError, RegistrationError
     from petsynth.inference import load_model
     from petsynth.inference.dataset import finish_dataset
@@ -81,6 +81,7 @@ def _predict_all(args: Args, names: Mapping[Path, Path], *, shown: bool = True) 
     from petsynth.io.lock import lock_folder
     from petsynth.log import Progress, keep_log_in
 
+    args, names = inputs.args, inputs.names
     model = load_model(args.model, choose_device(args.device, args.threads))
     if args.model is None and shown:
         logger.info(_which_model(model))
@@ -99,6 +100,9 @@ def _predict_all(args: Args, names: Mapping[Path, Path], *, shown: bool = True) 
             check_folder()
             try:
                 logger.info(f"{names[t1]} -> {_predict_one(args, model, number, progress)}")
+                if t1 in inputs.series:
+                    main = _paths(args, model, number)[0]
+                    logger.info(write_dicom(main, *inputs.series[t1], args.out))
             except (InputError, RegistrationError) as error:
                 told = str(error).replace(str(t1), str(names[t1]))
                 if len(args.t1) == 1 and shown:
@@ -111,36 +115,41 @@ def _predict_all(args: Args, names: Mapping[Path, Path], *, shown: bool = True) 
     return failed
 
 
-def _predict_side_by_side(args: Args, names: Mapping[Path, Path]) -> list[str]:
+def _predict_side_by_side(inputs: Inputs) -> list[str]:
     """Predict in several processes, each a part of the T1s."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    args = inputs.args
     count = min(args.nprocs, len(args.t1))
     threads = args.threads or max((os.cpu_count() or 1) // count, 1)
     one_each = len(args.masks) == len(args.t1) and not args.masks[0].is_dir()
     parts = [
         dataclasses.replace(
-            args,
-            t1=args.t1[part::count],
-            masks=args.masks[part::count] if one_each else args.masks,
-            threads=threads,
+            inputs,
+            args=dataclasses.replace(
+                args,
+                t1=args.t1[part::count],
+                masks=args.masks[part::count] if one_each else args.masks,
+                threads=threads,
+            ),
         )
         for part in range(count)
     ]
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(_predict_part, parts, [dict(names)] * count))
+        found = list(pool.map(_predict_part, parts))
     return [path for part in found for path in part]
 
 
-def _predict_part(args: Args, names: dict[Path, Path]) -> list[str]:
+def _predict_part(inputs: Inputs) -> list[str]:
     """Predict what one of several processes is to predict; its log is a file of its own."""
     from petsynth.cli.main import warnings_as_lines
     from petsynth.log import messages_on_stderr, recorded
 
-    words = [*(str(names[t1]) for t1 in args.t1), "--out", str(args.out)]
+    args = inputs.args
+    words = [*(str(inputs.names[t1]) for t1 in args.t1), "--out", str(args.out)]
     with messages_on_stderr(), warnings_as_lines(debug=False), recorded("predict", words):
-        return _predict_all(args, names, shown=False)
+        return _predict_all(inputs, shown=False)
 
 
 def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> str:

@@ -1,14 +1,17 @@
-"""Which T1s ``petsynth predict`` is asked for: files in any format, folders, BIDS datasets."""
+"""Which T1s ``petsynth predict`` is asked for: files in any format, folders, BIDS, DICOM."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from petsynth.cli.predict_options import Args
+    from petsynth.io.dicom.series import Layout, Series
 
 logger = logging.getLogger(__name__)
 
@@ -16,8 +19,30 @@ _NOT_T1 = ("mask", "dseg", "_pet.", "_bold.", "_dwi.", "_T2w.", "_FLAIR.", "desc
 """Parts of the names of images in a folder that are no T1."""
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """The T1s as NIfTI files of one volume each.
+
+    Parameters
+    ----------
+    args : Args
+        The options, without T1s that cannot be read.
+    names : mapping of Path to Path
+        What messages call each file.
+    series : mapping of Path to (Series, Layout)
+        What each was in DICOM, for ``--dicom``; empty without it.
+    failed : list of str
+        What could not be read.
+    """
+
+    args: Args
+    names: Mapping[Path, Path]
+    series: Mapping[Path, tuple[Series, Layout]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+
 def expand_folders(args: Args) -> Args:
-    """Return the same options with the T1s of each folder in its place.
+    """Return the same options with the T1s of each folder in its place; a DICOM folder stays.
 
     Raises
     ------
@@ -61,7 +86,8 @@ def _t1s_of_dataset(root: Path, labels: tuple[str, ...]) -> list[Path]:
 
 def _t1s_of_folder(folder: Path) -> list[Path]:
     from petsynth.errors import InputError
-    from petsynth.io.formats import EXTENSIONS, is_dicom
+    from petsynth.io.dicom.files import holds_dicom
+    from petsynth.io.formats import EXTENSIONS
 
     files = sorted(path for path in folder.iterdir() if path.is_file())
     found = [
@@ -75,32 +101,26 @@ def _t1s_of_folder(folder: Path) -> list[Path]:
     if found:
         logger.info(f"{folder}: {len(found)} image{'s' if len(found) > 1 else ''}, taken for T1s")
         return found
-    if any(is_dicom(path) for path in files):
-        raise InputError(
-            f"{folder}: holds DICOM; convert it to NIfTI first, for example: dcm2niix -z y -o OUT "
-            f"{folder}"
-        )
+    if holds_dicom(folder):
+        return [folder]
     raise InputError(f"{folder}: holds no image ({', '.join(EXTENSIONS)}) and no folder sub-*")
 
 
-def convert_inputs(args: Args, scratch: Path) -> tuple[Args, dict[Path, Path], list[str]]:
-    """Return the options with NIfTI files of one volume each.
+def convert_inputs(args: Args, scratch: Path) -> Inputs:
+    """Return the T1s as NIfTI files of one volume each.
 
     Parameters
     ----------
     args : Args
-        With files, after `expand_folders`.
+        With files and DICOM folders, after `expand_folders`.
     scratch : Path
         Folder for converted files.
 
-    Returns
-    -------
-    args, names, failed
-        The options without T1s that cannot be read; the file that was named, by the file that is
-        read; and what could not be read.
-
     Raises
     ------
+    ArgumentError
+        If a mask is given for a folder of several T1s, or a DICOM series is asked for and no T1
+        came from DICOM.
     InputError
         If the only T1 cannot be read.
     """
@@ -108,16 +128,19 @@ def convert_inputs(args: Args, scratch: Path) -> tuple[Args, dict[Path, Path], l
     from petsynth.io.formats import as_nifti
 
     one_each = len(args.masks) == len(args.t1) and not args.masks[0].is_dir()
+    wants_dicom = args.dicom or args.dicom_reference is not None
     t1s: list[Path] = []
     masks: list[Path] = []
     names: dict[Path, Path] = {}
+    series: dict[Path, tuple[Series, Layout]] = {}
     failed: list[str] = []
     for number, path in enumerate(args.t1):
         folder = scratch / str(number)
         try:
             folder.mkdir(parents=True)
-            t1 = as_nifti(path, folder, volume=args.volume)
+            found = _as_niftis(args, path, folder)
             if one_each:
+                _check_one(path, found)
                 masks.append(as_nifti(args.masks[number], folder))
         except InputError as error:
             if len(args.t1) == 1:
@@ -125,9 +148,61 @@ def convert_inputs(args: Args, scratch: Path) -> tuple[Args, dict[Path, Path], l
             logger.error(f"petsynth predict: error: {error}")
             failed.append(str(path))
             continue
-        t1s.append(t1)
-        names[t1] = path
+        for t1, name, known in found:
+            t1s.append(t1)
+            names[t1] = name
+            if known is not None and wants_dicom:
+                series[t1] = known
     if not t1s:
         raise InputError(f"none of {len(failed)} T1s could be used")
     chosen = tuple(masks) if one_each else args.masks
-    return dataclasses.replace(args, t1=tuple(t1s), masks=chosen), names, failed
+    if wants_dicom:
+        _check_dicom(names, series)
+    return Inputs(dataclasses.replace(args, t1=tuple(t1s), masks=chosen), names, series, failed)
+
+
+def _as_niftis(
+    args: Args, path: Path, folder: Path
+) -> list[tuple[Path, Path, tuple[Series, Layout] | None]]:
+    """Return NIfTI file, name in messages and DICOM series of each T1 of a file or DICOM folder."""
+    from petsynth.io.dicom.files import is_dicom
+    from petsynth.io.dicom.t1s import series_of_t1, t1s_of_folder
+    from petsynth.io.formats import EXTENSIONS, as_nifti
+
+    is_file = path.name.endswith(EXTENSIONS) or not path.exists()
+    if not is_file and (path.is_dir() or is_dicom(path)):
+        t1s = t1s_of_folder(path, folder, logger.warning, args.t1_series)
+        several = len(t1s) > 1
+        return [
+            (
+                each.path,
+                Path(f"{path} (series {each.series.number})") if several else path,
+                (each.series, each.layout),
+            )
+            for each in t1s
+        ]
+    t1 = as_nifti(path, folder, volume=args.volume)
+    reference = args.dicom_reference
+    if reference is None:
+        return [(t1, path, None)]
+    return [(t1, path, series_of_t1(t1, reference, logger.warning, args.t1_series))]
+
+
+def _check_one(path: Path, found: list[tuple[Path, Path, tuple[Series, Layout] | None]]) -> None:
+    from petsynth.errors import ArgumentError
+
+    if len(found) > 1:
+        raise ArgumentError(
+            f"--masks: one mask for the {len(found)} T1s of {path}; choose one with --t1-series"
+        )
+
+
+def _check_dicom(names: Mapping[Path, Path], series: Mapping[Path, object]) -> None:
+    """Refuse to write DICOM where nothing tells the patient and the study."""
+    from petsynth.errors import ArgumentError
+
+    for t1, name in names.items():
+        if t1 not in series:
+            raise ArgumentError(
+                f"--dicom: {name} is no DICOM folder; name its DICOM with --dicom-reference FOLDER"
+            )

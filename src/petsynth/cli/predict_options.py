@@ -20,14 +20,16 @@ class Args:
     """Options of ``petsynth predict``."""
 
     t1: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="T1 ...")]
-    """T1-weighted images, folders of them or BIDS datasets; with the skull or without, as .nii,
-    .nii.gz, .mgz, .hdr and .img, .nrrd or .mha."""
+    """T1-weighted images, folders of them, BIDS datasets or DICOM folders; with the skull or
+    without, as .nii, .nii.gz, .mgz, .hdr and .img, .nrrd or .mha."""
     out: Path
     """Folder for the synthetic PET; made if missing."""
     participant_label: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LABEL ...")] = ()
     """Only these participants of a BIDS dataset; with or without sub-. All if left out."""
     volume: int | None = None
     """Which volume is the T1, from 0 on; for images of several volumes (4D)."""
+    t1_series: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N ...")] = ()
+    """Numbers of the series of a DICOM folder that are T1s; found by their headers if left out."""
     model: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None
     """Pretrained model, run folder or weights file; petsynth models lists the pretrained ones. If
     left out: petsynth-fdg, which comes with petsynth."""
@@ -59,6 +61,13 @@ class Args:
     participants: Path | None = None
     """Table with these values of several T1s; columns participant_id (sub-01), age, sex, diagnosis,
     mmse, amyloid, tau, apoe, as in BIDS's participants.tsv; n/a where unknown."""
+    dicom: bool = False
+    """Write the synthetic PET as a DICOM series, too; into the study of a T1 that is given as a
+    DICOM folder, with the patient's name as it stands there. Below OUT/dicom; petsynth send-dicom
+    sends it to an archive."""
+    dicom_reference: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """DICOM folder of the T1, for a T1 that is given as NIfTI; it must lie on the slices of one of
+    its series. With it, --dicom need not be said."""
     batch_size: int = 8
     """Slices at once; changes speed and memory, not the result."""
     nprocs: int = 1
@@ -80,12 +89,14 @@ HELP = Help(
     synthetic, and a labelled picture. A T1 that cannot be used is reported, and the others are
     finished.""",
     {
-        "which T1s": ("participant_label", "volume"),
+        "which T1s": ("participant_label", "volume", "t1_series"),
         "model": ("model", "planes", "samples", "seed"),
         "what is known of the subject": (
             "masks", "age", "sex", "diagnosis", "mmse", "amyloid", "tau", "apoe", "participants",
         ),
-        "computing and output": ("batch_size", "nprocs", "threads", "device", "overwrite"),
+        "computing and output": (
+            "dicom", "dicom_reference", "batch_size", "nprocs", "threads", "device", "overwrite",
+        ),
     },
     (
         "petsynth predict sub-01_T1w.nii.gz --out predictions",

@@ -6,6 +6,7 @@
     OUT/index.html                          all panels on one page
     OUT/sub-01/[ses-bl/]pet/                images and sidecars
     OUT/sub-01/[ses-bl/]figures/            panels
+    OUT/dicom/STEM_desc-synth/              the same as a DICOM series, if that is asked for
     OUT/STEM_...                            of a T1 whose name is not BIDS: images and panel
 
 Files of these names that something else wrote are left alone.
@@ -56,7 +57,7 @@ _BIDS_NAME = re.compile(
 )
 _MAIN = "_space-T1w_desc-synth_pet.nii.gz"
 _MARK = "petsynth predict"
-_IGNORED = "/*_desc-synth*\n/index.html\n/logs\n**/figures\n"
+_IGNORED = "/*_desc-synth*\n/dicom\n/index.html\n/logs\n**/figures\n"
 
 README = f"""# Synthetic PET, written by {_MARK}
 
@@ -71,6 +72,8 @@ It is a guess from anatomy and no measurement. Research software, not a medical 
   what (`StandardDeviationMeaning`).
 - Sidecars name the model, unit, reference region, voxel size and what the image was made from.
   `bids:raw:` stands for the root of the dataset that holds the T1; its place is not written down.
+- `dicom/`, if it is there, holds the same as DICOM **with the patient's name and ID**: for the
+  archive that the T1 came from, not to be shared.
 - Files of a T1 whose name is not BIDS stand in this folder itself, and `.bidsignore` names them.
 """
 

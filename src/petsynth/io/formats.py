@@ -1,7 +1,8 @@
 """Images in other formats than NIfTI, in memory, or with several volumes: one NIfTI of each.
 
 What is read elsewhere is always a NIfTI file, whose header `petsynth.io.nifti_header` checks. Here
-FreeSurfer's ``.mgz``, pairs of ``.hdr`` and ``.img``, NRRD and MetaImage become one.
+FreeSurfer's ``.mgz``, pairs of ``.hdr`` and ``.img``, NRRD, MetaImage and the T1 of a DICOM folder
+become one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from petsynth.errors import InputError, PetsynthWarning
+from petsynth.io.dicom.files import holds_dicom, is_dicom
 from petsynth.io.nifti import read_shape
 from petsynth.io.text import check_file
 
@@ -23,8 +25,6 @@ NIBABEL = (".mgz", ".mgh", ".hdr", ".img")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 EXTENSIONS = (*NIFTI, *NIBABEL, *ITK)
 """Ends of the names of files that are read."""
-_DICOM = (".dcm", ".ima", ".dicom")
-_DICOM_MAGIC = slice(128, 132)
 ArrayImage = tuple[NDArray[np.generic], NDArray[np.generic]]
 """Voxels, and the affine from voxels to RAS+ in millimetres."""
 AnyImage = str | Path | nib.spatialimages.SpatialImage | ArrayImage
@@ -52,7 +52,7 @@ def as_nifti(
     Parameters
     ----------
     image : str, Path, nibabel image, or (array, affine)
-        A file that ends in one of `EXTENSIONS`; or an image in memory.
+        A file that ends in one of `EXTENSIONS`, or a DICOM folder or file; or an image in memory.
     folder : str or Path
         Where a file is written if need be.
     volume : int, optional
@@ -72,6 +72,8 @@ def as_nifti(
     """
     if isinstance(image, str | Path):
         path = Path(image)
+        if _is_dicom(path):
+            return _from_dicom(path, Path(folder))
         _check_format(path)
         if path.name.endswith(NIFTI):
             shape = read_shape(path)
@@ -103,11 +105,24 @@ def save_image(
     return path
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by its name or its first bytes."""
-    with open(path, "rb") as file:
-        start = file.read(_DICOM_MAGIC.stop)
-    return start[_DICOM_MAGIC] == b"DICM" or path.suffix.lower() in _DICOM
+def _is_dicom(path: Path) -> bool:
+    if path.is_dir():
+        return holds_dicom(path)
+    return not path.name.endswith(EXTENSIONS) and is_dicom(path)
+
+
+def _from_dicom(path: Path, folder: Path) -> Path:
+    """Return the one T1 of a DICOM folder as NIfTI."""
+    from petsynth.io.dicom.t1s import t1s_of_folder
+
+    def warn(message: str) -> None:
+        warnings.warn(message, PetsynthWarning, stacklevel=4)
+
+    found = t1s_of_folder(path, folder, warn)
+    if len(found) > 1:
+        listed = ", ".join(each.series.name for each in found)
+        raise InputError(f"{path}: holds {len(found)} T1s ({listed}); name a folder of one series")
+    return found[0].path
 
 
 def _check_format(path: Path) -> None:
@@ -116,11 +131,6 @@ def _check_format(path: Path) -> None:
     check_file(path)
     if path.name.endswith(EXTENSIONS):
         return
-    if is_dicom(path):
-        raise InputError(
-            f"{path}: is DICOM; convert its series to NIfTI first, for example: dcm2niix -z y "
-            "-o OUT FOLDER"
-        )
     raise InputError(
         f"{path}: not a format that is read; convert it to NIfTI (.nii.gz); others are "
         f"{', '.join((*NIBABEL, *ITK))}"

@@ -377,3 +377,24 @@ def assert_same(found: Any, plan: Plan, rtol: float = 1e-6) -> None:
     values = found.values.reshape(*found.values.shape[:3], -1)
     for frame in range(frames):
         np.testing.assert_allclose(values[i, j, k, frame], plan.values[frame].ravel(), rtol=rtol)
+
+
+def plan_of(t1: Any, **values: Any) -> Plan:
+    """Return a NIfTI as a sagittal T1 series, as dcm2niix will turn it back."""
+    import nibabel as nib
+
+    image = nib.as_closest_canonical(t1)
+    data = image.get_fdata()
+    stored = np.round(data / data.max() * 4000)
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    # slices to the left, columns to the back, rows downwards: the patient's x, y and -z
+    turned = stored[::-1, ::-1, ::-1].transpose(0, 2, 1)
+    corner = affine @ [data.shape[0] - 1, data.shape[1] - 1, data.shape[2] - 1, 1]
+    edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return Plan(
+        turned[None],
+        orientation=SAGITTAL,
+        origin=tuple(float(each) for each in corner[:3]),
+        spacing=(float(edges[0]), float(edges[2]), float(edges[1])),
+        **values,
+    )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from petsynth.errors import ArgumentError, InputError, OutputError
-from petsynth.io.atomic import write_json, write_text
+from petsynth.io.atomic import write_json, write_text, written_together
 from petsynth.io.bids.metadata import sidecar_path, write_dataset_description, write_table
 from petsynth.io.bids.names import TRACER_LABELS, parse_entities
 from petsynth.io.dicom.conversion import Converted, convert
@@ -241,8 +241,9 @@ def _write_patient(
             result.kept.append(path)
             continue
         path = _free_path(image, patient, root)
-        write_json(sidecar_path(path), image.sidecar)
-        image.converted.save(path)
+        with written_together():
+            write_json(sidecar_path(path), image.sidecar)
+            image.converted.save(path)
         times[path] = patient.moved(image.series.start)
         say(f"{image.series.name} -> {path.relative_to(root)}")
         result.written.append(path)

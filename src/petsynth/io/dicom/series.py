@@ -118,7 +118,7 @@ def find_series(folder: Path, say: Callable[[str], None]) -> list[Series]:
     Parameters
     ----------
     folder : Path
-        Searched with all folders in it.
+        Searched with all folders in it; or a single file.
     say : function of str
         Is told of each file that cannot be used.
 
@@ -127,9 +127,10 @@ def find_series(folder: Path, say: Callable[[str], None]) -> list[Series]:
     InputError
         If the folder is missing or holds no DICOM.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise InputError(f"{folder}: no such folder")
-    files = [found for path in find_files(folder) if (found := read_file(path)) is not None]
+    paths = [folder] if folder.is_file() else find_files(folder)
+    files = [found for path in paths if (found := read_file(path)) is not None]
     return group_files(files, folder, say)
 
 
