@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from petsynth.evaluation.classification import Settings, classify
+from petsynth.evaluation.group_features import GroupFeatures
 from petsynth.evaluation.methods import Method
 from petsynth.figures.panels import draw_panels, pet_panel
 from petsynth.figures.save import save_png
@@ -21,7 +23,8 @@ from petsynth.inference.dataset import finish_dataset
 from petsynth.prepare.pages import write_group_page
 from petsynth.prepare.quality_control import QC_COLUMNS
 from petsynth.prepare.records import Record, write_record
-from petsynth.report.folder import make_folder, write_evaluation
+from petsynth.report.classification import write_classification
+from petsynth.report.folder import make_folder, write_evaluation, write_joint_report
 
 pytestmark = pytest.mark.browser
 
@@ -155,6 +158,54 @@ def test_the_pdf_says_what_the_page_says(report):
     for column in ("mean not better on", "all metrics", "equivalence"):
         assert column in text
     assert "SYNTHETIC PET – not for diagnosis" in text
+
+
+@pytest.fixture(scope="module")
+def joint_report(tiny_evaluation, tmp_path_factory):
+    """Return a report on two tracers, without figures."""
+    folder = tmp_path_factory.mktemp("joint") / "tracers"
+    reports = []
+    for tracer in ("FDG", "AV1451"):
+        settings = dataclasses.replace(tiny_evaluation.settings, tracer=tracer)
+        evaluation = dataclasses.replace(tiny_evaluation, settings=settings)
+        reports.append(write_evaluation(evaluation, folder / tracer, figures=False))
+    write_joint_report(reports, folder)
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def classification(tmp_path_factory):
+    """Return the report of a classification by random features, one of them with a long name."""
+    random, positive = np.random.default_rng(0), np.arange(24) < 12
+    pet = "synthetic PET (a-model-whose-name-nobody-shortened)"
+    sets = {name: random.normal(size=(24, 3)) for name in ("MRI", "reference PET", pet)}
+    sets |= {f"MRI + {name}": sets["MRI"] + sets[name] for name in ("reference PET", pet)}
+    data = GroupFeatures(
+        list("x" * 24), positive, ("AD", "CN"), sets, [pet[15:-1]], [], [], True, []
+    )
+    folder = tmp_path_factory.mktemp("classes") / "classification"
+    write_classification(classify(data, Settings(3, 1, 9)), folder)
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("page", ["joint_report", "classification"])
+def test_nothing_of_these_reports_is_cut_off(chromium, request, page, width):
+    measured = measure(chromium, request.getfixturevalue(page), width)
+    assert (measured["cut"], measured["unloaded"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("joint_report", ("Overview", "r over subjects", "AV1451", "FDG")),
+        ("classification", ("p against chance", "adjusted p", "Differences")),
+    ],
+)
+def test_nothing_of_these_reports_is_missing_in_print(chromium, request, page, words):
+    report = request.getfixturevalue(page)
+    for text in (printed(chromium, report), text_of(report.with_name("report.pdf"))):
+        assert [word for word in words if word not in text] == []
 
 
 @pytest.fixture(scope="module")

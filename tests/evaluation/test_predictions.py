@@ -175,6 +175,7 @@ def evaluate(*words):
 def test_they_stand_in_all_tables_beside_a_run(theirs, tiny_run, tiny_prepared, tmp_path, capsys):
     out = tmp_path / "out"
     words = [tiny_run, "--predictions", f"theirs={theirs}", "--data", tiny_prepared, "--out", out]
+    words.append("--no-figures")
     assert evaluate(*words) == 0
     summary = json.loads((out / "summary.json").read_text())
     # 0.1 more everywhere, in SUVR.
@@ -200,6 +201,7 @@ def test_missing_subjects_are_named_and_the_others_compared(
     (theirs / "sub-006_pet.nii.gz").unlink()
     out = tmp_path / "out"
     words = ["--predictions", theirs, "--data", tiny_prepared, "--out", out, "--atlas", "none"]
+    words.append("--no-figures")
     assert evaluate(*words) == 0
     captured = capsys.readouterr()
     line = "theirs has no prediction of sub-006: it is compared on the other 1"

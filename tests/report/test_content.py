@@ -47,8 +47,9 @@ def test_pictures_stand_in_their_sections(report):
     assert section == {"Of images.": "figures", "Of papers.": "frames", "Of training.": "training"}
 
 
-def test_without_regions_or_curves_there_is_no_such_section(report):
+def test_without_images_regions_or_curves_there_is_no_such_section(report):
     blocks = build_report(dataclasses.replace(report, pictures={}))
+    assert "figures" not in anchors(blocks)
     assert "regions" not in anchors(blocks)
     assert "training" not in anchors(blocks)
 

@@ -215,6 +215,9 @@ def _slices(report: Report) -> list[Block]:
 
 
 def _images(report: Report) -> list[Block]:
+    pictures = report.pictures.get("images", ())
+    if not pictures:
+        return []
     return [
         Heading("Images", "figures"),
         Paragraph(
@@ -227,7 +230,7 @@ def _images(report: Report) -> list[Block]:
             )
             + "but for the maps of errors, which are in MNI space."
         ),
-        *report.pictures.get("images", ()),
+        *pictures,
     ]
 
 
