@@ -208,7 +208,10 @@ def parse_moment(text: str) -> datetime.datetime | None:
 
 
 def _checked(path: Path, header: Any, file: BinaryIO) -> DicomFile | None:
+    meta = getattr(header, "file_meta", None)
     sop_class = text_of(header, "SOPClassUID")
+    if not sop_class and meta is not None:
+        sop_class = text_of(meta, "MediaStorageSOPClassUID")  # a DICOMDIR of any name has no other
     if not sop_class:
         return DicomFile(path, None, damage="cannot be read (no SOPClassUID)")
     if sop_class not in IMAGES:
