@@ -59,6 +59,13 @@ export async function reason(answer) {
   }
 }
 
+// Each image comes with its window; NiiVue would look at every voxel to find one, also for each new colour map.
+N.NVImage.prototype.calMinMax = function () {
+  const { cal_min: low, cal_max: high } = this.hdr;
+  Object.assign(this, { cal_min: low, cal_max: high, robust_min: low, robust_max: high, global_min: low, global_max: high });
+  return [low, high, low, high];
+};
+
 function invert(m) {
   const [[a, b, c, x], [d, e, f, y], [g, h, i, z]] = m;
   const det = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
@@ -71,7 +78,8 @@ function invert(m) {
 }
 
 // NiiVue computes gradients of each volume for renderings in 3D, which these pages never show; that
-// takes most of the time until a volume is on screen. Nothing is drawn while it does.
+// takes most of the time until a volume is on screen. Nothing is drawn while it does. It also asks after
+// each slice whether the drawing surface is complete, and each answer is waited for; it always is.
 function withoutGradients(nv) {
   for (const name of ["blurShader", "gradientPrePassShader", "sobelFirstOrderShader", "sobelSecondOrderShader"]) {
     const shader = nv[name];
@@ -79,12 +87,17 @@ function withoutGradients(nv) {
     const use = shader.use.bind(shader);
     shader.use = (gl) => {
       use(gl);
-      gl.drawArrays = () => {};
+      gl.drawArrays = gl.framebufferTextureLayer = () => {};
     };
   }
+  nv.gl.checkFramebufferStatus = () => nv.gl.FRAMEBUFFER_COMPLETE;
+  const texture = nv.rgbaTex.bind(nv);
+  const units = [nv.gl.TEXTURE6, nv.gl.TEXTURE8]; // of the gradients
+  nv.rgbaTex = (before, unit, size, isNew) => texture(before, unit, units.includes(unit) ? [2, 2, 2, 2] : size, isNew);
   const scale = nv.sliceScale.bind(nv); // what NiiVue calls next
   nv.sliceScale = (...words) => {
     delete nv.gl.drawArrays;
+    delete nv.gl.framebufferTextureLayer;
     return scale(...words);
   };
 }
@@ -211,14 +224,14 @@ export class Panes {
     image.colorbarVisible = role !== "t1" && bar;
     [image.cal_min, image.cal_max] = [scan.low, scan.high];
     if (role === "t1") {
-      image.colormap = "gray";
+      image._colormap = "gray";
     } else if (role === "difference") {
-      image.colormap = "difference";
+      image._colormap = "difference";
       const most = limit || scan.high;
       [image.cal_min, image.cal_max] = [-most, most];
     } else {
       image.colormapInvert = map === "gray inverted";
-      image.colormap = image.colormapInvert ? "gray" : map;
+      image._colormap = image.colormapInvert ? "gray" : map;
       [image.cal_min, image.cal_max] = role === "std" ? [0, spread || scan.high] : [low, high || scan.high];
       if (threshold > 0 && role !== "std") {
         image.colormapType = 1; // colours start at 0, below cal_min nothing is drawn
