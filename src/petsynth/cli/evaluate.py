@@ -48,8 +48,8 @@ class Args:
     """Largest difference that counts as none; between models, for example ssim=0.01 psnr=0.5. Set
     it before you look."""
     withhold: tuple[Literal["age", "sex", "diagnosis", "mmse", "amyloid", "tau", "apoe"], ...] = ()
-    """Covariates that models are not told, though the data know them. Withhold diagnosis before
-    petsynth classify, or the model is given the answer."""
+    """Covariates that models are not told, though the data know them. Withhold diagnosis and
+    mmse before petsynth classify, or the model is given the answer."""
     data_range: float | None = None
     """Data range of PSNR, SSIM and NRMSE, in PET units; for volume and brain. If left out, fixed
     per tracer for SUVR, else the training set's PET scale."""

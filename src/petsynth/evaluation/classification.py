@@ -234,8 +234,8 @@ def list_classification_findings(found: Classification) -> list[str]:
     """Return what follows, in sentences: first whether the synthetic PET adds to the MRI."""
     data = found.data
     sentences = [
-        f"{name} was TOLD THE DIAGNOSIS: its synthetic PET holds the answer, so nothing below says "
-        "that it is of use."
+        f"{name} was TOLD THE DIAGNOSIS or the MMSE: its synthetic PET holds the answer, so "
+        "nothing below says that it is of use (petsynth evaluate --withhold diagnosis mmse)."
         for name in data.told
     ]
     sentences += [_added(found, synthetic_pet(name)) for name in data.synthetic]

@@ -21,6 +21,8 @@ from petsynth.volume import BoolArray, FloatArray
 
 MRI, REFERENCE = "MRI", "reference PET"
 BOTH = "MRI + {}"
+TELLING = ("diagnosis", "mmse")
+"""Covariates that give the answer away: the MMSE is part of what patients are diagnosed by."""
 _NEEDED = ("metrics.tsv", "regions.tsv", "summary.json")
 _IMAGES = {"volume_ml": "volume", "grey_fraction": "grey"}
 
@@ -42,7 +44,7 @@ class GroupFeatures:
     synthetic : list of str
         Methods whose PET is among the features.
     told : list of str
-        Those of them that were told the diagnosis.
+        Those of them that were told the diagnosis, or what gives it away; see `TELLING`.
     external : list of str
         Those that another tool made.
     simulated : bool
@@ -220,4 +222,4 @@ def _complete(part: pd.DataFrame) -> FloatArray:
 
 
 def _was_told(tables: _Tables, method: str) -> bool:
-    return "diagnosis" in tables.summary["covariates"].get(method, [])
+    return not set(TELLING).isdisjoint(tables.summary["covariates"].get(method, []))

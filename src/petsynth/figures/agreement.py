@@ -109,7 +109,7 @@ def draw_regions(
         _draw_spreads(bars, place, spreads, *style, label=f"{method}, mean and SD")
         found = correlations.get(method, {})
         _draw_spreads(points, place, [found.get(name, _NONE) for name in names], *style)
-    bars.set_yticks(rows, names, fontsize=7)
+    bars.set_yticks(rows, [name.replace("_", " ") for name in names], fontsize=7)
     bars.invert_yaxis()
     bars.set_ylim(len(names) - 0.4, -0.6)
     bars.set_xlabel(f"uptake, {unit}", fontsize=8)
@@ -127,12 +127,12 @@ def draw_regions(
 def draw_agreement(
     panels: Sequence[AgreementPanel], *, unit: str, title: str = "", simulated: bool = False
 ) -> Figure:
-    """Draw a scatter plot per region, and a Bland-Altman plot below it.
+    """Draw a scatter plot per region, and a Bland-Altman plot below it; of one region, beside it.
 
     Returns
     -------
     Figure
-        Above: synthetic against reference with the line of identity. Below: synthetic minus
+        First: synthetic against reference with the line of identity. Then: synthetic minus
         reference against their mean, with bias (line) and limits of agreement (dashed).
 
     Raises
@@ -142,9 +142,11 @@ def draw_agreement(
     """
     if not panels:
         raise ValueError("no agreement to draw")
-    size = (max(3.3 * len(panels), 5.0) + 0.3, 7.2)
+    is_alone = len(panels) == 1
+    size = (8.2, 4.2) if is_alone else (3.3 * len(panels) + 0.3, 7.2)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(2, len(panels), squeeze=False)
+    shape = (1, 2) if is_alone else (2, len(panels))
+    axes = figure.subplots(*shape, squeeze=False).reshape(2, -1)
     for panel, (above, below) in zip(panels, axes.T, strict=True):
         _draw_scatter(above, panel)
         _draw_bland_altman(below, panel)

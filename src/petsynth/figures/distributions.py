@@ -92,7 +92,7 @@ def draw_boxplots(
     )
     figure.suptitle(title, fontsize=11)
     if simulated:
-        figure.supxlabel(SIMULATED_LABEL, fontsize=9, color="firebrick")
+        figure.supxlabel(SIMULATED_LABEL, x=0.01, ha="left", fontsize=9, color="firebrick")
     return figure
 
 

@@ -220,7 +220,7 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
             bbox={"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5},
         )
     if panel.view is not None:
-        _mark_view(ax, panel.view)
+        _mark_view(ax, panel.view, is_light=panel.colours == SIGNED_COLOURS)
     bar = figure.colorbar(image, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
     bar.locator = MaxNLocator(4)
     bar.set_label(panel.unit, fontsize=8)
@@ -236,8 +236,9 @@ def _proportion(panel: Panel) -> float:
     return float(height * panel.pixel_mm[0] / (width * panel.pixel_mm[1]))
 
 
-def _mark_view(ax: Axes, view: View) -> None:
+def _mark_view(ax: Axes, view: View, *, is_light: bool) -> None:
     """Write the sides at the edges and the coordinate into the upper left corner."""
+    colour, edge = ("black", "white") if is_light else ("white", "black")
     places = ((0.02, 0.5, "left", view.sides[0]), (0.98, 0.5, "right", view.sides[1]))
     for x, y, side, text in (*places, (0.02, 0.98, "left", view.position)):
         ax.text(
@@ -248,6 +249,6 @@ def _mark_view(ax: Axes, view: View) -> None:
             ha=side,
             va="top" if y > 0.9 else "center",
             fontsize=6.5 if y > 0.9 else 8,
-            color="white",
-            path_effects=[withStroke(linewidth=1.0, foreground="black")],  # on any background
+            color=colour,
+            path_effects=[withStroke(linewidth=1.0, foreground=edge)],  # on any background
         )

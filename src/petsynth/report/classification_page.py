@@ -96,12 +96,13 @@ def draw_classification(found: Classification) -> list[ReportFigure]:
         "95 % interval."
     )
     return [
-        ReportFigure("roc.png", curves, caption),
+        ReportFigure("roc.png", curves, f"Figure 1. {caption}"),
         ReportFigure(
             "auc.png",
             values,
-            "Above: area under the ROC curve of each set of features. Below: the difference that "
-            "each PET makes when it is added to the MRI; right of 0 it adds something.",
+            "Figure 2. Above: area under the ROC curve of each set of features. Below: the "
+            "difference that each PET makes when it is added to the MRI; right of 0 it adds "
+            "something.",
         ),
     ]
 

@@ -97,6 +97,7 @@ def write_evaluation(
     contents = {
         each.name: png_bytes(each.figure) for section in sections.values() for each in section
     }
+    captions = _numbered([each for section in sections.values() for each in section])
     report = Report(
         evaluation,
         summary,
@@ -105,7 +106,7 @@ def write_evaluation(
         findings,
         leaks,
         {
-            name: [Picture(each.caption, contents[each.name]) for each in section]
+            name: [Picture(captions[each.name], contents[each.name]) for each in section]
             for name, section in sections.items()
         },
         models,
@@ -153,6 +154,16 @@ def write_joint_report(reports: Sequence[Report], folder: str | Path) -> None:
     remove_files(folder, earlier)
     for name, content in pages.items():
         write_bytes(folder / name, content)
+
+
+def _numbered(figures: Sequence[ReportFigure]) -> dict[str, str]:
+    """Return the captions by name, numbered; paper A's three come first with their own numbers."""
+    return {
+        each.name: each.caption
+        if each.caption.startswith(f"Figure {number}.")
+        else f"Figure {number}. {each.caption}"
+        for number, each in enumerate(figures, start=1)
+    }
 
 
 def _pages(blocks: Sequence[Block], title: str) -> dict[str, bytes]:

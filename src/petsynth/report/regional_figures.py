@@ -102,9 +102,9 @@ def _draw_agreement(evaluation: Evaluation, values: pd.DataFrame) -> list[Report
         "has no composite with a value here"
     )
     caption = (
-        f"Agreement over subjects, {what}. Above: synthetic against reference PET with the line of "
-        "identity, Pearson's r with its 95 % interval and Lin's concordance (CCC). Below: Bland-"
-        "Altman plot with bias and limits of agreement (bias ± 1.96 SD, dashed). A dot is a "
+        f"Agreement over subjects, {what}. Scatter plots: synthetic against reference PET with the "
+        "line of identity, Pearson's r with its 95 % interval and Lin's concordance (CCC). Bland-"
+        "Altman plots with bias and limits of agreement (bias ± 1.96 SD, dashed). A dot is a "
         f"subject; methods: {name_models(shown, evaluation)}."
     )
     return [ReportFigure("regions_agreement.png", figure, caption)]
