@@ -125,7 +125,7 @@ class Pane {
       multiplanarShowRender: 0, isColorbar: true, colorbarHeight: 0.035, dragAndDropEnabled: false,
       logLevel: "silent", loadingText: "", viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "",
       isOrientationTextVisible: true, showAllOrientationMarkers: true, fontMinPx: 13, fontSizeScaling: 0.3,
-      fontColor: [1, 0.95, 0.6, 1], multiplanarPadPixels: 12,
+      fontColor: [1, 0.95, 0.6, 1], multiplanarPadPixels: 12, tileMargin: 24,
       isNearestInterpolation: false, sagittalNoseLeft: false, isAntiAlias: false, sliceType: VIEWS.all,
     });
     this.nv.onLocationChange = (place) => owner.moved(this, [...place.mm].slice(0, 3));
@@ -150,9 +150,9 @@ class Pane {
     const labels = this.nv.document.labels;
     labels.splice(0, labels.length);
     if (!text) return;
-    const style = { textScale: 1.1, textColor: [1, 0.85, 0.3, 1], backgroundColor: [0, 0, 0, 0.75] };
+    const style = { textScale: 1.1, textColor: [1, 0.85, 0.3, 1], backgroundColor: [0, 0, 0, 0] };
     // NiiVue's letters are ASCII.
-    this.nv.addLabel(text.replace("\u2013", "-"), style, undefined, N.LabelAnchorPoint.TOPCENTER);
+    this.nv.addLabel(text.replace("\u2013", "-"), style, undefined, N.LabelAnchorPoint.TOPLEFT);
   }
 }
 
@@ -210,10 +210,18 @@ export class Panes {
     nv.opts.isRadiologicalConvention = this.settings.radiological;
     nv.opts.sliceType = VIEWS[this.settings.view];
     nv.opts.multiplanarLayout = pane.canvas.clientWidth > 1.9 * pane.canvas.clientHeight ? 3 : 2; // a row or a square
+    nv.opts.crosshairWidth = this.lineWidth(pane, images[0].scan);
     nv.volumes = images.map((each) => each.image);
     nv.setVolume(images[0].image, 0);
     this.moveTo(pane);
     nv.drawScene();
+  }
+
+  // Millimetres of a line that is a bit wider than a pixel.
+  lineWidth(pane, scan) {
+    const extent = Math.max(...scan.shape.map((size, axis) => size * Math.hypot(...scan.rows.map((row) => row[axis]))));
+    const { clientWidth, clientHeight } = pane.canvas;
+    return (1.5 * extent) / (Math.min(clientWidth, clientHeight) / (this.settings.view === "all" ? 2 : 1));
   }
 
   style({ image, scan, role }, isOver) {
