@@ -39,7 +39,7 @@ def draw_proportions(table: pd.DataFrame, title: str) -> Figure:
         axes.axvline(chance, color="0.5", linestyle="--", linewidth=1)
     axes.set_yticks(range(len(readers)), readers)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel("proportion of answers with 95 % interval; dashed: chance")
     axes.set_title(title)
     if len(groups) > 1:

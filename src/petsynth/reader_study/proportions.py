@@ -67,7 +67,8 @@ def of_reader(right: NDArray[np.bool_], chance: float | None = None) -> Proporti
     hits = int(np.sum(right))
     low, high = proportion_confint(hits, number, 1 - CONFIDENCE, method="wilson")
     p = math.nan if chance is None else float(binomtest(hits, number, chance).pvalue)
-    return Proportion(hits / number, float(low), float(high), number, p)
+    # Rounded: with no hit at all the lower end is 5e-17.
+    return Proportion(hits / number, round(float(low), 12), round(float(high), 12), number, p)
 
 
 def over_readers(
