@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from petsynth.errors import InputError
+from petsynth.preprocessing.resampling import resample
+from petsynth.regional.atlas import bundled_atlas
 from petsynth.viewer.layers import Layer, Subject
 from petsynth.viewer.regions import find_regions
 from petsynth.volume import Volume
@@ -41,6 +43,13 @@ def test_the_atlas_comes_through_the_t1():
     layer = Layer("t1", "T1", lambda: t1)
     found = find_regions(Subject("mni", (layer,), mask=lambda: brain))
     image = nib.Nifti1Image.from_stream(io.BytesIO(found.image))
-    voxel = np.linalg.inv(image.affine) @ (-26.0, -20.0, -14.0, 1.0)  # left hippocampus in MNI
-    number = int(image.get_fdata()[tuple(np.rint(voxel[:3]).astype(int))])
-    assert found.names[number] == "hippocampus_left"
+    atlas = bundled_atlas()
+    wanted = resample(atlas.labels, t1.grid, order=0).data
+    numbers = image.get_fdata()
+    both = (wanted > 0) & (numbers > 0)
+    same = [
+        found.names[int(number)] == atlas.names[int(label)]
+        for number, label in zip(numbers[both], wanted[both], strict=True)
+    ]
+    assert both.sum() > 0.9 * (wanted > 0).sum()
+    assert np.mean(same) > 0.95
