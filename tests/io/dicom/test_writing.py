@@ -75,7 +75,8 @@ def test_it_is_the_patients_and_says_that_it_is_synthetic(tmp_path):
     )
     assert first.SeriesDescription == "SYNTHETIC FDG PET, SUVR (pons), not for diagnosis"
     assert first.ImageComments.startswith("SYNTHETIC PET, NOT FOR DIAGNOSIS. Inferred from a T1")
-    assert "trained on simulated PET" in first.ImageComments
+    assert "(petsynth-fdg, trained on simulated PET): a guess" in first.ImageComments
+    assert "(x): a guess" in PetDescription("FDG", "SUVR", "x").comment
     assert first.RescaleIntercept == 0
     assert not first.RadiopharmaceuticalInformationSequence  # nothing was injected
     sources = [each.SourceImageSequence[0].ReferencedSOPInstanceUID for each in slices]

@@ -100,10 +100,10 @@ class PetDescription:
     @property
     def comment(self) -> str:
         """What each image says of itself."""
-        source = " on simulated PET" if self.simulated else ""
+        source = ", trained on simulated PET" if self.simulated else ""
         return (
             f"{NOT_FOR_DIAGNOSIS}. Inferred from a T1-weighted MRI by petsynth {__version__} "
-            f"({self.model}, trained{source}): a guess from anatomy, no measurement. Research use."
+            f"({self.model}{source}): a guess from anatomy, no measurement. Research use."
         )[:_LONGEST_COMMENT]
 
 
