@@ -1,6 +1,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -63,21 +64,20 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password():
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
+def postgresql():
     """Return the URL of a PostgreSQL server of Debian's package, or skip."""
     pytest.importorskip("psycopg", reason="needs psycopg: pip install 'petsynth[postgresql]'")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("needs Debian's package postgresql")
     programs = found[-1].parent
-    folder = tmp_path_factory.mktemp("postgresql")
+    # Not below pytest's folder, which is root's alone; its name must be short for a socket.
+    folder = Path(tempfile.mkdtemp(prefix="petsynth-pg-"))
     user = []
     if os.geteuid() == 0:  # PostgreSQL does not run as root
         if shutil.which("runuser") is None:
             pytest.skip("needs runuser, since PostgreSQL does not run as root")
         user = ["runuser", "-u", "postgres", "--"]
-        for path in (folder, *folder.parents[:3]):
-            path.chmod(0o755)
         shutil.chown(folder, "postgres")
     data = folder / "data"
     run = dict(check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -90,6 +90,7 @@ def postgresql(tmp_path_factory):
         yield f"postgresql+psycopg://petsynth@/postgres?host={folder}"
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], **run)
+        shutil.rmtree(folder)
 
 
 @pytest.mark.postgresql
