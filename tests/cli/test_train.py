@@ -45,7 +45,11 @@ def test_resuming_and_overwriting(tiny_prepared, tmp_path, capsys):
         (["--trainin.epochs=3"], 1, "did you mean --training.epochs?"),
         (["--training.epochs", "many"], 1, "training.epochs: input should be a valid integer"),
         (["--data.flip", "perhaps"], 1, "data.flip: input should be a valid boolean"),
-        (["--data.planes", "axial", "oblique"], 2, "oblique: belongs to no option"),
+        (
+            ["--data.planes", "axial", "oblique"],
+            2,
+            "--data.planes oblique: must be one of sagittal, coronal, axial",
+        ),
     ],
 )
 def test_mistyped_overrides_are_one_line_and_nothing_is_written(

@@ -46,6 +46,7 @@ class Words:
             word: each for each in known for option in each.options for word in _spellings(option)
         }
         self._needed = [each for each in known if not each.options]
+        self._refused_by: dict[str, Declared] = {}
         self._sort(list(argv))
         self._give_back()
 
@@ -76,6 +77,8 @@ class Words:
         missing = self._missing()
         if not any(each.words == MANY for each in self._needed):
             for word in self.positional[len(self._needed) :]:
+                if each := self._refused_by.get(word):
+                    raise UsageError(_none_of(each, word))
                 raise UsageError(f"{word}: belongs to no option; put it in quotes, or leave it out")
         if missing:
             raise UsageError(f"missing: {', '.join(missing)}{example and f'; as in: {example}'}")
@@ -129,6 +132,8 @@ class Words:
         sure = 0 if each.metavar.startswith("[") else 1
         for number, word in enumerate(following):
             if number >= sure and not looks(word):
+                if each.choices:
+                    self._refused_by[word] = each
                 return following[:number]
         return following
 
@@ -173,7 +178,7 @@ def _looks_like(each: Declared) -> Callable[[str], bool]:
 
 def _wrong(each: Declared, value: str) -> str | None:
     if each.choices and value not in each.choices:
-        return f"{each.options[0]} {value}: must be one of {', '.join(each.choices)}"
+        return _none_of(each, value)
     if each.kind not in _NUMBERS:
         return None
     try:
@@ -182,3 +187,7 @@ def _wrong(each: Declared, value: str) -> str | None:
     except ValueError:
         return f"{each.options[0]} {value}: must be {_NUMBERS[each.kind]}"
     return None
+
+
+def _none_of(each: Declared, value: str) -> str:
+    return f"{each.options[0]} {value}: must be one of {', '.join(each.choices)}"
