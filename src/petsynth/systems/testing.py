@@ -54,8 +54,7 @@ KILLED_AFTER = 3
 SUMMED_STEPS = 5
 """Steps after which two ways to sum the same gradients are compared.
 
-Enough for a difference in the data to show; each further step makes rounding larger, since the
-sign of an error near 0 decides an L1 gradient."""
+Other data show by then; each further step makes rounding larger, by errors whose sign it turns."""
 ROUNDING = 2e-5
 """Largest difference of a weight that two ways to sum the same gradients may leave."""
 
