@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import joblib
 import pytest
 
 from petsynth.data.prepared import PreparedData
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.text import read_table
+from petsynth.preprocessing.pet import registration as pet_registration
+from petsynth.preprocessing.registration.rigid import register_rigid
+from petsynth.preprocessing.t1 import alignment as t1_alignment
 from petsynth.systems.phantoms import write_phantoms
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -29,6 +34,24 @@ def interruptible():
     """Let Ctrl-C interrupt, also where the tests were started in the background of a shell."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_registration_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compute the rigid registration of the same images once for all tests; it draws nothing.
+
+    Tests of the registration itself call it directly, and commands in processes of their own do
+    without.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers
+    register = joblib.Memory(folder / "registrations", verbose=0).cache(register_rigid)
+    with (
+        mock.patch.object(t1_alignment, "register_rigid", register),
+        mock.patch.object(pet_registration, "register_rigid", register),
+    ):
+        yield
 
 
 @pytest.fixture
