@@ -93,7 +93,7 @@ def test_each_step_takes_what_the_one_before_made(tmp_path, commands, capfd):
     assert (simulate.out, simulate.subjects) == (out / "bids", 16)
     assert (prepare.bids_dir, prepare.out_dir) == (out / "bids", out / "prepared")
     assert (predict.out, evaluate.out) == (out / "predictions", out / "evaluation")
-    assert evaluate.data == out / "prepared"
+    assert evaluate.data == (out / "prepared",)
     assert evaluate.runs == tuple(out / "runs" / name for name in NAMES)
     assert predict.t1 == (out / "bids" / "sub-007" / "anat" / "sub-007_T1w.nii.gz",)
     assert predict.model == str(out / "runs" / NAMES[0])
