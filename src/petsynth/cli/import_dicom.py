@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 if TYPE_CHECKING:
     from petsynth.io.dicom.dataset import ImportSettings
@@ -66,10 +66,7 @@ HELP = Help(
     ),
 )
 
-
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth import-dicom``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
 
 
 def run(args: Args) -> None:

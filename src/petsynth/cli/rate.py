@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -72,10 +72,7 @@ HELP = Help(
     ),
 )
 
-
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth rate``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
 
 
 def run(args: Args) -> None:

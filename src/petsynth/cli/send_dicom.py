@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +44,7 @@ HELP = Help(
     ),
 )
 
-
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth send-dicom``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
 
 
 def run(args: Args) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated
 import tyro
 
 from petsynth.cli.help import Help
-from petsynth.cli.options import parse_options
+from petsynth.cli.options import parser
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +61,7 @@ HELP = Help(
     ),
 )
 
-
-def parse(argv: list[str]) -> Args:
-    """Read the command line after ``petsynth view``."""
-    return parse_options(Args, argv, HELP)
+parse = parser(Args, HELP)
 
 
 def run(args: Args) -> None:
