@@ -213,6 +213,7 @@ class _Ranges:
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
     def of(self, pair: PairFiles) -> tuple[float, str]:
+        """Return the data range for a pair, in the reference's unit, and where it comes from."""
         from petsynth.evaluation.measure import declared_range
 
         if self._args.data_range is not None:
