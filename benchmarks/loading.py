@@ -30,8 +30,8 @@ from petsynth.prepare.output_folder import write_description
 from petsynth.prepare.records import write_array
 from petsynth.preprocessing.grids import model_grid
 from petsynth.systems.pix2pix.config import Pix2pixConfig
-from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
 from petsynth.systems.pix2pix.training import build_networks, train_step
+from petsynth.systems.slices.dataset import EpochBatches, SliceDataset
 
 CONFIGS = {"small": ("small/pix2pix-axial.toml", 3.0), "paper": ("pix2pix-axial.toml", 1.5)}
 SECONDS = 8.0

@@ -9,6 +9,7 @@ import torch
 
 from petsynth.errors import RunError
 from petsynth.networks.layers import lay_channels_last
+from petsynth.networks.patchgan2d import PatchGan2d
 from petsynth.networks.weights import (
     FORMAT,
     load_weights,
@@ -16,7 +17,6 @@ from petsynth.networks.weights import (
     save_weights,
     weights_checksum,
 )
-from petsynth.systems.pix2pix.patchgan import PatchGan2d
 
 
 def test_weights_and_metadata_come_back(tmp_path):

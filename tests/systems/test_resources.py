@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from petsynth.systems.pix2pix.patchgan import PatchGan2d
+from petsynth.networks.patchgan2d import PatchGan2d
 from petsynth.systems.resources import memory_rows, run_and_measure, shape_text, training_memory
 
 

@@ -1,5 +1,6 @@
 """Blocks of networks that several systems share; they read no files and know no configuration.
 
 Read `layers` (norm, initial weights, dropout by key, resampling between grids), `losses`, then the
-3D networks of paper B: `unet3d` and `patchgan3d`. `weights` is the format of the weights file.
+networks of paper A, `unet2d` and `patchgan2d`, and those of paper B, `unet3d` and `patchgan3d`.
+`weights` is the format of the weights file.
 """

@@ -44,6 +44,7 @@ def _package(folder: str, title: str, *names: str) -> Entry:
 
 _ENTRIES = [
     _package("pix2pix", "Pix2pix", "pix2pix-axial", "pix2pix-augmented"),
+    _package("medgan", "Medgan", "medgan-axial", "medgan-augmented"),
     _package("unet25d", "Unet25d", "unet25d"),
     _package("pix2pix3d", "Pix2pix3d", "pix2pix3d-tanh", "pix2pix3d-tanhshrink"),
     _package("ganbert", "Ganbert", "ganbert", "ganbert-cnnd"),
@@ -62,7 +63,7 @@ def system_names() -> list[str]:
     Examples
     --------
     >>> system_names()[:3]
-    ['pix2pix-axial', 'pix2pix-augmented', 'unet25d']
+    ['pix2pix-axial', 'pix2pix-augmented', 'medgan-axial']
     """
     return [name for entry in _ENTRIES for name in entry.names]
 

@@ -31,19 +31,6 @@ def test_axial_and_augmented_differ_by_their_planes_alone(folder):
 
 
 @pytest.mark.parametrize(
-    ("planes", "predicted"),
-    [
-        (["axial"], ("axial",)),
-        (["sagittal", "coronal", "axial"], ("axial",)),
-        (["sagittal", "coronal"], ("sagittal", "coronal")),
-    ],
-)
-def test_prediction_is_along_axial_slices_where_the_network_has_seen_them(planes, predicted):
-    config = parse_config({"data": {"planes": planes}})
-    assert config.prediction_planes == predicted
-
-
-@pytest.mark.parametrize(
     ("content", "message"),
     [
         (

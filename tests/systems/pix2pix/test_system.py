@@ -13,8 +13,9 @@ from petsynth.errors import ConfigError
 from petsynth.inference.run import Run, load_run
 from petsynth.systems.base import Prediction, PredictionSettings
 from petsynth.systems.pix2pix.config import Pix2pixConfig
-from petsynth.systems.pix2pix.system import Pix2pixSystem, jpeg_round_trip
-from petsynth.systems.pix2pix.volume import predict_volume, sample_key
+from petsynth.systems.pix2pix.system import Pix2pixSystem
+from petsynth.systems.slices.system import jpeg_round_trip
+from petsynth.systems.slices.volume import predict_volume, sample_key
 
 ALL_PLANES = ("axial", "coronal", "sagittal")
 
@@ -198,35 +199,9 @@ def test_several_samples_tell_the_spread_over_dropout_samples_and_one_tells_noth
     assert [system.std_kind(samples) for samples in (1, 2)] == [None, "dropout"]
 
 
-def test_jpeg_keeps_grey_levels_and_clips_at_the_scale():
-    pet = np.zeros((16, 16, 3), np.float32)
-    pet[..., 0], pet[..., 1], pet[..., 2] = -0.3, 51 / 255 * 2, 5.0
-    after = jpeg_round_trip(pet, pet_scale=2.0)
-
-    assert after.shape == pet.shape
-    for level, expected in enumerate((0.0, 0.4, 2.0)):
-        np.testing.assert_allclose(after[..., level], expected, atol=1e-6)
-
-
-def test_jpeg_leaves_a_volume_as_it_lies():
-    pet = np.zeros((16, 20, 3), np.float32)
-    pet[2:8, 4:8, 1] = 1.0
-    after = jpeg_round_trip(pet, pet_scale=2.0)
-
-    np.testing.assert_array_equal(after > 0.5, pet > 0.5)
-
-
 def test_the_format_of_training_is_this_jpeg():
     assert Pix2pixSystem(Pix2pixConfig()).training_format().name == "jpeg"
     assert Pix2pixSystem(Pix2pixConfig()).training_format().apply is jpeg_round_trip
-
-
-def test_jpeg_costs_a_few_grey_levels(make_prepared, tmp_path):
-    data = PreparedData(make_prepared(tmp_path / "p", {"train": 1}))
-    pet = data.static_pet("sub-001")
-    after = jpeg_round_trip(pet, data.pet_scale)
-    # Half a grey level of rounding, and up to a few levels of compression, of 2 SUVR in 255.
-    assert 0 < np.abs(after - np.clip(pet, 0, 2)).max() < 4 * 2 / 255
 
 
 def test_slices_that_are_not_quantised_have_no_format():

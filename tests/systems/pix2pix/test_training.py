@@ -12,8 +12,9 @@ from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ConfigError
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
+from petsynth.networks.patchgan2d import PatchGan2d
+from petsynth.networks.unet2d import UNet2d
 from petsynth.systems.pix2pix.config import Pix2pixConfig
-from petsynth.systems.pix2pix.patchgan import PatchGan2d
 from petsynth.systems.pix2pix.training import (
     TERMS,
     Pix2pixNetworks,
@@ -23,7 +24,6 @@ from petsynth.systems.pix2pix.training import (
     build_networks,
     train_step,
 )
-from petsynth.systems.pix2pix.unet import UNet2d
 from petsynth.volume import Grid
 
 KEYS = torch.tensor([1, 2])

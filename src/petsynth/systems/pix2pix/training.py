@@ -13,41 +13,27 @@ Sources
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam
-from torch.utils.data import DataLoader
 
-from petsynth.data.batching import process_part, process_weight, steps_per_epoch
 from petsynth.data.prepared import PreparedData
-from petsynth.data.scale import from_network
-from petsynth.networks.layers import lay_channels_last, sample_keys
+from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
-from petsynth.systems.base import Training
+from petsynth.networks.patchgan2d import PatchGan2d
+from petsynth.networks.unet2d import UNet2d
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam
 from petsynth.systems.pix2pix.config import Pix2pixConfig
-from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
-from petsynth.systems.pix2pix.patchgan import PatchGan2d
-from petsynth.systems.pix2pix.unet import UNet2d
-from petsynth.systems.pix2pix.volume import predict_volume
+from petsynth.systems.slices.system import Pair, SliceTraining
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 TERMS = ("discriminator", "adversarial", "l1", "generator")
 """Loss terms in the order in which they are logged; generator is the weighted sum it learns by."""
-
-_PREDICTION_BATCH = 16
-
-Pair = tuple[Tensor, Tensor]
-"""MRI and PET, (B, 1, S, S) float tensors in [-1, 1]."""
 
 
 @dataclass
@@ -135,80 +121,18 @@ def train_step(
     return {name: weight * term.detach() for name, term in zip(TERMS, terms, strict=True)}
 
 
-class Pix2pixTraining(Training[Pair]):
-    """A training of pix2pix on slices.
-
-    Parameters
-    ----------
-    config : Pix2pixConfig
-        What to train, how long.
-    data : PreparedData
-        With training subjects.
-    fabric : Fabric
-        Device, arithmetic and processes.
-
-    Raises
-    ------
-    ConfigError
-        If a slice is larger than the padded size.
-    """
+class Pix2pixTraining(SliceTraining):
+    """A training of pix2pix on slices; parameters and errors as of `SliceTraining`."""
 
     terms = TERMS
     networks: Pix2pixNetworks
 
     def __init__(self, config: Pix2pixConfig, data: PreparedData, fabric: Fabric):
-        self.config, self.data, self.fabric = config, data, fabric
-        self.dataset = SliceDataset(
-            data,
-            data.participants("train"),
-            planes=config.data.planes,
-            padded_size=config.data.padded_size,
-            intensity=config.data.intensity,
-            flip=config.data.flip,
-            seed=config.seed,
-        )
+        super().__init__(config, data, fabric)
+        self.config = config
         self.networks = build_networks(config, fabric)
-        self.planes = config.data.planes
-        self.batch_size = config.training.batch_size * fabric.world_size
-        self.epoch_steps = steps_per_epoch(len(self.dataset), self.batch_size)
-        steps = config.training.epochs * self.epoch_steps
-        self.steps = int(min(steps, config.training.max_steps or math.inf))
-
-    def batches(self, start: int) -> Iterator[Pair]:
-        """Yield the slices of each step, from a step on."""
-        order = EpochBatches(
-            len(self.dataset),
-            self.batch_size,
-            seed=self.config.seed,
-            start=start,
-            stop=self.steps,
-            processes=self.fabric.world_size,
-            process=self.fabric.global_rank,
-        )
-        loader: DataLoader[Pair] = DataLoader(
-            self.dataset, batch_sampler=order, num_workers=self.config.training.workers
-        )
-        for batch in loader:
-            yield self.fabric.to_device(batch)
 
     def train_step(self, batch: Pair, step: int, *, measure: bool) -> dict[str, Tensor]:
         """Improve both networks."""
-        within = step % self.epoch_steps * self.batch_size
-        together = min(self.batch_size, len(self.dataset) - within)
-        mine = process_part(together, self.fabric.world_size, self.fabric.global_rank)
-        keys = sample_keys(self.config.seed, step, max(mine.stop - mine.start, 1), mine.start)
-        weight = process_weight(together, self.fabric.world_size, self.fabric.global_rank)
+        keys, weight = self.dropout_keys(step), self.weight(step)
         return train_step(self.networks, self.fabric, self.config, batch, keys, weight)
-
-    def infer_pet(self, participant: str) -> NDArray[np.float32]:
-        """Return the synthetic PET of a prepared subject, (X, Y, Z) in PET units."""
-        pet = predict_volume(
-            self.networks.generator,
-            self.data.mri(participant),
-            planes=self.config.prediction_planes,
-            padded_size=self.config.data.padded_size,
-            dropout_key=self.config.seed,
-            batch_size=_PREDICTION_BATCH,
-            device=self.fabric.device,
-        )
-        return from_network(pet, self.data.pet_scale)

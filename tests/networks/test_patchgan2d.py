@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from petsynth.networks.layers import count_parameters
-from petsynth.systems.pix2pix.patchgan import PatchGan2d
+from petsynth.networks.patchgan2d import PatchGan2d
 
 
 def test_paper_size_has_2_764_609_parameters():
@@ -61,3 +61,14 @@ def test_batch_agrees_with_one_by_one():
     together = network(mri, pet)
     alone = torch.cat([network(*pair) for pair in zip(mri.split(1), pet.split(1), strict=True)])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_features_are_those_of_the_hidden_layers_and_end_in_the_logits():
+    torch.manual_seed(0)
+    network = PatchGan2d(filters=2, layers=2)
+    mri, pet = torch.rand(2, 1, 1, 32, 32)
+    *hidden, logits = network.features(mri, pet)
+    assert [each.shape[1:] for each in hidden] == [(2, 16, 16), (4, 8, 8), (8, 7, 7)]
+    assert torch.equal(logits, network(mri, pet))
+    first = torch.nn.functional.leaky_relu(network.parts[0](torch.cat([mri, pet], dim=1)), 0.2)
+    assert torch.equal(hidden[0], first)

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import nn
 
+from petsynth.networks.unet2d import UNet2d
 from petsynth.slicing import take_slices
-from petsynth.systems.pix2pix.unet import UNet2d
-from petsynth.systems.pix2pix.volume import predict_volume
+from petsynth.systems.slices.volume import predict_volume
 
 SHAPE = (9, 13, 11)
 

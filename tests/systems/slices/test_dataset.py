@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 
 from petsynth.errors import ConfigError
 from petsynth.slicing import take_slices
-from petsynth.systems.pix2pix.dataset import EpochBatches, SliceDataset
+from petsynth.systems.slices.dataset import EpochBatches, SliceDataset
 from petsynth.volume import Grid
 
 SHAPE = (7, 11, 9)

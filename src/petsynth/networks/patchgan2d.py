@@ -65,6 +65,27 @@ class PatchGan2d(nn.Module):
         result: Tensor = self.parts(torch.cat([mri_BCHW, pet_BCHW], dim=1))
         return result
 
+    def features(self, mri_BCHW: Tensor, pet_BCHW: Tensor) -> list[Tensor]:
+        """Return what the hidden layers make of pairs, and the logits.
+
+        Parameters
+        ----------
+        mri_BCHW, pet_BCHW : (B, C, H, W) float tensors
+            In [-1, 1].
+
+        Returns
+        -------
+        list of (B, C', h, w) float tensors
+            After each LeakyReLU, the outermost first; the logits of `forward` stand last.
+        """
+        found = []
+        features = torch.cat([mri_BCHW, pet_BCHW], dim=1)
+        for part in self.parts:
+            features = part(features)
+            if isinstance(part, nn.LeakyReLU):
+                found.append(features)
+        return [*found, features]
+
     def receptive_field(self) -> int:
         """Return the side, in pixels, of the patch that one logit sees."""
         side = 1

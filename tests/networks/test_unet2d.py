@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from petsynth.networks.layers import NORM_EPSILON, KeyedDropout, count_parameters
-from petsynth.systems.pix2pix.unet import UNet2d
+from petsynth.networks.unet2d import UNet2d
 
 KEYS = torch.tensor([11, 12, 13])
 
