@@ -5,6 +5,8 @@
 # check  lint, format, types, layers, spelling
 # bench  the benchmarks that need no data of yours; each prints one JSON object as its last line
 # docs   run the examples in the documentation, check its links, and build the site in site/
+# walk   type every command of the documentation, in an environment of its own (walked/; an hour)
+# lowest, latest   the tests with the lowest and with the latest versions that pyproject.toml allows
 # release  wheel and source distribution in dist/, checked, and the licences of what they need
 #
 # Whichever runs first makes the virtual environment .venv. Another Python: make PYTHON=python3.12 test
@@ -22,7 +24,8 @@ test test-all faults docs: export OMP_NUM_THREADS = 1
 test test-all faults docs: export MPLBACKEND = Agg
 faults: export PETSYNTH_FAULTS ?= 1000
 
-.PHONY: demo test test-all faults check lint format types layers spelling bench docs install release
+.PHONY: demo test test-all faults check lint format types layers spelling bench docs install release \
+  walk lowest latest
 .DEFAULT_GOAL := test
 
 install: $(INSTALLED)
@@ -74,6 +77,25 @@ bench: $(INSTALLED)
 docs: $(INSTALLED)
 	$(PYTEST) -q tests/test_docs.py
 	$(BIN)/python tools/build_docs.py
+
+# From the wheel, as a new user installs it; the folder walked/ is made anew.
+walk: $(INSTALLED)
+	$(BIN)/python -m pip wheel --quiet --no-deps -w build/wheel .
+	$(PYTHON) -m venv --clear .venv-walk
+	.venv-walk/bin/python -m pip install --quiet -c constraints.txt \
+	  "$$(ls -t build/wheel/petsynth-*.whl | head -n 1)[dicom,view,rate,validate]"
+	rm -rf walked && .venv-walk/bin/python docs/tests/walk.py walked
+
+# torch is several GB in each of both environments, unless an index with the CPU build is set.
+lowest: RESOLUTION := lowest-direct
+latest: RESOLUTION := highest
+lowest latest: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$@
+	$(BIN)/uv pip install --quiet --python .venv-$@/bin/python --resolution $(RESOLUTION) \
+	  -e '.[tensorboard,test,dev]'
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg \
+	  .venv-$@/bin/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile -q
 
 release: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'

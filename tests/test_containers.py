@@ -32,11 +32,16 @@ def test_both_do_the_same():
 
 def test_torch_is_the_pinned_one_and_comes_first():
     pip = [step for step in docker_steps() if "pip install" in step]
-    assert [shlex.split(step)[-1] for step in pip] == ["$torch", "$wheel[dicom]"]
+    assert [shlex.split(step)[-1] for step in pip] == ["$torch", "${wheel}[dicom]"]
     assert "-c /tmp/petsynth/constraints.txt" in pip[1]
     assert "grep '^torch=='" in DOCKERFILE
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     assert [pin for pin in pins if re.match(r"^torch==", pin)] == ["torch==2.13.0"]
+
+
+def test_the_label_names_every_licence():
+    (project,) = re.findall(r'^license = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert f'org.opencontainers.image.licenses="{project}"' in DOCKERFILE
 
 
 def test_what_is_copied_is_there_after_a_build():

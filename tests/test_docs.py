@@ -3,9 +3,12 @@
 import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 import shlex
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -114,6 +117,51 @@ def test_commands_can_be_typed(page):
         module.parse(words[1:])
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_says_what_language_it_is_in(page):
+    """So that one of the tests of this file, or of the page itself, takes it up."""
+    fences = re.findall(r"^ *```(.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert set(fences[::2]) <= {"sh", "console", "python", "toml", "text"}
+    assert set(fences[1::2]) <= {""}
+
+
+def blocks_of(page: Path, language: str) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_can_be_typed(page):
+    """What is imported exists, and petsynth's functions take the arguments that they are given."""
+    blocks = [text for text in blocks_of(page, "python") if ">>> " not in text]
+    for node in ast.walk(ast.parse("\n".join(blocks))):
+        if isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(str(node.module))
+            assert all(hasattr(module, each.name) for each in node.names), node.module
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("petsynth."):
+            function = pkgutil.resolve_name(ast.unparse(node.func))
+            named = {str(each.arg): None for each in node.keywords}
+            inspect.signature(function).bind(*node.args, **named)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_toml_can_be_used(page, tmp_path):
+    """As a reader study, or as settings of a training run."""
+    from petsynth.config import parse_config
+    from petsynth.reader_study.study import read_study
+
+    for text in blocks_of(page, "toml"):
+        content = tomllib.loads(text)
+        if "readers" not in content:
+            parse_config({"system": "unet25d", **content})
+            continue
+        rows = "".join(f"case-{n}\tsub-{n}\tn/a\tpet.nii\n" for n in range(8))
+        (tmp_path / content["cases"]).write_text(f"name\tsubject\ttruth\tpet\n{rows}")
+        (tmp_path / "pet.nii").touch()
+        (tmp_path / "study.toml").write_text(text)
+        assert read_study(tmp_path / "study.toml").questions == tuple(content["questions"])
+
+
 def test_every_folder_is_in_the_newcomers_table():
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     package = ROOT / "src" / "petsynth"
@@ -145,14 +193,39 @@ def test_troubleshooting_lists_messages_of_the_program():
     assert len(messages) > 15
 
 
-def test_every_key_of_a_sidecar_is_explained():
+def files_of_commands() -> dict[str, tuple[str, ...]]:
+    """Return what each command may write, as the program itself knows it.
+
+    The others' files are compared where all commands have run (`tests/test_whole_path.py`).
+    """
+    from petsynth.report.classification import FILES as CLASSIFY
+    from petsynth.report.folder import FILES as EVALUATE
+    from petsynth.report.measurements import FILES as MEASURE
+    from petsynth.training.run_folder import FILES as TRAIN
+
+    return {"train": TRAIN, "evaluate": EVALUATE, "measure": MEASURE, "classify": CLASSIFY}
+
+
+@pytest.mark.parametrize("command", files_of_commands())
+def test_every_file_of_a_command_is_on_the_page_of_outputs(command):
+    """And the page promises none that the command does not write."""
+    known, listed = files_of_commands()[command], files_on_page(command)
+
+    def left_out(names, patterns):
+        written = [name.replace("*", f"{command}-1") for name in names]
+        return [name for name in written if not any(fnmatch(name, each) for each in patterns)]
+
+    assert left_out(known, listed) == []
+    assert left_out(listed, known) == []
+
+
+def files_on_page(command: str) -> list[str]:
+    """Return the patterns in the first column of a command's table of files."""
     page = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
-    keys = set()
-    for name in ("outputs.py", "finished.py"):
-        text = (ROOT / "src" / "petsynth" / "inference" / name).read_text(encoding="utf-8")
-        keys |= set(re.findall(r'"([A-Z][A-Za-z0-9]+)"(?::|\] = )', text))
-    assert {"Synthetic", "SpatialReference", "InputsSHA256"} <= keys
-    assert sorted(key for key in keys if f"`{key}`" not in page) == []
+    section = re.split(rf"^## Of `petsynth {command}`.*$", page, flags=re.MULTILINE)[1]
+    tables = section.split("\n## ")[0].split("\n### ")[0]
+    cells = re.findall(r"^\| (`.*?) \|", tables, flags=re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
 def messages_of_modules() -> str:

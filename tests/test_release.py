@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,8 @@ import venv
 from pathlib import Path
 
 import pytest
+
+import petsynth
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,6 +60,15 @@ def test_every_package_that_runs_has_a_licence(release):
     assert {"torch", "nibabel", "deepbet", "numpy", "pandas"} <= licences.keys()
     assert not {"pytest", "ruff", "mypy"} & licences.keys()
     assert [name for name, licence in licences.items() if licence == "not stated"] == []
+
+
+def test_the_bill_of_materials_names_every_package_once(release):
+    bill = release.bill_of_materials()
+    assert bill["metadata"]["component"]["purl"] == f"pkg:pypi/petsynth@{petsynth.__version__}"
+    named = [each["purl"] for each in bill["components"]]
+    assert len(named) == len(set(named)) == len(release.licence_table().splitlines()) - 2
+    assert all(re.fullmatch(r"pkg:pypi/[\w.-]+@[\w.%!-]+", each) for each in named)
+    assert all(each["licenses"] for each in bill["components"])
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 import importlib.util
 import re
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -28,7 +30,7 @@ def pages(build_docs, tmp_path_factory):
 def test_every_page_is_in_the_navigation_and_decision_records_come_last(pages):
     named = re.findall(r"(\S+\.md)$", NAV, flags=re.MULTILINE)
     there = {page.relative_to(pages).as_posix() for page in pages.rglob("*.md")}
-    left = {page for page in there if not page.startswith("decisions/0")} - {"README.md"}
+    left = {page for page in there if not page.startswith("decisions/0")}
     assert set(named) == left
     assert (named[0], named[-1]) == ("index.md", "decisions/README.md")
 
@@ -39,26 +41,89 @@ def test_every_page_is_listed_on_the_start_page():
     assert [page for page in pages[1:] if f"{page})" not in index] == []
 
 
-def test_links_lead_to_pages_of_the_site(pages):
-    broken = []
-    for page in pages.rglob("*.md"):
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
-            if not re.match(r"[a-z]+:", target) and not (page.parent / target).is_file():
-                broken.append((page.name, target))
-    assert broken == []
+def test_the_first_page_has_a_picture_and_three_ways_in():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    ways = index.split("## Three ways in")[1].split("\n## ")[0]
+    assert re.search(r"^!\[.+\]\(images/.+\.png\)$", index.split("## ")[0], flags=re.MULTILINE)
+    assert len(re.findall(r"^\*\*I ", ways, flags=re.MULTILINE)) == 3
 
 
-def test_the_site_builds_without_a_warning(build_docs, pages):
+@pytest.fixture(scope="module")
+def site(build_docs, pages):
     for name in ("mkdocs", "material", "mkdocstrings"):
         pytest.importorskip(name, reason="needs the extra docs")
     site = pages.parent / "site"
-    assert build_docs.build(pages, site) == 0
-    assert (site / "index.html").is_file()
+    assert build_docs.build(pages, site) == 0  # mkdocs is strict: a warning is an error
+    return site
+
+
+class Links(HTMLParser):
+    """What a page refers to, and what can be referred to in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        self.targets += [named[key] for key in ("href", "src") if named.get(key)]
+        self.anchors |= {named[key] for key in ("id", "name") if named.get(key)}
+
+
+def broken_links(site: Path) -> list[tuple[str, str]]:
+    """Return (page, target) of whatever leads to no file of the site, or to no place in one."""
+    pages = {path: Links(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+    del pages[site / "404.html"]  # of a server: its links start at the root
+    found = []
+    for page, links in pages.items():
+        for target in links.targets:
+            parts = urlsplit(target)
+            if parts.scheme or parts.netloc:
+                continue
+            file = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            file = file / "index.html" if file.is_dir() else file
+            anchor = unquote(parts.fragment)
+            is_there = not anchor or file not in pages or anchor in pages[file].anchors
+            if not file.is_file() or not is_there:
+                found.append((page.relative_to(site).as_posix(), target))
+    return found
+
+
+def test_every_link_of_the_site_leads_somewhere(site):
+    assert broken_links(site) == []
     assert "petsynth.predict" in (site / "api.html").read_text(encoding="utf-8")
+
+
+def test_examples_of_the_python_api_are_code(site):
+    """A doctest outside a section of examples would be a quotation in a quotation."""
+    text = (site / "api.html").read_text(encoding="utf-8")
+    assert text.count("<blockquote>") == 0
+    assert "doctest: +SKIP" not in text
+
+
+def test_the_site_asks_no_other_server(site):
+    """Links may lead elsewhere; scripts, styles, pictures and fonts come from the site."""
+    asked = []
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        tags = re.findall(r"<(?:script|img|iframe)[^>]* src=\S+|<link[^>]*>", text)
+        asked += [(page.name, tag) for tag in tags if re.search(r"""["'=](?:https?:)?//""", tag)]
+    assert asked == []
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path):
+    page = '<a href="b.html#here">b</a> <a href="no.html">c</a> <a href="b.html#not">d</a>'
+    (tmp_path / "index.html").write_text(page)
+    (tmp_path / "b.html").write_text('<h1 id="here">b</h1>')
+    (tmp_path / "404.html").write_text("")
+    assert broken_links(tmp_path) == [("index.html", "no.html"), ("index.html", "b.html#not")]
 
 
 def test_a_link_to_code_becomes_its_name(build_docs, tmp_path):
     page = tmp_path / "index.md"
-    text = "[code](../src/petsynth/log.py), [start](../README.md), [web](https://bids.org)"
+    text = "[code](../src/petsynth/log.py), [start](../README.md), [web](https://bids.org), "
+    text += "[help](../CONTRIBUTING.md)"
     found = build_docs.with_links(text, page, ROOT / "docs" / "index.md", tmp_path)
-    assert found == "code, [start](README.md), [web](https://bids.org)"
+    assert found == "code, start, [web](https://bids.org), [help](CONTRIBUTING.md)"

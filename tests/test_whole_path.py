@@ -1,6 +1,9 @@
 """The whole path through the command line, on a tiny simulated cohort."""
 
 import json
+import re
+from fnmatch import fnmatch
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 from petsynth.cli.main import run
 
+ROOT = Path(__file__).resolve().parents[1]
 SMALL = [
     *("--data.padded-size", "48", "--generator.levels", "3", "--generator.filters", "4"),
     *("--discriminator.filters", "4", "--training.max-steps", "6"),
@@ -54,7 +58,66 @@ def study(tmp_path_factory):
         )
         == 0
     )
+    pets = out / "prepared/sub-001/pet", out / "predictions/sub-001/pet"
+    images = [next(folder.glob("*_space-aligned_*_pet.nii.gz")) for folder in pets]
+    assert petsynth("measure", *images, "--out", out / "measured") == 0
     return out
+
+
+WROTE = {
+    "simulate": "bids",
+    "prepare": "prepared",
+    "train": "runs/pix2pix-axial",
+    "predict": "predictions",
+    "evaluate": "evaluation",
+    "measure": "measured",
+}
+
+
+def section_of(command: str) -> str:
+    """Return what the page of outputs says of a command."""
+    page = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+    return re.split(rf"^## Of `petsynth {command}`.*$", page, flags=re.MULTILINE)[1].split("\n## ")[
+        0
+    ]
+
+
+def explained(text: str) -> list[str]:
+    """Return what stands in backticks in the first column of the tables of a section."""
+    cells = re.findall(r"^\| (`.*?) \|", text, flags=re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+@pytest.mark.parametrize("command", WROTE)
+def test_every_file_that_was_written_is_explained(study, command):
+    folder, patterns = study / WROTE[command], explained(section_of(command))
+    written = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    written = [name for name in written if not Path(name).name.startswith(".petsynth")]
+    assert len(written) > 2
+    assert [name for name in written if not any(fnmatch(name, each) for each in patterns)] == []
+
+
+@pytest.mark.parametrize("command", ["prepare", "predict"])
+def test_every_key_of_a_sidecar_is_explained(study, command):
+    """All that petsynth adds; of the simulated PET's own fields BIDS says what they mean."""
+    own = set()
+    for path in (study / "bids").glob("sub-*/pet/*.json"):
+        own |= json.loads(path.read_text()).keys()
+    written = set()
+    for path in (study / WROTE[command]).glob("sub-*/*/*.json"):
+        written |= json.loads(path.read_text()).keys()
+    assert {"Description", "Sources"} <= written
+    said = explained(section_of(command).split("### Keys of", 1)[1])
+    assert sorted(written - own - set(said)) == []
+    # Each has its line here, or is a field of the PET that was kept.
+    assert len(written - own) > 5
+
+
+def test_every_key_of_the_description_of_prepared_data_is_explained(study):
+    text = section_of("prepare").split("### Keys of `prepared.json`")[1]
+    written = json.loads((study / "prepared" / "prepared.json").read_text()).keys()
+    assert sorted(written - set(explained(text))) == []
+    assert sorted(set(explained(text)) - written) == ["t1_grid"]  # paper B's alone
 
 
 def test_every_command_leaves_what_the_design_names(study):

@@ -1,8 +1,8 @@
 """Build the documentation's site in ``site/``, without a network: ``make docs``.
 
 The pages stand in ``docs/``, and some at the root of the repository, where readers of the code
-look for them. All are copied to ``build/docs``; links between them are adjusted, and links to code,
-which is not part of the site, become its name.
+look for them. All are copied to ``build/docs``; links between them are adjusted, and links to what
+is not part of the site (code, the README) become their name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = ROOT / "build" / "docs"
-FROM_ROOT = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+FROM_ROOT = ("CONTRIBUTING.md", "CHANGELOG.md")
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -50,7 +50,7 @@ def build(pages: Path, site: Path) -> int:
 def stage(folder: Path) -> None:
     """Copy all pages and pictures to a folder, with links that lead somewhere there."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", folder)
+    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("tests"))
     for name in FROM_ROOT:
         shutil.copy(ROOT / name, folder / name)
     for page in folder.rglob("*.md"):

@@ -1,10 +1,12 @@
 """Infer brain PET images from T1-weighted MRI.
 
+`predict`, `predict_batch`, `measure` and `regions` are the functions for other programs.
+
+Examples
+--------
 >>> import petsynth
 >>> pet = petsynth.predict("T1.nii.gz")  # doctest: +SKIP
 >>> pet.to_filename("synthetic_pet.nii.gz")  # doctest: +SKIP
-
-`predict`, `predict_batch`, `measure` and `regions` are the functions for other programs.
 """
 
 from __future__ import annotations

@@ -30,6 +30,13 @@ class ConfigError(PetsynthError):
     """A configuration has unknown keys or values out of range."""
 
 
+class TypedConfigError(ConfigError, UsageError):
+    """An option that stands over a configuration's value is unknown or out of range; exits with 2.
+
+    As a `UsageError` it was typed; in a file the same mistake is a `ConfigError` alone.
+    """
+
+
 class OutputError(PetsynthError):
     """A result cannot be written: the folder is taken, read-only or full."""
 

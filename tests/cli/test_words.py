@@ -1,11 +1,13 @@
 """Which word belongs to which option, and what is missing."""
 
+import importlib
 import re
 
 import pytest
 
 from petsynth.cli import audit, evaluate, predict, prepare, regions
-from petsynth.cli.main import run
+from petsynth.cli.fields import MANY, declared
+from petsynth.cli.main import COMMANDS, module_of, run
 from petsynth.errors import UsageError
 
 
@@ -80,6 +82,36 @@ def test_other_options_of_several_values_leave_what_is_needed():
     assert prepare.parse(["--time-window", "-5", "10", "bids", "out"]).time_window == (-5, 10)
 
 
+VALUES = {"--margin": "ssim=0.01", "--t1-series": "4", "--pet-series": "7", "--withhold": "age"}
+"""Of options of several values that do not take any word."""
+
+
+def several() -> list[tuple[str, str, str]]:
+    """Return command, option and a value of all options that take any number of values."""
+    found = []
+    for command in COMMANDS:
+        options = declared(importlib.import_module(module_of(command)).Args)
+        for each in options:
+            if each.options and each.words == MANY:
+                value = each.choices[0] if each.choices else VALUES.get(each.options[0], "value")
+                found.append((command, each.options[0], value))
+    return found
+
+
+@pytest.mark.parametrize(("command", "option", "value"), several())
+def test_no_option_of_several_values_swallows_what_is_needed(command, option, value):
+    """Of every command: the option stands before the words that have no name."""
+    module = importlib.import_module(module_of(command))
+    first = module.HELP.examples[0].split("#")[0].split()[2:]
+    own = next(each for each in declared(module.Args) if option in each.options)
+    needed = module.parse(first)
+    found = module.parse([option, value, *first])
+    for each in declared(module.Args):
+        if each.name != own.name:
+            assert getattr(found, each.name) == getattr(needed, each.name), each.name
+    assert len(getattr(found, own.name)) == len(getattr(needed, own.name) or ()) + 1
+
+
 @pytest.mark.parametrize(
     ("command", "words", "message"),
     [
@@ -88,6 +120,12 @@ def test_other_options_of_several_values_leave_what_is_needed():
         ("prepare", "bids", r"missing: OUT_DIR; as in: petsynth prepare bids prepared"),
         ("train", "", r"missing: CONFIG, --data PATH, --out PATH; name a configuration first"),
         ("train", "small/ganbert.toml --out o", r"missing: --data PATH; as in"),
+        ("train", "small/ganbert.toml --data d --out o --training.batch-sze 4",
+         r"unknown option --training\.batch-sze \(did you mean --training\.batch-size\?\)"),
+        ("train", "small/ganbert.toml --data d --out o --training.batch-size -4",
+         r"command line: --training\.batch-size"),
+        ("describe", "small/ganbert.toml --training.batch-size many",
+         r"command line: --training\.batch-size"),
         ("predict", "a --out o --samples x --seed y",
          "--samples x: must be a whole number; --seed y: must be a whole number"),
         ("simulate", "o --tracer FFD", "--tracer FFD: must be one of FDG, AV45, AV1451"),

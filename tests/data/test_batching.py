@@ -1,6 +1,8 @@
 """Parts of batches: nothing is lost between processes, and their means add up."""
 
+import warnings
 from itertools import chain
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from petsynth.data.batching import (
     process_part,
     process_weight,
     steps_per_epoch,
+    warn_of_coarse_voxels,
 )
 from petsynth.errors import ConfigError
+from petsynth.volume import Grid
 
 SHAPE = (91, 109, 83)
 
@@ -55,6 +59,19 @@ def test_the_longest_side_of_a_planes_slices_must_fit(plane, largest):
     message = rf"data.padded_size of {largest - 1} pixels is too small: {plane} slices .* {largest}"
     with pytest.raises(ConfigError, match=message):
         check_padded_size(SHAPE, [plane], largest - 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_warned_of"),
+    [((91, 109, 91), False), ((76, 91, 76), False), ((61, 73, 61), True), ((46, 55, 46), True)],
+)
+def test_only_voxels_too_coarse_for_the_configuration_are_warned_of(shape, is_warned_of):
+    """Those of 2, 2.4, 3 and 4 mm with petsynth-fdg.toml."""
+    data = SimpleNamespace(folder="prepared", grid=Grid(shape, np.eye(4)))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        warn_of_coarse_voxels(data, 112, 16)
+    assert bool(told) == is_warned_of
 
 
 def test_only_the_planes_that_are_used_must_fit():

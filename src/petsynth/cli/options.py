@@ -19,7 +19,7 @@ import tyro
 from petsynth.cli.fields import Declared, declared, declared_in_configuration, option_of
 from petsynth.cli.help import FULL, SHORT, Help, sections
 from petsynth.cli.words import Words
-from petsynth.errors import ConfigError, UsageError
+from petsynth.errors import ConfigError, TypedConfigError, UsageError
 
 if TYPE_CHECKING:
     from petsynth.systems.fields import SystemConfig
@@ -111,7 +111,9 @@ def parse_with_configuration(
     InputError
         If there is no such configuration.
     ConfigError
-        If the file or what was typed has unknown keys or bad values; all are named at once.
+        If the file has unknown keys or bad values; all are named at once.
+    TypedConfigError
+        If what was typed has.
     SystemExit
         As in `parse_options`.
     """
@@ -137,7 +139,7 @@ def parse_with_configuration(
     if getattr(own, "config", name) != name:
         raise UsageError(f"{name} is not where CONFIG is expected; name the configuration first")
     if kind_of(values, COMMAND_LINE) is not type(config):
-        raise ConfigError(
+        raise TypedConfigError(
             f"--system {values['system']}: has other options than {config.system}; name a "
             f"configuration of it in place of {name}"
         )
@@ -241,7 +243,7 @@ def _read(values: dict[str, Any], keys: Iterable[str]) -> SystemConfig:
         for key in keys:
             end = r"(?![\w.])" if "." in key else "(?=:)"
             text = re.sub(rf"(?<![\w.-]){re.escape(key)}{end}", option_of(key), text)
-        raise ConfigError(text) from None
+        raise TypedConfigError(text) from None
 
 
 def _check_known(argv: Sequence[str], options: Sequence[Declared], full_help: str) -> None:
@@ -249,7 +251,7 @@ def _check_known(argv: Sequence[str], options: Sequence[Declared], full_help: st
 
     Raises
     ------
-    ConfigError
+    TypedConfigError
         If all of them are keys of a configuration, such as ``--training.epoch``.
     UsageError
         Otherwise.
@@ -262,7 +264,7 @@ def _check_known(argv: Sequence[str], options: Sequence[Declared], full_help: st
     hints = [_hint(option, known) for option in unknown]
     told = "; ".join(f"{option}{hint}" for option, hint in zip(unknown, hints, strict=True))
     more = "" if all(hints) else f"; {full_help} shows what there is"
-    kind = ConfigError if all("." in option for option in unknown) else UsageError
+    kind = TypedConfigError if all("." in option for option in unknown) else UsageError
     raise kind(f"unknown option{'s' if len(unknown) > 1 else ''} {told}{more}")
 
 

@@ -1,9 +1,9 @@
 """Which of the words typed belong to which option, and what is missing among them.
 
 An option that takes several values takes those that look like its values: of a few choices, a
-``METRIC=VALUE``, a label. Of paths it takes a single folder; or files, as many as leave the
-command what it needs. Other parsers let such an option take all that follows it, and say that the
-positional arguments are missing.
+``METRIC=VALUE``, a label. Of paths it takes a single folder, and one path where it is required; or
+files, as many as leave the command what it needs. Other parsers let such an option take all that
+follows it, and say that the positional arguments are missing.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Words:
             if _IS_OPTION.match(word):
                 break
             following.append(word)
-        if each.kind is Path and following and Path(following[0]).is_dir():
+        if each.kind is Path and following and (each.required or Path(following[0]).is_dir()):
             return following[:1]
         looks = _looks_like(each)
         sure = 0 if each.metavar.startswith("[") else 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
-from petsynth.errors import ConfigError
+from petsynth.data.prepared import PreparedData
+from petsynth.errors import ConfigError, PetsynthWarning
 from petsynth.slicing import AXIS, Plane
 
+MOSTLY_PADDING = 0.75
+"""Slices that a square of this fraction of the padded size would hold are warned of."""
 SliceKey = tuple[int, int]
 """(epoch, index): which slice, and in which epoch; the epoch decides how it is augmented."""
 
@@ -22,6 +26,32 @@ def check_padded_size(
                 f"data.padded_size of {padded_size} pixels is too small: {plane} slices of "
                 f"these data have a side of {largest}"
             )
+
+
+def warn_of_coarse_voxels(data: PreparedData, padded_size: int, multiple: int) -> None:
+    """Warn where axial slices would be mostly padding: the configuration is for finer voxels.
+
+    Parameters
+    ----------
+    data : PreparedData
+        Of any voxel size.
+    padded_size : int
+        Side of the square to which a slice is padded.
+    multiple : int
+        What the network can take is a multiple of this.
+    """
+    width, height = data.grid.shape[:2]
+    enough = -(-max(width, height) // multiple) * multiple
+    if enough > MOSTLY_PADDING * padded_size:
+        return
+    warnings.warn(
+        f"{data.folder}: voxels of {data.grid.voxel_mm[0]:g} mm are coarser than this "
+        f"configuration is for: {width} x {height} voxels would fill "
+        f"{width * height / padded_size**2:.0%} of its slices of {padded_size} x {padded_size}; "
+        f"prepare with a smaller --voxel-mm, or train with --data.padded-size {enough}",
+        PetsynthWarning,
+        stacklevel=2,
+    )
 
 
 def process_part(count: int, processes: int, process: int) -> slice:

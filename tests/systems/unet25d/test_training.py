@@ -11,7 +11,7 @@ from torch.optim import Adam
 
 from petsynth.config import parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import ConfigError
+from petsynth.errors import ConfigError, PetsynthWarning
 from petsynth.inference.run import load_run
 from petsynth.systems.base import PredictionSettings
 from petsynth.systems.optimisation import Networks
@@ -199,6 +199,16 @@ def test_a_padded_size_that_is_too_small_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match="too small"):
         train(config, PreparedData(tiny_prepared), tmp_path / "run", threads=1, device="cpu")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_configuration_for_finer_voxels_is_warned_of(tiny_prepared, tmp_path):
+    """As petsynth-fdg.toml, which is for 2 mm, on data of 3 mm."""
+    config = small_config()
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, padded_size=48))
+    data = PreparedData(tiny_prepared)
+    told = r"prepared: voxels of \S+ mm are coarser .* 21 x 25 .* 23% .* --data.padded-size 28$"
+    with pytest.warns(PetsynthWarning, match=told):
+        train(config, data, tmp_path / "run", threads=1, device="cpu")
 
 
 def test_training_lowers_the_error_and_the_run_predicts(tiny_prepared, tmp_path):

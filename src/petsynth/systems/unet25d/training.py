@@ -21,7 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from petsynth.covariates import encode
-from petsynth.data.batching import check_padded_size, process_weight, steps_per_epoch
+from petsynth.data.batching import (
+    check_padded_size,
+    process_weight,
+    steps_per_epoch,
+    warn_of_coarse_voxels,
+)
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
 from petsynth.networks.layers import lay_channels_last
@@ -133,6 +138,8 @@ class Unet25dTraining(Training[Slab]):
     def __init__(self, config: Unet25dConfig, data: PreparedData, fabric: Fabric):
         self.config, self.data, self.fabric = config, data, fabric
         check_padded_size(data.grid.shape, ("axial",), config.data.padded_size)
+        if fabric.is_global_zero:
+            warn_of_coarse_voxels(data, config.data.padded_size, 2**config.generator.levels)
         participants = data.participants("train")
         self.places: dict[str, NDArray[np.float64]] = {}
         if config.data.location != "none":
