@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import structural_similarity
 
 from petsynth.metrics import similarity
-from petsynth.metrics.similarity import halve, similarity_maps, similarity_pyramid
+from petsynth.metrics.similarity import halve, mean_index, similarity_maps, similarity_pyramid
 
 
 def pair(shape):
@@ -54,6 +54,18 @@ def test_valid_is_the_part_whose_windows_lie_inside(axes):
     valid = similarity_maps(pet, synthetic_pet, 255, axes, valid=True)
     for part, expected in zip(valid, full, strict=True):
         np.testing.assert_allclose(part, expected[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(40, 61), (37, 30, 31)])
+def test_the_mean_is_that_of_the_valid_part_of_the_map(shape, monkeypatch):
+    """Slab by slab, with layers that later slabs use again."""
+    monkeypatch.setattr(similarity, "_SLAB_VALUES", 4 * shape[1] ** (len(shape) - 1))
+    pet, synthetic_pet = pair(shape)
+    index, contrast_structure = similarity_maps(pet, synthetic_pet, 255, valid=True)
+    found = mean_index(pet, synthetic_pet, 255)
+    assert found == pytest.approx(index.mean(dtype=float), abs=1e-6)
+    found = mean_index(pet, synthetic_pet, 255, luminance=False)
+    assert found == pytest.approx(contrast_structure.mean(dtype=float), abs=1e-6)
 
 
 def test_a_constant_offset_changes_luminance_alone():

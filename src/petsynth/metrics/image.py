@@ -26,6 +26,7 @@ from scipy.ndimage import minimum_filter
 from petsynth.metrics.similarity import (
     WINDOW_RADIUS,
     halve,
+    mean_index,
     similarity_maps,
     similarity_pyramid,
 )
@@ -121,8 +122,7 @@ def ssim(
     """
     _check(pet, synthetic_pet, mask)
     if mask is None:
-        index, _ = similarity_maps(pet, synthetic_pet, data_range, valid=True)
-        return float(index.mean(dtype=float))
+        return mean_index(pet, synthetic_pet, data_range)
     return mean_similarity(similarity_maps(pet, synthetic_pet, data_range)[0], mask)
 
 
@@ -167,9 +167,13 @@ def ms_ssim(
     _check(pet, synthetic_pet, mask)
     scales = ms_ssim_scales(pet.shape)
     if mask is None:
-        pyramid = similarity_pyramid(pet, synthetic_pet, data_range, scales, valid=True)
-        chosen = [_choose(maps, scales, scale) for scale, maps in enumerate(pyramid)]
-        return combine_scales([float(map_.mean(dtype=float)) for map_ in chosen])
+        means = []
+        for scale in range(scales):
+            if scale:
+                pet, synthetic_pet = halve(pet), halve(synthetic_pet)
+            is_last = scale == scales - 1
+            means.append(mean_index(pet, synthetic_pet, data_range, luminance=is_last))
+        return combine_scales(means)
     pyramid = similarity_pyramid(pet, synthetic_pet, data_range, scales)
     return multi_scale_index(pyramid, mask)
 

@@ -1,7 +1,8 @@
 """Maps of structural similarity: the part that SSIM and MS-SSIM share.
 
 A caller that needs several indices of one pair (whole volume, brain, several scales) computes
-the maps once and takes their means with `petsynth.metrics.image`.
+the maps once and takes their means with `petsynth.metrics.image`; one that needs a mean alone takes
+`mean_index`.
 
 The window is separable: along each axis it is the product with a band matrix, whose first and last
 rows reflect the image at its edges. Blocks of its rows are multiplied with the few columns that
@@ -12,7 +13,7 @@ scikit-image on one core, with the same float32 images (``benchmarks/metrics.py`
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,31 +69,44 @@ def similarity_maps(
         If the window is longer than an axis.
     """
     axes = tuple(range(pet.ndim)) if axes is None else axes
-    if min(pet.shape[axis] for axis in axes) < 2 * WINDOW_RADIUS + 1:
-        raise ValueError(
-            f"image of shape {pet.shape} is smaller than the similarity window of "
-            f"{2 * WINDOW_RADIUS + 1} pixels"
-        )
-    limits = [(float(image.min()), float(image.max())) for image in (pet, synthetic_pet)]
-    highest = max(abs(limit) for pair in limits for limit in pair)
-    dtype = "float32" if highest <= _FLOAT32_RANGES * data_range else "float64"
-    a, b = (np.asarray(image, dtype=dtype) for image in (pet, synthetic_pet))
-    middles = [(low + high) / 2 for low, high in limits]
     shape = [n - 2 * WINDOW_RADIUS * (valid and axis in axes) for axis, n in enumerate(pet.shape)]
-    maps = np.empty((2, *shape), dtype)
-    layers = max(1, _SLAB_VALUES // max(1, a[0].size))
-    needed, start = np.empty((4, 0, *a.shape[1:]), dtype), 0
-    for rows, columns, matrix in _slabs(len(a), 0 in axes, valid, dtype, layers):
-        needed, start = _next_moments(a, b, middles, columns, needed, start), columns.start
-        moments = needed
-        if matrix is not None:
-            moments = np.matmul(matrix, needed.reshape(4, needed.shape[1], -1))
-            moments = moments.reshape(4, len(matrix), *a.shape[1:])
-        for axis in axes:
-            if axis > 0:
-                moments = _multiply(moments, axis + 1, valid)
-        _compare(moments, middles, data_range, maps[:, rows])
+    maps: FloatArray | None = None
+    for rows, slab in _slabs_of_maps(pet, synthetic_pet, data_range, axes, valid=valid):
+        if maps is None:
+            maps = np.empty((2, *shape), slab.dtype)
+        maps[:, rows] = slab
+    assert maps is not None
     return maps[0], maps[1]
+
+
+def mean_index(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, *, luminance: bool = True
+) -> float:
+    """Compute the mean index over all pixels whose whole window lies inside the image.
+
+    The mean of a map of `similarity_maps`, without keeping the map.
+
+    Parameters
+    ----------
+    pet, synthetic_pet : array
+        Of one shape, finite.
+    data_range : float
+        In the images' unit.
+    luminance : bool
+        Whether the index has its luminance term.
+
+    Raises
+    ------
+    ValueError
+        If the window is longer than an axis.
+    """
+    axes = tuple(range(pet.ndim))
+    total, count = 0.0, 0
+    slabs = _slabs_of_maps(pet, synthetic_pet, data_range, axes, valid=True, luminance=luminance)
+    for _, (index, *_) in slabs:
+        total += float(index.sum())
+        count += index.size
+    return total / count
 
 
 def similarity_pyramid(
@@ -172,35 +186,62 @@ def _blocks(
     return tuple(blocks)
 
 
-def _slabs(
-    length: int, windowed: bool, valid: bool, dtype: str, layers: int
-) -> Sequence[tuple[slice, slice, FloatArray | None]]:
-    """Return the slabs: rows of the result, those of the images, and the first axis's window."""
-    if windowed:
-        return _blocks(length, valid, dtype, layers)
-    rows = [slice(start, min(start + layers, length)) for start in range(0, length, layers)]
-    return [(each, each, None) for each in rows]
+def _slabs_of_maps(
+    pet: NDArray[Any],
+    synthetic_pet: NDArray[Any],
+    data_range: float,
+    axes: tuple[int, ...],
+    *,
+    valid: bool,
+    luminance: bool = True,
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield slabs of the maps: their rows, and (2, L, ...) the index with and without luminance.
 
-
-def _next_moments(
-    a: FloatArray,
-    b: FloatArray,
-    middles: Sequence[float],
-    columns: slice,
-    before: FloatArray,
-    start: int,
-) -> FloatArray:
-    """Return the moments of a slab's layers, (4, L, ...).
-
-    Windows of neighbouring slabs overlap by 10 layers: ``before`` has the moments of the slab
-    before, from layer ``start`` on, and only those of layers that it lacks are computed.
+    Without ``luminance`` only the latter, (1, L, ...). The next slab is written over the last one.
     """
-    moments = np.empty((4, columns.stop - columns.start, *a.shape[1:]), a.dtype)
-    known = max(0, start + before.shape[1] - columns.start)
-    moments[:, :known] = before[:, before.shape[1] - known :]
-    new = slice(columns.start + known, columns.stop)
-    _fill_moments(a[new], b[new], middles, moments[:, known:])
-    return moments
+    if min(pet.shape[axis] for axis in axes) < 2 * WINDOW_RADIUS + 1:
+        raise ValueError(
+            f"image of shape {pet.shape} is smaller than the similarity window of "
+            f"{2 * WINDOW_RADIUS + 1} pixels"
+        )
+    limits = [(float(image.min()), float(image.max())) for image in (pet, synthetic_pet)]
+    highest = max(abs(limit) for pair in limits for limit in pair)
+    dtype = "float32" if highest <= _FLOAT32_RANGES * data_range else "float64"
+    a, b = (np.asarray(image, dtype=dtype) for image in (pet, synthetic_pet))
+    middles = [(low + high) / 2 for low, high in limits]
+    for rows, moments in _slabs_of_moments(a, b, middles, windowed=0 in axes, valid=valid):
+        for axis in axes:
+            if axis > 0:
+                moments = _multiply(moments, axis + 1, valid)
+        yield rows, _compare(moments, middles, data_range, luminance)
+
+
+def _slabs_of_moments(
+    a: FloatArray, b: FloatArray, middles: Sequence[float], *, windowed: bool, valid: bool
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield slabs of the moments, (4, L, ...), and their rows of the result.
+
+    If the first axis is ``windowed``, the layers that one slab needs are in a ring: a new layer
+    takes the place of the oldest one.
+    """
+    length, layers = len(a), max(1, _SLAB_VALUES // max(1, a[0].size))
+    if not windowed:
+        for start in range(0, length, layers):
+            rows = slice(start, min(start + layers, length))
+            moments = np.empty((4, rows.stop - start, *a.shape[1:]), a.dtype)
+            _fill_moments(a[rows], b[rows], middles, moments)
+            yield rows, moments
+        return
+    size, filled = min(length, layers + 2 * WINDOW_RADIUS), 0
+    ring = np.zeros((4, size, *a.shape[1:]), a.dtype)
+    for rows, columns, block in _blocks(length, valid, a.dtype.name, layers):
+        for layer in range(filled, columns.stop):
+            _fill_moments(a[layer], b[layer], middles, ring[:, layer % size])
+        filled = columns.stop
+        matrix = np.zeros((len(block), size), a.dtype)
+        matrix[:, np.arange(columns.start, columns.stop) % size] = block
+        moments = np.matmul(matrix, ring.reshape(4, size, -1))
+        yield rows, moments.reshape(4, len(block), *a.shape[1:])
 
 
 def _fill_moments(
@@ -239,9 +280,9 @@ def _multiply(images: FloatArray, axis: int, valid: bool) -> FloatArray:
 
 
 def _compare(
-    moments: FloatArray, middles: Sequence[float], data_range: float, maps: FloatArray
-) -> None:
-    """Turn windowed moments into the two maps; ``moments`` is used up (Wang 2004, equation 13).
+    moments: FloatArray, middles: Sequence[float], data_range: float, luminance: bool
+) -> FloatArray:
+    """Turn windowed moments into maps in their place (Wang 2004, equation 13).
 
     With the variance of the difference V, 2 cov + c2 is var_a + var_b + c2 - V; likewise for means.
     """
@@ -253,7 +294,9 @@ def _compare(
     variances -= mean_b * mean_b
     variances += c2
     of_difference /= variances
-    np.subtract(1, of_difference, out=maps[1])
+    contrast_structure = np.subtract(1, of_difference, out=of_difference)
+    if not luminance:
+        return moments[2:3]
     mean_a += middles[0]
     mean_b += middles[1]
     np.subtract(mean_a, mean_b, out=difference)
@@ -263,5 +306,6 @@ def _compare(
     mean_a += mean_b
     mean_a += c1
     difference /= mean_a
-    np.subtract(1, difference, out=maps[0])
-    maps[0] *= maps[1]
+    np.subtract(1, difference, out=mean_b)
+    mean_b *= contrast_structure
+    return moments[1:3]
