@@ -39,7 +39,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { $(BIN)/python -m pip --version || $(BIN)/python -m ensurepip; } >/dev/null 2>&1 || \
 	  $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[tensorboard,test,dev,docs]'
+	  -c constraints.txt -e '.[tensorboard,test,browser,dev,docs]'
 	@touch $@
 
 demo: $(INSTALLED)

@@ -51,15 +51,23 @@ def test_extras_are_named():
         check_installed("petsynth view", "view", ("no_such_module",))
 
 
+MUCH = 8 << 20
+"""Times four bytes: more than the system keeps for a reader."""
+
+
 @pytest.fixture
 def running(monkeypatch):
-    """Return the address of a server that says hello, and is impatient."""
+    """Return the address of a server that says hello or much, and is impatient."""
     monkeypatch.setattr(serving, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "READ_SECONDS", 1.0)
 
     async def hello(request):
         return PlainTextResponse("hello")
 
-    app = Starlette(routes=[Route("/", hello)])
+    async def much(request):
+        return PlainTextResponse("much" * MUCH)
+
+    app = Starlette(routes=[Route("/", hello), Route("/much", much)])
     with listening(Place()) as listener:
         where = listener.getsockname()
         server = make_server(app, Place())
@@ -72,13 +80,13 @@ def running(monkeypatch):
 
 def received(connection: socket.socket) -> bytes:
     connection.settimeout(5)
-    content = b""
+    pieces = []
     try:
-        while piece := connection.recv(4096):
-            content += piece
+        while piece := connection.recv(1 << 20):
+            pieces.append(piece)
     except ConnectionError:
         pass
-    return content
+    return b"".join(pieces)
 
 
 def test_slow_requests_are_refused(running):
@@ -98,3 +106,15 @@ def test_prompt_requests_are_answered_and_huge_heads_are_not(running):
     with socket.create_connection(running, timeout=5) as connection:
         connection.sendall(ask + b"X: " + b"x" * 400_000 + b"\r\n\r\n")
         assert b"hello" not in received(connection)
+
+
+def test_who_takes_an_answer_too_slowly_is_cut_off(running):
+    """Somebody who asks for an image and does not read it keeps no memory of the server."""
+    ask = b"GET /much HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(running, timeout=5) as connection:
+        connection.sendall(ask)
+        time.sleep(3)
+        assert len(received(connection)) < 4 * MUCH
+    with socket.create_connection(running, timeout=5) as connection:
+        connection.sendall(ask)
+        assert len(received(connection)) > 4 * MUCH

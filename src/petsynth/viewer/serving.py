@@ -22,6 +22,8 @@ from petsynth.viewer.security import LOOPBACK
 
 HEADER_SECONDS = 10.0
 """How long the head of a request may take."""
+READ_SECONDS, LEAST_READ_BYTES = 30.0, 64 << 10
+"""Who takes less of an answer than this in that time is cut off: 2 kB a second."""
 MOST_HEADER_BYTES = 16 << 10
 MOST_CONNECTIONS = 400
 
@@ -153,9 +155,14 @@ def make_server(app: ASGIApp, place: Place) -> uvicorn.Server:
 
 
 class PromptProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose request does not come within `HEADER_SECONDS`."""
+    """HTTP/1.1 for prompt browsers: requests come and answers are taken, or the connection ends.
+
+    The head of a request must come within `HEADER_SECONDS`; of an answer that waits to be read,
+    `LEAST_READ_BYTES` must be taken in every `READ_SECONDS`.
+    """
 
     _waiting: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Start to wait for the first request."""
@@ -165,7 +172,18 @@ class PromptProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to wait."""
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start to watch whether the answer is taken."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Stop to watch: nearly everything was taken."""
+        self._stop_watching()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; wait while the head of a request is not complete."""
@@ -186,3 +204,18 @@ class PromptProtocol(H11Protocol):
     def _give_up(self) -> None:
         if self.conn.their_state is h11.IDLE:
             self.transport.close()
+
+    def _watch(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(READ_SECONDS, self._check_reader, unread)
+
+    def _stop_watching(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _check_reader(self, unread_before: int) -> None:
+        if unread_before - self.transport.get_write_buffer_size() < LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._watch()
