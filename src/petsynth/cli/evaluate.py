@@ -34,7 +34,8 @@ class Args:
     """Run folders of petsynth train, or pretrained models by name; they are compared in one
     table."""
     data: tuple[Path, ...]
-    """Prepared data that the runs were trained on; for pretrained models any, with a split. For
+    """Prepared data that the runs were trained on; for pretrained models any, with a split, or a
+    BIDS dataset, which is prepared in OUT_prepared first, half of its subjects for the test. For
     several tracers it is given several times; each run is evaluated on the data of its tracer."""
     out: Path
     """Folder for tables, figures and report; made if missing."""
@@ -126,6 +127,7 @@ def run(args: Args) -> None:
         If the folder holds something already.
     """
     from petsynth.cli.evaluate_inputs import find_studies
+    from petsynth.cli.evaluate_raw import prepare_raw
     from petsynth.evaluation.comparison import parse_margins
     from petsynth.inference.device import choose_device
     from petsynth.io.lock import lock_folder
@@ -134,7 +136,7 @@ def run(args: Args) -> None:
     _check_arguments(args)
     margins = parse_margins(args.margin)
     studies = find_studies(
-        args.data,
+        prepare_raw(args.data, args.runs, args.out),
         args.runs,
         args.predictions,
         split=args.split,

@@ -91,10 +91,23 @@ def read_tracer(folder: Path) -> str:
     RunError
         If there is no such run, or it does not say.
     """
+    return read_format(folder)[0]
+
+
+def read_format(folder: Path) -> tuple[str, float]:
+    """Return the tracer and the voxel in mm of the PET that a run was trained for.
+
+    Raises
+    ------
+    RunError
+        As `read_tracer`.
+    """
     path = find_run_folder(folder) / _TRAINED_ON
     try:
-        return str(read_json(path)["tracer"])
-    except (InputError, KeyError, TypeError) as error:
+        content = read_json(path)
+        voxel_mm = Grid.from_dict(content["grid"]).voxel_mm[0]
+        return str(content["tracer"]), round(float(voxel_mm), 6)
+    except (InputError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: missing or damaged ({error}); copy the run again") from None
 
 
