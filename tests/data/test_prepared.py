@@ -37,6 +37,8 @@ def folder(tmp_path):
         write_array(tmp_path, name, "pet", frames.astype(np.float32))
         write_array(tmp_path, name, "mask", np.ones((3, 4, 5), dtype=bool))
     write_array(tmp_path, "sub-01", "noisefree", np.ones((3, 4, 5), np.float32))
+    lesion = np.tile(np.eye(5, dtype=bool)[:4], (3, 1, 1))
+    write_array(tmp_path, "sub-01", "lesion", lesion)
     return tmp_path
 
 
@@ -66,6 +68,8 @@ def test_arrays_are_mapped_not_read(folder):
     assert data.static_pet("sub-02")[0, 0, 0] == 4
     assert data.noise_free("sub-01") is not None
     assert data.noise_free("sub-02") is None
+    assert (data.lesion("sub-01").sum(), data.lesion("sub-01").dtype) == (3 * 4, bool)
+    assert data.lesion("sub-02") is None
 
 
 def test_a_static_pet_is_not_copied():

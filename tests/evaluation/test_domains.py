@@ -7,7 +7,6 @@ from petsynth.evaluation.domains import (
     DOMAINS,
     MetricSettings,
     choose_data_range,
-    compute_depth_metrics,
     compute_frames_metrics,
     compute_intensity_metrics,
     compute_metrics,
@@ -90,8 +89,13 @@ def test_volume_and_brain_agree_with_the_metrics():
 
 
 def test_every_domain_has_its_metrics():
-    scores = compute_metrics(*pair(), SETTINGS)
+    pet, synthetic_pet, mask = pair()
+    scores = compute_metrics(pet, synthetic_pet, mask, SETTINGS, lesion=np.zeros(mask.shape, bool))
     assert {domain: tuple(values) for domain, values in scores.items()} == DOMAINS
+
+
+def test_without_a_lesion_map_nothing_is_said_of_lesions():
+    assert set(DOMAINS) - set(compute_metrics(*pair(), SETTINGS)) == {"lesion"}
 
 
 @pytest.mark.parametrize(
@@ -140,21 +144,6 @@ def test_intensities_by_hand():
 def test_without_values_near_zero_there_is_no_error_there():
     pet = np.full(8, 9.0)
     assert np.isnan(compute_intensity_metrics(pet, pet, 10.0)["near_zero"])
-
-
-def test_depth_counts_millimetres_from_the_surface():
-    mask = np.ones((41, 41, 41), dtype=bool)  # the image ends where the brain does
-    pet = np.zeros(mask.shape)
-    synthetic_pet = pet.copy()
-    synthetic_pet[20, 20, 20] = 8.0  # 42 mm deep: 21 voxels of 2 mm
-    synthetic_pet[0, 0, 0] = 4.0  # 2 mm deep
-    scores = compute_depth_metrics(pet, synthetic_pet, mask, (2.0, 2.0, 2.0))
-    deeper = 17**3  # 13 voxels or more from the outside: 26 mm
-    assert scores["centre"] == pytest.approx(8.0 / deeper)
-    assert scores["rim"] == pytest.approx(4.0 / (41**3 - 31**3))
-    assert scores["middle"] == 0
-    shallow = compute_depth_metrics(pet[:3], pet[:3], mask[:3], (2.0, 2.0, 2.0))
-    assert np.isnan(shallow["centre"])
 
 
 def test_frames_of_unequal_length_count_by_their_durations():

@@ -16,6 +16,7 @@ from petsynth.evaluation.evaluate import evaluate
 from petsynth.evaluation.methods import MEAN_PET, NOISE_FREE, OTHER_T1, TRAINING_FORMAT
 from petsynth.evaluation.models import load_models
 from petsynth.evaluation.summary import build_summary
+from petsynth.prepare.records import write_array
 from petsynth.report.tables import format_paper_a_table
 from petsynth.systems.base import PredictionSettings
 
@@ -195,3 +196,24 @@ def test_a_method_without_values_is_told(tiny_evaluation):
     table.loc[table["method"] == name, "brain_mae"] = float("nan")
     (line,) = dataclasses.replace(tiny_evaluation, table=table).unmeasured()
     assert line.startswith(f"{name}: the error inside the brain could be measured in 0 of 2 cases")
+
+
+def test_errors_inside_a_lesion_are_measured_where_the_data_have_one(
+    tiny_prepared, tiny_run, tmp_path
+):
+    prepared = shutil.copytree(tiny_prepared, tmp_path / "prepared")
+    lesion = np.zeros(PreparedData(prepared).grid.shape, bool)
+    lesion[8:11, 10:13, 9:12] = True
+    write_array(prepared, "sub-006", "lesion", lesion)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    evaluation = evaluate_axial(prepared, tiny_run, scratch)
+    with_lesion, without = evaluation.values(MEAN_PET, "lesion", "inside_mae")
+    assert np.isnan(without)
+    data = PreparedData(prepared)
+    mean = np.mean([data.static_pet(name) for name in data.participants("train")], axis=0)
+    counted = lesion & data.mask("sub-006")
+    expected = np.abs(mean - data.static_pet("sub-006"))[counted].mean()
+    assert with_lesion == pytest.approx(expected, rel=1e-4)
+    method = build_summary(evaluation)["methods"][MEAN_PET]
+    assert method["lesion"]["inside_mae"]["n"] == 1

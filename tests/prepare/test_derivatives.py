@@ -58,6 +58,7 @@ def subject() -> SimpleNamespace:
         covered=np.ones(SHAPE, bool),
         aligned=True,
         time_window=None,
+        lesion=None,
     )
 
 

@@ -13,6 +13,7 @@ from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
+from petsynth.simulation.lesions import CAVITY, DIASCHISIS
 
 
 def files_of(scans, pet_of=None) -> Files:
@@ -54,6 +55,24 @@ def test_images_are_resampled_once_through_the_composed_transform(prepared, coho
 def test_the_noise_free_pet_follows_the_pet(prepared):
     inside = prepared.mask
     assert np.corrcoef(prepared.noise_free.data[inside], prepared.pet.data[inside])[0, 1] > 0.9
+
+
+def test_what_the_t1_shows_of_a_lesion_lies_where_the_t1_has_it(cohort, prepared, tmp_path):
+    t1, labels = cohort[0].t1, np.zeros(cohort[0].t1.data.shape, np.uint8)
+    middle = tuple(length // 2 for length in labels.shape)
+    labels[tuple(slice(at - 4, at + 5) for at in middle)] = CAVITY
+    labels[:5] = DIASCHISIS
+    path = tmp_path / "sub-001_desc-lesion_dseg.nii.gz"
+    write_volume(path, t1.with_data(labels), dtype=np.uint8)
+    files = dataclasses.replace(files_of(cohort[0]), lesion=path)
+    lesion = prepare_subject(files, PreprocessingSettings(voxel_mm=4)).lesion
+    assert prepared.lesion is None
+    assert lesion.dtype == bool
+    assert lesion.shape == prepared.mask.shape
+    assert lesion.sum() * 4**3 == pytest.approx(9**3 * 3**3, rel=0.1)
+    found = apply_affine(model_grid(4).affine, np.argwhere(lesion).mean(axis=0))
+    expected = apply_affine(t1.affine, middle)
+    assert np.linalg.norm(apply_affine(prepared.grid_to_t1, found) - expected) < 1
 
 
 def test_a_right_pair_raises_no_flag(prepared):

@@ -80,7 +80,10 @@ def test_half_the_participants_are_patients(cohort):
     assert set(table.columns) - {"participant_id"} == set(columns)
 
 
-@pytest.mark.parametrize("arm", [{}, {"frames": 2, "units": "original", "tracer": "AV1451"}])
+@pytest.mark.parametrize(
+    "arm",
+    [{}, {"frames": 2, "units": "original", "tracer": "AV1451"}, {"frames": 6, "lesions": 1.0}],
+)
 def test_bids_validator_accepts_simulated_dataset(tmp_path, arm):
     out = simulate_cohort(tmp_path / "raw", subjects=2, **COARSE, **arm)
 
@@ -180,6 +183,52 @@ def test_two_frames_have_their_times(tmp_path):
     assert image.data[bright, 1].mean() > 1.02 * image.data[bright, 0].mean()
 
 
+def test_six_frames_of_five_minutes_have_their_times_and_the_truth_has_their_motion(tmp_path):
+    out = simulate_cohort(tmp_path / "raw", subjects=1, frames=6, **COARSE)
+    image = read_volume(out / PET.format("sub-001"), frames=True)
+    sidecar = json.loads((out / "sub-001/pet/sub-001_trc-18FFDG_pet.json").read_text())
+    truth = json.loads((out / TRANSFORM.format("sub-001")).read_text())
+
+    assert image.frames == 6
+    assert sidecar["FrameTimesStart"] == [1800, 2100, 2400, 2700, 3000, 3300]
+    assert sidecar["FrameDuration"] == [300] * 6
+    matrices = np.array(truth["frame_matrices"])
+    assert matrices.shape == (6, 4, 4)
+    offsets = np.linalg.inv(matrices) @ np.array(truth["matrix"])
+    assert 0.01 < np.abs(offsets - np.eye(4)).max() < 10
+
+
+def test_lesions_are_written_with_their_labels_and_told_of_each_subject(tmp_path):
+    size = {"subjects": 2, "seed": 0, **COARSE}
+    out, healthy = (
+        simulate_cohort(tmp_path / str(lesions), lesions=lesions, **size) for lesions in (1.0, 0.0)
+    )
+    table = pd.read_csv(out / "participants.tsv", sep="\t", keep_default_na=False)
+    assert table["lesion"].tolist() == ["stroke", "hyperintensities"]
+    assert "lesion" not in pd.read_csv(healthy / "participants.tsv", sep="\t")
+    assert not list(healthy.rglob("*lesion*"))
+    stem = "derivatives/truth/sub-001/anat/sub-001_desc-lesion_dseg"
+    labels = pd.read_csv(out / f"{stem}.tsv", sep="\t")
+    assert labels["index"].tolist() == [1, 2, 3, 4, 5]
+    assert "stroke" in json.loads((out / f"{stem}.json").read_text())["Description"]
+    found, t1, before = (
+        read_volume(path)
+        for path in (
+            out / f"{stem}.nii.gz",
+            *(root / "sub-001/anat/sub-001_T1w.nii.gz" for root in (out, healthy)),
+        )
+    )
+    assert found.grid.matches(t1.grid)
+    assert {1.0, 5.0} <= set(np.unique(found.data)) <= {0.0, 1.0, 5.0}
+    cavity = found.data == 1
+    assert t1.data[cavity].mean() < 0.7 * before.data[cavity].mean()
+    pets = [read_volume(root / PET.format("sub-001")).data for root in (out, healthy)]
+    assert pets[0].sum() < pets[1].sum()
+    # All of it is the simulation's own, so that it is replaced.
+    simulate_cohort(out, lesions=0.0, overwrite=True, **size)
+    assert not list(out.rglob("*lesion*"))
+
+
 def test_labelled_cohort_keeps_names_ages_and_grids(tmp_path, labelled_folder):
     folder = labelled_folder(names=("IXI012-HH-1211", "IXI013-HH-1212"))
     (folder / "participants.tsv").write_text(
@@ -238,6 +287,8 @@ def test_data_prepared_from_a_simulation_are_no_simulated_cohort(tmp_path):
     [
         ({"subjects": 0}, "subjects is 0"),
         ({"frames": 3}, "frames is 3"),
+        ({"lesions": 1.5}, "lesions is 1.5; it is a fraction"),
+        ({"lesions": -0.1}, "lesions is -0.1"),
         ({"t1_voxel_mm": 0.0}, "voxel-mm is 0.0"),
         ({"pet_voxel_mm": 90.0}, "pet-voxel-mm is 90.0"),
         ({"nprocs": 0}, "nprocs is 0"),

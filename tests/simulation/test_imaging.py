@@ -80,6 +80,36 @@ def test_frames_are_the_last_axis_and_the_expected_uptake_has_none(plan, partici
     assert len(dynamic.sidecar["FrameDuration"]) == 2
 
 
+def test_the_head_moves_between_six_frames_about_where_it_lies_on_the_average(
+    plan, participant, ball
+):
+    static = scan_participant(plan, participant, ball)
+    scan = scan_participant(dataclasses.replace(plan, frames=6), participant, ball)
+    assert static.frames_to_t1 == ()
+    assert scan.pet.data.shape == (*static.pet.data.shape, 6)
+    assert len(scan.frames_to_t1) == len(scan.sidecar["FrameDuration"]) == 6
+    np.testing.assert_array_equal(scan.noise_free.data, static.noise_free.data)
+    np.testing.assert_array_equal(scan.pet_to_t1, static.pet_to_t1)
+    centres = []
+    for number, matrix in enumerate(scan.frames_to_t1):
+        bright = np.argwhere(scan.pet.data[..., number] > 0.6)
+        centres.append((scan.pet.affine @ [*bright.mean(axis=0), 1])[:3])
+        np.testing.assert_allclose((matrix @ [*centres[-1], 1])[:3], CENTRE_MM, atol=1.5)
+    moved_mm = np.linalg.norm(np.diff(centres, axis=0), axis=1)
+    assert moved_mm.max() > 0.3
+
+
+def test_a_short_frame_has_more_noise_and_their_mean_as_much_as_the_static_scan(
+    plan, participant, ball
+):
+    plan = dataclasses.replace(plan, units="original")
+    static = scan_participant(plan, participant, ball).pet.data
+    frames = scan_participant(dataclasses.replace(plan, frames=6), participant, ball).pet.data
+    air = (slice(0, 3), ...)  # nothing is there
+    assert frames[air].std() == pytest.approx(6**0.5 * static[air].std(), rel=0.1)
+    assert frames[air].mean(axis=-1).std() == pytest.approx(static[air].std(), rel=0.2)
+
+
 def test_original_units_are_the_same_scan_with_its_negatives(plan, participant, ball):
     suvr = scan_participant(plan, participant, ball)
     original = scan_participant(dataclasses.replace(plan, units="original"), participant, ball)

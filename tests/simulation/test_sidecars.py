@@ -39,7 +39,7 @@ def test_every_field_that_bids_requires_is_there(tracer):
     assert json.loads(json.dumps(content)) == content
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize(("tracer", "start", "end"), [("FDG", 30, 60), ("AV1451", 75, 105)])
 def test_frames_follow_each_other_from_start_to_end(tracer, start, end, frames):
     content = sidecar(tracer, frames=frames)

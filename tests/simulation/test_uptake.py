@@ -15,6 +15,7 @@ from petsynth.simulation.uptake import (
     make_uptake,
     rim_variation,
     scan_variation,
+    time_course,
     tracer_model,
     uptake_image,
 )
@@ -193,6 +194,27 @@ def test_two_frames_average_to_the_static_image_and_grey_matter_rises(anatomy):
     np.testing.assert_allclose((first + second) / 2, static.frames[0], rtol=1e-4, atol=1e-5)
     assert regional(anatomy, second, "precuneus") > 1.05 * regional(anatomy, first, "precuneus")
     assert second[anatomy.white > 0.95].mean() < 1.01 * first[anatomy.white > 0.95].mean()
+
+
+@pytest.mark.parametrize("frames", [2, 4, 6])
+def test_time_course_rises_ever_slower_between_halves_that_differ_by_one_drift(frames):
+    course = np.array(time_course(frames))
+    assert course.mean() == pytest.approx(0)
+    halves = course[: frames // 2].mean(), course[frames // 2 :].mean()
+    assert halves == pytest.approx((-0.5, 0.5))
+    rises = np.diff(course)
+    assert (rises > 0).all()
+    assert (np.diff(rises) < 0).all()
+
+
+def test_six_frames_average_to_the_static_image(anatomy):
+    participant = sample_participant(0, 0, "AV1451", "sub-001")
+    static, two, six = (
+        make_uptake(np.random.default_rng(1), anatomy, participant, "AV1451", frames)
+        for frames in (1, 2, 6)
+    )
+    np.testing.assert_allclose(np.mean(six.frames, axis=0), static.frames[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.mean(six.frames[3:], axis=0), two.frames[1], rtol=1e-4, atol=1e-5)
 
 
 def test_fdg_falls_with_age_in_the_cingulate_and_not_in_the_cerebellum():

@@ -35,14 +35,18 @@ class Args:
     the whole cohort."""
     seed: int = 0
     """Seed of every random number."""
-    frames: Literal[1, 2] = 1
-    """Time points of the PET; 1 is a static image."""
+    frames: Literal[1, 2, 6] = 1
+    """Time points of the PET; 1 is a static image, 6 are frames of five minutes (AV45's are
+    shorter) between which the head moves, as paper A acquired them."""
     units: Literal["suvr", "original"] = "suvr"
     """SUVR (0 to about 3), or about -100 to 1000 with small negatives."""
     voxel_mm: float = 1.0
     """Voxel edge of the T1s in mm; real T1s keep theirs."""
     pet_voxel_mm: float = 2.0
     """Voxel edge of the PETs in mm."""
+    lesions: float = 0.0
+    """Fraction of subjects with a lesion that the T1 shows, 0 to 1: strokes, tumours,
+    white-matter hyperintensities. The truth has a map of each."""
     nprocs: int = 1
     """Processes; the images do not depend on it."""
     overwrite: bool = False
@@ -54,7 +58,7 @@ HELP = Help(
     """Make a simulated cohort of T1 and PET scans as a BIDS dataset.""",
     {
         "subjects": ("subjects", "labels_from", "label_scheme", "participants", "seed"),
-        "images": ("tracer", "frames", "units", "voxel_mm", "pet_voxel_mm"),
+        "images": ("tracer", "frames", "lesions", "units", "voxel_mm", "pet_voxel_mm"),
         "computing and output": ("nprocs", "overwrite"),
     },
     (
@@ -91,6 +95,7 @@ def run(args: Args) -> None:
         units=args.units,
         t1_voxel_mm=args.voxel_mm,
         pet_voxel_mm=args.pet_voxel_mm,
+        lesions=args.lesions,
         nprocs=args.nprocs,
         participants=list(args.participants) or None,
         overwrite=args.overwrite,

@@ -8,6 +8,7 @@
     PREPARED/arrays/sub-001_pet.npy        (X, Y, Z[, T]) float32 in PET units
     PREPARED/arrays/sub-001_mask.npy       (X, Y, Z) bool, brain
     PREPARED/arrays/sub-001_noisefree.npy  (X, Y, Z) float32 in PET units; simulations only
+    PREPARED/arrays/sub-001_lesion.npy     (X, Y, Z) bool; simulated lesions only
     PREPARED/arrays/sub-001_t1.npy         float32 on 0 to 255, on paper B's cube; its data only
 
 Where every visit of a subject is prepared, ``split.tsv`` has a row per visit and names are
@@ -37,7 +38,7 @@ from petsynth.io.checks import check_text
 from petsynth.io.text import check_file, exists, read_json, read_table
 from petsynth.volume import Grid, check_grid, check_tracer
 
-Kind = Literal["mri", "pet", "mask", "noisefree", "t1"]
+Kind = Literal["mri", "pet", "mask", "noisefree", "lesion", "t1"]
 Split = Literal["train", "validation", "test"]
 
 FORMAT = 2
@@ -195,6 +196,13 @@ class PreparedData:
             return None
         return self._array(participant, "noisefree")
 
+    def lesion(self, participant: str) -> NDArray[np.bool_] | None:
+        """Return where the T1 shows a simulated lesion, (X, Y, Z) bool; None where none is."""
+        self._row(participant)
+        if not array_path(self.folder, participant, "lesion").exists():
+            return None
+        return self._array(participant, "lesion")
+
     def _read_durations(self) -> tuple[float, ...] | None:
         given = self.description.get("frame_durations")
         if given is None:
@@ -317,7 +325,7 @@ def read_array(folder: str | Path, participant: str, kind: Kind) -> NDArray[Any]
     except (ValueError, OSError, EOFError, OverflowError, TypeError, TokenError) as error:
         told = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: damaged ({told}); remove it and prepare again") from None
-    wanted = np.dtype(np.bool_ if kind == "mask" else np.float32)
+    wanted = np.dtype(np.bool_ if kind in ("mask", "lesion") else np.float32)
     if result.dtype != wanted:
         raise InputError(
             f"{path}: damaged (holds {result.dtype}, not {wanted}); remove it and prepare again"

@@ -21,9 +21,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, stats
+from scipy import stats
 
 from petsynth.data.prepared import static_mean
+from petsynth.evaluation.parts import (
+    DEPTHS_MM,
+    LESION_METRICS,
+    compute_depth_metrics,
+    compute_lesion_metrics,
+)
 from petsynth.metrics.coverage import blank, unmeasured_voxels, windows_inside
 from petsynth.metrics.image import (
     mae,
@@ -44,9 +50,6 @@ from petsynth.volume import BoolArray, FloatArray
 NEAR_ZERO = 0.05
 """Reference PET of at most this fraction of the data range counts as near zero."""
 
-DEPTHS_MM = {"rim": (0.0, 10.0), "middle": (10.0, 25.0), "centre": (25.0, np.inf)}
-"""Shells of the brain by distance from its surface, in mm."""
-
 _QUANTILES = 2001
 
 _VOLUME_METRICS = ("mae", "rmse", "nrmse", "psnr", "ssim", "ms_ssim", "pearson_r")
@@ -59,11 +62,22 @@ DOMAINS: dict[str, tuple[str, ...]] = {
     "frames": ("psnr", "ssim", "rmse"),
     "intensities": ("out_of_range", "distance", "near_zero"),
     "depth": tuple(DEPTHS_MM),
+    "lesion": tuple(LESION_METRICS),
 }
 """Metrics of each domain; paper A's table 1 is ``middle_slice``, paper B's tables ``frames``."""
 
 LOWER_IS_BETTER = frozenset(
-    {"mse", "mae", "rmse", "nrmse", "out_of_range", "distance", "near_zero", *DEPTHS_MM}
+    {
+        "mse",
+        "mae",
+        "rmse",
+        "nrmse",
+        "out_of_range",
+        "distance",
+        "near_zero",
+        *DEPTHS_MM,
+        *LESION_METRICS,
+    }
 )
 
 METRIC_TITLES = {
@@ -81,6 +95,7 @@ METRIC_TITLES = {
     "rim": "MAE, 0-10 mm deep",
     "middle": "MAE, 10-25 mm deep",
     "centre": "MAE, deeper than 25 mm",
+    **LESION_METRICS,
 }
 
 DOMAIN_TITLES = {
@@ -91,6 +106,7 @@ DOMAIN_TITLES = {
     "frames": "whole volume, all frames",
     "intensities": "intensities, all frames",
     "depth": "by distance from the brain's surface",
+    "lesion": "inside lesions and around them",
 }
 
 SUVR_RANGE = {"FDG": 2.5, "AV45": 3.0, "AV1451": 4.0}
@@ -152,7 +168,8 @@ def unit_of(name: str, settings: MetricSettings) -> str:
         return "dB"
     if name == "mse":
         return "grey levels²"
-    return settings.unit if name in ("mae", "rmse", "distance", "near_zero", *DEPTHS_MM) else ""
+    errors = ("mae", "rmse", "distance", "near_zero", *DEPTHS_MM, *LESION_METRICS)
+    return settings.unit if name in errors else ""
 
 
 def compute_metrics(
@@ -162,6 +179,7 @@ def compute_metrics(
     settings: MetricSettings,
     voxel_mm: tuple[float, float, float] = (1.0, 1.0, 1.0),
     durations: Sequence[float] | None = None,
+    lesion: BoolArray | None = None,
 ) -> Scores:
     """Compute all metrics of a pair of volumes, in every domain.
 
@@ -179,6 +197,8 @@ def compute_metrics(
         Edges of a voxel, for distances from the brain's surface.
     durations : sequence of float, optional
         Of the frames: weights of the means over frames. Equal weights if left out.
+    lesion : (X, Y, Z) bool array, optional
+        Where the T1 shows a lesion; without it there is no domain ``lesion``.
 
     Returns
     -------
@@ -203,6 +223,8 @@ def compute_metrics(
         ),
         "depth": compute_depth_metrics(static[0], static[1], mask, voxel_mm, counted),
     }
+    if lesion is not None:
+        scores["lesion"] = compute_lesion_metrics(*static, lesion, brain, voxel_mm)
     if pet.shape == synthetic_pet.shape:
         scores["frames"] = compute_frames_metrics(pet, synthetic_pet, settings.data_range, counted)
     return scores
@@ -352,36 +374,6 @@ def compute_intensity_metrics(
         "distance": float(stats.wasserstein_distance(*quantiles)),
         "near_zero": float(error.mean()) if len(error) else float("nan"),
     }
-
-
-def compute_depth_metrics(
-    pet: NDArray[Any],
-    synthetic_pet: NDArray[Any],
-    mask: BoolArray,
-    voxel_mm: tuple[float, float, float],
-    counted: BoolArray | None = None,
-) -> dict[str, float]:
-    """Return the mean absolute error in each shell of `DEPTHS_MM`; NaN where there is none.
-
-    Parameters
-    ----------
-    pet, synthetic_pet : (X, Y, Z) array
-        In PET units.
-    mask : (X, Y, Z) bool array
-        Brain.
-    voxel_mm : tuple of 3 float
-        Edges of a voxel.
-    counted : (X, Y, Z) bool array, optional
-        Voxels whose error counts; all if left out. The depth is that in the whole brain.
-    """
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1), voxel_mm)[1:-1, 1:-1, 1:-1]
-    error = np.abs(np.asarray(synthetic_pet, dtype=float) - pet)
-    found = {}
-    for name, (low, high) in DEPTHS_MM.items():
-        shell = (depth > low) & (depth <= high)
-        shell = shell if counted is None else shell & counted
-        found[name] = float(error[shell].mean()) if shell.any() else float("nan")
-    return found
 
 
 def _frames(image: NDArray[Any]) -> NDArray[Any]:

@@ -292,6 +292,7 @@ def _measure_subjects(
         )
         for number, participant in enumerate(participants):
             pet, mask = np.asarray(data.pet(participant)), np.asarray(data.mask(participant))
+            lesion = data.lesion(participant)
             where = ahead.popleft().result()
             jobs = {}
             for method in methods:
@@ -310,6 +311,7 @@ def _measure_subjects(
                     settings,
                     data.grid.voxel_mm,
                     data.frame_durations,
+                    lesion,
                 )
                 if measured is not None and where is not None:
                     regional += measured.rows(participant, method.name, where, predicted)

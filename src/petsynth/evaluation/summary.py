@@ -9,8 +9,9 @@ from typing import Any
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.agreement import DEFINITIONS, summarise_regions
 from petsynth.evaluation.comparison import FAMILIES, BaselineComparison, ModelComparison
-from petsynth.evaluation.domains import DEPTHS_MM, DOMAINS, NEAR_ZERO, SUVR_RANGE
+from petsynth.evaluation.domains import DOMAINS, NEAR_ZERO, SUVR_RANGE
 from petsynth.evaluation.evaluate import Evaluation
+from petsynth.evaluation.parts import AROUND_MM, DEPTHS_MM
 from petsynth.evaluation.statistics import CONFIDENCE, describe
 from petsynth.metrics.image import ms_ssim_scales
 from petsynth.regional.composites import composites_of
@@ -95,6 +96,9 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "mean over frames": _weights(data),
         "intensities": "all voxels; of all frames where the method infers them, else of the mean",
         "depth": "voxels of the brain by their distance from its surface",
+        "lesion": "of subjects with a lesion map: brain voxels where the T1 shows the lesion, and "
+        f"those up to {AROUND_MM:g} mm from it; mean absolute error, and absolute difference of "
+        f"the mean uptake, in {unit}",
         "out_of_range": "fraction of synthetic voxels below the lowest or above the highest "
         "reference value of the subject",
         "distance": f"1-Wasserstein distance of reference and synthetic intensities, in {unit}",

@@ -98,6 +98,8 @@ def _write_arrays(root: Path, name: str, subject: PreparedSubject) -> list[Path]
     noise_free = subject.static_noise_free()
     if noise_free is not None:
         paths.append(write_array(root, name, "noisefree", noise_free.data))
+    if subject.lesion is not None:
+        paths.append(write_array(root, name, "lesion", subject.lesion))
     return paths
 
 

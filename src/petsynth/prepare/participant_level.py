@@ -26,7 +26,7 @@ from petsynth.errors import (
 )
 from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.brain_masks import first_brain_mask
-from petsynth.io.bids.index import Index, Scan, find_noise_free_pet
+from petsynth.io.bids.index import Index, Scan, find_lesion_map, find_noise_free_pet
 from petsynth.io.bids.metadata import read_metadata, sidecar_path
 from petsynth.io.bids.names import pet_stem
 from petsynth.io.bids.participants import Participants
@@ -119,7 +119,8 @@ class Preparation:
             raise
         weight = self.participants[scan.participant].weight_kg
         noise_free = find_noise_free_pet(self.bids, scan)
-        return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight)
+        lesion = find_lesion_map(self.bids, scan)
+        return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight, lesion)
 
     def key(self, files: Files, replaced: Iterable[Path] = ()) -> dict[str, Any]:
         """Return what a finished subject depends on: version, settings, input files.

@@ -41,6 +41,7 @@ from petsynth.preprocessing.t1.brain_mask import Device, Method
 from petsynth.preprocessing.t1.conform import conform
 from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.preprocessing.t1.reading import read_t1
+from petsynth.simulation.lesions import VISIBLE
 from petsynth.volume import BoolArray, FloatArray, Grid, Volume
 
 GridName = Literal["paper-a", "paper-b"]
@@ -63,6 +64,8 @@ class Files:
         Everyday name, for the reference region.
     weight_kg : float, optional
         Body weight from ``participants.tsv``, for SUV.
+    lesion : Path, optional
+        Labels of a simulated lesion, on the T1's grid.
     """
 
     t1: Path
@@ -71,6 +74,7 @@ class Files:
     noise_free: Path | None = None
     tracer: str = "unknown"
     weight_kg: float | None = None
+    lesion: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,8 @@ class PreparedSubject:
         What the scan has of the minutes after injection that were wanted.
     conformed : (X, Y, Z) float32 array or None
         The T1 on 0 to 255 on its own cube, for paper B.
+    lesion : (X, Y, Z) bool array or None
+        Where the T1 shows a simulated lesion; None where there is none.
     """
 
     mri: FloatArray
@@ -190,6 +196,7 @@ class PreparedSubject:
     aligned: bool = True
     time_window: TimeWindow | None = None
     conformed: FloatArray | None = None
+    lesion: BoolArray | None = None
 
     def static_pet(self) -> Volume:
         """Return the PET's mean over frames by their duration, (X, Y, Z)."""
@@ -282,7 +289,15 @@ def prepare_subject(
         aligned=rigid,
         time_window=series.time_window,
         conformed=conformed,
+        lesion=None if files.lesion is None else _visible_lesion(files.lesion, grid, aligned),
     )
+
+
+def _visible_lesion(path: Path, grid: Grid, aligned: AlignedT1) -> BoolArray:
+    """Return where on the grid at least half of a voxel is of a lesion that the T1 shows."""
+    labels = read_volume(path, gaps="zero")
+    visible = labels.with_data(np.isin(np.round(labels.data), VISIBLE).astype(np.float32))
+    return np.asarray(resample(visible, grid, aligned.grid_to_t1).data >= 0.5)
 
 
 def _align(

@@ -12,6 +12,7 @@ from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.findings import list_cautions, list_headlines
 from petsynth.evaluation.models import Model
+from petsynth.evaluation.parts import AROUND_MM
 from petsynth.figures.panels import SYNTHETIC_LABEL
 from petsynth.report.document import (
     Banner,
@@ -94,6 +95,7 @@ def build_report(report: Report) -> list[Block]:
         *_comparisons(report),
         *_volumes(report),
         *_papers(report),
+        *_lesions(report),
         Heading("All findings", "all-findings"),
         Bullets(tuple(report.findings)),
         *_training(report),
@@ -337,6 +339,25 @@ def _papers(report: Report) -> list[Block]:
             for domain in ("frames", "intensities", "depth")
         ),
         *report.pictures.get("papers", ()),
+    ]
+
+
+def _lesions(report: Report) -> list[Block]:
+    if not any("lesion" in found for found in report.summary["methods"].values()):
+        return []
+    return [
+        Heading("Lesions", "lesions"),
+        Paragraph(
+            f"Subjects whose T1 shows a lesion: errors inside it and within {AROUND_MM:g} mm of "
+            "it. A method that fills the lesion with normal uptake has a large difference of means "
+            "inside."
+        ),
+        domain_table(
+            report.evaluation,
+            report.summary,
+            "lesion",
+            f"{DOMAIN_TITLES['lesion'].capitalize()}: mean ± standard deviation",
+        ),
     ]
 
 

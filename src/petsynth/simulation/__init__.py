@@ -2,8 +2,8 @@
 
 Read `cohort` first (the whole run), then `members` and `participants` (who is in it), `imaging`
 (one subject's images), `embedded` and `labelled` (the two kinds of anatomy), `uptake` and `pattern`
-(what the tissue takes up) and `scanner`. `dataset` and `sidecars` write what stands around the
-images.
+(what the tissue takes up), `lesions` (that change T1 and uptake), `scanner` and `motion` (of the
+head, between frames). `dataset` and `sidecars` write what stands around the images.
 
 These serve the anatomy: `anatomy` (what a head is made of), `template`, `labels` and `regions`,
 `atrophy`, `fields` (random deformations), `soft_tissue`, `standard_space`, `partial_volume` and

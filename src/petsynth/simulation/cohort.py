@@ -12,6 +12,7 @@ from petsynth.io.lock import call_with, lock_folder
 from petsynth.log import Progress
 from petsynth.simulation.dataset import prepare_folder, write_descriptions, write_participants
 from petsynth.simulation.imaging import CohortPlan, simulate_participant
+from petsynth.simulation.lesions import lesion_kind
 from petsynth.simulation.members import sample_members, select_members
 from petsynth.simulation.participants import Tracer
 from petsynth.simulation.regions import Scheme
@@ -33,6 +34,7 @@ def simulate_cohort(
     units: Units = "suvr",
     t1_voxel_mm: float = 1.0,
     pet_voxel_mm: float = 2.0,
+    lesions: float = 0.0,
     nprocs: int = 1,
     participants: list[str] | None = None,
     overwrite: bool = False,
@@ -54,14 +56,16 @@ def simulate_cohort(
         Of the segmentations; detected if not given. SynthSeg's labels are FreeSurfer's.
     seed : int
         Decides, with a subject's index, every random draw.
-    frames : {1, 2}
-        Time points per PET.
+    frames : {1, 2, 6}
+        Time points per PET; with six of them the head moves from one to the next.
     units : {"suvr", "original"}
         SUVR, or about -100 to 1000 as paper B's.
     t1_voxel_mm : float
         Voxel edge of the embedded cohort's T1s; labelled T1s keep their grid.
     pet_voxel_mm : float
         Voxel edge of the PETs.
+    lesions : float
+        Probability, 0 to 1, that a subject has a lesion; see `petsynth.simulation.lesions`.
     nprocs : int
         Processes; the result does not depend on it.
     participants : list of str, optional
@@ -83,8 +87,10 @@ def simulate_cohort(
         If ``out`` holds something else, is written by another process, or cannot be written.
     """
     _check_numbers(subjects, frames, t1_voxel_mm, pet_voxel_mm, seed, nprocs)
+    if not 0 <= lesions <= 1:
+        raise InputError(f"lesions is {lesions:g}; it is a fraction of the subjects, 0 to 1")
     plan = CohortPlan(
-        Path(out), tracer, seed, frames, units, t1_voxel_mm, pet_voxel_mm, label_scheme
+        Path(out), tracer, seed, frames, units, t1_voxel_mm, pet_voxel_mm, label_scheme, lesions
     )
     members = sample_members(seed, tracer, subjects, labels_from)
     if participants is not None:
@@ -107,7 +113,13 @@ def simulate_cohort(
             for label in workers(jobs):
                 check_folder()
                 progress.advance(note=label)
-        write_participants(plan.out, [participant for participant, _ in members], plan.tracer)
+        everybody = [participant for participant, _ in members]
+        kinds = (
+            {each.label: lesion_kind(seed, each.index, lesions) for each in everybody}
+            if lesions
+            else None
+        )
+        write_participants(plan.out, everybody, plan.tracer, kinds)
     return plan.out
 
 
@@ -121,8 +133,8 @@ def _check_numbers(
 ) -> None:
     if subjects is not None and not 1 <= subjects <= MOST_SUBJECTS:
         raise InputError(f"subjects is {subjects}; between 1 and {MOST_SUBJECTS} can be simulated")
-    if frames not in (1, 2):
-        raise InputError(f"frames is {frames}; 1 (static) and 2 time points can be simulated")
+    if frames not in (1, 2, 6):
+        raise InputError(f"frames is {frames}; 1 (static), 2 and 6 time points can be simulated")
     for name, value in (("voxel-mm", t1_voxel_mm), ("pet-voxel-mm", pet_voxel_mm)):
         if not 0.5 <= value <= 16:
             raise InputError(f"{name} is {value}; between 0.5 and 16 mm can be simulated")
@@ -146,4 +158,6 @@ def _call(plan: CohortPlan, subjects: int | None, labels_from: str | Path | None
         words.append(f"--voxel-mm {plan.t1_voxel_mm:g}")
     if subjects is not None:
         words.append(f"--subjects {subjects}")
+    if plan.lesions:
+        words.append(f"--lesions {plan.lesions:g}")
     return "petsynth simulate OUT " + " ".join(words)

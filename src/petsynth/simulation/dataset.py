@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from petsynth.io.bids.metadata import write_dataset_description, write_table
 from petsynth.io.lock import is_bookkeeping
 from petsynth.io.removal import files_and_links, is_one_of, remove_files
 from petsynth.io.text import read_json
-from petsynth.simulation.participants import STATUS, Participant, Tracer
+from petsynth.simulation.participants import STATUS, UNKNOWN, Participant, Tracer
 
 TRUTH = Path("derivatives/truth")
 """Where the truth stands inside the dataset."""
@@ -32,7 +32,9 @@ with real scans without saying so.
 
 `derivatives/truth` holds what real data never tell: the brain mask, the noise-free part of each
 PET that T1, age, diagnosis and status determine (`desc-noisefree`), and the rigid offset between
-PET and T1.
+PET and T1; where the head moves between frames, that of each frame (`frame_matrices`), and the
+noise-free part lies as the head does on the average. Where a T1 shows a lesion, `desc-lesion_dseg`
+has it by label.
 """
 
 _COLUMNS = {
@@ -52,6 +54,14 @@ _COLUMNS = {
         "Description": "Simulated tau status",
         "Levels": {"positive": "tau is there", "negative": "none is there"},
     },
+    "lesion": {
+        "Description": "Simulated lesion",
+        "Levels": {
+            "stroke": "cavity with diaschisis",
+            "tumour": "with raised or lowered uptake, and oedema",
+            "hyperintensities": "white-matter hyperintensities",
+        },
+    },
     "original_id": {"Description": "Name of the T1 that the anatomy comes from"},
 }
 
@@ -59,6 +69,7 @@ _COLUMNS = {
 _DESCRIPTIONS = [
     {"desc_id": "desc-noisefree", "description": "noise-free PET without what is chance"},
     {"desc_id": "desc-brain", "description": "true brain mask"},
+    {"desc_id": "desc-lesion", "description": "true lesion, by label"},
 ]
 
 
@@ -75,6 +86,7 @@ FILES = (
     f"{TRUTH}/descriptions.tsv",
     f"{TRUTH}/sub-*/anat/sub-*_desc-brain_mask.nii.gz",
     f"{TRUTH}/sub-*/anat/sub-*_desc-brain_mask.json",
+    *(f"{TRUTH}/sub-*/anat/sub-*_desc-lesion_dseg.{end}" for end in ("nii.gz", "json", "tsv")),
     f"{TRUTH}/sub-*/pet/sub-*_trc-*_desc-noisefree_pet.nii.gz",
     f"{TRUTH}/sub-*/pet/sub-*_trc-*_desc-noisefree_pet.json",
     f"{TRUTH}/sub-*/pet/sub-*_trc-*_from-pet_to-T1w_xfm.json",
@@ -184,8 +196,25 @@ def write_descriptions(out: Path, what: str, call: str, labels: Sequence[str]) -
     write_table(out / TRUTH / "descriptions.tsv", pd.DataFrame(_DESCRIPTIONS))
 
 
-def write_participants(out: Path, participants: list[Participant], tracer: Tracer) -> None:
-    """Write ``participants.tsv`` and the meaning of its columns; the dataset is complete then."""
+def write_participants(
+    out: Path,
+    participants: list[Participant],
+    tracer: Tracer,
+    lesions: Mapping[str, str | None] | None = None,
+) -> None:
+    """Write ``participants.tsv`` and the meaning of its columns; the dataset is complete then.
+
+    Parameters
+    ----------
+    out : Path
+        The dataset's root.
+    participants : list of Participant
+        Everybody.
+    tracer : {"FDG", "AV45", "AV1451"}
+        What is injected.
+    lesions : mapping from str to str or None, optional
+        Label -> kind of lesion, None for no lesion; without it there is no such column.
+    """
     status = STATUS.get(tracer)
     rows = [
         {
@@ -196,6 +225,7 @@ def write_participants(out: Path, participants: list[Participant], tracer: Trace
             "mmse": participant.mmse,
             "severity": participant.severity,
             **({} if status is None else {status: participant.status}),
+            **({} if lesions is None else {"lesion": lesions[participant.label] or UNKNOWN}),
             "original_id": participant.original_id,
         }
         for participant in sorted(participants, key=lambda participant: participant.index)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-PURPOSES = ("participant", "anatomy", "uptake", "scan")
-Purpose = Literal["participant", "anatomy", "uptake", "scan"]
+PURPOSES = ("participant", "anatomy", "uptake", "scan", "motion", "lesion")
+Purpose = Literal["participant", "anatomy", "uptake", "scan", "motion", "lesion"]
 
 
 def generator_for(seed: int, index: int, purpose: Purpose) -> np.random.Generator:

@@ -80,6 +80,19 @@ def sample_pose(generator: np.random.Generator, centre_mm: FloatArray, voxel_mm:
     return Pose(Grid((x, y, z), affine), matrix)
 
 
+def moved(pose: Pose, motion: FloatArray) -> Pose:
+    """Return the pose in a frame in which the head has moved.
+
+    Parameters
+    ----------
+    pose : Pose
+        Where the head lies on the average.
+    motion : (4, 4) float array
+        From there to where it lies in the frame, in the PET's world (mm).
+    """
+    return Pose(pose.grid, pose.pet_to_t1 @ np.linalg.inv(motion))
+
+
 def sample_resolution(generator: np.random.Generator) -> float:
     """Sample one scan's full width at half maximum in mm."""
     return float(np.clip(generator.normal(FWHM_MM, FWHM_SD_MM), *FWHM_RANGE_MM))

@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -130,11 +131,26 @@ def mask_sidecar(t1_name: str) -> dict[str, Any]:
     }
 
 
-def transform_content(pet_name: str, t1_name: str, matrix: np.ndarray) -> dict[str, Any]:
-    """Return the true rigid transform as it is written beside the data."""
+def lesion_sidecar(t1_name: str, kind: str) -> dict[str, Any]:
+    """Return the sidecar of the truth map of a lesion."""
+    return {
+        "Simulated": True,
+        "Description": f"Where the lesion is: {kind}; labels in the TSV file of this name",
+        "Manual": False,
+        "RawSources": [f"bids:raw:{t1_name}"],
+        "SpatialReference": "orig",
+    }
+
+
+def transform_content(
+    pet_name: str, t1_name: str, matrix: np.ndarray, frames: Sequence[np.ndarray] = ()
+) -> dict[str, Any]:
+    """Return the true rigid transform as it is written beside the data, and each frame's."""
+    of_frames = [np.asarray(each, dtype=float).tolist() for each in frames]
     return {
         "Simulated": True,
         "matrix": np.asarray(matrix, dtype=float).tolist(),
         "From": f"world of bids:raw:{pet_name} (mm, RAS+)",
         "To": f"world of bids:raw:{t1_name} (mm, RAS+)",
+        **({"frame_matrices": of_frames} if of_frames else {}),
     }

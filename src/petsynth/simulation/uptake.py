@@ -8,6 +8,8 @@ else).
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from petsynth.simulation.anatomy import Anatomy
 from petsynth.simulation.fields import FloatField, coarse_lattice, random_field, refine
+from petsynth.simulation.lesions import Lesion
 from petsynth.simulation.participants import Participant, Tracer
 from petsynth.simulation.pattern import Pattern, pattern_of, read_pattern
 from petsynth.simulation.regions import (
@@ -55,6 +58,10 @@ FOCAL_CHANGE = (-0.30, 0.15)
 """Range of their relative change of uptake at the middle."""
 FOCAL_SIZE_MM = (6.0, 14.0)
 """Range of their size (standard deviation of a Gaussian)."""
+
+TIME_CONSTANT = 2 / 3
+"""Fraction of the scan after which the change of uptake over time has slowed down by a factor of e:
+20 of 30 minutes (Phelps et al., Ann Neurol 6, 1979: FDG's rise flattens; a design value)."""
 
 
 @dataclass(frozen=True)
@@ -286,6 +293,36 @@ def rim_variation(generator: np.random.Generator, grid: Grid) -> FloatField:
     return np.asarray(np.maximum(np.float32(strength) * (1 + np.float32(sd) * spots), 0))
 
 
+def time_course(frames: int) -> list[float]:
+    """Return how much of the drift each frame has, relative to the static image.
+
+    The change slows down exponentially (`TIME_CONSTANT`). Frames average to zero, and the second
+    half of the scan differs from the first by one drift, however many frames there are.
+
+    Parameters
+    ----------
+    frames : int
+        Number of frames of equal length: 1, or an even number.
+
+    Examples
+    --------
+    >>> time_course(1), time_course(2)
+    ([0.0], [-0.5, 0.5])
+    >>> [round(each, 2) for each in time_course(6)]
+    [-0.99, -0.46, -0.05, 0.27, 0.52, 0.71]
+    """
+    if frames == 1:
+        return [0.0]
+    edges = np.linspace(0, 1, frames + 1)
+    values = [
+        -TIME_CONSTANT * (math.exp(-start / TIME_CONSTANT) - math.exp(-end / TIME_CONSTANT))
+        for start, end in itertools.pairwise(edges)
+    ]
+    course = np.array(values) - np.mean(values)
+    half = frames // 2
+    return [float(each) for each in course / (course[half:].mean() - course[:half].mean())]
+
+
 @dataclass(frozen=True)
 class Uptake:
     """What one subject's tissue takes up, before the scanner.
@@ -308,6 +345,7 @@ def make_uptake(
     participant: Participant,
     tracer: Tracer,
     frames: int,
+    lesion: Lesion | None = None,
 ) -> Uptake:
     """Simulate one subject's uptake.
 
@@ -321,23 +359,32 @@ def make_uptake(
         The subject's disease.
     tracer : {"FDG", "AV45", "AV1451"}
         What was injected.
-    frames : {1, 2}
-        Number of time points.
+    frames : int
+        Number of time points; see `time_course`.
+    lesion : Lesion, optional
+        What the T1 shows beside the anatomy.
     """
     model = tracer_model(tracer)
     age, asymmetry = participant.age, participant.asymmetry
     sampled = model.sample(generator, participant.burden, age, asymmetry)
     focal = focal_changes(generator, anatomy)
-    fractions = [0.0] if frames == 1 else [-0.5, 0.5]
     scalp = model.scalp * float(np.exp(generator.normal(0, SCALP_SD)))
     pattern = pattern_of(anatomy, read_pattern(tracer))
     sampled = sampled * scan_variation(generator, model.mean, tracer)
     simulated = [
         focal * uptake_image(anatomy, sampled * (1 + fraction * model.drift), scalp, pattern)
-        for fraction in fractions
+        for fraction in time_course(frames)
     ]
     known = model.expected(participant.expected_burden, age, asymmetry)
     expected = uptake_image(anatomy, known, model.scalp, pattern)
+    if lesion is not None:
+        cortex = codes_of_tissue("cortex")
+        at = CODES["fluid"]
+        simulated = [
+            lesion.sampled.apply(frame, float(sampled[at]), float(sampled[cortex].mean()))
+            for frame in simulated
+        ]
+        expected = lesion.expected.apply(expected, float(known[at]), float(known[cortex].mean()))
     if tracer == "AV1451":
         shell = np.float32(RIM_SUVR) * meninges(anatomy.mask, anatomy.grid)
         expected += shell

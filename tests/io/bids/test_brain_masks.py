@@ -127,3 +127,14 @@ def test_no_segmentation_or_several_are_told(tmp_path, there, message):
     make_masks(tmp_path, *there)
     with pytest.raises(InputError, match=message):
         find_segmentation(tmp_path, "sub-01_T1w.nii.gz")
+
+
+def test_a_lesion_map_is_no_mask_and_no_segmentation_of_the_brain(tmp_path):
+    make_masks(tmp_path, "sub-01_desc-lesion_dseg.nii.gz")
+    with pytest.raises(InputError, match="no sub-01"):
+        find_brain_mask(tmp_path, "sub-01_T1w.nii.gz")
+    with pytest.raises(InputError, match="no segmentation"):
+        find_segmentation(tmp_path, "sub-01_T1w.nii.gz")
+    make_masks(tmp_path, "sub-01_dseg.nii.gz")
+    for find in (find_brain_mask, find_segmentation):
+        assert find(tmp_path, "sub-01_T1w.nii.gz").name == "sub-01_dseg.nii.gz"

@@ -8,7 +8,14 @@ import pytest
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.bids.filters import filter_of
-from petsynth.io.bids.index import Choice, Scan, find_noise_free_pet, index_dataset, pet_tracer
+from petsynth.io.bids.index import (
+    Choice,
+    Scan,
+    find_lesion_map,
+    find_noise_free_pet,
+    index_dataset,
+    pet_tracer,
+)
 
 
 @pytest.fixture
@@ -328,3 +335,13 @@ def test_the_noise_free_pet_is_found_in_the_truth(dataset):
     assert find_noise_free_pet(root, scan).name == "sub-01_trc-18FFDG_desc-noisefree_pet.nii.gz"
     other = Scan("sub-02", root, root / "sub-02/pet/sub-02_trc-18FFDG_pet.nii.gz", "FDG")
     assert find_noise_free_pet(root, other) is None
+
+
+def test_the_lesion_map_of_a_t1_is_found_in_the_truth(dataset):
+    root = dataset("derivatives/truth/sub-01/anat/sub-01_desc-lesion_dseg.nii.gz")
+    one, other = (
+        Scan(name, root / f"{name}/anat/{name}_T1w.nii.gz", root / f"{name}/pet/x_pet.nii", "FDG")
+        for name in ("sub-01", "sub-02")
+    )
+    assert find_lesion_map(root, one).name == "sub-01_desc-lesion_dseg.nii.gz"
+    assert find_lesion_map(root, other) is None

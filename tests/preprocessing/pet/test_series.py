@@ -1,12 +1,16 @@
 """Reading PET: units, frames in time and onto a grid, smoothing."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from petsynth.errors import InputError, PetsynthWarning
-from petsynth.io.nifti import write_volume
+from petsynth.io.nifti import read_volume, write_volume
 from petsynth.preprocessing.pet.registration import mean_of_frames
 from petsynth.preprocessing.pet.series import mark_unmeasured, read_pet, smooth_to
+from petsynth.simulation.cohort import simulate_cohort
 from petsynth.volume import FWHM_PER_SIGMA, Volume
 
 TIMES = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 180]}
@@ -184,3 +188,48 @@ def test_voxels_that_are_nan_count_nothing(tmp_path):
     there = series.on(series.acquired.grid, np.eye(4)).data
     np.testing.assert_array_equal(np.isfinite(there), np.isfinite(data))
     assert there[0, 0, 4] == pytest.approx(2.0, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def six_frames(tmp_path_factory) -> Path:
+    """Return two simulated cohorts of the same subject: six frames, and one without noise."""
+    folder, size = tmp_path_factory.mktemp("frames"), {"t1_voxel_mm": 4.0, "pet_voxel_mm": 4.0}
+    simulate_cohort(folder / "six", subjects=1, frames=6, seed=2, **size)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("petsynth.simulation.imaging.NOISE_SUVR", (0.0, 0.0))
+        simulate_cohort(folder / "static", subjects=1, frames=1, seed=2, **size)
+    return folder
+
+
+def test_simulated_frames_are_brought_together_and_average_to_the_static_scan(six_frames):
+    """Motion is found to a fraction of a voxel, and what was blurred by it is as it was."""
+    name = "sub-001/pet/sub-001_trc-18FFDG"
+    sidecar = json.loads((six_frames / "six" / f"{name}_pet.json").read_text())
+    truth = six_frames / "six" / "derivatives" / "truth" / f"{name}_from-pet_to-T1w_xfm.json"
+    transforms = json.loads(truth.read_text())
+    true = np.linalg.inv(transforms["frame_matrices"]) @ np.array(transforms["matrix"])
+    static = read_volume(six_frames / "static" / f"{name}_pet.nii.gz")
+    brain = static.data > 0.5
+    points = np.argwhere(brain) @ static.affine[:3, :3].T + static.affine[:3, 3]
+
+    def distance_mm(found, expected):
+        offset = np.array(found) - expected
+        return np.linalg.norm(points @ offset[:3, :3].T + offset[:3, 3], axis=1).mean()
+
+    found, still = (
+        read_pet(six_frames / "six" / f"{name}_pet.nii.gz", sidecar, motion=motion)
+        for motion in (True, False)
+    )
+    errors, moved = (
+        np.array([distance_mm(*pair) for pair in zip(series.to_frame, true, strict=True)])
+        for series in (found, still)
+    )
+    assert moved.max() > 1
+    assert errors.max() < 0.5
+    assert errors.mean() < moved.mean() / 3
+    np.testing.assert_allclose(found.weights, np.full((1, 6), 1 / 6))
+
+    mean, blurred = found.mean().data, still.mean().data
+    assert np.nanmean(mean[brain]) == pytest.approx(static.data[brain].mean(), rel=0.01)
+    rms = [np.sqrt(np.nanmean((each - static.data)[brain] ** 2)) for each in (mean, blurred)]
+    assert rms[0] < rms[1]

@@ -19,6 +19,9 @@ _SEGMENTATIONS = (
 )  # fmt: skip
 """How the names of segmentations end; the first that a subject has counts."""
 
+_LESION = "_desc-lesion_"
+"""In the names of lesion maps, which are no segmentation of the brain."""
+
 
 def find_brain_mask(folder: str | Path, t1: str | Path) -> Path:
     """Return the brain mask of a T1 among the derivatives below a folder.
@@ -57,7 +60,7 @@ def find_segmentation(folder: str | Path, t1: str | Path) -> Path:
     for ending in _SEGMENTATIONS:
         own = Path(folder).rglob(f"{start}{ending}")
         inside = Path(folder).glob(f"{start}*/**/{ending}") if subject else []
-        found = sorted({*own, *inside})
+        found = sorted(path for path in {*own, *inside} if _LESION not in path.name)
         if subject:
             session = entities.get("ses")
             found = [path for path in found if _is_of(path.relative_to(folder), subject, session)]
@@ -125,7 +128,8 @@ def _candidates(folder: str | Path, t1: str | Path) -> tuple[list[Path], str]:
 
 def _of_subject(folder: str | Path, label: str) -> list[Path]:
     for ending in _PATTERNS:
-        found = sorted(Path(folder).rglob(f"sub-{label}_*{ending}.nii*"))
+        every = sorted(Path(folder).rglob(f"sub-{label}_*{ending}.nii*"))
+        found = [path for path in every if _LESION not in path.name]
         if found:
             return found
     return []

@@ -229,6 +229,13 @@ def find_noise_free_pet(bids: str | Path, scan: Scan) -> Path | None:
     return path if path.exists() else None
 
 
+def find_lesion_map(bids: str | Path, scan: Scan) -> Path | None:
+    """Return the lesion map that a simulated dataset holds of a scan's T1, or None."""
+    name = scan.t1.name.replace("_T1w.nii", "_desc-lesion_dseg.nii")
+    path = Path(bids) / "derivatives" / "truth" / scan.t1.relative_to(bids).with_name(name)
+    return path if path.exists() else None
+
+
 def _tracers(sidecars: dict[Image, dict[str, Any]]) -> dict[Image, str]:
     """Return the tracer of each PET, in one spelling; warn where sidecar and name differ."""
     found: dict[Image, str] = {}
