@@ -15,7 +15,8 @@ def test_the_form(tiny_evaluation):
     assert set(summary) == {"methods", "definitions", "simulated"} | about
     assert summary["simulated"] is True
     model = summary["methods"]["pix2pix-augmented"]
-    assert {domain: tuple(metrics) for domain, metrics in model.items()} == DOMAINS
+    measured = {domain: names for domain, names in DOMAINS.items() if domain != "lesion"}
+    assert {domain: tuple(metrics) for domain, metrics in model.items()} == measured
     for metrics in model.values():
         for statistics in metrics.values():
             assert set(statistics) == STATISTICS

@@ -11,7 +11,7 @@ from petsynth.evaluation.agreement import DEFINITIONS, summarise_regions
 from petsynth.evaluation.comparison import FAMILIES, BaselineComparison, ModelComparison
 from petsynth.evaluation.domains import DOMAINS, NEAR_ZERO, SUVR_RANGE
 from petsynth.evaluation.evaluate import Evaluation
-from petsynth.evaluation.parts import AROUND_MM, DEPTHS_MM
+from petsynth.evaluation.parts import AROUND_MM, DEPTHS_MM, LESION_METRICS
 from petsynth.evaluation.statistics import CONFIDENCE, describe
 from petsynth.metrics.image import ms_ssim_scales
 from petsynth.regional.composites import composites_of
@@ -97,8 +97,12 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "intensities": "all voxels; of all frames where the method infers them, else of the mean",
         "depth": "voxels of the brain by their distance from its surface",
         "lesion": "of subjects with a lesion map: brain voxels where the T1 shows the lesion, and "
-        f"those up to {AROUND_MM:g} mm from it; mean absolute error, and absolute difference of "
-        f"the mean uptake, in {unit}",
+        f"those up to {AROUND_MM:g} mm from it",
+        **{
+            name: f"{title} the lesion, in {unit}; MAE: mean absolute error, difference of means: "
+            "absolute difference of the mean uptake"
+            for name, title in LESION_METRICS.items()
+        },
         "out_of_range": "fraction of synthetic voxels below the lowest or above the highest "
         "reference value of the subject",
         "distance": f"1-Wasserstein distance of reference and synthetic intensities, in {unit}",
