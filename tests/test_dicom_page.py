@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from tests.io.dicom.makers import Plan, pet_values, t1_values, write
 from tests.io.dicom.test_sending import Archive
 
 from petsynth.cli.main import run
+from petsynth.io.bids.images import find_images, find_participants
 
 PAGE = Path(__file__).parents[1] / "docs" / "dicom.md"
+ADNI = PAGE.with_name("adni.md")
 
 
 def commands(section: str) -> list[list[str]]:
@@ -54,3 +57,17 @@ def test_predict_and_send(tmp_path, monkeypatch, tiny_run):
         assert len(archive.taken) == 24
     finally:
         archive.server.shutdown()
+
+
+def test_dcm2niix_alone(tmp_path):
+    """What docs/adni.md tells to type, with the dcm2niix of the extra."""
+    dcm2niix = pytest.importorskip("dcm2niix", reason="needs the extra dicom")
+    (block,) = re.findall(r"```console\n(mkdir .*?)```", ADNI.read_text(), flags=re.DOTALL)
+    write(Plan(t1_values(slices=5)), tmp_path / "ADNI" / "011_S_0002" / "T1")
+    pet = Plan(pet_values(slices=5), modality="PT", series=2)
+    write(pet, tmp_path / "ADNI" / "011_S_0002" / "PET")
+    script = f'dcm2niix() {{ {shlex.quote(str(dcm2niix.bin))} "$@"; }}\n{block}'
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True, capture_output=True)
+    (participant,) = find_participants(tmp_path / "my_bids")
+    found = find_images(participant)
+    assert [len(found.t1s), len(found.pets)] == [1, 1]

@@ -41,6 +41,7 @@ NOT_TYPED = {
     r"^petsynth (prepare|train) .*(ixi/split|configs/|split\.tsv)": "the same study as above",
     r"^petsynth classify fold-1|--withhold|prepared-fdg|OUT/": "the same study as above",
     r"--tls-certificate": "needs a certificate; tests/viewer/test_security.py makes one",
+    r"^petsynth rate .*--results": "nobody has answered; tests/reader_study has answers",
     r"^petsynth train .*--from ": "tests/test_adapt_page.py runs it at small size",
     r"adapted": "the model of the training that was not run",
 }

@@ -6,6 +6,7 @@ that every step can be repeated by hand with other options.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import shlex
@@ -13,7 +14,7 @@ import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 import tyro
 
@@ -122,16 +123,17 @@ def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:
             command = [str(word) for word in words]
             is_shown, is_last = not trainings, len(trainings) == len(RUNS) - 1
             logger.info(f"$ petsynth {shlex.join(command)}" + ("" if is_last else " &"))
-            with open(runs / f"{name}.log", "wb") as file:
+            with contextlib.ExitStack() as stack:
+                file: IO[bytes] | None = None  # the one that is shown leaves no empty log
+                if not is_shown:
+                    file = stack.enter_context(open(runs / f"{name}.log", "wb"))
                 trainings.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", "petsynth", *command],
-                        stderr=None if is_shown else file,
-                    )
+                    subprocess.Popen([sys.executable, "-m", "petsynth", *command], stderr=file)
                 )
         for name, training in zip(RUNS, trainings, strict=True):
             if training.wait():
-                last = (runs / f"{name}.log").read_text().strip().rpartition("\n")[2]
+                log = runs / f"{name}.log"
+                last = log.read_text().strip().rpartition("\n")[2] if log.exists() else ""
                 raise TrainingError(f"training {name} failed: {last or 'see the lines above'}")
     finally:
         for training in trainings:
