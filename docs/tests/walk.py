@@ -200,6 +200,8 @@ def type_command(command: Command, folder: Path, stand_ins: StandIns) -> str:
     text = command.text if command.language == "python" else adapted(command.text)
     for name in given_in(text):
         stand_ins.put(name, folder)
+    if again := re.match(r"petsynth simulate (\S+)", text):  # another way to make the same cohort
+        shutil.rmtree(folder / again[1], ignore_errors=True)
     if "prepare my_bids" in text and (folder / TRUE_MASKS).is_dir():
         text += f" --masks {TRUE_MASKS}"  # spares the search for brains
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "COLUMNS": "100"}
