@@ -23,7 +23,8 @@ from petsynth.systems.registry import (
 def test_all_systems_of_both_papers_and_ours_have_a_name_of_their_own():
     assert set(system_names()) == {
         *("pix2pix-axial", "pix2pix-augmented", "unet25d", "pix2pix3d-tanh"),
-        *("pix2pix3d-tanhshrink", "ganbert", "ganbert-cnnd", "medgan-axial", "medgan-augmented"),
+        *("pix2pix3d-tanhshrink", "ganbert", "ganbert-cnnd"),
+        *("medgan-axial", "medgan-augmented", "pet-bridge"),
     }
     assert len(set(system_names())) == len(system_names())
     assert DEFAULT in system_names()

@@ -48,6 +48,7 @@ _ENTRIES = [
     _package("unet25d", "Unet25d", "unet25d"),
     _package("pix2pix3d", "Pix2pix3d", "pix2pix3d-tanh", "pix2pix3d-tanhshrink"),
     _package("ganbert", "Ganbert", "ganbert", "ganbert-cnnd"),
+    _package("bridge", "Bridge", "pet-bridge"),
 ]
 
 RENAMED_SYSTEMS = {"stack-unet": "unet25d"}
