@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
+    from petsynth.evaluation.measure import Measurement
+
 __version__ = version("petsynth")
 
 # Silent, unless the program that uses petsynth asks for its messages; see `petsynth.log`.
@@ -126,15 +128,15 @@ def predict_batch(
 
 
 def measure(
-    reference: Any,
-    synthetic: Any,
+    reference: str | Path | SpatialImage,
+    synthetic: str | Path | SpatialImage,
     *,
-    mask: Any = None,
-    t1: Any = None,
+    mask: str | Path | SpatialImage | None = None,
+    t1: str | Path | SpatialImage | None = None,
     tracer: str = "",
     unit: str = "",
     data_range: float | None = None,
-) -> Any:
+) -> Measurement:
     """Measure a synthetic PET against its reference; no model is needed.
 
     Parameters
@@ -159,7 +161,7 @@ def measure(
     petsynth.errors.PetsynthError
         If an image cannot be used, or the images differ in tracer or unit; one line says why.
     """
-    return importlib.import_module("petsynth.evaluation.measure").measure(
+    found: Measurement = importlib.import_module("petsynth.evaluation.measure").measure(
         reference,
         synthetic,
         mask=mask,
@@ -168,6 +170,7 @@ def measure(
         unit=unit,
         data_range=data_range,
     )
+    return found
 
 
 def regions(
