@@ -9,6 +9,7 @@ import pytest
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from petsynth.errors import InputError, PetsynthWarning
+from petsynth.io import nifti
 from petsynth.io.nifti import read_grid, read_volume, write_on_grid_of, write_volume
 from petsynth.volume import Volume
 
@@ -240,3 +241,38 @@ def test_what_is_not_finite_is_never_written(tmp_path, value):
         with pytest.raises(InputError, match="1 voxels would be NaN or infinite; not written"):
             write_on_grid_of(path, data, tmp_path / "t1.nii")
     assert [each.name for each in tmp_path.iterdir()] == ["t1.nii"]
+
+
+@pytest.mark.parametrize("name", ["image.nii", "image.nii.gz"])
+@pytest.mark.parametrize("orientation", ["RAS", "LAS", "PSR", "AIL"])
+def test_slab_by_slab_is_what_nibabel_reads_at_once(name, orientation, tmp_path, monkeypatch):
+    """Scaled integers, four axes; flipped and swapped axes."""
+    monkeypatch.setattr(nifti, "_SLAB_VOXELS", 60)
+    data = np.random.default_rng(0).integers(0, 1000, (5, 6, 7, 3)).astype(np.int16)
+    codes = nib.orientations.axcodes2ornt(tuple(orientation))
+    affine = nib.orientations.inv_ornt_aff(codes, data.shape[:3]) @ np.diag([1, 2, 3, 1.0])
+    image = nib.Nifti1Image(data, affine)
+    image.header.set_slope_inter(0.37, -3.1)
+    nib.save(image, tmp_path / name)
+    expected = nib.as_closest_canonical(nib.load(tmp_path / name))
+    found = read_volume(tmp_path / name, frames=True)
+    np.testing.assert_array_equal(found.data, expected.get_fdata().astype(np.float32))
+    np.testing.assert_allclose(found.affine, expected.affine)
+
+
+def test_a_compressed_image_is_decompressed_once(tmp_path, monkeypatch):
+    """Its checksum is checked all the same: see the tests of damaged files."""
+    path = tmp_path / "image.nii.gz"
+    nib.save(nib.Nifti1Image(np.random.default_rng(0).random((40, 40, 40)), np.eye(4)), path)
+    read = []
+    whole = gzip.GzipFile.read
+
+    def counted(file, size=-1):
+        content = whole(file, size)
+        read.append(len(content))
+        return content
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counted)
+    read_volume(path)
+    size = 40**3 * 8
+    assert size < sum(read) < 1.1 * size

@@ -7,6 +7,7 @@ written back for a user lies on the grid of the user's own file.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import warnings
 import zlib
@@ -29,6 +30,8 @@ _PLACE_FIELDS = (
 _DAMAGED = "file is truncated or damaged ({}); copy it again"
 _MOST_BEHIND = 1 << 20
 """Bytes behind the last voxel that are read to reach a file's checksum."""
+_SLAB_VOXELS = 1 << 22
+"""Voxels that are converted at a time."""
 Gaps = Literal["refuse", "zero", "keep"]
 """What becomes of voxels that are NaN."""
 
@@ -211,26 +214,56 @@ def _to_volume(
     if is_file:
         _warn_without_forms(image, path)
     try:
-        if is_file:
-            _check_size(Path(path), image.dataobj)
-        canonical = nib.as_closest_canonical(image)
-        with np.errstate(over="ignore"):
-            stored = np.asanyarray(canonical.dataobj)
+        voxels = _voxels(Path(path), image.dataobj) if is_file else image.dataobj
+        data = _read_by_slabs(voxels, image.affine, gaps, path)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         told = " ".join(str(error).split())
         raise InputError(f"{path}: {_DAMAGED.format(told)}") from None
     except MemoryError:
         raise InputError(f"{path}: {shape} voxels do not fit into the memory") from None
-    _check_gaps(stored, gaps, path)
-    with np.errstate(over="ignore"):
-        data = stored.astype(np.float32).reshape(*canonical.shape[:3], *shape[3:])
-    if np.isinf(data).any():
+    orientation = nib.io_orientation(image.affine)
+    affine = image.affine @ nib.orientations.inv_ornt_aff(orientation, image.shape[:3])
+    return Volume(data.reshape(*data.shape[:3], *shape[3:]), np.asarray(affine, float), unit)
+
+
+def _read_by_slabs(
+    voxels: Any, affine: NDArray[Any], gaps: Gaps, path: str | Path
+) -> NDArray[np.float32]:
+    """Return the voxels in RAS+ as float32, with little memory beside the result.
+
+    Raises
+    ------
+    InputError
+        If voxels are NaN or infinite and may not be, or all are zero.
+    """
+    shape = voxels.shape
+    data = np.empty(shape, dtype=np.float32, order="F")
+    orientation = nib.io_orientation(affine)
+    flipped = tuple(slice(None, None, -1 if flip < 0 else 1) for _, flip in orientation)
+    as_on_disk = data[flipped]
+    missing = infinite = too_large = 0
+    anything = False
+    step = max(1, _SLAB_VOXELS // max(math.prod(shape[:2]), 1))
+    for start in range(0, shape[2], step):
+        part = (slice(None), slice(None), slice(start, start + step))
+        stored = np.asanyarray(voxels[part])
+        if stored.dtype.kind == "f":
+            missing += int(np.isnan(stored).sum())
+            infinite += int(np.isinf(stored).sum())
+        with np.errstate(over="ignore"):
+            slab = stored.astype(np.float32)
+        too_large += int(np.isinf(slab).sum())
+        if gaps == "zero":
+            np.nan_to_num(slab, copy=False)
+        anything = anything or bool((slab[~np.isnan(slab)] != 0).any())
+        as_on_disk[part] = slab
+    _check_gaps(missing, infinite, data.size, gaps, path)
+    if too_large:
         raise InputError(f"{path}: values are beyond 3.4e38, too large for float32; rescale them")
-    if gaps == "zero":
-        np.nan_to_num(data, copy=False)
-    if not (np.nan_to_num(data) if gaps == "keep" else data).any():
+    if not anything:
         raise InputError(f"{path}: image is zero everywhere")
-    return Volume(data, np.asarray(canonical.affine, dtype=float), unit)
+    order = np.argsort(orientation[:, 0])
+    return data.transpose(*order, *range(3, data.ndim))
 
 
 def _check_finite(data: NDArray[Any], path: str | Path) -> None:
@@ -249,40 +282,40 @@ def _load(path: str | Path) -> nib.Nifti1Image:
     return nib.Nifti1Image(proxy, header.get_best_affine(), header)
 
 
-def _check_gaps(stored: NDArray[Any], gaps: Gaps, path: str | Path) -> None:
-    if stored.dtype.kind != "f":
-        return
-    missing, infinite = int(np.isnan(stored).sum()), int(np.isinf(stored).sum())
-    if infinite or (missing and gaps == "refuse") or missing == stored.size:
+def _check_gaps(missing: int, infinite: int, voxels: int, gaps: Gaps, path: str | Path) -> None:
+    if infinite or (missing and gaps == "refuse") or missing == voxels:
         raise InputError(
             f"{path}: {missing + infinite} voxels are NaN or infinite; replace them (for example "
             "by 0) first"
         )
     if missing and gaps == "zero":
         warnings.warn(
-            f"{path}: {missing} of {stored.size} voxels are NaN; they count as 0, which is right "
+            f"{path}: {missing} of {voxels} voxels are NaN; they count as 0, which is right "
             "outside the head only",
             PetsynthWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
-def _check_size(path: Path, voxels: Any) -> None:
-    """Refuse a file that is shorter than its header says, or that does not end there."""
-    size = voxels.offset + math.prod(voxels.shape) * voxels.dtype.itemsize
+def _voxels(path: Path, proxy: Any) -> Any:
+    """Return what the voxels are read from; a compressed file is decompressed here, once.
+
+    A file that is shorter than its header says, or does not end there, is refused.
+    """
+    size = proxy.offset + math.prod(proxy.shape) * proxy.dtype.itemsize
     if path.suffix != ".gz":
         if path.stat().st_size < size:
             raise InputError(f"{path}: {_DAMAGED.format('it is shorter than its header says')}")
-        return
-    # To the end of the file: nibabel stops after the last voxel, before the checksum.
+        return proxy
+    # To the end of the file, where its checksum is.
     with gzip.open(path) as file:
-        read = 0
-        while piece := file.read(1 << 22):
-            read += len(piece)
-            if read > size + _MOST_BEHIND:
-                raise InputError(f"{path}: {_DAMAGED.format('it is longer than its header says')}")
-    if read < size:
+        content = file.read(size + _MOST_BEHIND + 1)
+    if len(content) > size + _MOST_BEHIND:
+        raise InputError(f"{path}: {_DAMAGED.format('it is longer than its header says')}")
+    if len(content) < size:
         raise InputError(f"{path}: {_DAMAGED.format('it is shorter than its header says')}")
+    place = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
+    return nib.arrayproxy.ArrayProxy(io.BytesIO(content), place)
 
 
 def _described(description: str) -> bytes:
