@@ -2,6 +2,7 @@
 
 import pytest
 
+from petsynth.config import load_config, shipped_configs
 from petsynth.errors import PetsynthWarning, TrainingError
 from petsynth.training import distributed
 from petsynth.training.distributed import choose_precision, launch_fabric
@@ -24,6 +25,39 @@ def test_without_a_launcher_there_is_one_process(monkeypatch, count):
 def test_no_process_at_all_is_refused(devices, nodes):
     with pytest.raises(TrainingError, match="both must be 1 or more"):
         launch_fabric("cpu", devices, nodes)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("flags\t\t: fpu sse2 avx avx2 avx512f", "32-true"),  # torch imitates bfloat16 on it
+        ("flags\t\t: fpu avx512f avx512_bf16", "bf16-mixed"),
+        ("flags\t\t: fpu avx2 amx_bf16 amx_tile", "bf16-mixed"),
+        ("Features\t: fp asimd bf16", "bf16-mixed"),
+        ("model name\t: none that says what it can do: bf16", "32-true"),
+    ],
+)
+def test_auto_takes_bfloat16_where_the_processor_has_it(line, expected, tmp_path, monkeypatch):
+    """Said by the first processor; whatever is typed out stays what it is."""
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\n{line}\nprocessor\t: 1\n{line}\n")
+    monkeypatch.setattr(distributed, "CPUINFO", cpuinfo)
+    assert choose_precision("auto", on_gpu=False) == expected
+    assert choose_precision("32-true", on_gpu=False) == "32-true"
+    cpuinfo.unlink()
+    assert choose_precision("auto", on_gpu=False) == "32-true"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in shipped_configs() if "small/" in name and "medgan" not in name]
+    + ["petsynth-fdg.toml"],
+)
+@pytest.mark.parametrize("has_bf16", [False, True])
+def test_configurations_for_a_processor_take_what_the_processor_has(name, has_bf16, monkeypatch):
+    monkeypatch.setattr(distributed, "cpu_has_bf16", lambda: has_bf16)
+    wanted = load_config(name).training.precision
+    assert choose_precision(wanted, on_gpu=False) == ("bf16-mixed" if has_bf16 else "32-true")
 
 
 def test_bfloat16_that_the_processor_imitates_is_warned_of(monkeypatch):

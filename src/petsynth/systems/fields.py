@@ -19,7 +19,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
-"""Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
+"""Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU or processor
+that has it (AVX512-BF16, AMX), else 32-true."""
 
 
 class TrainingSettings(Protocol):

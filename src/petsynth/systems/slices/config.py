@@ -63,7 +63,8 @@ class SliceTrainingConfig:
     workers: Processes = 0
     """Processes that load data beside the training process."""
     precision: Precision = "32-true"
-    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
+    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU or
+    processor that has it (AVX512-BF16, AMX), else 32-true."""
     log_every: Positive = 50
     """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
     checkpoint_minutes: PositiveFloat = 10.0

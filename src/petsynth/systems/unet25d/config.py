@@ -101,7 +101,8 @@ class TrainingConfig:
     workers: Processes = 1
     """Processes that augment volumes beside the training process; on a GPU several are wanted."""
     precision: Precision = "32-true"
-    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
+    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU or
+    processor that has it (AVX512-BF16, AMX), else 32-true."""
     log_every: Positive = 50
     """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
     checkpoint_minutes: PositiveFloat = 5.0
