@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from unittest import mock
 
+import numpy as np
 import pytest
 from tests.conftest import make_run
 
 from petsynth.cli.main import run
+from petsynth.errors import InputError
 
 
 def evaluate(*words):
@@ -197,3 +200,38 @@ def test_what_does_not_go_together_of_several_tracers(
         assert evaluate(*words, "--out", tmp_path / "out") in (1, 2)
         assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_jobs_of_an_array_have_predicted_is_used(tiny_runs, tiny_prepared, tmp_path, capsys):
+    """By one process and by two, with the same result; another seed has predictions of its own."""
+    out = tmp_path / "evaluation"
+    words = [tiny_runs[0], tiny_runs[2], "--data", tiny_prepared, "--out", out]
+    array = [*words, "--num-parts", "2", "--part-id"]
+    assert evaluate(*array, "0", "--nprocs", "2") == 0
+    assert len(list(out.rglob("*.npy"))) == 2
+    assert evaluate(*array, "1") == 0
+    assert "give the same command without --num-parts" in capsys.readouterr().err
+    stored = {path.name: np.load(path) for path in out.rglob("*.npy")}
+    assert len(stored) == 4
+
+    def found_by(*more):
+        """Return what stands where the evaluation would predict."""
+        names = []
+
+        def stop(models, data, scratch, **settings):
+            names.extend(path.name for path in scratch.iterdir())
+            raise InputError("stopped")
+
+        with mock.patch("petsynth.evaluation.evaluate.evaluate", stop):
+            assert evaluate(*words, *more) == 1
+        return names
+
+    assert sorted(found_by()) == sorted(stored)
+    assert found_by("--seed", "1") == []
+    one = tmp_path / "one"
+    assert evaluate(*words[:-1], one, "--num-parts", "2", "--part-id", "0") == 0
+    (folder,) = (one / "predicted").iterdir()
+    for path in folder.iterdir():  # another number of threads rounds otherwise
+        expected = stored[path.name]
+        np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-5 * expected.max())
+    assert evaluate(*array, "0", "--overwrite") == 2

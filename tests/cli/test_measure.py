@@ -108,3 +108,42 @@ def test_refusals(folders, monkeypatch, capsys, words, message):
     monkeypatch.chdir(folders[0].parent)
     assert run(["measure", *words]) == (1 if "no such file" in message else 2)
     assert message in capsys.readouterr().err
+
+
+def measured(folder):
+    """Return the table, and the JSON without what says how it was made."""
+    return pd.read_csv(folder / "measure.tsv", sep="\t"), json.loads(
+        (folder / "measure.json").read_text()
+    )
+
+
+def test_processes_and_parts_give_what_one_process_gives(folders, tmp_path, capsys):
+    """A pair that is identical (infinite PSNR) and one that fails are among them."""
+    name = "sub-0_trc-18FFDG_pet.nii.gz"
+    (folders[1] / name).write_bytes((folders[0] / name).read_bytes())
+    (folders[1] / "sub-2_trc-18FFDG_pet.nii.gz").write_bytes(b"nothing")
+    words = ["measure", *map(str, folders), "--out"]
+    assert run([*words, str(tmp_path / "one")]) == 1
+    assert run([*words, str(tmp_path / "two"), "--nprocs", "2"]) == 1
+    array = [*words, str(tmp_path / "parts"), "--num-parts", "3", "--part-id"]
+    statuses = [run([*array, str(part)]) for part in (2, 1, 0)]
+    assert statuses == [1, 0, 0]
+    assert "tables of all 3 parts" in capsys.readouterr().err
+    table, content = measured(tmp_path / "one")
+    assert np.isinf(table["volume_psnr"]).sum() == 1
+    for other in ("two", "parts"):
+        other_table, other_content = measured(tmp_path / other)
+        pd.testing.assert_frame_equal(other_table, table)
+        assert other_content == content
+    assert run([*array, "1"]) == 0
+    assert "part 1 of 3 is measured already" in capsys.readouterr().err
+
+
+def test_a_part_of_other_pairs_is_refused(folders, tmp_path, capsys):
+    array = ["measure", *map(str, folders), "--out", str(tmp_path / "o"), "--num-parts"]
+    assert run([*array, "2", "--part-id", "0"]) == 0
+    assert run([*array, "3", "--part-id", "1"]) == 1
+    assert "holds parts of other pairs" in capsys.readouterr().err
+    assert run([*array, "2", "--part-id", "1", "--overwrite"]) == 2
+    assert run([*array[:3], "--num-parts", "2"]) == 2
+    assert "name it with --out" in capsys.readouterr().err

@@ -70,13 +70,14 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(dataset, tmp_path):
 
 
 def test_a_dataset_in_processes_side_by_side(bids, truth, tiny_run, tmp_path, capfd):
-    """The command end to end; each process leaves a log, and a second time all is kept."""
+    """The command end to end; one log says all, and a second time all is kept."""
     words = ["predict", bids, "--participant-label", "001", "002", "--masks", truth]
     words += ["--out", tmp_path / "out", "--model", tiny_run, "--nprocs", "2"]
     assert run([*map(str, words)]) == 0
     names = {path.name.partition("_")[0] for path in (tmp_path / "out").rglob("*_pet.nii.gz")}
     assert names == {"sub-001", "sub-002"}
-    assert len(list((tmp_path / "out" / "logs").glob("*.log"))) == 2
+    (log,) = (tmp_path / "out" / "logs").glob("*.log")
+    assert log.read_text().count("_desc-synth_pet.nii.gz\n") == 2
     capfd.readouterr()
     assert run([*map(str, words[:-1]), "1"]) == 0
     assert capfd.readouterr().err.count("(kept: the same model, inputs and options)") == 2
@@ -96,3 +97,47 @@ def test_freesurfers_t1_gives_the_same_pet(bids, truth, tiny_run, tmp_path):
     assert pets[0].shape == image.shape
     np.testing.assert_allclose(pets[1].affine, image.affine, atol=1e-4)
     np.testing.assert_allclose(pets[1].get_fdata(), pets[0].get_fdata(), atol=1e-3)
+
+
+def test_parts_divide_participants_or_t1s(dataset, tmp_path):
+    """Each T1 is in one part, and a mask stays with its T1."""
+
+    def parts(*words):
+        typed = [*map(str, words), "--out", "o", "--num-parts", "2", "--part-id"]
+        return [expand_folders(parse([*typed, str(part)])) for part in (0, 1)]
+
+    everything = expand_folders(parse([str(dataset), "--out", "o"])).t1
+    first, second = (found.t1 for found in parts(dataset))
+    assert sorted(first + second) == sorted(everything)
+    assert {path.parts[-3] for path in first}.isdisjoint({path.parts[-3] for path in second})
+    t1s, masks = [[tmp_path / f"{kind}{n}.nii" for n in range(3)] for kind in ("t1", "mask")]
+    (first, second) = parts(*t1s, "--masks", *masks)
+    assert (first.t1, first.masks) == ((t1s[0], t1s[2]), (masks[0], masks[2]))
+    assert (second.t1, second.masks) == ((t1s[1],), (masks[1],))
+    with pytest.raises(ArgumentError, match=r"--num-parts: .* give --masks as a folder"):
+        parts(dataset, "--masks", *masks)
+
+
+def test_a_part_without_t1s_is_no_mistake(tmp_path, capsys):
+    words = ["predict", str(tmp_path / "a.nii"), "--out", str(tmp_path / "out")]
+    assert run([*words, "--num-parts", "3", "--part-id", "2"]) == 0
+    assert "part 2 of 3 has no T1: nothing to do" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_parts_into_one_folder_and_a_bad_t1_side_by_side(bids, truth, tiny_run, tmp_path, capfd):
+    """Together they make what one job makes; the page is left to whoever wants it."""
+    bad = tmp_path / "sub-bad_T1w.nii.gz"
+    bad.write_bytes(b"no image")
+    t1s = [bids / f"sub-{n}" / "anat" / f"sub-{n}_T1w.nii.gz" for n in ("001", "002")]
+    out = tmp_path / "out"
+    common = ["predict", *t1s, bad, "--masks", truth, "--model", tiny_run, "--out", out]
+    common = [*map(str, common), "--nprocs", "2", "--num-parts", "2", "--part-id"]
+    assert run([*common, "0"]) == 1
+    told = capfd.readouterr().err
+    assert "1 of 2 T1s could not be used, the others are finished" in told
+    assert f"petsynth predict: error: {bad}" in told
+    assert run([*common, "1"]) == 0
+    assert len(list(out.rglob("*_space-T1w_desc-synth_pet.nii.gz"))) == 2
+    assert (out / "dataset_description.json").exists()
+    assert not (out / "index.html").exists()

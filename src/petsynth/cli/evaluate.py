@@ -21,7 +21,9 @@ from petsynth.cli.options import parser
 
 if TYPE_CHECKING:
     from petsynth.cli.evaluate_inputs import Study
+    from petsynth.evaluation.methods import Workers
     from petsynth.report.content import Report
+    from petsynth.slicing import Plane
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,17 @@ class Args:
     """Chooses dropout samples, tissue samples and bootstrap resamples."""
     batch_size: int = 8
     """Slices at once; changes speed and memory, not the result."""
+    nprocs: int = 1
+    """Processes that predict subjects side by side, in as many threads each as there are cores for
+    it; each loads the models and takes memory of its own."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler; tcp://HOST:8786. Its workers predict; this process measures.
+    They must see the same folders. Needs the extra dask."""
+    num_parts: int = 1
+    """Parts of the subjects, for jobs of an array that predict into one --out; see --part-id. The
+    same command without it then measures all."""
+    part_id: int = 0
+    """Which part this job predicts, from 0 on."""
     threads: int | None = None
     """CPU threads; all cores if left out, and never more."""
     device: str = "auto"
@@ -101,7 +114,17 @@ HELP = Help(
             "seed",
         ),
         "leakage": ("audit", "allow_leakage"),
-        "computing and output": ("batch_size", "threads", "device", "figures", "overwrite"),
+        "computing and output": (
+            "batch_size",
+            "nprocs",
+            "threads",
+            "device",
+            "scheduler",
+            "num_parts",
+            "part_id",
+            "figures",
+            "overwrite",
+        ),
     },
     (
         "petsynth evaluate runs/axial --data prepared --out evaluation",
@@ -144,6 +167,14 @@ def run(args: Args) -> None:
         allow_leakage=args.allow_leakage,
         device=choose_device(args.device, args.threads),
     )
+    if args.num_parts > 1:
+        for study in studies:
+            _predict_part(args, study)
+        logger.info(
+            f"part {args.part_id} of {args.num_parts} is predicted; when all are done, give the "
+            "same command without --num-parts and --part-id"
+        )
+        return
     with lock_folder(args.out):
         make_folder(args.out, overwrite=args.overwrite)
         reports = [_evaluate(args, study, margins, several=len(studies) > 1) for study in studies]
@@ -156,6 +187,7 @@ def run(args: Args) -> None:
 
 def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: bool) -> Report:
     """Evaluate on the data of one tracer, and write what was found."""
+    import contextlib
     import dataclasses
     import tempfile
     import warnings
@@ -166,12 +198,16 @@ def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: b
     from petsynth.io.atomic import temporary_prefix
     from petsynth.regional.atlas import read_atlas
     from petsynth.report.folder import write_evaluation
-    from petsynth.slicing import ALL_PLANES
 
     data = study.data
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
     prefix = f"{temporary_prefix()}predictions-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=args.out) as scratch:
+    earlier = _predicted_folder(args, study)
+    with (
+        contextlib.nullcontext(str(earlier))
+        if earlier.is_dir()
+        else tempfile.TemporaryDirectory(prefix=prefix, dir=args.out)
+    ) as scratch:
         evaluation = evaluate(
             study.models,
             data,
@@ -180,11 +216,12 @@ def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: b
             split=args.split,
             seed=args.seed,
             batch_size=args.batch_size,
-            planes={"axial": ("axial",), "all": ALL_PLANES, None: None}[args.planes],
+            planes=_planes(args),
             threads=_threads(args.threads),
             atlas=None if args.atlas == "none" else read_atlas(args.atlas),
             predictions=study.predictions,
             withheld=args.withhold,
+            workers=_workers(args),
         )
     evaluation = dataclasses.replace(evaluation, audit=study.audit)
     for unmeasured in evaluation.unmeasured():
@@ -197,6 +234,65 @@ def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: b
         study.models,
         figures=args.figures,
     )
+
+
+def _predict_part(args: Args, study: Study) -> None:
+    """Predict this job's part of the subjects, for the command that measures them all."""
+    from petsynth.evaluation.methods import store_predictions
+    from petsynth.execution import part_of
+    from petsynth.io.lock import lock_folder
+    from petsynth.report.folder import check_folder
+    from petsynth.systems.base import PredictionSettings
+
+    folder = _predicted_folder(args, study)
+    participants = part_of(study.data.participants(args.split), args.num_parts, args.part_id)
+    with lock_folder(args.out, key=folder.name):
+        check_folder(args.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        store_predictions(
+            study.models,
+            study.data,
+            participants,
+            folder,
+            PredictionSettings(_planes(args), seed=args.seed, batch_size=args.batch_size),
+            args.withhold,
+            _workers(args),
+        )
+
+
+def _predicted_folder(args: Args, study: Study) -> Path:
+    """Return where jobs of an array put predictions: another one for other models or data."""
+    import hashlib
+    import json
+
+    from petsynth import __version__
+    from petsynth.report.folder import PREDICTED
+
+    arrays = sorted(study.data.folder.glob("arrays/*"))
+    content = [
+        __version__,
+        [str(model.run.metadata) for model in study.models],
+        study.data.description,
+        [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in arrays],
+        [args.split, args.planes, args.seed, sorted(args.withhold)],
+    ]
+    digest = hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+    return args.out / PREDICTED / digest[:16]
+
+
+def _planes(args: Args) -> tuple[Plane, ...] | None:
+    from petsynth.slicing import ALL_PLANES
+
+    planes: dict[str | None, tuple[Plane, ...] | None]
+    planes = {"axial": ("axial",), "all": ALL_PLANES, None: None}
+    return planes[args.planes]
+
+
+def _workers(args: Args) -> Workers:
+    from petsynth.evaluation.methods import Workers
+
+    threads = max(_threads(args.threads) // args.nprocs, 1)
+    return Workers(args.nprocs, threads, args.scheduler)
 
 
 def _print(report: Report, *, several: bool) -> None:
@@ -215,8 +311,14 @@ def _print(report: Report, *, several: bool) -> None:
 
 def _check_arguments(args: Args) -> None:
     from petsynth.errors import ArgumentError
+    from petsynth.execution import check_processes
     from petsynth.regional.atlas import read_atlas
 
+    check_processes(args.nprocs, args.num_parts, args.part_id)
+    if args.num_parts > 1 and args.overwrite:
+        raise ArgumentError(
+            "--overwrite with --num-parts: give it with the command that measures all parts"
+        )
     if args.batch_size < 1:
         raise ArgumentError(f"--batch-size {args.batch_size}: must be 1 or more")
     if args.seed < 0:

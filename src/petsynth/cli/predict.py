@@ -9,9 +9,12 @@ and the others are finished.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +22,32 @@ from petsynth.cli.predict_options import HELP, Args, check_arguments, given_cova
 
 if TYPE_CHECKING:
     from petsynth.cli.predict_inputs import Inputs
+    from petsynth.execution import Messages
     from petsynth.inference import Run
-    from petsynth.log import Progress
     from petsynth.slicing import Plane
 
 logger = logging.getLogger(__name__)
 
 __all__ = ["HELP", "Args", "parse", "run"]
+
+PRELOAD = ("petsynth.inference", "petsynth.inference.dataset", "petsynth.inference.finished")
+"""What processes side by side share."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a T1 in another process.
+
+    Parameters
+    ----------
+    failed : str
+        What the T1 is called, if it could not be used; empty if it could.
+    messages : Messages
+        What was said meanwhile.
+    """
+
+    failed: str
+    messages: Messages
 
 
 def run(args: Args) -> None:
@@ -46,15 +68,19 @@ def run(args: Args) -> None:
 
     from petsynth.cli.predict_inputs import convert_inputs, expand_folders
     from petsynth.errors import InputError
+    from petsynth.execution import check_processes
 
+    check_processes(args.nprocs, args.num_parts, args.part_id)
     args = expand_folders(args)
+    if not args.t1:
+        logger.info(f"part {args.part_id} of {args.num_parts} has no T1: nothing to do")
+        return
     check_arguments(args)
-    with tempfile.TemporaryDirectory(prefix="petsynth-") as scratch:
+    with tempfile.TemporaryDirectory(**_scratch(args)) as scratch:
         inputs = convert_inputs(args, Path(scratch))
-        if args.nprocs > 1 and len(inputs.args.t1) > 1:
-            failed = inputs.failed + _predict_side_by_side(inputs)
-        else:
-            failed = inputs.failed + _predict_all(inputs)
+        several = args.nprocs > 1 and len(inputs.args.t1) > 1
+        side_by_side = several or args.scheduler is not None
+        failed = inputs.failed + _predict_all(inputs, side_by_side=side_by_side)
     if failed:
         count = len(inputs.args.t1) + len(inputs.failed)
         raise InputError(
@@ -63,96 +89,154 @@ def run(args: Args) -> None:
         )
 
 
-def _predict_all(inputs: Inputs, *, shown: bool = True) -> list[str]:
-    """Predict each T1 in turn, and return those that could not be used.
+def _scratch(args: Args) -> dict[str, Any]:
+    """Return where converted T1s go: where workers of a cluster see them, too."""
+    from petsynth.io.atomic import temporary_prefix
+
+    if args.scheduler is None:
+        return {"prefix": "petsynth-"}
+    out = args.out.absolute()
+    parent = next(each for each in (out, *out.parents) if each.is_dir())
+    return {"prefix": f"{temporary_prefix()}t1s-", "dir": parent}
+
+
+def _predict_all(inputs: Inputs, *, side_by_side: bool) -> list[str]:
+    """Predict all T1s, and return those that could not be used.
 
     Parameters
     ----------
     inputs : Inputs
         NIfTI files, and what each of them is called in messages.
-    shown : bool
-        Whether progress is shown.
+    side_by_side : bool
+        Whether other processes predict.
     """
-    from petsynth.cli.predict_dicom import write_dicom
-    from petsynth.errors import InputError, RegistrationError
-    from petsynth.inference import load_model
     from petsynth.inference.dataset import finish_dataset
-    from petsynth.inference.device import choose_device
     from petsynth.io.lock import lock_folder
-    from petsynth.log import Progress, keep_log_in
+    from petsynth.log import keep_log_in
 
-    args, names = inputs.args, inputs.names
-    model = load_model(args.model, choose_device(args.device, args.threads))
-    if args.model is None and shown:
+    args = inputs.args
+    _load.cache_clear()  # of an earlier command of this process: its files may be others now
+    model = _load(args.model, args.device, args.threads)
+    if args.model is None:
         logger.info(_which_model(model))
     model.system.check_samples(args.samples)
     _check_out(args, model)
     _warn_of_unseen_planes(args, model)
-    failed = []
-    total = len(args.t1) * args.samples
     # Jobs of an array may predict into one folder; each T1 has a lock of its own, too.
-    with (
-        lock_folder(args.out, key="predict") as check_folder,
-        Progress("predicting", total=total, shown=shown) as progress,
-    ):
+    with lock_folder(args.out, key="predict") as check_folder:
         keep_log_in(args.out)
-        for number, t1 in enumerate(args.t1):
-            check_folder()
-            try:
-                logger.info(f"{names[t1]} -> {_predict_one(args, model, number, progress)}")
-                if t1 in inputs.series:
-                    main = _paths(args, model, number)[0]
-                    logger.info(write_dicom(main, *inputs.series[t1], args.out))
-            except (InputError, RegistrationError) as error:
-                told = str(error).replace(str(t1), str(names[t1]))
-                if len(args.t1) == 1 and shown:
-                    raise type(error)(told) from None
-                logger.error(f"petsynth predict: error: {told}")
-                failed.append(str(names[t1]))
-            progress.advance((number + 1) * args.samples - progress.done)
+        predict = _predict_side_by_side if side_by_side else _predict_in_turn
+        failed = predict(inputs, check_folder)
         if len(failed) < len(args.t1):
-            finish_dataset(args.out, simulated=model.simulated)
+            finish_dataset(args.out, simulated=model.simulated, with_page=args.num_parts == 1)
     return failed
 
 
-def _predict_side_by_side(inputs: Inputs) -> list[str]:
-    """Predict in several processes, each a part of the T1s."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+@functools.lru_cache(maxsize=1)
+def _load(model: str | None, device: str, threads: int | None) -> Run:
+    """Load the model once per process."""
+    from petsynth.inference import load_model
+    from petsynth.inference.device import choose_device
+
+    return load_model(model, choose_device(device, threads))
+
+
+def _predict_in_turn(inputs: Inputs, check_folder: Callable[[], None]) -> list[str]:
+    """Predict one T1 after the other, and return those that could not be used."""
+    from petsynth.errors import InputError, RegistrationError
+    from petsynth.log import Progress
+
+    args = inputs.args
+    failed = []
+    with Progress("predicting", total=len(args.t1) * args.samples) as progress:
+        for number, t1 in enumerate(args.t1):
+            check_folder()
+            try:
+                _predict_t1(inputs.only(number), progress.advance)
+            except (InputError, RegistrationError) as error:
+                told = _named(error, inputs, t1)
+                if len(args.t1) == 1:
+                    raise type(error)(told) from None
+                logger.error(f"petsynth predict: error: {told}")
+                failed.append(str(inputs.names[t1]))
+            progress.advance((number + 1) * args.samples - progress.done)
+    return failed
+
+
+def _predict_side_by_side(inputs: Inputs, check_folder: Callable[[], None]) -> list[str]:
+    """Predict in other processes, here or on a cluster; return T1s that could not be used."""
+    from petsynth.execution import repeat, run_side_by_side
+    from petsynth.log import Progress
 
     args = inputs.args
     count = min(args.nprocs, len(args.t1))
     threads = args.threads or max((os.cpu_count() or 1) // count, 1)
-    one_each = len(args.masks) == len(args.t1) and not args.masks[0].is_dir()
-    parts = [
-        dataclasses.replace(
-            inputs,
-            args=dataclasses.replace(
-                args,
-                t1=args.t1[part::count],
-                masks=args.masks[part::count] if one_each else args.masks,
-                threads=threads,
-            ),
+    inputs = dataclasses.replace(inputs, args=dataclasses.replace(args, threads=threads))
+    if args.scheduler is not None:
+        inputs = inputs.absolute()
+    failed = []
+    with Progress("predicting", total=len(args.t1)) as progress:
+        outcomes = run_side_by_side(
+            _predict_elsewhere,
+            [(inputs.only(number),) for number in range(len(args.t1))],
+            nprocs=args.nprocs,
+            threads=threads,
+            scheduler=args.scheduler,
+            preload=PRELOAD,
+            lost=_lost,
         )
-        for part in range(count)
-    ]
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(_predict_part, parts))
-    return [path for part in found for path in part]
+        for outcome in outcomes:
+            check_folder()
+            repeat(outcome.messages)
+            if outcome.failed:
+                failed.append(outcome.failed)
+            progress.advance()
+    return failed
 
 
-def _predict_part(inputs: Inputs) -> list[str]:
-    """Predict what one of several processes is to predict; its log is a file of its own."""
-    from petsynth.cli.main import warnings_as_lines
-    from petsynth.log import messages_on_stderr, recorded
+def _predict_elsewhere(inputs: Inputs) -> Outcome:
+    """Predict one T1 in a process that tells nobody what it does."""
+    from petsynth.errors import InputError, RegistrationError
+    from petsynth.execution import collected
+
+    (t1,) = inputs.args.t1
+    failed = ""
+    with collected() as messages:
+        try:
+            _predict_t1(inputs)
+        except (InputError, RegistrationError) as error:
+            logger.error(f"petsynth predict: error: {_named(error, inputs, t1)}")
+            failed = str(inputs.names[t1])
+    return Outcome(failed, messages)
+
+
+def _lost(inputs: Inputs) -> Outcome:
+    from petsynth.execution import KILLED, collected
+
+    name = str(inputs.names[inputs.args.t1[0]])
+    with collected() as messages:
+        logger.error(f"petsynth predict: error: {name}: {KILLED}")
+    return Outcome(name, messages)
+
+
+def _named(error: Exception, inputs: Inputs, t1: Path) -> str:
+    return str(error).replace(str(t1), str(inputs.names[t1]))
+
+
+def _predict_t1(inputs: Inputs, on_sample: Callable[[], None] = lambda: None) -> None:
+    """Predict the one T1 and write it, as DICOM too where that is asked for."""
+    from petsynth.cli.predict_dicom import write_dicom
 
     args = inputs.args
-    words = [*(str(inputs.names[t1]) for t1 in args.t1), "--out", str(args.out)]
-    with messages_on_stderr(), warnings_as_lines(debug=False), recorded("predict", words):
-        return _predict_all(inputs, shown=False)
+    (t1,) = args.t1
+    model = _load(args.model, args.device, args.threads)
+    logger.info(f"{inputs.names[t1]} -> {_predict_one(args, model, 0, on_sample)}")
+    if t1 in inputs.series:
+        main = _paths(args, model, 0)[0]
+        logger.info(write_dicom(main, *inputs.series[t1], args.out))
 
 
-def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> str:
+def _predict_one(args: Args, model: Run, number: int, on_sample: Callable[[], None]) -> str:
     """Predict a T1 unless that is done already, and say where the main image stands."""
     from petsynth.inference import PredictionSettings, predict_scan, write_prediction
     from petsynth.inference.finished import check_result_names, is_finished
@@ -170,7 +254,7 @@ def _predict_one(args: Args, model: Run, number: int, progress: Progress) -> str
             samples=args.samples,
             seed=args.seed,
             batch_size=args.batch_size,
-            on_sample=progress.advance,
+            on_sample=on_sample,
         )
         scan = predict_scan(
             model,

@@ -40,45 +40,97 @@ class Inputs:
     series: Mapping[Path, tuple[Series, Layout]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
 
+    def only(self, number: int) -> Inputs:
+        """Return one of the T1s, with what belongs to it."""
+        t1 = self.args.t1[number]
+        one_each = len(self.args.masks) == len(self.args.t1) and not self.args.masks[0].is_dir()
+        masks = (self.args.masks[number],) if one_each else self.args.masks
+        series = {t1: self.series[t1]} if t1 in self.series else {}
+        args = dataclasses.replace(self.args, t1=(t1,), masks=masks)
+        return Inputs(args, {t1: self.names[t1]}, series)
+
+    def absolute(self) -> Inputs:
+        """Return the same with paths from the root, for processes that run in other folders."""
+        args = self.args
+        model = args.model
+        if model is not None and Path(model).exists():
+            model = str(Path(model).absolute())
+        args = dataclasses.replace(
+            args,
+            t1=tuple(path.absolute() for path in args.t1),
+            masks=tuple(path.absolute() for path in args.masks),
+            out=args.out.absolute(),
+            model=model,
+            participants=_absolute(args.participants),
+            dicom_reference=_absolute(args.dicom_reference),
+        )
+        names = {path.absolute(): name for path, name in self.names.items()}
+        series = {path.absolute(): known for path, known in self.series.items()}
+        return dataclasses.replace(self, args=args, names=names, series=series)
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
+
 
 def expand_folders(args: Args) -> Args:
     """Return the same options with the T1s of each folder in its place; a DICOM folder stays.
+
+    Of several parts, those of this job: of a BIDS dataset the participants are divided, so that no
+    job looks at the images of all, and of the rest the T1s. It may have none.
 
     Raises
     ------
     InputError
         If a folder holds no T1.
     ArgumentError
-        If participants are chosen and no BIDS dataset is named.
+        If participants are chosen and no BIDS dataset is named, or parts of a dataset are asked
+        for and its masks are not a folder.
     """
     from petsynth.errors import ArgumentError
+    from petsynth.execution import part_of
 
     found: list[Path] = []
-    datasets = 0
+    divided: list[Path] = []
     for path in args.t1:
         if not path.is_dir():
             found.append(path)
         elif any(each.is_dir() for each in path.glob("sub-*")):
-            datasets += 1
-            found += _t1s_of_dataset(path, args.participant_label)
+            divided.append(path)
+            found += _t1s_of_dataset(path, args)
         else:
             found += _t1s_of_folder(path)
-    if args.participant_label and not datasets:
+    if args.participant_label and not divided:
         raise ArgumentError("--participant-label: is for a BIDS dataset; name its folder")
-    return dataclasses.replace(args, t1=tuple(found))
+    if args.num_parts == 1:
+        return dataclasses.replace(args, t1=tuple(found))
+    one_each = bool(args.masks) and not args.masks[0].is_dir()
+    if divided and (one_each or len(divided) < len(args.t1)):
+        raise ArgumentError(
+            f"--num-parts: {divided[0]} is a dataset, whose participants are divided; name nothing "
+            "else beside it, and give --masks as a folder"
+        )
+    if not divided:
+        found = part_of(found, args.num_parts, args.part_id)
+    masks = args.masks
+    if one_each and len(masks) == len(args.t1):
+        masks = tuple(part_of(masks, args.num_parts, args.part_id))
+    return dataclasses.replace(args, t1=tuple(found), masks=masks)
 
 
-def _t1s_of_dataset(root: Path, labels: tuple[str, ...]) -> list[Path]:
+def _t1s_of_dataset(root: Path, args: Args) -> list[Path]:
     from petsynth.errors import InputError
+    from petsynth.execution import part_of
     from petsynth.io.bids.images import find_images, find_participants
 
     found: list[Path] = []
-    for participant in find_participants(root, labels):
+    participants = find_participants(root, args.participant_label)
+    for participant in part_of(participants, args.num_parts, args.part_id):
         t1s = [image.path for image in find_images(participant).t1s]
         if not t1s:
             logger.warning(f"petsynth predict: warning: {participant.name} has no T1w image")
         found += t1s
-    if not found:
+    if not found and args.num_parts == 1:
         raise InputError(f"{root}: no T1w image (sub-*/[ses-*/]anat/*_T1w.nii.gz)")
     logger.info(f"{root}: {len(found)} T1w image{'s' if len(found) > 1 else ''}")
     return found

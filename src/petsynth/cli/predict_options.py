@@ -72,6 +72,13 @@ class Args:
     """Slices at once; changes speed and memory, not the result."""
     nprocs: int = 1
     """Processes that predict T1s side by side; each loads the model and takes memory of its own."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler; tcp://HOST:8786. Its workers predict the T1s. They must see the
+    same folders. Needs the extra dask."""
+    num_parts: int = 1
+    """Parts of the T1s (of a BIDS dataset's participants), for jobs of an array; see --part-id."""
+    part_id: int = 0
+    """Which part this job predicts, from 0 on."""
     threads: int | None = None
     """CPU threads of each process; all cores together if left out, and never more."""
     device: str = "auto"
@@ -95,7 +102,8 @@ HELP = Help(
             "masks", "age", "sex", "diagnosis", "mmse", "amyloid", "tau", "apoe", "participants",
         ),
         "computing and output": (
-            "dicom", "dicom_reference", "batch_size", "nprocs", "threads", "device", "overwrite",
+            "dicom", "dicom_reference", "batch_size", "nprocs", "threads", "device", "scheduler",
+            "num_parts", "part_id", "overwrite",
         ),
     },
     (
@@ -127,7 +135,6 @@ def check_arguments(args: Args) -> None:
         ("--samples", args.samples, 1),
         ("--batch-size", args.batch_size, 1),
         ("--seed", args.seed, 0),
-        ("--nprocs", args.nprocs, 1),
     ]:
         if value < least:
             raise ArgumentError(f"{name} {value}: must be {least} or more")

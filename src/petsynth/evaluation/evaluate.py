@@ -32,6 +32,7 @@ from petsynth.evaluation.examples import Example, choose_examples
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
     Method,
+    Workers,
     baselines,
     other_subjects_t1,
     predict_all,
@@ -195,6 +196,7 @@ def evaluate(
     atlas: Atlas | None = None,
     predictions: Sequence[Predictions] = (),
     withheld: Sequence[CovariateName] = (),
+    workers: Workers | None = None,
 ) -> Evaluation:
     """Predict and compute the metrics.
 
@@ -225,6 +227,8 @@ def evaluate(
         Of other tools, for the same participants.
     withheld : sequence of str
         Covariates that models are not told, though the data know them.
+    workers : Workers, optional
+        Who predicts; this process if left out. Predictions that stand in ``scratch`` are kept.
 
     Raises
     ------
@@ -237,7 +241,7 @@ def evaluate(
     if len(data.subjects("train")) < 2:
         raise InputError(f"{data.folder}: the baselines need two training subjects or more")
     wanted = PredictionSettings(planes=planes, seed=seed, batch_size=batch_size)
-    predicted = predict_all(models, data, participants, scratch, wanted, withheld)
+    predicted = predict_all(models, data, participants, scratch, wanted, withheld, workers)
     predicted += read_predictions(predictions, data, scratch)
     warps = SubjectWarps(data)
     methods = predicted + baselines(data, seed, warps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,11 @@ from petsynth.evaluation.baselines import TissueRegression, derangement, mean_tr
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.population import PopulationPet
 from petsynth.evaluation.warps import SubjectWarps, is_possible
+from petsynth.execution import run_side_by_side
+from petsynth.inference.run import Run, load_run
 from petsynth.io.atomic import atomic_path
 from petsynth.log import Progress
+from petsynth.slicing import Plane
 from petsynth.systems.base import PredictionSettings, SubjectInfo, TrainingFormat
 
 Kind = Literal["model", "baseline", "control", "upper-bound"]
@@ -71,6 +75,23 @@ class Method:
         return self.predict is not None and participant not in self.missing
 
 
+@dataclass(frozen=True)
+class Workers:
+    """Who predicts.
+
+    Parameters
+    ----------
+    nprocs, threads : int
+        Processes on this machine, and threads of each.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers are used instead.
+    """
+
+    nprocs: int = 1
+    threads: int = 1
+    scheduler: str | None = None
+
+
 def predict_all(
     models: list[Model],
     data: PreparedData,
@@ -78,26 +99,14 @@ def predict_all(
     scratch: Path,
     settings: PredictionSettings,
     withheld: Collection[CovariateName] = (),
+    workers: Workers | None = None,
 ) -> list[Method]:
     """Predict every subject with every model, and return the models as methods.
 
     Volumes are kept in ``scratch`` and memory-mapped, so that memory does not grow with the
     number of subjects. Models are not told the ``withheld`` covariates, though the data know them.
     """
-    with Progress("predicting", total=len(models) * len(participants)) as progress:
-        for number, model in enumerate(models):
-            for participant in participants:
-                t1 = np.asarray(model.run.system.read_t1(data, participant))
-                told = {
-                    name: value
-                    for name, value in data.covariates(participant).items()
-                    if name not in withheld
-                }
-                known = SubjectInfo(data.mask(participant), told)
-                mean = model.run.predict(t1, settings, known).mean
-                with atomic_path(_stored(scratch, number, participant)) as temporary:
-                    np.save(temporary, mean)
-                progress.advance(note=model.name)
+    store_predictions(models, data, participants, scratch, settings, withheld, workers)
     return [
         Method(
             model.name,
@@ -111,6 +120,91 @@ def predict_all(
         )
         for number, model in enumerate(models)
     ]
+
+
+def store_predictions(
+    models: list[Model],
+    data: PreparedData,
+    participants: list[str],
+    scratch: Path,
+    settings: PredictionSettings,
+    withheld: Collection[CovariateName] = (),
+    workers: Workers | None = None,
+) -> None:
+    """Predict every subject with every model into a folder; what stands there is kept."""
+    workers = workers or Workers()
+    left = [
+        (number, participant)
+        for number in range(len(models))
+        for participant in participants
+        if not _stored(scratch, number, participant).is_file()
+    ]
+    total = len(models) * len(participants)
+    with Progress("predicting", total=total, done=total - len(left)) as progress:
+        if workers.nprocs == 1 and workers.scheduler is None:
+            for number, participant in left:
+                _store(models[number].run, number, data, participant, scratch, settings, withheld)
+                progress.advance(note=models[number].name)
+            return
+        folders = [data.folder.absolute(), scratch.absolute()]
+        # All but the function that is called after each sample, which has no name.
+        chosen = (settings.planes, settings.samples, settings.seed, settings.batch_size)
+        calls = [
+            (run.folder.absolute(), str(run.device), number, *folders, participant, chosen,
+             tuple(withheld))
+            for number, participant in left
+            for run in [models[number].run]
+        ]  # fmt: skip
+        for number in run_side_by_side(
+            _store_elsewhere,
+            calls,
+            nprocs=workers.nprocs,
+            threads=workers.threads,
+            scheduler=workers.scheduler,
+            preload=(__name__,),
+        ):
+            progress.advance(note=models[number].name)
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(folder: Path, device: str) -> Run:
+    return load_run(folder, device)
+
+
+def _store_elsewhere(
+    folder: Path,
+    device: str,
+    number: int,
+    data: Path,
+    scratch: Path,
+    participant: str,
+    chosen: tuple[tuple[Plane, ...] | None, int, int, int],
+    withheld: tuple[CovariateName, ...],
+) -> int:
+    """Predict in a process that knows the model by its folder."""
+    run = _loaded(folder, device)
+    _store(
+        run, number, PreparedData(data), participant, scratch, PredictionSettings(*chosen), withheld
+    )
+    return number
+
+
+def _store(
+    run: Run,
+    number: int,
+    data: PreparedData,
+    participant: str,
+    scratch: Path,
+    settings: PredictionSettings,
+    withheld: Collection[CovariateName],
+) -> None:
+    t1 = np.asarray(run.system.read_t1(data, participant))
+    told = {
+        name: value for name, value in data.covariates(participant).items() if name not in withheld
+    }
+    mean = run.predict(t1, settings, SubjectInfo(data.mask(participant), told)).mean
+    with atomic_path(_stored(scratch, number, participant)) as temporary:
+        np.save(temporary, mean)
 
 
 def other_subjects_t1(method: Method, participants: list[str]) -> Method:

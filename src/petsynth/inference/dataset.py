@@ -111,7 +111,7 @@ def results_folder(folder: str | Path, t1_name: str, kind: str) -> Path:
     return Path(folder, *filter(None, found.groups()), kind) if found else Path(folder)
 
 
-def finish_dataset(folder: str | Path, *, simulated: bool) -> None:
+def finish_dataset(folder: str | Path, *, simulated: bool, with_page: bool = True) -> None:
     """Write the files at the root of the dataset and the page of all panels.
 
     Those that something else wrote are left alone. Several processes may predict into one folder:
@@ -123,6 +123,8 @@ def finish_dataset(folder: str | Path, *, simulated: bool) -> None:
         That predictions were written into.
     simulated : bool
         Whether the model was trained on simulated PET.
+    with_page : bool
+        Whether the page is written; the many jobs of an array need not list what all have done.
 
     Raises
     ------
@@ -132,7 +134,7 @@ def finish_dataset(folder: str | Path, *, simulated: bool) -> None:
     root = Path(folder)
     _write_root(root, simulated)
     path = root / INDEX
-    if exists(path) and _MARK not in read_text(path):
+    if not with_page or (exists(path) and _MARK not in read_text(path)):
         return
     shown: list[_Entry] | None = None
     while shown != (shown := _entries(root)):  # until nobody has finished another one meanwhile

@@ -22,6 +22,7 @@ from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array, static
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
 from petsynth.errors import InputError, SplitError
+from petsynth.execution import run_side_by_side
 from petsynth.io.bids.index import Exclusion, Index
 from petsynth.io.bids.metadata import is_simulated, write_table
 from petsynth.io.bids.names import participant_of
@@ -29,7 +30,6 @@ from petsynth.io.bids.participants import Participant, Participants, read_partic
 from petsynth.io.bids.privacy import without_folders
 from petsynth.io.text import read_table
 from petsynth.log import Progress
-from petsynth.prepare.execution import run_side_by_side
 from petsynth.prepare.jpeg_export import export_slices
 from petsynth.prepare.output_folder import FolderSettings, write_description, write_participants
 from petsynth.prepare.quality_control import write_qc

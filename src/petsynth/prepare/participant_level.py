@@ -18,12 +18,8 @@ from typing import Any
 import pandas as pd
 
 from petsynth import __version__
-from petsynth.errors import (
-    InputError,
-    OutputError,
-    PetsynthWarning,
-    RegistrationError,
-)
+from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
+from petsynth.execution import KILLED, run_side_by_side
 from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.brain_masks import first_brain_mask
 from petsynth.io.bids.index import Index, Scan, find_lesion_map, find_noise_free_pet
@@ -33,7 +29,6 @@ from petsynth.io.bids.participants import Participants
 from petsynth.io.bids.privacy import sha256_of, without_folders
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
-from petsynth.prepare.execution import run_side_by_side
 from petsynth.prepare.failures import Failure, image_at_fault, reason_of
 from petsynth.prepare.output_folder import write_dataset_files
 from petsynth.prepare.quality_control import replacement
@@ -202,6 +197,11 @@ class Preparation:
                 warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
         return Outcome(scan.name, record, reason, self._notes(caught), time.monotonic() - start)
 
+    def lost(self, scan: Scan) -> Outcome:
+        """Note that a subject's process was killed, which cannot do so itself."""
+        write_failure(self.out, scan.name, KILLED)
+        return Outcome(scan.name, reason=KILLED)
+
     def _record(self, scan: Scan) -> Record:
         """Prepare the first pair of images that can be used, unless that is done."""
         with contextlib.suppress(InputError, OSError):  # will be said of the image at fault
@@ -305,7 +305,7 @@ def prepare_participants(
     nprocs : int
         Processes; each works on one subject at a time.
     threads : int, optional
-        Of each process; see `petsynth.prepare.execution.run_side_by_side`.
+        Of each process; see `petsynth.execution.run_side_by_side`.
     scheduler : str, optional
         Address of a Dask scheduler whose workers are used instead.
     stop_on_failure : bool
@@ -336,6 +336,8 @@ def prepare_participants(
             nprocs=nprocs,
             threads=threads,
             scheduler=scheduler,
+            preload=[__name__],
+            lost=preparation.lost,
         )
         for outcome in outcomes:
             progress.advance(note=outcome.name)

@@ -36,7 +36,10 @@ PARTS = (METRICS, SUMMARY, COMPARISONS, FIGURES, REPORT, PDF)
 """What every evaluation has; the regional tables need an atlas."""
 FILES = (METRICS, SUMMARY, COMPARISONS, REGIONS, AGREEMENT, f"{FIGURES}/*.png", REPORT, PDF)
 """Names of everything that an evaluation writes."""
-ANY_FILES = (*FILES, *(f"*/{name}" for name in FILES))
+PREDICTED = "predicted"
+"""Folder of what the jobs of an array have predicted; it goes when all is measured."""
+_PREDICTED_FILES = (f"{PREDICTED}/*/*.npy",)
+ANY_FILES = (*FILES, *(f"*/{name}" for name in FILES), *_PREDICTED_FILES)
 """The same, and what stands in a folder per tracer where there are several."""
 
 
@@ -48,7 +51,22 @@ def make_folder(folder: str | Path, *, overwrite: bool) -> None:
     OutputError
         As `petsynth.io.removal.make_own_folder`.
     """
-    make_own_folder(folder, ANY_FILES, "an evaluation", overwrite=overwrite)
+    root = Path(folder)
+    if check_folder(root) == {PREDICTED}:
+        return
+    make_own_folder(root, ANY_FILES, "an evaluation", overwrite=overwrite)
+
+
+def check_folder(folder: Path) -> set[str]:
+    """Return what of an evaluation, finished or not, a folder holds.
+
+    Raises
+    ------
+    OutputError
+        If it holds something else.
+    """
+    own = check_own(folder, ANY_FILES, "an evaluation")
+    return {path.relative_to(folder).parts[0] for path in own}
 
 
 def write_evaluation(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from petsynth import __version__
+from petsynth.errors import InputError, OutputError
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
 from petsynth.evaluation.measure import (
     PAIR_DOMAINS,
@@ -19,9 +22,14 @@ from petsynth.evaluation.measure import (
 from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.removal import remove_own
+from petsynth.io.text import read_json
 
 FILES = ("measure.tsv", "measure.json", "measure.tex")
 """Names of everything that is written."""
+PARTS = "parts"
+"""Folder of what each job of an array has measured."""
+ANY_FILES = (*FILES, f"{PARTS}/*-of-*.json")
+"""Names of everything in a folder that several jobs write."""
 TITLES = {**METRIC_TITLES, "concordance": "Lin's concordance"}
 DEFINITIONS = {
     "psnr": "10 log10(data range² / mean squared error), in dB",
@@ -49,7 +57,85 @@ def write_measurements(found: list[Measurement], failed: list[str], folder: Path
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    remove_own(folder, FILES, "measurements")
+    remove_own(folder, ANY_FILES, "measurements")
+    _write_tables(found, failed, folder)
+
+
+def write_part(
+    found: list[Measurement], failed: list[str], folder: Path, *, part: int, parts: int, key: str
+) -> bool:
+    """Write what one job of an array measured; the last one writes the tables of all.
+
+    Parameters
+    ----------
+    found, failed
+        What this job measured, and a line for each pair that it could not.
+    folder : Path
+        Of all jobs.
+    part, parts : int
+        Which of how many parts this is, from 0 on.
+    key : str
+        What the jobs have in common: pairs and options; see `is_measured`.
+
+    Returns
+    -------
+    bool
+        Whether all parts are there, and the tables are written.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    # Infinite and undefined values are no JSON.
+    pairs = [{**asdict(each), "values": json.dumps(each.values, allow_nan=True)} for each in found]
+    path = _part_path(folder, part, parts)
+    write_json(path, {"key": key, "pairs": pairs, "failed": failed})
+    paths = [_part_path(folder, number, parts) for number in range(parts)]
+    if not all(each.is_file() for each in paths):
+        return False
+    content = [read_json(each) for each in paths]
+    _write_tables(
+        [_read_measurement(pair) for part in content for pair in part["pairs"]],
+        [line for part in content for line in part["failed"]],
+        folder,
+    )
+    return True
+
+
+def is_measured(folder: Path, *, part: int, parts: int, key: str) -> bool:
+    """Whether a job's part is there already.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds parts of something else.
+    """
+    for path in sorted((folder / PARTS).glob("*.json")):
+        try:
+            known = read_json(path).get("key")
+        except InputError:
+            continue
+        if known != key or not path.name.endswith(f"-of-{parts}.json"):
+            raise OutputError(
+                f"{folder}: holds parts of other pairs, or measured with other options or another "
+                "number of parts; name another folder, or remove it"
+            )
+    return _part_path(folder, part, parts).is_file()
+
+
+def _part_path(folder: Path, part: int, parts: int) -> Path:
+    return folder / PARTS / f"{part}-of-{parts}.json"
+
+
+def _read_measurement(content: dict[str, Any]) -> Measurement:
+    content = {**content, "values": json.loads(content["values"])}
+    for name in ("notes", "remarks"):
+        content[name] = tuple(content[name])
+    return Measurement(**content)
+
+
+def _write_tables(found: list[Measurement], failed: list[str], folder: Path) -> None:
     write_table(folder / "measure.tsv", tabulate(found))
     write_json(folder / "measure.json", describe_measurements(found, failed))
     write_text(folder / "measure.tex", format_latex(found))

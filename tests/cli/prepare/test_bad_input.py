@@ -329,7 +329,7 @@ def test_a_folder_0731_beside_731_is_refused(bids, tmp_path, capfd):
 
 def test_a_scheduler_that_does_not_answer_leaves_nothing_behind(bids, tmp_path, capfd, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("petsynth.prepare.execution.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("petsynth.execution.ANSWER_SECONDS", 1)
     out = tmp_path / "out"
     assert prepare(bids, out, "--scheduler", "tcp://127.0.0.1:9") == 1
     assert "--scheduler tcp://127.0.0.1:9: no answer" in capfd.readouterr().err

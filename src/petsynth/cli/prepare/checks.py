@@ -8,13 +8,12 @@ from pathlib import Path
 
 from petsynth.cli.prepare.options import Args
 from petsynth.errors import ArgumentError, InputError
+from petsynth.execution import MOST_PROCESSES, check_processes
 
 LARGEST_PSF_MM = 50
 """Width of a PET's point spread function in mm that is smoothed to; no scanner's is as wide."""
 SMALLEST_VOXEL_MM = {"paper-a": 0.5, "paper-b": 1.0}
 """Voxel edge of the PET's grid; paper B's T1 has voxels half as wide."""
-MOST_PROCESSES = 1024
-"""Processes, and threads of one, that anybody has cores for."""
 
 
 def check(args: Args) -> None:
@@ -27,6 +26,7 @@ def check(args: Args) -> None:
     InputError
         If a folder of masks does not exist, or the reference region.
     """
+    check_processes(args.nprocs, args.num_parts, args.part_id)
     for message, is_wrong in (_wrong_numbers(args) | _wrong_together(args)).items():
         if is_wrong:
             raise ArgumentError(message)
@@ -70,17 +70,10 @@ def _wrong_numbers(args: Args) -> dict[str, bool]:
         f"--voxel-mm {args.voxel_mm}: give {SMALLEST_VOXEL_MM[args.grid]} <= mm <= 18": (
             args.voxel_mm is not None and not SMALLEST_VOXEL_MM[args.grid] <= args.voxel_mm <= 18
         ),
-        f"--nprocs {args.nprocs}: give 1 to {MOST_PROCESSES}": (
-            not 1 <= args.nprocs <= MOST_PROCESSES
-        ),
         f"--omp-nthreads {args.omp_nthreads}: give 1 to {MOST_PROCESSES}": (
             args.omp_nthreads is not None and not 1 <= args.omp_nthreads <= MOST_PROCESSES
         ),
         f"--seed {args.seed}: give 0 or more": args.seed < 0,
-        f"--num-parts {args.num_parts}: give 1 or more": args.num_parts < 1,
-        f"--part-id {args.part_id}: give 0 to --num-parts - 1, which is {args.num_parts - 1}": (
-            not 0 <= args.part_id < max(args.num_parts, 1)
-        ),
         f"--max-interval {args.max_interval}: give 0 or more days, or None": (
             args.max_interval is not None and not 0 <= args.max_interval < math.inf
         ),

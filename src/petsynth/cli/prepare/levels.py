@@ -20,6 +20,7 @@ from petsynth.cli.prepare.settings import preprocessing_of, settings_in
 from petsynth.data.prepared import Split
 from petsynth.data.split import draw_split
 from petsynth.errors import InputError, OutputError, SplitError
+from petsynth.execution import connect, part_of
 from petsynth.io.bids.index import Index, Scan
 from petsynth.io.bids.metadata import is_simulated
 from petsynth.io.bids.participants import read_participants
@@ -27,8 +28,8 @@ from petsynth.io.bids.validator import COMMAND, find_validator, validate
 from petsynth.io.nifti import read_shape
 from petsynth.io.text import real_path
 from petsynth.log import keep_log_in
-from petsynth.prepare.execution import connect, processes_within, subject_mb
 from petsynth.prepare.group_level import SplitRequest, build_cohort, known_parts
+from petsynth.prepare.memory import processes_within, subject_mb
 from petsynth.prepare.methods_text import as_markdown, boilerplate
 from petsynth.prepare.output_folder import FolderSettings, claim_folder, read_settings
 from petsynth.prepare.pages import (
@@ -97,7 +98,7 @@ def run_participant_level(
             pass  # what is refused is refused before the folder is claimed
     claim_folder(args.out_dir, args.bids_dir, settings, overwrite=args.overwrite)
     keep_log_in(args.out_dir)
-    chosen = scans[args.part_id :: args.num_parts]
+    chosen = part_of(scans, args.num_parts, args.part_id)
     for name in dict.fromkeys(scan.participant for scan in chosen):
         if name in index.notes:
             logger.info(index.notes[name])
