@@ -1,3 +1,5 @@
+import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,8 @@ from tests.viewer.conftest import write_scan
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError, InputError
 from petsynth.report.folder import METRICS as WRITTEN
-from petsynth.viewer.sources import METRICS, find_subjects, read_scan, role_of
+from petsynth.report.folder import SUMMARY as WRITTEN_SUMMARY
+from petsynth.viewer.sources import METRICS, SUMMARY, find_subjects, read_scan, role_of
 
 
 def roles(subject):
@@ -55,6 +58,25 @@ def test_metrics_of_an_evaluation_stand_beside(tiny_prepared, tmp_path):
     alone = find_subjects([tmp_path])
     assert (alone[0].name, alone[0].layers) == (name, ())
     assert METRICS == WRITTEN
+
+
+@pytest.mark.parametrize("place", ["evaluation", "evaluation/FDG"])
+def test_an_evaluation_alone_shows_the_prepared_data_beside_it(tiny_prepared, tmp_path, place):
+    name, *_ = PreparedData(tiny_prepared).participants("test")
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    rows = ["participant_id\tcompared_with\tmethod\tkind", f"{name}\tn/a\tmodel-a\tmodel"]
+    (folder / METRICS).write_text("\n".join(rows) + "\n")
+    (folder / SUMMARY).write_text(json.dumps({"definitions": {"tracer": "FDG"}}))
+    os.symlink(tiny_prepared, tmp_path / "prepared")
+    (subject,) = find_subjects([folder])
+    assert (subject.name, roles(subject)) == (name, ["t1", "reference"])
+    os.symlink(tiny_prepared, tmp_path / "prepared-too")  # which of both was it?
+    assert find_subjects([folder])[0].layers == ()
+    (tmp_path / "prepared-too").unlink()
+    (folder / SUMMARY).write_text(json.dumps({"definitions": {"tracer": "AV45"}}))
+    assert find_subjects([folder])[0].layers == ()
+    assert SUMMARY == WRITTEN_SUMMARY
 
 
 def test_loose_files_are_one_subject(tmp_path):

@@ -1,14 +1,16 @@
 """Which files are shown: a prediction folder, an evaluation, prepared data, or loose images.
 
 Several may be named at once; images of the same subject come together by their BIDS entities. An
-evaluation holds no images: it gives the metrics of subjects whose images come from the others.
+evaluation holds no images: it gives the metrics of subjects whose images come from the others, or
+from the prepared data beside it.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,11 +22,14 @@ from petsynth.evaluation.pair_files import list_all_images
 from petsynth.io.bids.metadata import is_simulated, read_sidecar
 from petsynth.io.bids.names import parse_entities, participant_key
 from petsynth.io.nifti import read_volume
-from petsynth.io.text import read_table
+from petsynth.io.text import read_json, read_table
 from petsynth.viewer.layers import ROLES, TITLES, Layer, Role, Subject, with_difference
 from petsynth.volume import Volume
 
+logger = logging.getLogger(__name__)
+
 METRICS = "metrics.tsv"
+SUMMARY = "summary.json"
 LOOSE = "scan"
 """What a subject is called whose name no file says."""
 SHOWN_METRICS = ("brain_ssim", "brain_psnr", "brain_mae", "brain_pearson_r", "volume_ssim")
@@ -74,6 +79,9 @@ def find_subjects(words: Sequence[str | Path]) -> list[Subject]:
             _add_prepared(found, PreparedData(path))
         elif (path / METRICS).is_file():
             _add_metrics(found, path / METRICS)
+            if not has_prepared and (near := find_prepared(path, list(found))) is not None:
+                logger.info(f"{path}: its T1 and reference PET are taken from {near.folder}")
+                _add_prepared(found, near, list(found))
         else:
             _add_folder(found, path, "aligned" if has_prepared else "T1w")
     if not found:
@@ -82,6 +90,38 @@ def find_subjects(words: Sequence[str | Path]) -> list[Subject]:
         Subject(each.name, with_difference(each.layers), each.metrics, each.labels, each.mask)
         for each in sorted(found.values(), key=lambda each: each.name)
     ]
+
+
+def find_prepared(evaluation: Path, participants: Collection[str]) -> PreparedData | None:
+    """Return the prepared data of an evaluation, if they lie beside it or beside its folder.
+
+    Parameters
+    ----------
+    evaluation : Path
+        Folder of ``petsynth evaluate``.
+    participants : collection of str
+        Keys of the subjects that the data must hold.
+
+    Returns
+    -------
+    PreparedData or None
+        None, too, if several fit: nobody knows which were evaluated.
+    """
+    try:
+        tracer = read_json(evaluation / SUMMARY)["definitions"]["tracer"]
+    except (InputError, KeyError, TypeError):
+        return None
+    fitting = []
+    for parent in evaluation.resolve().parents[:2]:
+        for path in sorted(parent.glob(f"*/{DESCRIPTION}")):
+            try:
+                data = PreparedData(path.parent)
+                names = {_key(name) for name in data.participants()}
+            except InputError:
+                continue
+            if data.tracer == tracer and names.issuperset(participants):
+                fitting.append(data)
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def role_of(path: Path) -> Role | None:
@@ -136,9 +176,13 @@ def _role_and_path(word: str) -> tuple[str, Path]:
 
 def _subject(found: dict[str, _Found], name: str) -> _Found:
     """Return a subject by its name, whichever way it is written."""
+    return found.setdefault(_key(name), _Found(name))
+
+
+def _key(name: str) -> str:
+    """Return what is the same for all ways of writing a subject's name."""
     participant, _, session = name.partition("_ses-")
-    key = f"{participant_key(participant)}/{session}"
-    return found.setdefault(key, _Found(name))
+    return f"{participant_key(participant)}/{session}"
 
 
 def _name_of(path: Path) -> str:
@@ -195,8 +239,13 @@ def _is_labels(path: Path) -> bool:
     return any(word in path.name.lower() for word in _LABELS)
 
 
-def _add_prepared(found: dict[str, _Found], data: PreparedData) -> None:
+def _add_prepared(
+    found: dict[str, _Found], data: PreparedData, only: Collection[str] | None = None
+) -> None:
+    """Add the images of all subjects, or of ``only`` those with these keys."""
     for name in data.participants():
+        if only is not None and _key(name) not in only:
+            continue
         subject = _subject(found, name)
         subject.mask = _prepared(data, name, "mask")
         subject.layers.append(Layer("t1", TITLES["t1"], _prepared(data, name, "mri")))
