@@ -84,7 +84,7 @@ export class List {
       const cell = document.createElement("td");
       const subject = this.subjects[number];
       const value = subject.metrics[column];
-      cell.textContent = column === "name" ? subject.name : value === undefined ? "\u2013" : value.toPrecision(3);
+      cell.textContent = column === "name" ? subject.name : value === undefined ? "\u2013" : value.toFixed(column === "brain_psnr" ? 1 : 3);
       row.append(cell);
     }
     row.addEventListener("click", () => this.onChoose(number));

@@ -167,6 +167,11 @@ export class Panes {
     };
     this.all = Array.from({ length: count }, (_, number) => new Pane(holder, number, this));
     this.shown = count;
+    let waiting; // lines are a pixel wide, and slices in a row or a square, whatever the window's size
+    addEventListener("resize", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => this.set({}), 200);
+    });
   }
 
   get visible() {
