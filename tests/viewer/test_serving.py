@@ -9,7 +9,6 @@ from starlette.routing import Route
 
 from petsynth.errors import ArgumentError, InputError, OutputError
 from petsynth.viewer import serving
-from petsynth.viewer.extra import check_installed
 from petsynth.viewer.serving import Place, address, listening, make_server
 
 
@@ -44,11 +43,6 @@ def test_a_port_that_is_taken_is_told():
         assert address(Place(), first) == f"http://127.0.0.1:{port}/"
         with pytest.raises(OutputError, match=f"cannot listen at 127.0.0.1, port {port}"):
             listening(Place(port=port)).__enter__()
-
-
-def test_extras_are_named():
-    with pytest.raises(InputError, match=r"pip install 'petsynth\[view\]'"):
-        check_installed("petsynth view", "view", ("no_such_module",))
 
 
 MUCH = 8 << 20
