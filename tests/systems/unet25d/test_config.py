@@ -22,6 +22,7 @@ def test_the_bundled_models_configuration_is_the_default():
         ({"data": {"padded_size": 100}}, r"padded_size is 100, not divisible by 2.*levels = 16"),
         ({"generator": {"filters": 12}}, "generator.filters must be a multiple of 8"),
         ({"generator": {"max_filters": 12}}, "generator.max_filters must be a multiple of 8"),
+        ({"generator": {"group_correction": True}}, "group_correction needs data.location"),
         ({"data": {"target": "both"}}, "'noise-free' or 'pet'"),
         ({"data": {"flip": True}}, "unknown key 'data.flip'"),
     ],

@@ -18,7 +18,13 @@ from petsynth.systems.unet25d.location import (
     population_pet,
     slice_place,
 )
-from petsynth.systems.unet25d.unet import POPULATION_GRID, LocationChannels, SlabUNet
+from petsynth.systems.unet25d.unet import (
+    POPULATION_GRID,
+    GroupCorrection,
+    LocationChannels,
+    SlabUNet,
+    mni_coordinates,
+)
 
 
 def test_a_larger_and_turned_template_is_found():
@@ -53,7 +59,8 @@ def test_the_registration_s_error_in_training_is_small():
 def test_coordinates_are_those_of_each_pixel():
     grid = model_grid(9.0)
     place = slice_place(np.asarray(grid.affine), 5, (grid.shape[1], grid.shape[0]), 32)
-    channels = LocationChannels("coordinates")(torch.zeros(1, 3, 32, 32), torch.tensor(place)[None])
+    mri = torch.zeros(1, 3, 32, 32)
+    channels = LocationChannels("coordinates")(mri, mni_coordinates(mri, torch.tensor(place)[None]))
 
     assert channels.shape == (1, 6, 32, 32)
     top, left = (32 - grid.shape[1]) // 2, (32 - grid.shape[0]) // 2
@@ -69,11 +76,43 @@ def test_the_population_is_interpolated_at_mni_coordinates():
     channels.population.copy_(values)
     place = torch.tensor([[[0.0, 2.0, 0, -30], [-2.0, 0, 0, 20], [0, 0, 0, 10]]])
     mri = torch.zeros(1, 3, 16, 16)
-    sampled = channels(mri, place)[0, 3]
+    sampled = channels(mri, mni_coordinates(mri, place))[0, 3]
 
     np.testing.assert_allclose(sampled[4].numpy(), (2.0 * np.arange(16) - 30) / 1000, atol=1e-5)
-    far = channels(mri, place + torch.tensor([0, 0, 0, 500.0]))[0, 3]
+    far = channels(mri, mni_coordinates(mri, place + torch.tensor([0, 0, 0, 500.0])))[0, 3]
     assert (far == AIR).all()
+
+
+def test_the_group_correction_multiplies_pet_and_error_at_mni_coordinates():
+    sizes = {"slices": 3, "filters": 8, "max_filters": 8, "levels": 2, "location": "coordinates"}
+    plain, corrected = SlabUNet(**sizes), SlabUNet(**sizes, group_correction=True)
+    corrected.load_state_dict(plain.state_dict(), strict=False)
+    assert corrected.correction is not None
+    mri, place = torch.randn(1, 3, 16, 16), torch.zeros(1, 3, 4)
+    place[0, 0, 1], place[0, 0, 3] = 2.0, -16.0  # columns run from x = -16 mm to 14 mm
+    before = corrected(mri, place)
+    left = torch.arange(POPULATION_GRID.shape[0]) * 4.0 - 90 < 0
+    corrected.correction.log_factor[..., left] = float(np.log(1.5))
+    pet, error = corrected(mri, place)
+
+    for now, was, air in ((pet, before[0], AIR), (error, before[1], 0.0)):
+        change = (now - air) / (was - air)
+        assert torch.allclose(change[..., :8], torch.tensor(1.5), atol=1e-3)  # up to x = -2 mm
+        assert torch.allclose(change[..., 8], torch.tensor(1.5).sqrt(), atol=1e-3)  # x = 0
+        assert torch.allclose(change[..., 9:], torch.tensor(1.0), atol=1e-3)  # from x = 2 mm on
+
+
+def test_a_group_correction_changes_nothing_at_first_nor_outside_its_grid():
+    correction = GroupCorrection()
+    assert (correction(torch.zeros(1, 3, 4, 4)) == 1).all()
+    correction.log_factor.fill_(0.3)
+    assert (correction(torch.full((1, 3, 4, 4), 500.0)) == 1).all()
+
+
+def test_a_network_with_a_group_correction_needs_the_place():
+    network = SlabUNet(slices=3, filters=8, max_filters=8, levels=2, group_correction=True)
+    with pytest.raises(ValueError, match="give place_B34"):
+        network(torch.zeros(1, 3, 16, 16))
 
 
 def test_the_population_is_the_mean_of_the_training_pets(tiny_prepared):

@@ -62,6 +62,9 @@ class GeneratorConfig:
     """Upper limit of that doubling, a multiple of 8."""
     levels: Positive = 4
     """Number of halvings; data.padded_size must be divisible by 2 to this power."""
+    group_correction: bool = False
+    """Multiply the PET by factors over MNI space, kept with the weights, that bring the mean of many
+    subjects to a real group's mean; needs data.location. A training leaves them as they are."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -137,6 +140,8 @@ class Unet25dConfig:
                 f"data.padded_size is {self.data.padded_size}, not divisible by "
                 f"2**generator.levels = {2**self.generator.levels}"
             )
+        if self.generator.group_correction and self.data.location == "none":
+            mistakes.append("generator.group_correction needs data.location")
         for name in ("filters", "max_filters"):
             if getattr(self.generator, name) % 8:
                 mistakes.append(f"generator.{name} must be a multiple of 8")

@@ -121,7 +121,7 @@ class Unet25dSystem(System[Unet25dConfig]):
         """Let location channels and covariates begin at no effect."""
         extended = dict(weights)
         for name, own in generator.state_dict().items():
-            if name not in weights and name.startswith(("modulation.", "location.")):
+            if name not in weights and name.startswith(("modulation.", "location.", "correction.")):
                 extended[name] = own
         first = "downs.0.0.weight"
         missing = generator.state_dict()[first].shape[1] - weights[first].shape[1]

@@ -49,6 +49,8 @@ class SlabUNet(nn.Module):
         Upper limit of that doubling.
     levels : int
         Number of resolutions; image sides must be divisible by ``2**levels``.
+    group_correction : bool
+        Whether the PET is multiplied by factors over MNI space; see `GroupCorrection`.
     location : {"none", "coordinates", "population", "both"}
         Further channels that tell where the slab lies; see `LocationChannels`.
     covariates : int
@@ -66,6 +68,7 @@ class SlabUNet(nn.Module):
         filters: int = 32,
         max_filters: int = 192,
         levels: int = 4,
+        group_correction: bool = False,
         *,
         location: Location = "none",
         covariates: int = 0,
@@ -88,6 +91,7 @@ class SlabUNet(nn.Module):
         nn.init.normal_(self.head.weight, 0.0, 0.01)
         blocks = [*width, *width[: levels - 1]]
         self.modulation = _Modulation(covariates, blocks) if covariates else None
+        self.correction = GroupCorrection() if group_correction else None
 
     def forward(
         self,
@@ -103,7 +107,7 @@ class SlabUNet(nn.Module):
             In [-1, 1].
         place_B34 : (B, 3, 4) float tensor, optional
             From (row, column, 0, 1) of the middle slice to MNI coordinates in mm; needed by a
-            network with location channels.
+            network with location channels or a group correction.
         covariates_BK : (B, 2 covariates) float tensor, optional
             As `petsynth.covariates.encode` makes them; nothing is known if left out.
 
@@ -117,10 +121,12 @@ class SlabUNet(nn.Module):
         Raises
         ------
         ValueError
-            If a side is not divisible by ``2**levels``.
+            If a side is not divisible by ``2**levels``, or the place is needed and not given.
         """
         self._check_sides(mri_BSHW)
-        located = self.location(mri_BSHW, place_B34)
+        needs_place = self.location.channels > 0 or self.correction is not None
+        mni_B3HW = mni_coordinates(mri_BSHW, place_B34) if needs_place else None
+        located = self.location(mri_BSHW, mni_B3HW)
         features = functional.pixel_unshuffle(located, _FOLD)
         modulate = self._modulation(mri_BSHW, covariates_BK)
         skips = []
@@ -133,7 +139,12 @@ class SlabUNet(nn.Module):
             features = self.ups[level](torch.cat([skips[level], larger], dim=1))
             features = modulate(self.levels + level, features)
         pet, error = functional.pixel_shuffle(self.head(features), _FOLD).split(1, dim=1)
-        return pet - 1, functional.softplus(error - 3)
+        error = functional.softplus(error - 3)
+        if self.correction is not None:
+            assert mni_B3HW is not None
+            factor = self.correction(mni_B3HW)
+            pet, error = factor * pet, factor * error
+        return pet - 1, error
 
     def rescale_pet(self, factor: float) -> None:
         """Multiply the PET above air by a factor, in place; the expected error stays."""
@@ -184,41 +195,66 @@ class LocationChannels(nn.Module):
         if kind in ("population", "both"):
             self.register_buffer("population", torch.full(_POPULATION_SHAPE, AIR)[None, None])
 
-    def forward(self, mri_BSHW: Tensor, place_B34: Tensor | None) -> Tensor:
-        """Return the slab with the further channels behind it, (B, slices + channels, H, W).
-
-        Raises
-        ------
-        ValueError
-            If there are further channels and the slab's place is not given.
-        """
-        if not self.channels:
-            return mri_BSHW
-        if place_B34 is None:
-            raise ValueError("this network needs to know where its slabs lie: give place_B34")
-        height, width = mri_BSHW.shape[-2:]
-        row, column = torch.meshgrid(
-            torch.arange(height, device=mri_BSHW.device, dtype=torch.float32),
-            torch.arange(width, device=mri_BSHW.device, dtype=torch.float32),
-            indexing="ij",
-        )
-        pixels = torch.stack([row, column, torch.zeros_like(row), torch.ones_like(row)])
-        mni_B3HW = torch.einsum("bij,jhw->bihw", place_B34.float(), pixels)
+    def forward(self, mri_BSHW: Tensor, mni_B3HW: Tensor | None) -> Tensor:
+        """Return the slab with the further channels behind it, (B, slices + channels, H, W)."""
         further = []
-        if self.kind in ("coordinates", "both"):
-            further.append(mni_B3HW / _COORDINATE_MM)
-        if self.kind in ("population", "both"):
-            further.append(self._sample(mni_B3HW))
+        if self.channels:
+            assert mni_B3HW is not None
+            if self.kind in ("coordinates", "both"):
+                further.append(mni_B3HW / _COORDINATE_MM)
+            if self.kind in ("population", "both"):
+                further.append(_sample(self.population - AIR, mni_B3HW) + AIR)
         return torch.cat([mri_BSHW, *further], dim=1)
 
-    def _sample(self, mni_B3HW: Tensor) -> Tensor:
-        """Interpolate the population's PET linearly, (B, 1, H, W); air outside."""
-        low = mni_B3HW.new_tensor(POPULATION_GRID.affine[:3, 3]).view(3, 1, 1)
-        extent = POPULATION_GRID.voxel_mm[0] * (mni_B3HW.new_tensor(POPULATION_GRID.shape) - 1)
-        relative = 2 * (mni_B3HW - low) / extent.view(3, 1, 1) - 1
-        points = relative.movedim(1, -1)[:, None]
-        population = (self.population.float() - AIR).expand(len(points), -1, -1, -1, -1)
-        return functional.grid_sample(population, points, align_corners=True)[:, :, 0] + AIR
+
+class GroupCorrection(nn.Module):
+    """Factors over MNI space that bring the mean of many subjects' PETs to a real group's mean.
+
+    Attributes
+    ----------
+    log_factor : (1, 1, Z, Y, X) buffer
+        Natural logarithms on `POPULATION_GRID`, kept with the weights; 0, no change, at first.
+    """
+
+    log_factor: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("log_factor", torch.zeros(_POPULATION_SHAPE)[None, None])
+
+    def forward(self, mni_B3HW: Tensor) -> Tensor:
+        """Return the factor at MNI coordinates in mm, (B, 1, H, W); 1 outside the grid."""
+        return _sample(self.log_factor, mni_B3HW).exp()
+
+
+def mni_coordinates(mri_BSHW: Tensor, place_B34: Tensor | None) -> Tensor:
+    """Return where each pixel of the middle slices lies, (B, 3, H, W) in mm of MNI space.
+
+    Raises
+    ------
+    ValueError
+        If the slabs' place is not given.
+    """
+    if place_B34 is None:
+        raise ValueError("this network needs to know where its slabs lie: give place_B34")
+    height, width = mri_BSHW.shape[-2:]
+    row, column = torch.meshgrid(
+        torch.arange(height, device=mri_BSHW.device, dtype=torch.float32),
+        torch.arange(width, device=mri_BSHW.device, dtype=torch.float32),
+        indexing="ij",
+    )
+    pixels = torch.stack([row, column, torch.zeros_like(row), torch.ones_like(row)])
+    return torch.einsum("bij,jhw->bihw", place_B34.float(), pixels)
+
+
+def _sample(image_11ZYX: Tensor, mni_B3HW: Tensor) -> Tensor:
+    """Interpolate an image on `POPULATION_GRID` linearly, (B, 1, H, W); 0 outside."""
+    low = mni_B3HW.new_tensor(POPULATION_GRID.affine[:3, 3]).view(3, 1, 1)
+    extent = POPULATION_GRID.voxel_mm[0] * (mni_B3HW.new_tensor(POPULATION_GRID.shape) - 1)
+    relative = 2 * (mni_B3HW - low) / extent.view(3, 1, 1) - 1
+    points = relative.movedim(1, -1)[:, None]
+    image = image_11ZYX.float().expand(len(points), -1, -1, -1, -1)
+    return functional.grid_sample(image, points, align_corners=True)[:, :, 0]
 
 
 class _Modulation(nn.Module):
