@@ -1,0 +1,196 @@
+"""Bring the mean of a pretrained model to the mean of real groups, by factors over MNI space.
+
+    python tools/correct_pretrained.py petsynth-fdg ../shared/data [--subjects 20]
+
+The model predicts T1s of training subjects (IXI, healthy adults), told their age and sex and what
+the people of each real map are (`MAPS`). The predictions are brought to MNI space by the
+deformation of their T1s, as `benchmarks/group_maps.py` does for the test subjects, and averaged.
+Each real map is registered to the mean of the people whom it shows by an affine transform alone.
+Map and mean are smoothed to `SMOOTH_MM` and divided; the mean of the logarithms over the maps, 0 in
+the mean over the brain, becomes the network's ``correction`` (`petsynth.systems.unet25d.unet`), on
+top of what was there before. Maps of one tracer differ as groups and scanners do: only what they
+have in common is worth correcting, so a model with one map is as good as that map. Nothing of a
+single real person is used.
+
+Prints what the factors are like, and the new checksum for `petsynth.inference.pretrained`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from group_maps import MNI, registered, smooth
+from petsynth.config import config_hash, config_to_toml
+from petsynth.covariates import parse_covariates
+from petsynth.inference.pretrained import load_model
+from petsynth.inference.run import CONFIG, WEIGHTS, Run
+from petsynth.inference.scan import predict_scan
+from petsynth.io.atomic import write_text
+from petsynth.io.text import read_table
+from petsynth.networks.weights import save_weights
+from petsynth.preprocessing.registration.deformable import warp_to_mni
+from petsynth.preprocessing.registration.inputs import normalise_locally
+from petsynth.preprocessing.resampling import resample
+from petsynth.systems.base import PredictionSettings, SubjectInfo
+from petsynth.systems.unet25d.config import Unet25dConfig
+from petsynth.systems.unet25d.training import build_generator
+from petsynth.systems.unet25d.unet import POPULATION_GRID, SlabUNet
+from petsynth.volume import Volume
+
+SMOOTH_MM = 10.0
+"""Full width at half maximum of the comparison."""
+LIMITS = (0.7, 1.4)
+"""Of the factors."""
+
+Told = tuple[tuple[str, str], ...]
+"""Covariates and their values, besides age and sex."""
+
+
+@dataclass(frozen=True)
+class RealMap:
+    """A real map, and whom it shows.
+
+    Parameters
+    ----------
+    path : str
+        Below the folder of development data.
+    people : dict of Told to float
+        The share of the people of whom this is true.
+    """
+
+    path: str
+    people: dict[Told, float]
+
+
+NORMAL: Told = (("diagnosis", "CN"),)
+MAPS = {
+    "petsynth-fdg": (
+        RealMap("fdg-healthy-template/tpl-Chinese116_trc-FDG_pet.nii.gz", {NORMAL: 1.0}),
+        RealMap(
+            "fdg-template/tpl-DellaRosa_trc-FDG_pet.nii.gz",
+            {NORMAL: 0.5, (("diagnosis", "AD"),): 0.5},
+        ),
+    ),
+    "petsynth-av45": (
+        RealMap(
+            "av45-template/tpl-adniflorbetapir_space-MNI305_res-2_desc-meanSUVR_pet.nii.gz",
+            {(*NORMAL, ("amyloid", "negative")): 0.75, (*NORMAL, ("amyloid", "positive")): 0.25},
+        ),
+    ),
+}
+"""A quarter of normal adults is amyloid-positive, as `petsynth.simulation.participants` has it."""
+LEAST_AGE = {"petsynth-fdg": 18.0, "petsynth-av45": 55.0}
+"""Years of the T1s' subjects: the people of the AV45 map are 76 years old on average."""
+
+
+def mean_predictions(
+    run: Run, told: Iterable[Told], ixi: Path, least_age: float, subjects: int
+) -> tuple[dict[Told, NDArray[np.float32]], NDArray[np.bool_]]:
+    """Return the mean synthetic PET of training subjects on `MNI`, and the brain.
+
+    Each PET is divided by its brain's mean; one mean for each of ``told``. The subjects are chosen
+    evenly among those of at least this age, in the order of their ages.
+    """
+    split = read_table(ixi / "split.tsv")
+    people = read_table(ixi / "participants.tsv").set_index("participant_id")
+    names = [
+        name
+        for name in split["participant_id"][split["split"] == "train"]
+        if name in people.index and people["age"][name] != "n/a"
+        if float(people["age"][name]) >= least_age
+    ]
+    names.sort(key=lambda name: float(people["age"][name]))
+    names = [names[round(at)] for at in np.linspace(0, len(names) - 1, subjects)]
+    totals = {each: np.zeros(MNI.shape, np.float32) for each in told}
+    around = np.zeros(MNI.shape)
+    for name in names:
+        own = {key: people[key][name] for key in ("age", "sex") if people[key][name] != "n/a"}
+        scan = predict_scan(run, ixi / "t1" / f"{name}_T1w.nii.gz", covariates=own)
+        t1, mask, affine = scan.prepared.mri, np.asarray(scan.prepared.mask), run.grid.affine
+        brain = Volume(mask.astype(np.float32), affine)
+        head = normalise_locally(Volume(np.asarray(t1) + 1, affine), brain)
+        to_mni = warp_to_mni(head, np.eye(4), voxel_mm=MNI.voxel_mm[0]).inverse(MNI)
+        for each, total in totals.items():
+            known = SubjectInfo(mask, parse_covariates(own | dict(each)))
+            pet = run.predict(t1, PredictionSettings(planes=("axial",)), known).mean
+            relative = Volume((pet / pet[mask].mean()).astype(np.float32), affine)
+            total += to_mni.pull(relative, MNI).data / subjects
+        around += to_mni.pull(brain, MNI).data / subjects
+        print(f"  {name}", flush=True)
+    return totals, around > 0.5
+
+
+def factors(
+    real: NDArray[np.float32], mean: NDArray[np.float32], brain: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return the smooth quotient of a real map and a mean on `MNI`; its nearest value outside."""
+    inside = brain & (real > 0)
+    parts = [
+        smooth(np.where(inside, each / each[inside].mean(), 0), SMOOTH_MM) for each in (real, mean)
+    ]
+    near = smooth(inside.astype(np.float32), SMOOTH_MM) > 0.05
+    index = ndimage.distance_transform_edt(~near, return_distances=False, return_indices=True)
+    quotient = np.where(near, parts[0] / np.maximum(parts[1], 1e-6), 1.0)[tuple(index)]
+    return np.clip(quotient, *LIMITS).astype(np.float32)
+
+
+def main() -> None:
+    """Write the corrected weights over the pretrained model's."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", choices=MAPS)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--subjects", type=int, default=20)
+    options = parser.parse_args()
+    maps, run = MAPS[options.model], load_model(options.model)
+    told = dict.fromkeys(each for real in maps for each in real.people)
+    means, brain = mean_predictions(
+        run, told, options.data / "ixi", LEAST_AGE[options.model], options.subjects
+    )
+    logs = []
+    for real in maps:
+        mean = sum(share * means[each] for each, share in real.people.items())
+        logs.append(np.log(factors(registered(options.data / real.path, mean), mean, brain)))
+    log_factor = np.mean(logs, axis=0)
+    log_factor -= log_factor[brain].mean()
+    spread = np.percentile(np.exp(log_factor[brain]), [1, 25, 50, 75, 99])
+    print("factors, percentiles 1, 25, 50, 75, 99:", spread.round(3).tolist())
+    config, generator = with_correction(run)
+    coarse = resample(Volume(log_factor, MNI.affine), POPULATION_GRID).data
+    assert generator.correction is not None
+    generator.correction.log_factor += torch.from_numpy(np.ascontiguousarray(coarse.T))
+    known = {
+        "maps": [Path(real.path).name for real in maps],
+        "smooth_mm": SMOOTH_MM,
+        "subjects": options.subjects,
+    }
+    metadata = run.metadata | {"config_hash": config_hash(config), "group_correction": known}
+    write_text(run.folder / CONFIG, config_to_toml(config))
+    save_weights(run.folder / WEIGHTS, generator.half(), metadata)
+    checksum = hashlib.sha256((run.folder / WEIGHTS).read_bytes()).hexdigest()
+    print(f"{options.model}: {checksum}")
+
+
+def with_correction(run: Run) -> tuple[Unet25dConfig, SlabUNet]:
+    """Return a model's configuration and network with a group correction; none at first."""
+    assert isinstance(run.config, Unet25dConfig)
+    network = dataclasses.replace(run.config.generator, group_correction=True)
+    config = dataclasses.replace(run.config, generator=network)
+    generator = build_generator(config)
+    generator.load_state_dict(run.system.extend_weights(generator, run.generator.state_dict()))
+    return config, generator
+
+
+if __name__ == "__main__":
+    main()
