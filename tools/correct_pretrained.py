@@ -7,10 +7,10 @@ the people of each real map are (`MAPS`). The predictions are brought to MNI spa
 deformation of their T1s, as `benchmarks/group_maps.py` does for the test subjects, and averaged.
 Each real map is registered to the mean of the people whom it shows by an affine transform alone.
 Map and mean are smoothed to `SMOOTH_MM` and divided; the mean of the logarithms over the maps, 0 in
-the mean over the brain, becomes the network's ``correction`` (`petsynth.systems.unet25d.unet`), on
-top of what was there before. Maps of one tracer differ as groups and scanners do: only what they
-have in common is worth correcting, so a model with one map is as good as that map. Nothing of a
-single real person is used.
+the mean over the reference region, becomes the network's ``correction``
+(`petsynth.systems.unet25d.unet`), on top of what was there before. Maps of one tracer differ as
+groups and scanners do: only what they have in common is worth correcting, so a model with one map
+is as good as that map. Nothing of a single real person is used.
 
 Prints what the factors are like, and the new checksum for `petsynth.inference.pretrained`.
 """
@@ -40,6 +40,7 @@ from petsynth.inference.scan import predict_scan
 from petsynth.io.atomic import write_text
 from petsynth.io.text import read_table
 from petsynth.networks.weights import save_weights
+from petsynth.preprocessing.pet.tracers import region
 from petsynth.preprocessing.registration.deformable import warp_to_mni
 from petsynth.preprocessing.registration.inputs import normalise_locally
 from petsynth.preprocessing.resampling import resample
@@ -163,7 +164,8 @@ def main() -> None:
         mean = sum(share * means[each] for each, share in real.people.items())
         logs.append(np.log(factors(registered(options.data / real.path, mean), mean, brain)))
     log_factor = np.mean(logs, axis=0)
-    log_factor -= log_factor[brain].mean()
+    reference = resample(region(str(run.reference_region)), MNI).data > 0.5
+    log_factor -= log_factor[reference].mean()  # SUVR stays 1 there
     spread = np.percentile(np.exp(log_factor[brain]), [1, 25, 50, 75, 99])
     print("factors, percentiles 1, 25, 50, 75, 99:", spread.round(3).tolist())
     config, generator = with_correction(run)
