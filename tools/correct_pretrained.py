@@ -21,7 +21,6 @@ import argparse
 import dataclasses
 import hashlib
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,20 +30,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from group_maps import MNI, registered, smooth
+from group_maps import MNI, Told, mean_of_t1s, registered, smooth
 from petsynth.config import config_hash, config_to_toml
-from petsynth.covariates import parse_covariates
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import CONFIG, WEIGHTS, Run
-from petsynth.inference.scan import predict_scan
 from petsynth.io.atomic import write_text
 from petsynth.io.text import read_table
 from petsynth.networks.weights import save_weights
 from petsynth.preprocessing.pet.tracers import region
-from petsynth.preprocessing.registration.deformable import warp_to_mni
-from petsynth.preprocessing.registration.inputs import normalise_locally
 from petsynth.preprocessing.resampling import resample
-from petsynth.systems.base import PredictionSettings, SubjectInfo
 from petsynth.systems.unet25d.config import Unet25dConfig
 from petsynth.systems.unet25d.training import build_generator
 from petsynth.systems.unet25d.unet import POPULATION_GRID, SlabUNet
@@ -54,9 +48,6 @@ SMOOTH_MM = 10.0
 """Full width at half maximum of the comparison."""
 LIMITS = (0.7, 1.4)
 """Of the factors."""
-
-Told = tuple[tuple[str, str], ...]
-"""Covariates and their values, besides age and sex."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +87,8 @@ LEAST_AGE = {"petsynth-fdg": 18.0, "petsynth-av45": 55.0}
 """Years of the T1s' subjects: the people of the AV45 map are 76 years old on average."""
 
 
-def mean_predictions(
-    run: Run, told: Iterable[Told], ixi: Path, least_age: float, subjects: int
-) -> tuple[dict[Told, NDArray[np.float32]], NDArray[np.bool_]]:
-    """Return the mean synthetic PET of training subjects on `MNI`, and the brain.
-
-    Each PET is divided by its brain's mean; one mean for each of ``told``. The subjects are chosen
-    evenly among those of at least this age, in the order of their ages.
-    """
+def training_t1s(ixi: Path, least_age: float, count: int) -> list[str]:
+    """Return training subjects of at least this age, evenly chosen in the order of their ages."""
     split = read_table(ixi / "split.tsv")
     people = read_table(ixi / "participants.tsv").set_index("participant_id")
     names = [
@@ -113,24 +98,7 @@ def mean_predictions(
         if float(people["age"][name]) >= least_age
     ]
     names.sort(key=lambda name: float(people["age"][name]))
-    names = [names[round(at)] for at in np.linspace(0, len(names) - 1, subjects)]
-    totals = {each: np.zeros(MNI.shape, np.float32) for each in told}
-    around = np.zeros(MNI.shape)
-    for name in names:
-        own = {key: people[key][name] for key in ("age", "sex") if people[key][name] != "n/a"}
-        scan = predict_scan(run, ixi / "t1" / f"{name}_T1w.nii.gz", covariates=own)
-        t1, mask, affine = scan.prepared.mri, np.asarray(scan.prepared.mask), run.grid.affine
-        brain = Volume(mask.astype(np.float32), affine)
-        head = normalise_locally(Volume(np.asarray(t1) + 1, affine), brain)
-        to_mni = warp_to_mni(head, np.eye(4), voxel_mm=MNI.voxel_mm[0]).inverse(MNI)
-        for each, total in totals.items():
-            known = SubjectInfo(mask, parse_covariates(own | dict(each)))
-            pet = run.predict(t1, PredictionSettings(planes=("axial",)), known).mean
-            relative = Volume((pet / pet[mask].mean()).astype(np.float32), affine)
-            total += to_mni.pull(relative, MNI).data / subjects
-        around += to_mni.pull(brain, MNI).data / subjects
-        print(f"  {name}", flush=True)
-    return totals, around > 0.5
+    return [names[round(at)] for at in np.linspace(0, len(names) - 1, count)]
 
 
 def factors(
@@ -156,15 +124,16 @@ def main() -> None:
     options = parser.parse_args()
     maps, run = MAPS[options.model], load_model(options.model)
     told = dict.fromkeys(each for real in maps for each in real.people)
-    means, brain = mean_predictions(
-        run, told, options.data / "ixi", LEAST_AGE[options.model], options.subjects
-    )
+    ixi = options.data / "ixi"
+    names = training_t1s(ixi, LEAST_AGE[options.model], options.subjects)
+    means, brain = mean_of_t1s(run, ixi, names, list(told))
     logs = []
     for real in maps:
         mean = sum(share * means[each] for each, share in real.people.items())
         logs.append(np.log(factors(registered(options.data / real.path, mean), mean, brain)))
     log_factor = np.mean(logs, axis=0)
-    reference = resample(region(str(run.reference_region)), MNI).data > 0.5
+    name = str(run.reference_region).replace(" ", "-")
+    reference = resample(region(name), MNI).data > 0.5
     log_factor -= log_factor[reference].mean()  # SUVR stays 1 there
     spread = np.percentile(np.exp(log_factor[brain]), [1, 25, 50, 75, 99])
     print("factors, percentiles 1, 25, 50, 75, 99:", spread.round(3).tolist())

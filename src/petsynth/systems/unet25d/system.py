@@ -58,6 +58,8 @@ _LOCATION_TEXT = {
     "both": "told MNI coordinates and the mean training PET there (affine registration); ",
 }
 
+_CORRECTION_TEXT = "its mean corrected by real group maps (factors over MNI space); "
+
 MEMORY_DEFINITION = (
     "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
     "activations: what autograd keeps of one batch's pass. Not counted: libraries, work space of "
@@ -232,6 +234,7 @@ class Unet25dSystem(System[Unet25dConfig]):
             method=f"2.5D U-Net: {self.config.data.slices} neighbouring axial slices in, the "
             "middle one's PET and its expected error out; "
             + _LOCATION_TEXT[self.config.data.location]
+            + (_CORRECTION_TEXT if self.config.generator.group_correction else "")
             + ("augmented subjects" if self.config.data.augment else "subjects as they are"),
             intensities=f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
         )
