@@ -1,6 +1,6 @@
 """Make a simulated second site of prepared simulated data: another scanner, pattern and T1.
 
-    python benchmarks/second_site.py PREPARED SITE --test 8 --train 40 \\
+    python benchmarks/second_site.py PREPARED SITE --test sub-IXI132HH1415 ... \\
         --pattern ../shared/data/fdg-healthy-template/tpl-Chinese116_trc-FDG_pet.nii.gz \\
                   ../shared/data/fdg-template/tpl-DellaRosa_trc-FDG_pet.nii.gz
 
@@ -14,8 +14,8 @@ What differs from the first site (all simulated):
 - T1: thicker slices along z (`T1_BLUR_MM`) and another contrast (`T1_GAMMA`).
 
 There is no noise-free PET at the second site, as at a real one. Which subjects it has, such as
-their ages, is decided by what was prepared. The first subjects become the test subjects, the last
-ones training subjects.
+their ages, is decided by what was prepared. The test subjects must be none of the pretrained
+model's training subjects; all others become training subjects.
 """
 
 from __future__ import annotations
@@ -52,12 +52,11 @@ def pattern(
     mean = population_pet(data, places).T + 1  # in the network's units, air at 0
     reference = resample(Volume(mean, POPULATION_GRID.affine), MNI).data
     inside = reference > 0.3 * np.percentile(reference, 99)
-    smooth = []
-    for path in maps:
-        image = registered(path, reference)
-        image = image / image[inside].mean()
-        smooth.append(_blur(np.where(inside, image, 0), (PATTERN_MM / MNI.voxel_mm[0],) * 3))
-    near = _blur(inside.astype(np.float32), (PATTERN_MM / MNI.voxel_mm[0],) * 3) > 0.05
+    images = [registered(path, reference) for path in maps]
+    inside &= (images[0] > 0) & (images[1] > 0)
+    blur = (PATTERN_MM / MNI.voxel_mm[0],) * 3
+    smooth = [_blur(np.where(inside, each / each[inside].mean(), 0), blur) for each in images]
+    near = _blur(inside.astype(np.float32), blur) > 0.05
     ratio = np.where(near, smooth[1] / np.maximum(smooth[0], 1e-6), 1.0)
     print(f"pattern: factors from {ratio[inside].min():.2f} to {ratio[inside].max():.2f}")
     return np.clip(ratio, 0.6, 1.6)
@@ -73,13 +72,12 @@ def main() -> None:
     parser.add_argument("prepared", type=Path)
     parser.add_argument("site", type=Path)
     parser.add_argument("--pattern", type=Path, nargs=2, required=True, metavar="MAP")
-    parser.add_argument("--train", type=int, required=True)
-    parser.add_argument("--test", type=int, required=True)
+    parser.add_argument("--test", nargs="+", required=True, metavar="NAME")
     options = parser.parse_args()
     data = PreparedData(options.prepared)
     names = data.participants()
-    if len(names) < options.train + options.test:
-        parser.error(f"{options.prepared} has {len(names)} subjects")
+    if missing := set(options.test) - set(names):
+        parser.error(f"{options.prepared} has no {', '.join(sorted(missing))}")
     places = {name: place_in_mni(data.mri(name), data.mask(name), data.grid) for name in names}
     ratio = pattern(data, places, options.pattern)
     shutil.copytree(data.folder, options.site, ignore=shutil.ignore_patterns("*noisefree.npy"))
@@ -96,11 +94,9 @@ def main() -> None:
         other = 2 * np.clip(mri, 0, 1) ** T1_GAMMA - 1
         np.save(array_path(options.site, name, "mri"), other.astype("f4"))
     table = read_table(options.site / "split.tsv")
-    last = len(table) - options.train
-    table["split"] = (
-        ["test"] * options.test + ["none"] * (last - options.test) + ["train"] * options.train
-    )
-    write_table(options.site / "split.tsv", table[table["split"] != "none"])
+    is_test = table["participant_id"].isin(options.test)
+    table["split"] = is_test.map({True: "test", False: "train"})
+    write_table(options.site / "split.tsv", table)
     description = json.loads((options.site / DESCRIPTION).read_text())
     inside = [
         PreparedData(options.site).static_pet(name)[data.mask(name)]

@@ -60,10 +60,13 @@ class RealMap:
         Below the folder of development data.
     people : dict of Told to float
         The share of the people of whom this is true.
+    edge_voxels : int
+        This much of the brain's surface is not compared (skull-stripped maps).
     """
 
     path: str
     people: dict[Told, float]
+    edge_voxels: int = 0
 
 
 NORMAL: Told = (("diagnosis", "CN"),)
@@ -79,6 +82,7 @@ MAPS = {
         RealMap(
             "av45-template/tpl-adniflorbetapir_space-MNI305_res-2_desc-meanSUVR_pet.nii.gz",
             {(*NORMAL, ("amyloid", "negative")): 0.75, (*NORMAL, ("amyloid", "positive")): 0.25},
+            edge_voxels=3,
         ),
     ),
 }
@@ -102,10 +106,15 @@ def training_t1s(ixi: Path, least_age: float, count: int) -> list[str]:
 
 
 def factors(
-    real: NDArray[np.float32], mean: NDArray[np.float32], brain: NDArray[np.bool_]
+    real: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    brain: NDArray[np.bool_],
+    edge_voxels: int,
 ) -> NDArray[np.float32]:
     """Return the smooth quotient of a real map and a mean on `MNI`; its nearest value outside."""
     inside = brain & (real > 0)
+    if edge_voxels:
+        inside = ndimage.binary_erosion(inside, iterations=edge_voxels)
     parts = [
         smooth(np.where(inside, each / each[inside].mean(), 0), SMOOTH_MM) for each in (real, mean)
     ]
@@ -130,7 +139,8 @@ def main() -> None:
     logs = []
     for real in maps:
         mean = sum(share * means[each] for each, share in real.people.items())
-        logs.append(np.log(factors(registered(options.data / real.path, mean), mean, brain)))
+        image = registered(options.data / real.path, mean)
+        logs.append(np.log(factors(image, mean, brain, real.edge_voxels)))
     log_factor = np.mean(logs, axis=0)
     name = str(run.reference_region).replace(" ", "-")
     reference = resample(region(name), MNI).data > 0.5
