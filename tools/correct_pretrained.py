@@ -59,7 +59,7 @@ class RealMap:
     path : str
         Below the folder of development data.
     people : dict of Told to float
-        The share of the people of whom this is true.
+        The fraction of the people of whom this is true.
     edge_voxels : int
         This much of the brain's surface is not compared (skull-stripped maps).
     """
