@@ -24,7 +24,7 @@ def test_every_shipped_configuration_can_be_described(name, capsys):
     text = capsys.readouterr().out
     for word in ("parameters", "steps of batch", "GiB to train"):
         assert word in text
-    has_cnn = not name.endswith(("ganbert.toml", "petsynth-fdg.toml"))
+    has_cnn = not name.endswith(("ganbert.toml", "petsynth-fdg.toml", "pet-bridge.toml"))
     assert ("receptive field" in text) == has_cnn
 
 
