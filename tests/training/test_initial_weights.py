@@ -54,10 +54,9 @@ def test_generator_and_discriminators_begin_with_the_weights(cases, name):
     again = case.train("again", unchanged(case.config()), start=Start(run / "model.safetensors"))
     first, second = weights_of(run), weights_of(again)
     assert first.keys() == second.keys()
-    networks = [key for key in first if not key.startswith("extractor.")]  # trained anew, on the data
-    for key in networks:
-        weight = first[key]
-        torch.testing.assert_close(second[key], weight, rtol=0, atol=1e-6, msg=key)
+    for key, weight in first.items():
+        if not key.startswith("extractor."):  # trained anew, on the data
+            torch.testing.assert_close(second[key], weight, rtol=0, atol=1e-6, msg=key)
 
 
 @pytest.mark.parametrize("name", ["pix2pix-axial", "unet25d", "ganbert"])

@@ -63,8 +63,8 @@ class GeneratorConfig:
     levels: Positive = 4
     """Number of halvings; data.padded_size must be divisible by 2 to this power."""
     group_correction: bool = False
-    """Multiply the PET by factors over MNI space, kept with the weights, that bring the mean of many
-    subjects to a real group's mean; needs data.location. A training leaves them as they are."""
+    """Multiply the PET by factors over MNI space, kept with the weights, that bring the mean of
+    many subjects to a real group's mean; needs data.location. A training leaves them."""
 
 
 @dataclass(frozen=True, config=STRICT)
