@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from petsynth.covariates import CovariateName, Covariates, encode
-from petsynth.data.augmentation.pair import VolumePair
-from petsynth.data.augmentation.recipe import augment
+from petsynth.data.augmentation import VolumePair, augment
 from petsynth.data.scale import to_network
 from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.preprocessing.t1.intensity import scale_mri

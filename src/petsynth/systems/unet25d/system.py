@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petsynth.covariates import CovariateName, encode
-from petsynth.data.augmentation.geometry import flip_sides
+from petsynth.data.augmentation import flip_sides
 from petsynth.data.batching import steps_per_epoch
 from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
