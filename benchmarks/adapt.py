@@ -25,7 +25,7 @@ import numpy as np
 
 from petsynth.config import parse_config, read_toml
 from petsynth.data.prepared import PreparedData
-from petsynth.evaluation.population import PopulationPet
+from petsynth.evaluation.baselines import PopulationPet
 from petsynth.inference import PredictionSettings, SubjectInfo, load_model, load_run
 from petsynth.inference.pretrained import find_weights
 from petsynth.inference.run import Run

@@ -33,7 +33,7 @@ from scipy import ndimage
 
 from petsynth.covariates import parse_covariates
 from petsynth.data.prepared import PreparedData
-from petsynth.evaluation.warps import SubjectWarps
+from petsynth.evaluation.mni_space import SubjectWarps
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import Run
 from petsynth.inference.scan import predict_scan

@@ -26,8 +26,8 @@ import pandas as pd
 
 from petsynth.data.prepared import PreparedData
 from petsynth.evaluation.agreement import agreement_table, summarise_regions
+from petsynth.evaluation.mni_space import SubjectWarps
 from petsynth.evaluation.regional import RegionMeasurement, tabulate
-from petsynth.evaluation.warps import SubjectWarps
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.nifti import read_volume
 from petsynth.prepare.output_folder import write_description

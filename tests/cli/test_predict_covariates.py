@@ -9,7 +9,7 @@ import pytest
 
 from petsynth.cli.main import run as petsynth
 from petsynth.inference import scan as scan_module
-from petsynth.inference.input_check import InputCheck
+from petsynth.inference.scan import InputCheck
 from petsynth.preprocessing.resampling import resample
 from petsynth.preprocessing.t1.alignment import PreparedT1
 

@@ -6,6 +6,7 @@ import pytest
 from petsynth.data.prepared import PreparedData, read_array
 from petsynth.errors import InputError
 from petsynth.evaluation.baselines import (
+    PopulationPet,
     TissueRegression,
     between_subjects,
     derangement,
@@ -13,7 +14,10 @@ from petsynth.evaluation.baselines import (
     tissue_maps,
 )
 from petsynth.evaluation.domains import MetricSettings
+from petsynth.evaluation.methods import POPULATION_PET, baselines
+from petsynth.evaluation.mni_space import is_possible
 from petsynth.prepare.records import write_array
+from petsynth.systems.phantoms import write_phantoms
 
 SETTINGS = MetricSettings(pet_scale=2.0, data_range=2.5, unit="SUVR", tracer="FDG")
 
@@ -140,3 +144,54 @@ def test_an_empty_mask_is_refused(make_prepared, tmp_path):
     write_array(folder, "sub-002", "mask", np.zeros(data.grid.shape, dtype=bool))
     with pytest.raises(InputError, match="brain mask of sub-002 holds 0 voxels"):
         TissueRegression(data)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return PreparedData(write_phantoms(tmp_path / "phantoms", {"train": 3, "test": 1}))
+
+
+def rewrite(data, participant, kind, change):
+    path = data.folder / "arrays" / f"{participant}_{kind}.npy"
+    np.save(path, change(np.load(path)))
+
+
+def test_a_constant_pet_stays_constant_inside_the_brain(data):
+    for name in data.participants("train"):
+        rewrite(data, name, "pet", lambda pet: np.full_like(pet, 2.0))
+    pet = PopulationPet(data).predict(data.participants("test")[0])
+    inside = np.asarray(data.mask(data.participants("test")[0]))
+    np.testing.assert_allclose(pet[inside], 2.0, atol=1e-4)
+
+
+def test_it_is_nearer_to_a_subject_of_another_size_than_the_voxelwise_mean(tmp_path):
+    data = PreparedData(
+        write_phantoms(tmp_path / "fine", {"train": 4, "test": 2}, voxel_mm=4.0, seed=3)
+    )
+    population = PopulationPet(data)
+    mean = np.mean([data.static_pet(name) for name in data.participants("train")], axis=0)
+    for name in data.participants("test"):
+        pet, inside = np.asarray(data.static_pet(name)), np.asarray(data.mask(name))
+        deformed = np.corrcoef(population.predict(name)[inside], pet[inside])[0, 1]
+        assert deformed > np.corrcoef(mean[inside], pet[inside])[0, 1]
+
+
+def test_frames_are_kept(tmp_path):
+    folder = write_phantoms(tmp_path / "dynamic", {"train": 2, "test": 1}, frames=3)
+    data = PreparedData(folder)
+    name = data.participants("test")[0]
+    assert PopulationPet(data).predict(name).shape == data.pet(name).shape
+
+
+def test_it_is_a_baseline_where_subjects_lie_on_mni_axes(data):
+    assert POPULATION_PET in {method.name for method in baselines(data, seed=0)}
+    data.description["preprocessing"] = {"registration": "none"}
+    assert not is_possible(data)
+    assert POPULATION_PET not in {method.name for method in baselines(data, seed=0)}
+
+
+def test_an_empty_t1_is_named(data):
+    name = data.participants("train")[1]
+    rewrite(data, name, "mask", np.zeros_like)
+    with pytest.raises(InputError, match=name):
+        PopulationPet(data)

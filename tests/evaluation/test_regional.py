@@ -13,10 +13,10 @@ from petsynth.evaluation.domains import MetricSettings
 from petsynth.evaluation.evaluate import evaluate
 from petsynth.evaluation.findings import list_findings
 from petsynth.evaluation.methods import MEAN_PET
+from petsynth.evaluation.mni_space import SubjectWarps
 from petsynth.evaluation.models import load_models
 from petsynth.evaluation.regional import RegionMeasurement, tabulate
 from petsynth.evaluation.summary import build_summary
-from petsynth.evaluation.warps import SubjectWarps
 from petsynth.io.text import read_table
 from petsynth.preprocessing.registration.deformable import Warp
 from petsynth.regional.atlas import bundled_atlas

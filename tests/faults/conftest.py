@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from petsynth.figures.save import save_png
 from petsynth.inference import outputs
 from petsynth.inference import scan as scan_module
-from petsynth.inference.input_check import InputCheck
+from petsynth.inference.scan import InputCheck
 from petsynth.prepare import derivatives, participant_level
 from petsynth.preprocessing.quality import Quality
 from petsynth.preprocessing.resampling import resample

@@ -13,10 +13,9 @@ from PIL import Image
 from petsynth import __version__
 from petsynth.config import config_hash
 from petsynth.inference.dataset import finish_dataset
-from petsynth.inference.input_check import InputCheck
 from petsynth.inference.outputs import draw_prediction, result_paths, write_prediction
 from petsynth.inference.run import load_run
-from petsynth.inference.scan import ScanPrediction
+from petsynth.inference.scan import InputCheck, ScanPrediction
 from petsynth.io.bids.validator import find_validator, validate
 from petsynth.io.nifti import read_grid
 from petsynth.preprocessing.t1.alignment import PreparedT1

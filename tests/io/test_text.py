@@ -1,5 +1,6 @@
 """JSON, TOML and tables as they come: right values, or one line that names the file."""
 
+import math
 import os
 import socket
 
@@ -12,6 +13,8 @@ from petsynth.errors import ConfigError, InputError, PetsynthWarning
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.text import (
     DEEPEST,
+    check_positive,
+    check_text,
     read_json,
     read_rows,
     read_table,
@@ -19,6 +22,7 @@ from petsynth.io.text import (
     read_toml,
     real_path,
 )
+from petsynth.volume import check_tracer
 
 FIELDS = '{"Units": "Bq/mL", "Site": "Köln"}'
 
@@ -244,3 +248,28 @@ def test_a_link_that_leads_back_to_itself_has_a_path(tmp_path):
     link.symlink_to(tmp_path)
     assert real_path(loop) == loop
     assert real_path(link) == tmp_path
+
+
+def test_what_is_usual_is_accepted():
+    check_tracer("AV1451")
+    check_text("unit", "SUVR")
+    check_text("unit", "Bq/mL")
+    check_positive("pet_scale", 2)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "a b", "", "é", None, 3, "x" * 41, "a\n"])
+def test_tracers_that_could_not_stand_in_a_file_name(name):
+    with pytest.raises(ValueError, match="not letters and digits"):
+        check_tracer(name)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, True, "2", None, [1]])
+def test_no_positive_numbers(value):
+    with pytest.raises(ValueError, match=r"pet_scale is .* not a positive number"):
+        check_positive("pet_scale", value)
+
+
+@pytest.mark.parametrize("value", ["", "two\nlines", "x" * 101, None, b"SUVR"])
+def test_no_line_of_text(value):
+    with pytest.raises(ValueError, match=r"unit is .* not one line of text"):
+        check_text("unit", value)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from petsynth.evaluation.error_maps import ErrorMap
+from petsynth.evaluation.mni_space import ErrorMap
 from petsynth.preprocessing.grids import model_grid
 from petsynth.report.images import draw_error_maps, draw_subjects, name_models
 from petsynth.volume import Volume

@@ -152,7 +152,7 @@ def run(args: Args) -> None:
     from petsynth.cli.evaluate_inputs import find_studies
     from petsynth.cli.evaluate_raw import prepare_raw
     from petsynth.evaluation.comparison import parse_margins
-    from petsynth.inference.device import choose_device
+    from petsynth.inference.run import choose_device
     from petsynth.io.lock import lock_folder
     from petsynth.report.folder import make_folder, write_joint_report
 

@@ -136,7 +136,7 @@ def _predict_all(inputs: Inputs, *, side_by_side: bool) -> list[str]:
 def _load(model: str | None, device: str, threads: int | None) -> Run:
     """Load the model once per process."""
     from petsynth.inference import load_model
-    from petsynth.inference.device import choose_device
+    from petsynth.inference.run import choose_device
 
     return load_model(model, choose_device(device, threads))
 

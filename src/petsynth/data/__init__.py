@@ -2,7 +2,7 @@
 
 Read `prepared` first: the folder that ``petsynth prepare`` writes, as everything later reads it.
 Then `reference` (the region that the PET is relative to), `split` (training, validation and test
-subjects), `scale` (paper A's PET scale) and `normalisation` (paper B's), `batching` (the order of
-slices) and `volumes` (of whole volumes), `jpeg` (what paper A's networks saw). `augmentation`
-changes prepared subjects as other scanners would.
+subjects), `scale` (paper A's PET scale), `batching` (the order of slices), `volumes` (whole volumes
+with paper B's normalisation), `jpeg` (what paper A's networks saw). `augmentation` changes prepared
+subjects as other scanners would.
 """

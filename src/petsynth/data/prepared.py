@@ -34,8 +34,7 @@ from petsynth.covariates import CovariateName, Covariates, covariate_columns, pa
 from petsynth.data.split import check_split
 from petsynth.errors import ArgumentError, InputError
 from petsynth.io.bids.names import participant_key, participant_of
-from petsynth.io.checks import check_text
-from petsynth.io.text import check_file, exists, read_json, read_table
+from petsynth.io.text import check_file, check_text, exists, read_json, read_table
 from petsynth.volume import Grid, check_grid, check_tracer
 
 Kind = Literal["mri", "pet", "mask", "noisefree", "lesion", "t1"]

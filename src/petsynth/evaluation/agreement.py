@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from petsynth.evaluation.statistics import describe
 from petsynth.io.bids.names import participant_of
-from petsynth.metrics.agreement import concordance
-from petsynth.metrics.reliability import (
+from petsynth.metrics.agreement import (
+    concordance,
     correlation,
     icc_absolute,
     icc_consistency,

@@ -7,9 +7,13 @@ voxel's PET is then a linear function of its T1 intensity, of its class probabil
 probabilities blurred to the resolution of a PET scanner, with the same coefficients everywhere in
 the brain, fitted on the training subjects.
 
+The population's PET is the mean of the training subjects' PETs in MNI space, where a deformation of
+their T1s brings them, brought back by the deformation of the subject's own T1. It knows the
+subject's anatomy as far as a deformation can tell it, and nothing of the subject's uptake.
+
 References
 ----------
-Paper A, section 2.5: the between-subject baseline. The other two are ours.
+Paper A, section 2.5: the between-subject baseline. The others are ours.
 """
 
 from __future__ import annotations
@@ -34,10 +38,12 @@ from petsynth.evaluation.domains import (
     compute_slice_metrics,
     compute_volume_metrics,
 )
+from petsynth.evaluation.mni_space import SubjectWarps
 from petsynth.io.bids.names import participant_of
 from petsynth.metrics.coverage import blank, unmeasured_voxels
+from petsynth.preprocessing.grids import model_grid
 from petsynth.slicing import middle_slice
-from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray
+from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray, Volume
 
 BLUR_MM = 6.0
 """Full width at half maximum of the blurred tissue maps, about that of a PET scanner."""
@@ -264,3 +270,64 @@ def _volumes(data: PreparedData, participant: str, other: str, settings: MetricS
 
 def _unmeasured(data: PreparedData, participant: str) -> BoolArray:
     return unmeasured_voxels(data.pet(participant), data.mask(participant))
+
+
+# The baseline that costs nothing on real people: the population's PET deformed to the subject.
+
+
+class PopulationPet:
+    """Mean PET of the training subjects in MNI space, deformed to any subject.
+
+    Parameters
+    ----------
+    data : PreparedData
+        Aligned to MNI axes; see `petsynth.evaluation.mni_space.is_possible`.
+    on_subject : function
+        Called after each training subject.
+    warps : SubjectWarps, optional
+        The subjects' deformations, where others use them, too.
+
+    Raises
+    ------
+    InputError
+        If no training subject can be brought to MNI space.
+    """
+
+    def __init__(
+        self,
+        data: PreparedData,
+        on_subject: Callable[[], None] = lambda: None,
+        warps: SubjectWarps | None = None,
+    ):
+        self._data, self._warps = data, warps or SubjectWarps(data)
+        self._space = model_grid(self._warps.voxel_mm)
+        total, weight = None, np.zeros(self._space.shape)
+        for participant in data.participants("train"):
+            pet, covered = self._to_mni(participant)
+            total = pet if total is None else total + pet
+            weight += covered
+            on_subject()
+        if total is None or not weight.any():
+            raise InputError(f"{data.folder}: no training subject could be brought to MNI space")
+        shown = np.maximum(weight, 1e-6).reshape(*weight.shape, *[1] * (total.ndim - 3))
+        self._mean = Volume((total / shown).astype(np.float32), self._space.affine)
+
+    def predict(self, participant: str) -> NDArray[np.float32]:
+        """Return the population's PET of a subject, (X, Y, Z[, T]) in PET units.
+
+        Raises
+        ------
+        InputError
+            If the subject's T1 cannot be brought to MNI space.
+        """
+        return self._warps.find(participant).pull(self._mean, self._data.grid).data
+
+    def _to_mni(self, participant: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return a training subject's PET in MNI space, and where it was measured."""
+        warp, affine = self._warps.find(participant).inverse(self._space), self._data.grid.affine
+        pet = np.asarray(self._data.pet(participant), dtype=np.float32)
+        left_out = unmeasured_voxels(pet, self._data.mask(participant))
+        measured = Volume((~left_out).astype(np.float32), affine)
+        covered = warp.pull(measured, self._space).data
+        shown = Volume(blank(pet, left_out), affine)
+        return warp.pull(shown, self._space).data.astype(np.float64), covered

@@ -27,7 +27,6 @@ from petsynth.evaluation.agreement import agreement_table
 from petsynth.evaluation.audit import Audit
 from petsynth.evaluation.baselines import between_subjects, pairs_of
 from petsynth.evaluation.domains import DOMAINS, MetricSettings, Scores, compute_metrics
-from petsynth.evaluation.error_maps import ErrorMap, ErrorMaps
 from petsynth.evaluation.examples import Example, choose_examples
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
@@ -38,10 +37,10 @@ from petsynth.evaluation.methods import (
     predict_all,
     upper_bounds,
 )
+from petsynth.evaluation.mni_space import MOST_AHEAD, ErrorMap, ErrorMaps, SubjectWarps, is_possible
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.predictions import Predictions, name_some, read_predictions
 from petsynth.evaluation.regional import RegionMeasurement, SubjectRegions, tabulate
-from petsynth.evaluation.warps import MOST_AHEAD, SubjectWarps, is_possible
 from petsynth.io.bids.names import participant_of
 from petsynth.log import Progress
 from petsynth.metrics.coverage import unmeasured_voxels

@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 
 from petsynth.covariates import CovariateName
 from petsynth.data.prepared import PreparedData
-from petsynth.evaluation.baselines import TissueRegression, derangement, mean_training_pet, pairs_of
+from petsynth.evaluation.baselines import (
+    PopulationPet,
+    TissueRegression,
+    derangement,
+    mean_training_pet,
+    pairs_of,
+)
+from petsynth.evaluation.mni_space import SubjectWarps, is_possible
 from petsynth.evaluation.models import Model
-from petsynth.evaluation.population import PopulationPet
-from petsynth.evaluation.warps import SubjectWarps, is_possible
 from petsynth.execution import run_side_by_side
 from petsynth.inference.run import Run, load_run
 from petsynth.io.atomic import atomic_path

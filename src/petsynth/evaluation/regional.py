@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from petsynth.data.prepared import PreparedData, static_mean
 from petsynth.evaluation.baselines import CLASSES, tissue_maps
-from petsynth.evaluation.warps import SubjectWarps
+from petsynth.evaluation.mni_space import SubjectWarps
 from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.preprocessing.pet.series import mark_unmeasured
 from petsynth.preprocessing.pet.suvr import profile_of

@@ -2,8 +2,7 @@
 
 Every function returns a matplotlib figure that was made without pyplot. Read `panels` first: it
 holds the labels that every figure of synthetic or simulated images carries, and rows of image
-panels, whose slices are those of a `view`. `distributions` draws box plots and histograms,
-`agreement` bars, scatter and Bland-Altman plots, `roc` ROC curves and the areas under them,
-`curves` what a training logs, `quality` the quality control of one prepared subject, and `save`
-writes a figure as a PNG file.
+panels with their slices. `distributions` draws box plots and histograms, `agreement` bars, scatter
+and Bland-Altman plots, `curves` what a training logs, and ROC curves, `quality` the quality control
+of one prepared subject, and `save` writes a figure as a PNG file.
 """

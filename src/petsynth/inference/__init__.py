@@ -6,10 +6,10 @@ In three lines::
     scan = predict_scan(load_model("petsynth-fdg"), "sub-01_T1w.nii.gz")
     write_prediction(scan, "predictions")
 
-Read `pretrained` and `run` (find, check and load a model), `scan` (from a T1 file to a synthetic
-PET, with `input_check`: is it a T1 of a brain at all), `outputs` (images, sidecars and panel),
-`dataset` (their folder as a BIDS dataset, with a page of all panels) and `finished` (which T1s need
-not be predicted again); `device` says where to compute.
+Read `pretrained` and `run` (find, check and load a model, onto a device), `scan` (from a T1 file to
+a synthetic PET; is it a T1 of a brain at all?), `outputs` (images, sidecars and panel), `dataset`
+(their folder as a BIDS dataset, with a page of all panels) and `finished` (which T1s need not be
+predicted again).
 """
 
 from petsynth.inference.outputs import write_prediction

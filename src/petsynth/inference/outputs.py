@@ -25,9 +25,16 @@ from numpy.typing import NDArray
 
 from petsynth import __version__
 from petsynth.errors import OutputError
-from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel, uncertainty_panel
+from petsynth.figures.panels import (
+    Panel,
+    View,
+    draw_panels,
+    mri_panel,
+    pet_panel,
+    uncertainty_panel,
+    unit_label,
+)
 from petsynth.figures.save import save_png
-from petsynth.figures.view import View, unit_label
 from petsynth.inference.dataset import results_folder
 from petsynth.inference.run import Run
 from petsynth.inference.scan import ScanPrediction
@@ -38,7 +45,7 @@ from petsynth.io.bids.privacy import bids_uri
 from petsynth.io.nifti import write_on_grid_of, write_volume
 from petsynth.io.removal import remove_files
 from petsynth.io.text import real_path
-from petsynth.preprocessing.t1.conform import HIGHEST
+from petsynth.preprocessing.t1.alignment import HIGHEST
 from petsynth.slicing import Plane
 from petsynth.systems.base import StdKind
 from petsynth.volume import Grid, Volume

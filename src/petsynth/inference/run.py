@@ -1,4 +1,4 @@
-"""A trained model as a folder: find it, check it, load it.
+"""A trained model as a folder: find it, check it, load it, onto the device that is asked for.
 
 ``RUN/config.toml`` says what was trained, ``RUN/model.safetensors`` holds the generator's weights
 and, as metadata, what is needed to use them: tracer, unit, PET scale and grid. The metadata are
@@ -7,6 +7,7 @@ checked before anything is computed or named after them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from petsynth.config import config_hash, parse_config, read_toml, toml_hash
-from petsynth.errors import RunError
+from petsynth.errors import ArgumentError, RunError
 from petsynth.io.bids.names import SPACES
-from petsynth.io.checks import check_positive, check_text
+from petsynth.io.text import check_positive, check_text
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.weights import load_weights, read_metadata
 from petsynth.simulation.sidecars import ACQUISITION
@@ -145,8 +146,8 @@ class Run:
         Parameters
         ----------
         t1_XYZ : (X, Y, Z) array
-            On ``t1_grid`` where the model has one, 0 to 255 (`petsynth.preprocessing.t1.conform`);
-            else on ``grid``, in [-1, 1] (`petsynth.preprocessing.t1.alignment`).
+            On ``t1_grid`` where the model has one, 0 to 255; else on ``grid``, in [-1, 1]
+            (`petsynth.preprocessing.t1.alignment`).
         settings : PredictionSettings
             Planes, samples, seed, batch size.
         subject : SubjectInfo, optional
@@ -284,3 +285,38 @@ def _check_entries(metadata: Mapping[str, Any]) -> None:
         raise ValueError(f"preprocessing is {preprocessing!r}, not a table")
     if preprocessing.get("registration", "rigid") not in SPACES:
         raise ValueError(f"registration is {preprocessing['registration']!r}")
+
+
+# Where to compute, and with how many threads.
+
+
+def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
+    """Return the device to predict on, and set the number of CPU threads.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"`` (the GPU if there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+    threads : int, optional
+        CPU threads; all cores if left out, and never more.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such device here, or the number of threads is not positive.
+    """
+    cores = os.cpu_count() or 1
+    if threads is not None and threads < 1:
+        raise ArgumentError(f"--threads {threads}: must be 1 or more")
+    torch.set_num_threads(min(threads or cores, cores))
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ArgumentError(f"--device {name}: unknown; use auto, cpu or cuda") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ArgumentError(f"--device {name}: torch finds no such GPU here; use --device cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise ArgumentError(f"--device {name}: not supported; use auto, cpu or cuda")
+    return device

@@ -1,7 +1,7 @@
 """The files of one prepared subject: arrays, BIDS derivatives, pictures and record.
 
 The record ``arrays/sub-001.json`` is written last, so that a later run knows whether the subject
-is finished.
+is finished. The pictures are shown on the subject's page, too.
 """
 
 from __future__ import annotations
@@ -12,16 +12,88 @@ from typing import Any
 
 import numpy as np
 
+from petsynth.figures.quality import draw_alignment, draw_intensities, draw_regions
+from petsynth.figures.save import save_png
 from petsynth.io.atomic import write_json
 from petsynth.io.bids.index import Scan
 from petsynth.io.bids.metadata import read_metadata, sidecar_path
 from petsynth.io.bids.names import SPACES, SPATIAL_REFERENCES, pet_stem
 from petsynth.io.bids.privacy import allowed_fields, bids_uri
 from petsynth.io.nifti import write_volume
-from petsynth.prepare.pictures import write_pictures
-from petsynth.prepare.quality_control import qc_row
+from petsynth.prepare.quality_control import flags_of, qc_row
 from petsynth.prepare.records import Record, write_array, write_record
+from petsynth.preprocessing.resampling import resample_mask
 from petsynth.preprocessing.subject import PreparedSubject, PreprocessingSettings
+
+# The pictures of one prepared subject, shown on its page and kept as files.
+
+DOTS_PER_INCH = 100
+
+
+def write_pictures(
+    root: Path,
+    scan: Scan,
+    subject: PreparedSubject,
+    *,
+    simulated: bool,
+    replaced: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Write alignment, histograms and, where there are any, regions; return their paths.
+
+    ``replaced`` is that of `petsynth.prepare.quality_control.qc_row`.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    stem = root / scan.folder / "figures" / scan.stem
+    unit = subject.pet.unit
+    figures = {
+        "alignment": draw_alignment(
+            subject.mri,
+            {
+                "as the file headers say": subject.unaligned_pet.data,
+                "registered" if subject.aligned else "centred": subject.static_pet().data,
+            },
+            subject.mask,
+            title=_title(scan, subject),
+            warning="; ".join(flag.text for flag in flags_of(scan, subject, replaced)),
+            simulated=simulated,
+        ),
+        "histograms": draw_intensities(
+            subject.mri, subject.pet.data, subject.mask, unit=unit, simulated=simulated
+        ),
+    }
+    regions = [] if subject.uptake is None else [subject.uptake.reference, subject.uptake.target]
+    masks = {
+        each.name: resample_mask(each.mask, subject.pet.grid)
+        for each in regions
+        if each is not None
+    }
+    if masks:
+        figures["regions"] = draw_regions(
+            subject.static_pet().data, masks, unit=unit, simulated=simulated
+        )
+    paths = []
+    for name, figure in figures.items():
+        paths.append(Path(f"{stem}_desc-{name}_pet.png"))
+        save_png(figure, paths[-1], dots_per_inch=DOTS_PER_INCH)
+    return paths
+
+
+def _title(scan: Scan, subject: PreparedSubject) -> str:
+    quality, name = subject.quality, f"{scan.stem}, {scan.tracer}"
+    if quality.pet_shift_mm is None:
+        return f"{name}: T1 and PET are centred, not aligned"
+    return (
+        f"{name}: moved {quality.pet_shift_mm:.1f} mm and {quality.pet_rotation_deg:.1f}°, local "
+        f"correlation ratio {quality.local_correlation_ratio:.2f} "
+        f"(flipped {quality.local_correlation_ratio_flipped:.2f})"
+    )
+
+
+# The files of one prepared subject: arrays, BIDS derivatives, pictures and record.
 
 _T1_HOW = {"rigid": "rigidly aligned to MNI axes", "none": "centred, not aligned,"}
 _PET_HOW = {"rigid": "rigidly aligned to the T1-weighted MRI", "none": "centred, not aligned,"}

@@ -29,13 +29,15 @@ from petsynth.io.bids.participants import Participants
 from petsynth.io.bids.privacy import sha256_of, without_folders
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
-from petsynth.prepare.failures import Failure, image_at_fault, reason_of
 from petsynth.prepare.output_folder import write_dataset_files
 from petsynth.prepare.quality_control import replacement
 from petsynth.prepare.records import (
+    Failure,
     Record,
+    image_at_fault,
     is_finished,
     read_record,
+    reason_of,
     remove_failure,
     write_failure,
 )

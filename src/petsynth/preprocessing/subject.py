@@ -36,9 +36,8 @@ from petsynth.preprocessing.quality import Quality, assess, assess_unaligned
 from petsynth.preprocessing.registration.deformable import warp_to_mni
 from petsynth.preprocessing.registration.rigid import Alignment
 from petsynth.preprocessing.resampling import resample
-from petsynth.preprocessing.t1.alignment import AlignedT1, align_t1, place_t1
+from petsynth.preprocessing.t1.alignment import AlignedT1, align_t1, conform, place_t1
 from petsynth.preprocessing.t1.brain_mask import Device, Method
-from petsynth.preprocessing.t1.conform import conform
 from petsynth.preprocessing.t1.intensity import scale_mri
 from petsynth.preprocessing.t1.reading import read_t1
 from petsynth.simulation.lesions import VISIBLE

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import petsynth
 from petsynth.evaluation.classification import DEFINITIONS, Classification, SetComparison
 from petsynth.evaluation.group_features import REFERENCE
+from petsynth.figures.curves import Bar, RocPanel, draw_roc, draw_values
 from petsynth.figures.panels import SYNTHETIC_LABEL
-from petsynth.figures.roc import Bar, RocPanel, draw_roc, draw_values
 from petsynth.metrics.discrimination import roc_curve
 from petsynth.report.content import RESEARCH
 from petsynth.report.document import (

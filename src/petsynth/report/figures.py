@@ -21,8 +21,7 @@ from petsynth.figures.distributions import (
     draw_boxplots,
     draw_histograms,
 )
-from petsynth.figures.panels import Panel, draw_panels, mri_panel, pet_panel
-from petsynth.figures.view import View
+from petsynth.figures.panels import Panel, View, draw_panels, mri_panel, pet_panel
 from petsynth.report.images import ReportFigure, draw_example, unit_of_pet
 from petsynth.report.tables import KIND_TITLES
 from petsynth.slicing import Plane

@@ -10,20 +10,21 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from petsynth.data.reference import reference_region
-from petsynth.evaluation.error_maps import ErrorMap
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.examples import Example
+from petsynth.evaluation.mni_space import ErrorMap
 from petsynth.figures.panels import (
     SIGNED_COLOURS,
     SYNTHETIC_LABEL,
     Panel,
+    View,
     difference_panel,
     draw_panels,
     mri_panel,
     pet_panel,
     signed_panel,
+    unit_label,
 )
-from petsynth.figures.view import View, unit_label
 from petsynth.slicing import ALL_PLANES, Plane
 
 _DIFFERENCE_FRACTION = 0.5

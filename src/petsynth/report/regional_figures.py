@@ -15,10 +15,9 @@ from petsynth.figures.agreement import (
     draw_agreement,
     draw_regions,
 )
-from petsynth.figures.view import unit_label
+from petsynth.figures.panels import unit_label
 from petsynth.io.bids.names import participant_of
-from petsynth.metrics.agreement import concordance
-from petsynth.metrics.reliability import correlation
+from petsynth.metrics.agreement import concordance, correlation
 from petsynth.regional.composites import composites_of
 from petsynth.regional.labels import split_side
 from petsynth.report.images import ReportFigure, name_models, shown_models

@@ -1,9 +1,9 @@
 """The loop around the training step, the same for all systems.
 
 lightning-fabric chooses the device and starts the processes; what is written on the way stands
-in `petsynth.training.recorder`. Every random draw is keyed by the run's
-seed and the step, so that a training that is killed and resumed ends as if nothing had
-happened (decision record 0031).
+in `petsynth.training.recorder`. Every random draw is keyed by the run's seed and the step, so that
+a training that is killed and resumed ends as if nothing had happened (decision record 0031). Ctrl-C
+and SIGTERM end the step, keep everything, then stop.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import contextlib
 import logging
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -29,12 +32,80 @@ from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
 from petsynth.training.distributed import average_terms, launch_fabric, on_first
 from petsynth.training.initial_weights import Start, freeze, start_from
-from petsynth.training.interruption import StopRequest, stop_on_signals
 from petsynth.training.recorder import Recorder
 from petsynth.training.run_folder import RunFolder, adopt_changes, open_run
 from petsynth.training.state import TrainingState, load_checkpoint
 
 logger = logging.getLogger(__name__)
+
+
+# Ctrl-C and SIGTERM during training: finish the step, keep everything, then stop.
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether a signal has asked the training to stop.
+
+    Attributes
+    ----------
+    number : int or None
+        The signal's number, once it came.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.number is not None
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Note the first SIGINT or SIGTERM, and obey it when the block has ended.
+
+    A second signal is obeyed at once. Outside the main thread, which alone receives signals,
+    nothing happens.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    owner = os.getpid()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:
+            _in_a_worker(number)
+        elif request:
+            restore()
+            signal.raise_signal(number)
+        else:
+            request.number = number
+            logger.info("stopping after this step; once more stops at once, without a checkpoint")
+
+    for number in _SIGNALS:
+        signal.signal(number, note)
+    try:
+        yield request
+    finally:
+        restore()
+    if request.number is not None:
+        signal.raise_signal(request.number)
+
+
+def _in_a_worker(number: int) -> None:
+    """A terminal's Ctrl-C reaches the processes that load data, too; training stops them itself."""
+    if number == signal.SIGTERM:
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+
+# The loop around the training step, the same for all systems.
 
 
 def train(

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from petsynth.io.bids.doubts import Doubt
-from petsynth.io.bids.images import Image
+from petsynth.io.bids.images import Doubt, Image
 from petsynth.io.bids.names import parse_entities
 from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, choose_pairs, session_key
 

@@ -30,9 +30,10 @@ from petsynth.io.text import real_path
 from petsynth.log import keep_log_in
 from petsynth.prepare.group_level import SplitRequest, build_cohort, known_parts
 from petsynth.prepare.memory import processes_within, subject_mb
-from petsynth.prepare.methods_text import as_markdown, boilerplate
 from petsynth.prepare.output_folder import FolderSettings, claim_folder, read_settings
 from petsynth.prepare.pages import (
+    as_markdown,
+    boilerplate,
     describe_group,
     write_all_pages,
     write_group_page,

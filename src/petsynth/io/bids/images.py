@@ -1,18 +1,33 @@
-"""The T1 and PET images of a BIDS dataset.
+"""The T1 and PET images of a BIDS dataset, and what speaks against one.
 
 Only ``sub-*/[ses-*/]anat`` and ``pet`` are listed, in one pass: file names carry nearly all that
 pairing needs (decision record 0060). `petsynth.io.bids.filters` says which of them to consider.
+
+What speaks against an image is known as far as its name, sidecar and header say it.
+Nothing here leaves an image out where there is no other. Of several T1s one with a doubt is taken
+only where none without can be; a PET that is not corrected for attenuation is another matter, see
+`petsynth.io.bids.index`.
+
+References
+----------
+BIDS 1.10, "Positron Emission Tomography": ``rec-acdyn``, ``rec-acstat``, ``rec-nacdyn`` and
+``rec-nacstat`` are reserved for dynamic and static images with and without attenuation correction;
+``AttenuationCorrection`` is required. "Magnetic Resonance Imaging": ``ce-``,
+``ContrastBolusIngredient``, ``MRAcquisitionType``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from petsynth.errors import InputError
 from petsynth.io.bids.names import parse_entities, participant_key
+from petsynth.io.nifti_header import read_header
 
 EXTENSIONS = (".nii", ".nii.gz")
 _SUFFIX_OF = {"anat": "T1w", "pet": "pet"}
@@ -149,3 +164,124 @@ def _list(folder: Path) -> list[Path]:
         return []
     except PermissionError:
         raise InputError(f"{folder}: no permission to read it") from None
+
+
+# What speaks against an image, as far as its name, sidecar and header say it.
+
+THICKEST_MM = 3.0
+"""Edge of a T1's voxel above which it counts as acquired in slices."""
+_NONE = ("none", "no", "n/a", "na", "false", "")
+_WITHOUT_CONTRAST = re.compile(r"^(pre|no|non|without)|pre(gad|gd|contrast|ce)", re.IGNORECASE)
+_WITH_CONTRAST = re.compile(
+    r"post|gado|gad(?![a-z])|^gad|contrast|(^|[a-z0-9])gd$|^gd|^ce|enhanced|^t1c|^c\+",
+    re.IGNORECASE,
+)
+_UNCORRECTED = (
+    "none", "no", "false", "off", "nac", "uncorrected", "notcorrected", "notapplied",
+    "noattenuationcorrection", "withoutattenuationcorrection", "nonattenuationcorrected",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Doubt:
+    """Why another T1 is preferred.
+
+    Parameters
+    ----------
+    weight : int
+        0: nothing; 1: contrast agent; 2: acquired in slices; 3: cannot be a volume.
+    reason : str
+        In words.
+    """
+
+    weight: int = 0
+    reason: str = ""
+
+
+def has_contrast_agent(t1: Image) -> bool:
+    """Whether the name of a T1 says that a contrast agent was given."""
+    agent = t1.entities.get("ce")
+    if agent is not None:
+        return agent.lower() not in _NONE and not _WITHOUT_CONTRAST.search(agent)
+    label = t1.entities.get("acq", "")
+    return bool(_WITH_CONTRAST.search(label)) and not _WITHOUT_CONTRAST.search(label)
+
+
+def doubt_of_t1(t1: Image, sidecar: Mapping[str, Any]) -> Doubt:
+    """Return what speaks against a T1; the gravest where there is more than one.
+
+    Parameters
+    ----------
+    t1 : Image
+        Whose header is read, and no voxel.
+    sidecar : mapping
+        All fields that apply to it.
+    """
+    try:
+        header = read_header(t1.path)
+    except InputError as error:
+        return Doubt(3, str(error).removeprefix(f"{t1.path}: "))
+    shape, edges = header.get_data_shape(), header.get_zooms()[:3]
+    if len(shape) < 3 or min(shape[:3]) < 2 or max(shape[3:], default=1) > 1:
+        return Doubt(3, f"its shape is {' x '.join(map(str, shape))}, needed is one volume")
+    thickest = max(map(float, edges))
+    if str(sidecar.get("MRAcquisitionType", "")).upper() == "2D":
+        return Doubt(2, f"acquired in slices (MRAcquisitionType 2D, {thickest:.2g} mm)")
+    if thickest > THICKEST_MM:
+        return Doubt(2, f"has voxels of {' x '.join(f'{float(edge):.2g}' for edge in edges)} mm")
+    ingredient = sidecar.get("ContrastBolusIngredient", "")
+    if has_contrast_agent(t1) or str(ingredient).strip().lower() not in _NONE:
+        return Doubt(1, "was acquired with a contrast agent")
+    return Doubt()
+
+
+def is_labelled_uncorrected(pet: Image) -> bool:
+    """Whether the name of a PET says that it is not corrected for attenuation."""
+    return any(label.startswith("nac") for label in _kinds(pet))
+
+
+def is_uncorrected(pet: Image, sidecar: Mapping[str, Any]) -> bool:
+    """Whether name or sidecar of a PET says that it is not corrected for attenuation.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> pet = Image(Path("sub-1_pet.nii"), {})
+    >>> is_uncorrected(pet, {"AttenuationCorrection": "none"})
+    True
+    >>> is_uncorrected(pet, {"AttenuationCorrection": "measured"})
+    False
+    """
+    told = sidecar.get("AttenuationCorrection")
+    if told is False:
+        return True
+    text = re.sub(r"[^a-z]", "", told.lower()) if isinstance(told, str) else ""
+    return is_labelled_uncorrected(pet) or text in _UNCORRECTED
+
+
+def reconstruction(pet: Image) -> str:
+    """Return a PET's ``rec-`` label; BIDS's reserved ones without what is added to them.
+
+    ``acstat`` and ``acdyn`` stand for every label that says static or dynamic, also for an
+    ``acq-`` label where there is no ``rec-``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> reconstruction(Image(Path("x"), {"rec": "acstatOSEM"}))
+    'acstat'
+    >>> reconstruction(Image(Path("x"), {"acq": "dynamic"}))
+    'acdyn'
+    >>> reconstruction(Image(Path("x"), {"rec": "coregdyn", "acq": "static"}))
+    'coregdyn'
+    """
+    label = pet.entities.get("rec", "")
+    for text in (label, "" if label else pet.entities.get("acq", "")):
+        found = re.match(r"(?:n?ac)?(stat|dyn)|.*(static|dyn(?:amic)?)$", text.lower())
+        if found and not text.lower().startswith("coreg"):
+            return "acstat" if "stat" in found[0] else "acdyn"
+    return label
+
+
+def _kinds(pet: Image) -> list[str]:
+    return [pet.entities.get(entity, "").lower() for entity in ("rec", "acq")]

@@ -11,9 +11,17 @@ from typing import Any
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.bids import tracers
 from petsynth.io.bids.dates import day_of, read_days
-from petsynth.io.bids.doubts import Doubt, doubt_of_t1, is_labelled_uncorrected, is_uncorrected
 from petsynth.io.bids.filters import ImageFilter
-from petsynth.io.bids.images import Image, ParticipantImages, find_images, find_participants
+from petsynth.io.bids.images import (
+    Doubt,
+    Image,
+    ParticipantImages,
+    doubt_of_t1,
+    find_images,
+    find_participants,
+    is_labelled_uncorrected,
+    is_uncorrected,
+)
 from petsynth.io.bids.metadata import read_metadata
 from petsynth.io.bids.names import parse_entities
 from petsynth.io.bids.pairs import DYNAMIC_FIRST, STATIC_FIRST, Days, Pair, Unused, choose_pairs

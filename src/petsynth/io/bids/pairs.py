@@ -7,7 +7,7 @@
    size). Of one day or session: one that is corrected for attenuation, the reconstruction that
    suits (`STATIC_FIRST`, `DYNAMIC_FIRST`), the lowest run, the first name. Where every visit is
    wanted, one PET per session label is taken by the same order, and a T1 may serve several of them.
-3. Of several T1s the one is taken that a model can use best (`petsynth.io.bids.doubts`: one volume,
+3. Of several T1s the one is taken that a model can use best (`petsynth.io.bids.images`: one volume,
    not acquired in slices, without contrast agent), of these the one closest in time; of equally
    close ones that of the PET's session, the lowest run, the first name. A T1 of another session
    whose date is unknown comes last.
@@ -29,13 +29,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from petsynth.io.bids.doubts import Doubt, has_contrast_agent, reconstruction
-from petsynth.io.bids.images import Image
+from petsynth.io.bids.images import Doubt, Image, has_contrast_agent, reconstruction
 
 Days = dict[Image, datetime.date | None]
 
 STATIC_FIRST = ("acstat", "", "coregavg", "coregdyn", "coregstd", "coregiso", "acdyn")
-"""Order of `petsynth.io.bids.doubts.reconstruction` (BIDS's reserved labels, and ADNI's processing
+"""Order of `petsynth.io.bids.images.reconstruction` (BIDS's reserved labels, and ADNI's processing
 levels as clinica writes them) for one mean frame."""
 DYNAMIC_FIRST = ("acdyn", "", "coregdyn", "coregavg", "coregstd", "coregiso", "acstat")
 """The same where frames are wanted."""

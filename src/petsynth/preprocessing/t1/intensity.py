@@ -2,7 +2,7 @@
 
 A T1 has no unit, and its coils leave a brightness that changes slowly across the head. Correcting
 that is an option of ``prepare``, not part of paper A. Paper B's scale is in
-`petsynth.preprocessing.t1.conform`.
+`petsynth.preprocessing.t1.alignment`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from petsynth.data.normalisation import mri_statistics, normalise_mri, restore_pet
+from petsynth.data.volumes import mri_statistics, normalise_mri, restore_pet
 from petsynth.networks.patchgan3d import PatchGan3d
 from petsynth.networks.unet3d import Generator3d
 from petsynth.preprocessing.grids import (
