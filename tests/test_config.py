@@ -7,7 +7,6 @@ import tomllib
 import pytest
 
 from petsynth.config import (
-    RENAMED,
     config_hash,
     config_to_toml,
     describe_unknown_key,
@@ -21,7 +20,7 @@ from petsynth.config import (
 )
 from petsynth.errors import ConfigError, InputError
 from petsynth.systems.pix2pix.config import Pix2pixConfig
-from petsynth.systems.registry import config_class, system_names
+from petsynth.systems.registry import RENAMED, config_class, system_names
 
 OURS = {"petsynth-3d.toml": "pix2pix3d-tanh", "petsynth-fdg.toml": "unet25d"}
 KINDS = sorted({config_class(name) for name in system_names()}, key=str)

@@ -58,8 +58,14 @@ COINED = {
 OLD_NAMES = {
     "CHANGELOG.md": {"canvas", "oracle", "slices per head", "slope penalty"},
     "docs/results/paper-a-ixi.md": {"ceiling", "oracle"},
-    "src/petsynth/config.py": {"canvas", "oracle", "slices per head", "slope penalty"},
-    "src/petsynth/systems/registry.py": {"stack unet"},
+    "src/petsynth/config.py": {"canvas"},
+    "src/petsynth/systems/registry.py": {
+        "canvas",
+        "oracle",
+        "slices per head",
+        "slope penalty",
+        "stack unet",
+    },
     "tests/cli/test_options.py": {"canvas", "stack unet"},
     "tests/inference/test_run.py": {"canvas"},
     "tests/test_config.py": {"canvas", "oracle", "stack unet"},

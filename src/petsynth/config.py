@@ -19,17 +19,7 @@ from petsynth.errors import ConfigError, InputError
 from petsynth.io.text import exists
 from petsynth.io.text import read_toml as read_toml_file
 from petsynth.systems.fields import SystemConfig
-from petsynth.systems.registry import DEFAULT, RENAMED_SYSTEMS, config_class, system_names
-
-RENAMED: dict[str, str] = {
-    "data.canvas": "data.padded_size",
-    "data.slices_per_head": "data.slabs_per_volume",
-    "data.window": "data.shuffled_volumes",
-    "loss.edges": "loss.gradient",
-    "bert.slope_penalty": "bert.gradient_penalty",
-    "oracle": "noise-free",
-} | RENAMED_SYSTEMS
-"""Keys, options and values of earlier versions -> what they are called now."""
+from petsynth.systems.registry import DEFAULT, RENAMED, config_class, system_names
 
 
 def load_config(path: str | Path) -> SystemConfig:

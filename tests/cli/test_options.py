@@ -12,7 +12,6 @@ import tyro
 from petsynth.cli.help import Help
 from petsynth.cli.options import parse_options, parse_with_configuration
 from petsynth.config import (
-    RENAMED,
     config_hash,
     known_keys,
     load_config,
@@ -20,6 +19,7 @@ from petsynth.config import (
     shipped_configs,
 )
 from petsynth.errors import ConfigError, InputError, UsageError
+from petsynth.systems.registry import RENAMED
 
 
 @dataclass(frozen=True)

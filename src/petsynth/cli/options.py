@@ -269,7 +269,7 @@ def _check_known(argv: Sequence[str], options: Sequence[Declared], full_help: st
 
 
 def _hint(option: str, known: Sequence[str]) -> str:
-    from petsynth.config import RENAMED
+    from petsynth.systems.registry import RENAMED
 
     new = option_of(RENAMED.get(option[2:].replace("-", "_"), ""))
     if new in known:

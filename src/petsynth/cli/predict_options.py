@@ -37,8 +37,8 @@ class Args:
     """Slices that are put together; axial: a stack of axial slices (paper A); all: mean over
     predictions in three planes."""
     samples: int = 1
-    """Dropout samples (paper A's models only); of more than one, mean and standard deviation are
-    written."""
+    """Samples, of models that draw several (dropout); of more than one, mean and standard deviation
+    are written."""
     seed: int = 0
     """Seed of the samples: the same seed gives the same images."""
     masks: tuple[Path, ...] = ()

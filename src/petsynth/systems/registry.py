@@ -54,6 +54,17 @@ _ENTRIES = [
 RENAMED_SYSTEMS = {"stack-unet": "unet25d"}
 """Names of earlier versions -> what the systems are called now."""
 
+RENAMED = {
+    "data.canvas": "data.padded_size",
+    "data.slices_per_head": "data.slabs_per_volume",
+    "data.window": "data.shuffled_volumes",
+    "loss.edges": "loss.gradient",
+    "bert.slope_penalty": "bert.gradient_penalty",
+    "oracle": "noise-free",
+    **RENAMED_SYSTEMS,
+}
+"""Keys, options and values of earlier versions -> what they are called now."""
+
 DEFAULT = "pix2pix-axial"
 """The system of a configuration that names none."""
 
