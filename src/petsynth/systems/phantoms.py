@@ -24,6 +24,7 @@ def write_phantoms(
     voxel_mm: float = 9.0,
     seed: int = 0,
     is_conformed: bool = False,
+    cut: int = 0,
 ) -> Path:
     """Write prepared data of lopsided two-tissue ellipsoids, alternately CN and AD.
 
@@ -44,14 +45,19 @@ def write_phantoms(
         Of sizes, levels and noise.
     is_conformed : bool
         Whether the PET is on paper B's box and a T1 on its 256 mm cube is added.
+    cut : int
+        How many of the first subjects have a PET whose field of view ends within the brain.
     """
     random = np.random.default_rng(seed)
     grid = pet_grid(voxel_mm) if is_conformed else model_grid(voxel_mm)
     cube = conformed_grid(voxel_mm) if is_conformed else None
     parts = [part for part, count in split.items() for _ in range(count)]
     names = [f"sub-{number:03}" for number in range(1, len(parts) + 1)]
-    for name in names:
-        for kind, array in _phantom(grid, frames, random, cube).items():
+    for number, name in enumerate(names):
+        arrays = _phantom(grid, frames, random, cube)
+        if number < cut:
+            arrays["pet"][:, :, : grid.shape[2] // 3] = 0
+        for kind, array in arrays.items():
             write_array(folder, name, kind, array)
     rows = zip(names, parts, ["CN", "AD"] * len(parts), strict=False)
     columns = ["participant_id", "split", "diagnosis"]

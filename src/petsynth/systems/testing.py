@@ -134,9 +134,9 @@ def check_system(name: str, tables: Tables | None = None) -> None:
 def make_case(name: str, folder: Path, tables: Tables | None = None) -> Case:
     """Write phantoms below a folder and return what the checks need."""
     system = system_class(name)
-    aligned = write_phantoms(folder / "aligned", SPLIT)
+    aligned = write_phantoms(folder / "aligned", SPLIT, cut=1)
     conformed = write_phantoms(
-        folder / "conformed", SPLIT, frames=2, voxel_mm=13.0, is_conformed=True
+        folder / "conformed", SPLIT, frames=2, voxel_mm=13.0, is_conformed=True, cut=1
     )
     usual, other = (conformed, aligned) if system.conformed_t1 else (aligned, conformed)
     small = system.small_tables(name) if tables is None else tables

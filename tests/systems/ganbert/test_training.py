@@ -98,6 +98,29 @@ def test_losses_are_those_of_the_networks_at_hand(fabric):
     assert set(terms) == set(terms_of(config))
 
 
+def test_what_was_not_measured_counts_nothing(fabric):
+    """Losses are those of images that are both 0 there, and the weights know nothing of it."""
+    config = small_config("ganbert-cnnd")
+    ((mri, pet),) = make_batches(1)
+    unknown = torch.zeros(pet.shape, dtype=torch.bool)
+    unknown[0, :, :, :, :4] = True
+    networks = build_networks(config, fabric)
+    nans = (mri, pet.masked_fill(unknown, torch.nan))
+    part = make_micro_batch(config, networks, nans, BatchPartition(2), 0, 0)
+    with torch.no_grad():
+        images = [pet, networks.generator(mri)]
+        known, synthetic_pet = (image.masked_fill(unknown, 0.0) for image in images)
+        pooled = pool_batch(mri, known, synthetic_pet)
+        before = bert_loss(networks.bert, pooled, part.is_real, part.masking)
+    terms = train_step(networks, fabric, config, [part])
+    torch.testing.assert_close(terms["bert_mlm"], before["mlm"])
+    torch.testing.assert_close(terms["bert_nsp"], before["nsp"])
+    difference = (images[1] - pet).abs()[~unknown].sum() / pet.numel()
+    torch.testing.assert_close(terms["l1"], difference)
+    for network in networks.modules():
+        assert all(weight.isfinite().all() for weight in network.parameters())
+
+
 def test_one_step_is_one_adam_step_of_each_network(fabric):
     config = small_config("ganbert-cnnd")
     networks = build_networks(config, fabric)

@@ -21,13 +21,21 @@ class Phantoms:
     grid: Grid = field(default_factory=lambda: Grid(SHAPE, np.eye(4)))
     pet_scale: float = 2.0
     frame_durations: tuple[float, ...] | None = None
+    at_1: float = 0.5
+    """PET of the second sagittal slice."""
 
     def mri(self, participant):
         return random_volume(participant, 0) * 2 - 1
 
     def pet(self, participant):
         pet = random_volume(participant, 1) * self.pet_scale
+        pet[1] = self.at_1
         return pet if participant == "sub-1" else np.stack([pet - 0.25, pet + 0.25], axis=3)
+
+    def mask(self, participant):
+        mask = np.zeros(SHAPE, bool)
+        mask[:3, 2:6] = True
+        return mask
 
 
 def random_volume(participant: str, kind: int) -> np.ndarray:
@@ -122,6 +130,30 @@ def test_jpeg_is_close_and_not_the_same():
     error = np.abs(np.asarray(exact[0, 20][0]) - np.asarray(quantised[0, 20][0]))
     # Half a grey level is 1/255; the codec's own rounding adds a few.
     assert 0 < error.max() < 6 / 255
+
+
+@pytest.mark.parametrize("intensity", ["float", "uint8-jpeg"])
+@pytest.mark.parametrize("plane", PLANES)
+def test_what_was_not_measured_is_nan(plane, intensity):
+    """Where the PET is 0 in the brain; outside it 0 says that there is none."""
+    options = {"planes": (plane,), "padded_size": 16, "intensity": intensity, "seed": 3}
+    slices = SliceDataset(Phantoms(at_1=0.0), ["sub-1"], **options)
+    found = 0
+    for index in range(len(slices)):
+        place = slices.locate(index)[2]
+        expected = np.zeros(SHAPE, bool)
+        expected[1, 2:6] = True
+        expected = take_slices(expected, plane)[place]
+        if slices.is_flipped(0, index):
+            expected = expected[:, ::-1]
+        mri, pet = slices[0, index]
+        assert not mri.isnan().any()
+        top, left = ((16 - side) // 2 for side in expected.shape)
+        inside = pet[0, top : top + expected.shape[0], left : left + expected.shape[1]].isnan()
+        np.testing.assert_array_equal(inside.numpy(), expected)
+        assert pet.isnan().sum() == expected.sum()
+        found += int(expected.sum())
+    assert found == 4 * SHAPE[2]
 
 
 def test_what_cannot_be_used_is_refused():

@@ -9,6 +9,7 @@ Sources
 - Section 4.2, "Next sentence prediction": real and generated images are selected half of the time
   each. Ours: exactly half of every two neighbours in the global batch, so that even the paper's
   small batches show both.
+- Ours: what the PET's field of view does not cover is left out (`petsynth.systems.coverage`).
 - Ours: every random number is keyed by the sample's place in the step (decision record 0031).
 """
 
@@ -27,6 +28,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.data.volumes import BatchPartition
 from petsynth.networks.layers import sample_keys
 from petsynth.networks.losses import adversarial_loss, discriminator_loss
+from petsynth.systems.coverage import leave_out_unmeasured
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.config import GanbertConfig
 from petsynth.systems.ganbert.embedding import shortest_wavelength
@@ -73,7 +75,7 @@ class MicroBatch:
     mri : (B, 1, X, Y, Z) float tensor
         Normalised T1.
     pet : (B, T, Y, X, Z) float tensor
-        Normalised PET.
+        Normalised PET; NaN where it was not measured.
     is_real : (B,) bool tensor
         Which samples BERT sees with their real PET.
     masking, generator_masking : Masking
@@ -124,8 +126,9 @@ def train_step(
     for batch in window:
         with torch.no_grad():
             synthetic_pet = run_network(fabric, generator, batch.mri)
+        pet, synthetic_pet = leave_out_unmeasured(batch.pet, synthetic_pet)
         with fabric.autocast():
-            pooled = pool_batch(batch.mri, batch.pet, synthetic_pet)
+            pooled = pool_batch(batch.mri, pet, synthetic_pet)
             terms = bert_loss(
                 bert, pooled, batch.is_real, batch.masking, config.bert.gradient_penalty
             )
@@ -133,7 +136,7 @@ def train_step(
         with attention_of(config.bert.gradient_penalty):
             gathered.backward(terms["bert"])
         if cnn is not None:
-            real_logits = run_network(fabric, cnn, batch.mri, batch.pet)
+            real_logits = run_network(fabric, cnn, batch.mri, pet)
             generated_logits = run_network(fabric, cnn, batch.mri, synthetic_pet)
             cnn_term = discriminator_loss(real_logits, generated_logits)
             gathered.add({"cnn": cnn_term})
@@ -153,10 +156,11 @@ def train_step(
     norms = {}
     for batch in window:
         synthetic_pet = run_network(fabric, generator, batch.mri)
+        pet, synthetic_pet = leave_out_unmeasured(batch.pet, synthetic_pet)
         with fabric.autocast():
-            pooled = pool_batch(batch.mri, batch.pet, synthetic_pet)
+            pooled = pool_batch(batch.mri, pet, synthetic_pet)
             terms = generator_loss(
-                bert, pooled, batch.pet, synthetic_pet, batch.generator_masking, weights
+                bert, pooled, pet, synthetic_pet, batch.generator_masking, weights
             )
         if cnn is not None:
             fooling = adversarial_loss(run_network(fabric, cnn, batch.mri, synthetic_pet))
@@ -308,7 +312,7 @@ class GanbertTraining(VolumeTraining):
     def _shortest_wavelength(self) -> float:
         """Return what suits the PETs of a few training subjects, the same in all processes."""
         chosen = np.linspace(0, len(self.dataset) - 1, min(SPREAD_SUBJECTS, len(self.dataset)))
-        pets = [self.dataset[int(index)][1] for index in chosen.round()]
+        pets = [self.dataset[int(index)][1].nan_to_num(0.0) for index in chosen.round()]
         return shortest_wavelength(torch.cat([pool_image(pet[None]) for pet in pets]))
 
     def set_learning_rate(self, fraction: float) -> None:

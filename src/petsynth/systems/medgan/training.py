@@ -5,6 +5,7 @@ Sources
 - Armanious et al. 2020, MedGAN, Computerized Medical Imaging and Graphics 79:101684: the sum of
   adversarial, perceptual, style and content loss; three steps of the generator per step of the
   discriminator; Adam with a learning rate of 2e-4 and beta1 0.5.
+- Ours: what the PET's field of view does not cover is left out (`petsynth.systems.coverage`).
 - Deviations: decision record 0081 (the feature extractor; the features that are compared).
 """
 
@@ -25,6 +26,8 @@ from petsynth.data.prepared import PreparedData
 from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
 from petsynth.networks.patchgan2d import PatchGan2d
+from petsynth.slicing import AIR
+from petsynth.systems.coverage import leave_out_unmeasured
 from petsynth.systems.medgan.casnet import CasNet
 from petsynth.systems.medgan.config import MedganConfig
 from petsynth.systems.medgan.extractor import (
@@ -102,7 +105,7 @@ def train_step(
     config : MedganConfig
         Its loss weights count.
     batch : pair of (B, 1, S, S) float tensors
-        MRI and PET in [-1, 1].
+        MRI and PET in [-1, 1]; NaN where the PET was not measured.
     step : int
         Number of the step: the discriminator learns at multiples of ``loss.generator_steps``.
     weight : float
@@ -115,6 +118,7 @@ def train_step(
     """
     mri, pet = batch
     synthetic_pet = run_network(fabric, networks.generator, mri)
+    pet, synthetic_pet = leave_out_unmeasured(pet, synthetic_pet, AIR)
 
     learns = step % config.loss.generator_steps == 0
     networks.discriminator.requires_grad_(learns)
@@ -195,4 +199,4 @@ class MedganTraining(SliceTraining):
             random = np.random.default_rng((self.seed, step, _EXTRACTOR_STREAM))
             chosen = random.integers(len(self.dataset), size=self.config.extractor.batch_size)
             pets = [self.dataset[0, int(index)][1] for index in chosen]
-            yield self.fabric.to_device(torch.stack(pets))
+            yield self.fabric.to_device(torch.stack(pets).nan_to_num(AIR))

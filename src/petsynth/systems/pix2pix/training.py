@@ -8,6 +8,7 @@ Sources
 - Isola et al. 2017, pix2pix, section 3.3.
 - Deviation: the notebook runs the generator anew for its own step; here both steps see the same
   synthetic slice, as in Isola et al.'s own code, which saves a forward pass.
+- Ours: what the PET's field of view does not cover is left out (`petsynth.systems.coverage`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
 from petsynth.networks.patchgan2d import PatchGan2d
 from petsynth.networks.unet2d import UNet2d
+from petsynth.slicing import AIR
+from petsynth.systems.coverage import leave_out_unmeasured
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam
 from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.systems.slices.system import Pair, SliceTraining
@@ -87,7 +90,7 @@ def train_step(
     config : Pix2pixConfig
         Its loss weights count.
     batch : pair of (B, 1, S, S) float tensors
-        MRI and PET in [-1, 1].
+        MRI and PET in [-1, 1]; NaN where the PET was not measured.
     dropout_keys_B : (B,) int64 tensor
         Dropout key of each slice.
     weight : float
@@ -100,6 +103,7 @@ def train_step(
     """
     mri, pet = batch
     synthetic_pet = run_network(fabric, networks.generator, mri, dropout_keys_B)
+    pet, synthetic_pet = leave_out_unmeasured(pet, synthetic_pet, AIR)
 
     networks.discriminator.requires_grad_(True)
     real_logits = run_network(fabric, networks.discriminator, mri, pet)

@@ -6,6 +6,7 @@ Sources
   1, rows 1 and 2).
 - Isola et al. 2017, pix2pix, section 3.3; losses as in paper A's system (decision record 0075).
 - Gradient accumulation as for GANBERT (section A.3), so that all systems see the same samples.
+- Ours: what the PET's field of view does not cover is left out (`petsynth.systems.coverage`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch.optim import Adam
 
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.losses import adversarial_loss, discriminator_loss, l1_loss
+from petsynth.systems.coverage import leave_out_unmeasured
 from petsynth.systems.optimisation import Networks, run_network, take_step, with_adam
 from petsynth.systems.pix2pix3d.config import Pix2pix3dConfig
 from petsynth.systems.resources import Resources
@@ -122,6 +124,7 @@ def train_step(
     for mri, pet in window:
         with torch.no_grad():
             synthetic_pet = run_network(fabric, networks.generator, mri)
+        pet, synthetic_pet = leave_out_unmeasured(pet, synthetic_pet)
         real_logits = run_network(fabric, networks.cnn, mri, pet)
         generated_logits = run_network(fabric, networks.cnn, mri, synthetic_pet)
         cnn = fraction * discriminator_loss(real_logits, generated_logits)
@@ -133,6 +136,7 @@ def train_step(
     networks.generator_optimiser.zero_grad()
     for mri, pet in window:
         synthetic_pet = run_network(fabric, networks.generator, mri)
+        pet, synthetic_pet = leave_out_unmeasured(pet, synthetic_pet)
         adversarial = adversarial_loss(run_network(fabric, networks.cnn, mri, synthetic_pet))
         l1 = l1_loss(synthetic_pet, pet)
         generator = config.loss.adversarial * adversarial + config.loss.l1 * l1

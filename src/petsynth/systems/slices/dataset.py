@@ -26,6 +26,7 @@ from petsynth.data.batching import SliceKey, check_padded_size, process_part, st
 from petsynth.data.jpeg import round_trip
 from petsynth.data.scale import to_network
 from petsynth.slicing import AIR, AXIS, Plane, pad_slices, take_slices
+from petsynth.systems.coverage import unmeasured_pixels
 from petsynth.volume import Grid
 
 _FLIP_STREAM, _ORDER_STREAM = 1, 2
@@ -43,6 +44,9 @@ class Scans(Protocol):
 
     def pet(self, participant: str) -> NDArray[Any]:
         """Return (X, Y, Z) or (X, Y, Z, T) in PET units."""
+
+    def mask(self, participant: str) -> NDArray[Any]:
+        """Return the brain, (X, Y, Z) bool."""
 
 
 class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -101,17 +105,26 @@ class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return len(self.participants) * sum(self._counts)
 
     def __getitem__(self, key: SliceKey) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return MRI and PET, each (1, S, S) float32 in [-1, 1]."""
+        """Return MRI and PET, each (1, S, S) float32 in [-1, 1].
+
+        The PET is NaN in that part of the brain which the scanner's field of view did not cover.
+        """
         epoch, index = key
         participant, plane, place = self.locate(index)
         # Opened anew each time: an open memory map would count what was read of it as ours.
         mri_HW = take_slices(self.scans.mri(participant), plane)[place]
         pet_HW = take_slices(self.scans.pet(participant), plane)[place]
+        unmeasured = unmeasured_pixels(
+            pet_HW, take_slices(self.scans.mask(participant), plane)[place]
+        )
         if pet_HW.ndim == 3:  # frames are the last axis; the network sees their mean by duration
             pet_HW = np.average(pet_HW, axis=2, weights=self.scans.frame_durations)
         pet_HW = to_network(pet_HW, self.scans.pet_scale)
         flipped = self.is_flipped(epoch, index)
-        return self._finish(mri_HW, flipped), self._finish(pet_HW, flipped)
+        pet = self._finish(pet_HW, flipped)
+        if unmeasured.any():
+            pet[self._pad(unmeasured, flipped, fill=0.0) > 0] = torch.nan
+        return self._finish(mri_HW, flipped), pet
 
     def locate(self, index: int) -> tuple[str, Plane, int]:
         """Return whose slice ``index`` is, along which plane, and its number there."""
@@ -131,10 +144,13 @@ class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def _finish(self, image_HW: NDArray[Any], flipped: bool) -> torch.Tensor:
         if self.intensity == "uint8-jpeg":
             image_HW = round_trip(image_HW)
+        return self._pad(image_HW, flipped, fill=AIR)
+
+    def _pad(self, image_HW: NDArray[Any], flipped: bool, fill: float) -> torch.Tensor:
         if flipped:
             image_HW = image_HW[:, ::-1]
         image_HW = np.asarray(image_HW, dtype=np.float32)
-        return torch.from_numpy(pad_slices(image_HW[np.newaxis], self.padded_size, AIR))
+        return torch.from_numpy(pad_slices(image_HW[np.newaxis], self.padded_size, fill))
 
 
 class EpochBatches(Sampler[list[SliceKey]]):

@@ -59,7 +59,7 @@ USUAL_VOXELS_MM = (1.5, 2.0, 3.0, 4.0, 6.0)
 _PREDICTION_BATCH = 16
 
 Pair = tuple[Tensor, Tensor]
-"""MRI and PET, (B, 1, S, S) float tensors in [-1, 1]."""
+"""MRI and PET, (B, 1, S, S) float tensors in [-1, 1]; the PET is NaN where it was not measured."""
 
 Config = TypeVar("Config", bound=SliceConfig)
 

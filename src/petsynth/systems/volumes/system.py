@@ -28,6 +28,7 @@ from petsynth.systems.base import (
     TrainedGenerator,
     Training,
 )
+from petsynth.systems.coverage import MeasuredVolumes
 from petsynth.systems.fields import adaptation_tables
 from petsynth.systems.optimisation import LearningRateSchedule
 from petsynth.systems.volumes.config import VolumeConfig
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 Pair = tuple[Tensor, Tensor]
-"""Normalised T1, (B, 1, X, Y, Z), and PET, (B, T, Y, X, Z)."""
+"""Normalised T1, (B, 1, X, Y, Z), and PET, (B, T, Y, X, Z); NaN where the PET was not measured."""
 
 AccumulationWindow = list[Pair]
 """The micro-batches of one step, whose gradients are accumulated."""
@@ -93,9 +94,7 @@ class VolumeSystem(System[Config]):
             f"{self.config.data.frames} frame(s)",
             intensities="normalised by mean and standard deviation of the T1, the PET by a tenth "
             "of each; so restored",
-            grid=""
-            if cube is None
-            else f"; T1 {' x '.join(map(str, cube.shape))} voxels of {cube.voxel_mm[0]:g} mm",
+            grid="" if cube is None else f"; T1 {cube}",
         )
 
     def describe_run(self, steps: Any) -> str:
@@ -138,7 +137,7 @@ class VolumeTraining(Training[AccumulationWindow]):
         self.data, self.fabric = data, fabric
         self.seed, self.workers = config.seed, training.workers
         self.write_every = training.validate_every
-        self.dataset = VolumeDataset(data, data.participants("train"))
+        self.dataset = VolumeDataset(MeasuredVolumes(data), data.participants("train"))
         self.partition = BatchPartition(
             training.batch_size, training.accumulate, fabric.world_size, fabric.global_rank
         )
