@@ -15,6 +15,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from petsynth.errors import PetsynthError, PetsynthWarning
 from petsynth.inference.run import load_run
 from petsynth.io.bids.filters import filter_of
 from petsynth.io.bids.participants import read_participants
+from petsynth.io.formats import as_nifti
 from petsynth.io.nifti import read_volume
 from petsynth.io.text import read_json, read_rows
 from petsynth.preprocessing.pet.acquisition import read_acquisition
@@ -81,6 +83,10 @@ def seed_of(name: str, tmp_path: Path, run: Path, prepared: Path) -> tuple[Path,
         path = tmp_path / f"x{name.removeprefix('nifti')}"
         data = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
         nib.save(nib.Nifti1Image(data, np.diag([2.0, 2, 2, 1])), path)
+    elif name in OTHER_FORMATS:
+        path = tmp_path / name
+        (tmp_path / "written").mkdir()
+        save_as(path)
     elif name == "checkpoint":
         path = tmp_path / "last.pt"
         save_checkpoint(path, make_state())
@@ -97,6 +103,16 @@ def seed_of(name: str, tmp_path: Path, run: Path, prepared: Path) -> tuple[Path,
     return path, path.read_bytes()
 
 
+def save_as(path: Path) -> None:
+    data, affine = np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.diag([2.0, 2, 2, 1])
+    if path.suffix == ".mgz":
+        nib.save(nib.MGHImage(data, affine), path)
+    elif path.suffix == ".hdr":
+        nib.save(nib.Nifti1Pair(data, affine), path)
+    else:
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(data), str(path))
+
+
 def read_prepared(path: Path) -> None:
     root = path.parent if path.suffix in (".json", ".tsv") else path.parent.parent
     data = PreparedData(root)
@@ -104,12 +120,14 @@ def read_prepared(path: Path) -> None:
         data.pet(name), data.mask(name), data.diagnosis(name)
 
 
+OTHER_FORMATS = ("t1.mgz", "t1.hdr", "t1.nrrd", "t1.mha")
 READERS: dict[str, Callable[[Path], object]] = {
     "nifti.nii": lambda path: read_volume(path, frames=True),
     "nifti.nii.gz": lambda path: read_volume(path, frames=True),
     "sidecar.json": lambda path: read_acquisition(read_json(path), 2, name=path.name),
     "participants.tsv": lambda path: read_participants(path.parent),
     "table.tsv": read_rows,
+    **dict.fromkeys(OTHER_FORMATS, lambda path: as_nifti(path, path.parent / "written")),
     "division.tsv": lambda path: read_split(path, {f"sub-0{n}": [str(n)] for n in range(1, 5)}),
     "config.toml": load_config,
     "filter.json": lambda path: filter_of(read_json(path), str(path)),

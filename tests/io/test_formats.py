@@ -115,3 +115,38 @@ def test_what_is_no_image(image, tmp_path):
         as_nifti(tmp_path / "nowhere.mgz", tmp_path)
     with pytest.raises(InputError, match="is a folder"):
         as_nifti(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("kind", [".mgz", ".hdr", ".nrrd", ".mha"])
+@pytest.mark.parametrize("left", [0, 10, 200, 400])
+def test_a_file_that_is_cut_off_is_one_line(kind, left, nifti, tmp_path):
+    path = write(kind, nifti, tmp_path)
+    voxels = path.with_suffix(".img") if kind == ".hdr" and left == 400 else path
+    voxels.write_bytes(voxels.read_bytes()[: left // (2 if voxels != path else 1)])
+    (tmp_path / "made").mkdir()
+    with pytest.raises(InputError, match=r"sub-01_T1w\.\w+: ") as refusal:
+        as_nifti(path, tmp_path / "made")
+    assert "\n" not in str(refusal.value)
+
+
+def test_headers_of_terabytes_take_no_memory(tmp_path):
+    """Sizes are checked before anything is allocated."""
+    nrrd = "NRRD0004\ntype: float\ndimension: 3\nsizes: 60000 60000 60000\nencoding: raw\n\n"
+    (tmp_path / "x.nrrd").write_text(nrrd)
+    mha = "ObjectType = Image\nNDims = 3\nDimSize = 60000 60000 60000\nElementType = MET_FLOAT\n"
+    (tmp_path / "x.mha").write_text(mha + "ElementDataFile = LOCAL\n")
+    image = nib.MGHImage(DATA, AFFINE)
+    content = bytearray(image.to_bytes())
+    content[4:16] = np.array([60000] * 3, ">i4").tobytes()
+    (tmp_path / "x.mgh").write_bytes(content)
+    for name in ("x.nrrd", "x.mha", "x.mgh"):
+        with pytest.raises(InputError, match=rf"{name}: header says 60000 x 60000 x 60000 voxels"):
+            as_nifti(tmp_path / name, tmp_path)
+
+
+def test_a_place_that_is_none_is_one_line(tmp_path):
+    content = bytearray(nib.MGHImage(DATA, AFFINE).to_bytes())
+    content[30:34] = np.array(np.nan, ">f4").tobytes()  # the first edge length
+    (tmp_path / "x.mgh").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.mgh: affine is singular"):
+        as_nifti(tmp_path / "x.mgh", tmp_path)

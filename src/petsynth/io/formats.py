@@ -7,7 +7,10 @@ become one.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -15,9 +18,10 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from petsynth.errors import InputError, PetsynthWarning
+from petsynth.errors import InputError, PetsynthError, PetsynthWarning
 from petsynth.io.dicom.files import holds_dicom, is_dicom
 from petsynth.io.nifti import read_shape
+from petsynth.io.nifti_header import check_shape
 from petsynth.io.text import check_file
 
 NIFTI = (".nii.gz", ".nii")
@@ -25,6 +29,7 @@ NIBABEL = (".mgz", ".mgh", ".hdr", ".img")
 ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 EXTENSIONS = (*NIFTI, *NIBABEL, *ITK)
 """Ends of the names of files that are read."""
+_SMALLEST_VOXEL = 1e-9
 ArrayImage = tuple[NDArray[np.generic], NDArray[np.generic]]
 """Voxels, and the affine from voxels to RAS+ in millimetres."""
 AnyImage = str | Path | nib.spatialimages.SpatialImage | ArrayImage
@@ -79,14 +84,17 @@ def as_nifti(
             shape = read_shape(path)
             if _volumes(shape) <= 1 and volume in (None, 0):
                 return path
-            opened = _load(path) if _chosen(path, shape, volume) is not None else None
+            opened = load_image(path) if _chosen(path, shape, volume) is not None else None
         else:
             opened = _open(path, Path(folder))
         target, told = Path(folder) / name_as_nifti(path).removesuffix(".gz"), str(path)
     else:
         opened, target, told = _in_memory(image, name), Path(folder) / f"{name}.nii", name
     assert opened is not None
-    nib.save(_one_volume(opened, told, volume), target)
+    chosen = _chosen(told, tuple(opened.shape), volume)
+    with damage_named(told):
+        one = _one_volume(opened, chosen)
+    nib.save(one, target)
     return target
 
 
@@ -137,32 +145,71 @@ def _check_format(path: Path) -> None:
     )
 
 
-def _open(path: Path, folder: Path) -> nib.spatialimages.SpatialImage:
+@contextlib.contextmanager
+def damage_named(path: str | Path) -> Iterator[None]:
+    """Turn whatever a library says of a damaged file into one line that names it.
+
+    Raises
+    ------
+    InputError
+        For any error but petsynth's own; readers of other formats raise errors of all kinds.
+    """
+    level = nib.imageglobals.logger.level
+    nib.imageglobals.logger.setLevel(logging.CRITICAL)  # it repeats what the error says
     try:
-        if path.name.endswith(NIBABEL):
-            image = _load(path)
-            if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
-                warnings.warn(
-                    f"{path}: Analyze files do not say which side is left; assumed (as nibabel "
-                    "does) that the first axis runs to the left",
-                    PetsynthWarning,
-                    stacklevel=3,
-                )
-            return image
-        itk = SimpleITK.ReadImage(str(path))
-        if itk.GetNumberOfComponentsPerPixel() != 1:
+        yield
+    except PetsynthError:
+        raise
+    except MemoryError:
+        raise InputError(f"{path}: its voxels do not fit into the memory") from None
+    except Exception as error:
+        told = " ".join(str(error).split())[-120:] or type(error).__name__
+        raise InputError(
+            f"{path}: damaged, or not what its name says ({told}); convert it to NIfTI"
+        ) from None
+    finally:
+        nib.imageglobals.logger.setLevel(level)
+
+
+def load_image(path: str | Path) -> nib.spatialimages.SpatialImage:
+    """Open an image of a format of `NIBABEL` or `NIFTI`; its voxels are still to be read.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged or too large.
+    """
+    check_file(path)
+    with damage_named(path):
+        image: nib.spatialimages.SpatialImage = nib.load(path)  # type: ignore[assignment]
+        shape, affine = tuple(image.shape), np.asarray(image.affine, dtype=float)
+    check_shape(path, shape)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < _SMALLEST_VOXEL:
+        raise InputError(f"{path}: affine is singular, so voxels have no place in space")
+    return image
+
+
+def _open(path: Path, folder: Path) -> nib.spatialimages.SpatialImage:
+    if path.name.endswith(NIBABEL):
+        image = load_image(path)
+        if isinstance(image, nib.AnalyzeImage) and not isinstance(image, nib.Nifti1Pair):
+            warnings.warn(
+                f"{path}: Analyze files do not say which side is left; assumed (as nibabel does) "
+                "that the first axis runs to the left",
+                PetsynthWarning,
+                stacklevel=3,
+            )
+        return image
+    with damage_named(path):
+        reader = SimpleITK.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+        check_shape(path, tuple(reader.GetSize()))
+        if reader.GetNumberOfComponents() != 1:
             raise InputError(f"{path}: each voxel has several values; needed is one")
         converted = folder / f".{path.name}.nii"
-        SimpleITK.WriteImage(itk, str(converted))
-        return _load(converted)
-    except (OSError, EOFError, ValueError, RuntimeError, nib.filebasedimages.ImageFileError) as e:
-        told = " ".join(str(e).split())[-120:]
-        raise InputError(f"{path}: cannot be read ({told}); convert it to NIfTI") from None
-
-
-def _load(path: Path) -> nib.spatialimages.SpatialImage:
-    image: nib.spatialimages.SpatialImage = nib.load(path)  # type: ignore[assignment]
-    return image
+        SimpleITK.WriteImage(reader.Execute(), str(converted))
+    return load_image(converted)
 
 
 def _in_memory(
@@ -180,14 +227,8 @@ def _in_memory(
     return nib.Nifti1Image(_storable(voxels), affine)
 
 
-def _one_volume(
-    image: nib.spatialimages.SpatialImage, told: str, volume: int | None
-) -> nib.Nifti1Image:
-    chosen = _chosen(told, tuple(image.shape), volume)
-    try:
-        voxels = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{told}: file is truncated or damaged ({error}); copy it again") from None
+def _one_volume(image: nib.spatialimages.SpatialImage, chosen: int) -> nib.Nifti1Image:
+    voxels = np.asanyarray(image.dataobj)
     if voxels.ndim > 3:
         voxels = voxels.reshape(*voxels.shape[:3], -1)[..., chosen]
     one = nib.Nifti1Image(_storable(voxels), image.affine)

@@ -116,8 +116,20 @@ def _check_shape(path: Path, header: Any) -> None:
     dim = [int(size) for size in header["dim"]]
     if not 1 <= dim[0] <= 7:
         raise InputError(f"{path}: header says {dim[0]} axes, possible are 1 to 7")
-    shape = dim[1 : dim[0] + 1]
+    check_shape(path, tuple(dim[1 : dim[0] + 1]))
+
+
+def check_shape(path: str | Path, shape: tuple[int, ...]) -> None:
+    """Refuse an image that is too large to be read, or has fewer than three axes.
+
+    Raises
+    ------
+    InputError
+        With the name of the file.
+    """
     text = " x ".join(map(str, shape))
+    if len(shape) < 3:
+        raise InputError(f"{path}: image has {len(shape)} axes {tuple(shape)}, needed are 3")
     if min(shape) < 0:
         raise InputError(f"{path}: header says {text} voxels")
     if max(shape) > LONGEST_AXIS:
@@ -129,8 +141,6 @@ def _check_shape(path: Path, header: Any) -> None:
             f"{path}: header says {text} voxels, at most {MOST_VOXELS // 10**6} million per frame "
             f"and {MOST_VALUES // 10**6} million in all are read; cut it to the head"
         )
-    if len(shape) < 3:
-        raise InputError(f"{path}: image has {len(shape)} axes {tuple(shape)}, needed are 3")
 
 
 def _check_values(path: Path, header: Any) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsynth.errors import InputError
+from petsynth.io.formats import damage_named, load_image
 from petsynth.io.nifti import read_volume
-from petsynth.io.text import check_file, exists, read_rows, read_text
+from petsynth.io.text import exists, read_rows, read_text
 from petsynth.regional.labels import expected, label_names
 from petsynth.simulation.labels import detect_scheme
 from petsynth.simulation.regions import Scheme
@@ -153,13 +154,10 @@ def _read_labels(path: Path) -> Volume:
 
 
 def _read_mgz(path: Path) -> Volume:
-    check_file(path)
-    try:
-        image = nib.as_closest_canonical(nib.load(path))
+    loaded = load_image(path)
+    with damage_named(path):
+        image = nib.as_closest_canonical(loaded)
         data = np.asarray(image.dataobj, dtype=np.float64)
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        told = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as FreeSurfer's image ({told})") from None
     if data.ndim != 3 or not np.isfinite(data).all():
         raise InputError(f"{path}: is no label image of three axes")
     return Volume(data, np.asarray(image.affine, dtype=float))
