@@ -50,6 +50,8 @@ class Grid:
     (2.0, 2.0, 2.0)
     >>> grid.centre_mm.tolist()
     [1.0, 2.0, 3.0]
+    >>> print(grid)
+    2 x 3 x 4 voxels of 2 mm
     """
 
     shape: tuple[int, int, int]
@@ -66,6 +68,11 @@ class Grid:
         """World coordinates of the middle of the lattice, shape (3,)."""
         middle = (np.array(self.shape) - 1) / 2
         return np.asarray(self.affine)[:3, :3] @ middle + np.asarray(self.affine)[:3, 3]
+
+    def __str__(self) -> str:
+        edges = [f"{edge:.4g}" for edge in self.voxel_mm]
+        shown = edges[0] if len(set(edges)) == 1 else " x ".join(edges)
+        return f"{' x '.join(map(str, self.shape))} voxels of {shown} mm"
 
     def to_dict(self) -> dict[str, Any]:
         """Return shape and affine as plain values, ready for JSON; undone by `from_dict`.

@@ -122,7 +122,7 @@ def check_fits(run: Run, data: PreparedData, split: Split) -> None:
         for what, there, here in (
             ("tracer", run.tracer, data.tracer),
             ("unit", run.unit, data.unit),
-            ("grid", _shown(run.grid), _shown(data.grid)),
+            ("grid", str(run.grid), str(data.grid)),
             ("PET scale", f"{run.pet_scale:.7g}", f"{data.pet_scale:.7g}"),
         )
         if there != here and not (what == "PET scale" and run.is_pretrained)
@@ -192,7 +192,3 @@ def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
             f"{run.folder}: was trained on other subjects than the training subjects of "
             f"{data.folder}, so its baselines would be others; name the data it was trained on"
         )
-
-
-def _shown(grid: Grid) -> str:
-    return f"{' x '.join(map(str, grid.shape))} of {grid.voxel_mm[0]:g} mm"

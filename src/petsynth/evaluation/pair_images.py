@@ -189,8 +189,8 @@ def onto_grid(synthetic: PetImage, grid: Grid, grid_to_image: FloatArray | None 
             "lie in its field of view); register it to the reference first"
         )
     note = (
-        f"synthetic image resampled once, linearly, from {_shown(synthetic.volume.grid)} onto the "
-        f"reference's grid, {_shown(grid)}"
+        f"synthetic image resampled once, linearly, from {synthetic.volume.grid} onto the "
+        f"reference's grid, {grid}"
     )
     return replace(synthetic, volume=moved, notes=(*synthetic.notes, note))
 
@@ -294,8 +294,3 @@ def _one(
             f"--{what}, or correct the sidecar"
         )
     return given if known == unknown else known
-
-
-def _shown(grid: Grid) -> str:
-    edges = " x ".join(f"{edge:.3g}" for edge in grid.voxel_mm)
-    return f"{' x '.join(map(str, grid.shape))} voxels of {edges} mm"

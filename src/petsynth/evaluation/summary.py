@@ -79,7 +79,7 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         f"{', '.join(evaluation.participants)}" + _visits(evaluation),
         "tracer": settings.tracer,
         "unit": unit,
-        "grid": f"{' x '.join(map(str, data.grid.shape))} voxels of {data.grid.voxel_mm[0]:g} mm",
+        "grid": str(data.grid),
         "middle_slice": f"axial slice with index N // 2 ({data.grid.shape[2] // 2}), {height} x "
         f"{width} pixels, not padded to the network's size; both PETs in grey levels: 0 {unit} is "
         f"0, the training set's PET scale of {scale} {unit} is 255, values outside are clipped, "

@@ -56,8 +56,7 @@ def provenance_blocks(evaluation: Evaluation, models: Sequence[Model]) -> list[B
         Terms(
             (
                 ("subjects of the split", parts),
-                ("grid", f"{' x '.join(map(str, data.grid.shape))} voxels of "
-                 f"{data.grid.voxel_mm[0]:g} mm"),
+                ("grid", str(data.grid)),
                 ("unit", data.unit),
                 ("reference region", reference_region(data) or "not stated"),
                 ("preprocessing", preprocessing or "not stated"),

@@ -16,7 +16,6 @@ from petsynth.io.bids.names import participant_of
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.weights import save_weights
 from petsynth.systems.base import System
-from petsynth.volume import Grid
 
 CARD = """# {system}
 
@@ -131,7 +130,7 @@ def write_card(
         intensities=lines.intensities,
         uses=", ".join(["T1", *system.covariates_used()])
         + ("; each but the T1 where it is known" if system.covariates_used() else ""),
-        grid=f"{_shown(data.grid)}, {_place(data)}{lines.grid}",
+        grid=f"{data.grid}, {_place(data)}{lines.grid}",
         limit=lines.limits,
         reference=_relative_to(data),
         version=metadata["petsynth_version"],
@@ -161,10 +160,6 @@ def _start_text(started_from: dict[str, Any] | None) -> str:
 def _place(data: PreparedData) -> str:
     aligned = data.description.get("preprocessing", {}).get("registration", "rigid") == "rigid"
     return "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
-
-
-def _shown(grid: Grid) -> str:
-    return f"{' x '.join(map(str, grid.shape))} voxels of {grid.voxel_mm[0]:g} mm"
 
 
 def _validation_text(validation: dict[str, float], subjects: int, unit: str) -> str:
