@@ -89,3 +89,21 @@ def test_visits_with_two_diagnoses_belong_to_no_group(tmp_path):
     people = {"sub-1_ses-a": "CN", "sub-1_ses-b": "AD", "sub-2": "AD", "sub-3": "CN"}
     found = read_group_features([write(tmp_path / "e", people)], GROUPS)
     assert found.participants == ["sub-2", "sub-3"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "message"),
+    [({"external": 3}, "summary.json: damaged"), ({"covariates": {"net": 1}}, "json: damaged")],
+)
+def test_a_damaged_summary_is_one_line(tmp_path, summary, message):
+    with pytest.raises(InputError, match=message):
+        read_group_features([write(tmp_path / "e", **summary)], GROUPS)
+
+
+@pytest.mark.parametrize("column", ["kind", "diagnosis", "method", "participant_id"])
+def test_a_missing_column_is_one_line(tmp_path, column):
+    folder = write(tmp_path / "e")
+    table = pd.read_csv(folder / "metrics.tsv", sep="\t").drop(columns=column)
+    write_table(folder / "metrics.tsv", table)
+    with pytest.raises(InputError, match=rf"{column} is not in its tables"):
+        read_group_features([folder], GROUPS)

@@ -24,6 +24,8 @@ BOTH = "MRI + {}"
 TELLING = ("diagnosis", "mmse")
 """Covariates that give the answer away: the MMSE is part of what patients are diagnosed by."""
 _NEEDED = ("metrics.tsv", "regions.tsv", "summary.json")
+_IN_BOTH = ("participant_id", "method", "kind")
+"""Columns of both tables."""
 _IMAGES = {"volume_ml": "volume", "grey_fraction": "grey"}
 
 
@@ -155,13 +157,23 @@ def _read(folder: Path) -> _Tables:
         )
     regions, metrics = read_table(folder / "regions.tsv"), read_table(folder / "metrics.tsv")
     summary = read_json(folder / "summary.json")
-    wanted = {"participant_id", "method", "kind", "region", "reference", "synthetic", *_IMAGES}
-    lacking = wanted - set(regions.columns) or {"covariates", "external"} - set(summary)
+    lacking = (
+        {*_IN_BOTH, "region", "reference", "synthetic", *_IMAGES} - set(regions.columns)
+        or {*_IN_BOTH, "diagnosis"} - set(metrics.columns)
+        or {"covariates", "external", "simulated"} - set(summary)
+    )
     if lacking:
         raise InputError(
             f"{folder}: {', '.join(sorted(lacking))} is not in its tables, which an earlier "
             "version wrote; evaluate again"
         )
+    covariates, external = summary["covariates"], summary["external"]
+    if not (
+        isinstance(external, list)
+        and isinstance(covariates, dict)
+        and all(isinstance(each, list) for each in covariates.values())
+    ):
+        raise InputError(f"{folder / 'summary.json'}: damaged; evaluate again")
     of_models = metrics[metrics["kind"] == "model"]
     return _Tables(
         regions[regions["kind"] == "region"],
