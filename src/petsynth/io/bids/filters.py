@@ -143,4 +143,4 @@ def _key(entity: str, label: str) -> str:
         return tracer_key(label)
     if entity == "extension":
         return "." + label.removeprefix(".")
-    return str(int(label)) if label.isdigit() else label
+    return str(int(label)) if label.isdecimal() else label

@@ -59,7 +59,7 @@ class Image:
     def run(self) -> int:
         """Its run; 0 where the name has none."""
         digits = self.entities.get("run", "0")
-        return int(digits) if digits.isdigit() else 0
+        return int(digits) if digits.isdecimal() else 0
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def session_key(session: str | None) -> tuple[bool, list[tuple[int, int, str]]]:
     """
     label = (session or "").lower()
     parts = re.findall(r"\d+|\D+", label)
-    natural = [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+    natural = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
     return label not in ("", *_BASELINE), natural
 
 

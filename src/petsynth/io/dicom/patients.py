@@ -140,7 +140,7 @@ class Key:
 def next_label(root: Path, taken: set[str]) -> str:
     """Return the next number for a participant: ``"001"`` in an empty dataset."""
     names = {path.name.removeprefix("sub-") for path in root.glob("sub-*")} | taken
-    numbers = [int(name) for name in names if name.isdigit()]
+    numbers = [int(name) for name in names if name.isdecimal()]
     number = max(numbers, default=0) + 1
     keys = {participant_key(name) for name in names}
     while participant_key(str(number)) in keys:
@@ -152,7 +152,7 @@ def add_sessions(patient: Patient, root: Path, days: set[datetime.date]) -> None
     """Give each new day of a patient a session, in their order, after those that there are."""
     used = {path.name.removeprefix("ses-") for path in root.glob(f"sub-{patient.label}/ses-*")}
     used |= set(patient.sessions.values())
-    highest = max((int(label) for label in used if label.isdigit()), default=0)
+    highest = max((int(label) for label in used if label.isdecimal()), default=0)
     for day in sorted(days - set(patient.sessions)):
         highest += 1
         patient.sessions[day] = f"{highest:02}"

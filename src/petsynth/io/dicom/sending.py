@@ -69,7 +69,7 @@ def parse_node(text: str, title: str = THEIR_TITLE, own_title: str = OWN_TITLE) 
     """
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) <= _HIGHEST_PORT:
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
         raise ArgumentError(f"{text}: must be HOST:PORT, for example pacs.example.org:104")
     for each in (title, own_title):
         if not 0 < len(each) <= _TITLE_LENGTH or not each.isascii() or not each.strip():

@@ -240,7 +240,7 @@ def suv_factors(acquisition: Acquisition, frames: int) -> FloatArray:
 def _radionuclide(text: str) -> str:
     """Return ``"F18"`` for ``"F18"``, ``"18F"``, ``"[18F]"`` and ``"F-18"``."""
     letters = "".join(sign for sign in text if sign.isalpha()).upper()
-    digits = "".join(sign for sign in text if sign.isdigit())
+    digits = "".join(sign for sign in text if sign.isdecimal())
     return letters + digits
 
 
