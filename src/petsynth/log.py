@@ -104,7 +104,7 @@ class _FileHandler(logging.Handler):
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with open(self._file, "a", encoding="utf-8") as file:
+            with open(self._file, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write("".join(f"{line}\n" for line in self._lines))
         except OSError:  # a full disk stops the results, which says so; not their log
             self._file = None

@@ -116,6 +116,25 @@ def test_python_returns_the_table_without_torch(scan):
     assert "petsynth.regional" in sys.modules
 
 
+def test_a_subject_without_labels_is_told_in_the_status(scan, tmp_path, capsys):
+    pet, labels = scan
+    bids, folder = tmp_path / "bids", tmp_path / "freesurfer"
+    for name in ("sub-01", "sub-02"):
+        for kind, end in (("anat", "T1w"), ("pet", "trc-18FFDG_pet")):
+            path = bids / name / kind / f"{name}_{end}.nii.gz"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(pet.read_bytes())
+    (bids / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.0"}')
+    (folder / "sub-01").mkdir(parents=True)
+    (folder / "sub-01" / "aparc+aseg.nii.gz").write_bytes(labels.read_bytes())
+    words = ["regions", str(bids), "--labels", str(folder), *OPTIONS, "--out"]
+    assert run([*words, str(tmp_path / "out")]) == 1
+    assert "1 of 2 scans could not be measured, the others are finished: sub-02_trc" in (
+        capsys.readouterr().err
+    )
+    assert len(list((tmp_path / "out").glob("sub-01*_regions.tsv"))) == 1
+
+
 @pytest.mark.slow
 def test_a_bids_folder_is_measured_through_its_t1s(tmp_path, capsys):
     """A simulated cohort: labels of the atlas lie on the brain, FDG's cortex is above the pons."""

@@ -8,6 +8,7 @@ import pytest
 import SimpleITK
 
 from petsynth.errors import InputError, PetsynthWarning
+from petsynth.io import formats
 from petsynth.io.formats import as_nifti, save_image
 from petsynth.io.nifti import read_volume
 
@@ -117,12 +118,18 @@ def test_what_is_no_image(image, tmp_path):
         as_nifti(tmp_path, tmp_path)
 
 
+unclosed = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+"""nibabel leaves a file open whose header it refuses."""
+
+
+@unclosed
 @pytest.mark.parametrize("kind", [".mgz", ".hdr", ".nrrd", ".mha"])
-@pytest.mark.parametrize("left", [0, 10, 200, 400])
+@pytest.mark.parametrize("left", [0.0, 0.1, 0.5, 0.9])
 def test_a_file_that_is_cut_off_is_one_line(kind, left, nifti, tmp_path):
     path = write(kind, nifti, tmp_path)
-    voxels = path.with_suffix(".img") if kind == ".hdr" and left == 400 else path
-    voxels.write_bytes(voxels.read_bytes()[: left // (2 if voxels != path else 1)])
+    cut = path.with_suffix(".img") if kind == ".hdr" and left == 0.5 else path
+    content = cut.read_bytes()
+    cut.write_bytes(content[: int(left * len(content))])
     (tmp_path / "made").mkdir()
     with pytest.raises(InputError, match=r"sub-01_T1w\.\w+: ") as refusal:
         as_nifti(path, tmp_path / "made")
@@ -131,8 +138,8 @@ def test_a_file_that_is_cut_off_is_one_line(kind, left, nifti, tmp_path):
 
 def test_headers_of_terabytes_take_no_memory(tmp_path):
     """Sizes are checked before anything is allocated."""
-    nrrd = "NRRD0004\ntype: float\ndimension: 3\nsizes: 60000 60000 60000\nencoding: raw\n\n"
-    (tmp_path / "x.nrrd").write_text(nrrd)
+    nrrd = "NRRD0004\nendian: little\ntype: float\ndimension: 3\nsizes: 60000 60000 60000\n"
+    (tmp_path / "x.nrrd").write_text(nrrd + "encoding: raw\n\n")
     mha = "ObjectType = Image\nNDims = 3\nDimSize = 60000 60000 60000\nElementType = MET_FLOAT\n"
     (tmp_path / "x.mha").write_text(mha + "ElementDataFile = LOCAL\n")
     image = nib.MGHImage(DATA, AFFINE)
@@ -144,9 +151,17 @@ def test_headers_of_terabytes_take_no_memory(tmp_path):
             as_nifti(tmp_path / name, tmp_path)
 
 
+@unclosed
 def test_a_place_that_is_none_is_one_line(tmp_path):
     content = bytearray(nib.MGHImage(DATA, AFFINE).to_bytes())
     content[30:34] = np.array(np.nan, ">f4").tobytes()  # the first edge length
     (tmp_path / "x.mgh").write_bytes(content)
-    with pytest.raises(InputError, match=r"x\.mgh: affine is singular"):
+    with pytest.raises(InputError, match=r"x\.mgh: (affine is singular|.* cannot be read)"):
         as_nifti(tmp_path / "x.mgh", tmp_path)
+
+
+def test_a_reader_that_crashes_ends_in_one_line(nifti, tmp_path, monkeypatch):
+    path = write(".nrrd", nifti, tmp_path)
+    monkeypatch.setattr(formats, "_SIZE", "import os; os.abort()")
+    with pytest.raises(InputError, match=r"sub-01_T1w\.nrrd: cannot be read \(its reader crashed"):
+        as_nifti(path, tmp_path)

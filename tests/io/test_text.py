@@ -273,3 +273,10 @@ def test_no_positive_numbers(value):
 def test_no_line_of_text(value):
     with pytest.raises(ValueError, match=r"unit is .* not one line of text"):
         check_text("unit", value)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / os.fsdecode(b"sub-\xff.json")
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"sub-\\xff\.json: its name is not UTF-8; rename it"):
+        read_json(path)

@@ -244,7 +244,7 @@ def _predict_one(args: Args, model: Run, number: int, on_sample: Callable[[], No
 
     paths = _paths(args, model, number)
     check_result_names(args.t1[number], paths)
-    digest = hashlib.sha256(paths[0].name.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(paths[0].name)).hexdigest()[:16]
     with lock_folder(args.out, name=f".{digest}{LOCK}"):
         is_there = not args.overwrite and paths[0].exists()
         if is_there and is_finished(paths, _origin(args, model, number)):

@@ -101,11 +101,11 @@ def run(args: Args) -> None:
 
     _check_arguments(args)
     atlas = None if args.labels else read_atlas(args.atlas)
-    files = _find_files(args)
+    files, failed = _find_files(args)
+    total = len(files) + len(failed)
     if args.out is None and len(files) > 1:
         raise ArgumentError(f"{len(files)} scans: name a folder for their tables with --out")
     _check_out(args, files)
-    failed: list[str] = []
     tables = {}
     with _locked(args.out), Progress("measuring", total=len(files)) as progress:
         for each in files:
@@ -113,7 +113,7 @@ def run(args: Args) -> None:
                 scan = _measure(args, each, atlas)
                 tables[each.pet.name] = scan.table
             except (InputError, RegistrationError) as error:
-                if len(files) == 1:
+                if total == 1:
                     raise
                 logger.error(f"petsynth regions: error: {error}")
                 failed.append(each.pet.name)
@@ -124,7 +124,7 @@ def run(args: Args) -> None:
             logger.info(f"all scans: {write_group(tables, args.out)}")
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(files)} scans could not be measured, the others are finished: "
+            f"{len(failed)} of {total} scans could not be measured, the others are finished: "
             f"{', '.join(failed)}"
         )
 
@@ -173,8 +173,8 @@ def _check_arguments(args: Args) -> None:
             )
 
 
-def _find_files(args: Args) -> list[ScanFiles]:
-    """Return what belongs to each PET."""
+def _find_files(args: Args) -> tuple[list[ScanFiles], list[str]]:
+    """Return what belongs to each PET, and the PETs to which something is missing."""
     from petsynth.regional.scan import ScanFiles
 
     if args.pet[0].is_dir():
@@ -185,10 +185,10 @@ def _find_files(args: Args) -> list[ScanFiles]:
         labels = _one(args.labels, number, t1 or pet, "labels")
         mask = _one(args.mask, number, t1 or pet, "mask")
         found.append(ScanFiles(pet, t1, labels, mask))
-    return found
+    return found, []
 
 
-def _find_in_dataset(args: Args, folder: Path) -> list[ScanFiles]:
+def _find_in_dataset(args: Args, folder: Path) -> tuple[list[ScanFiles], list[str]]:
     from petsynth.errors import InputError
     from petsynth.io.bids.index import Choice, index_dataset
     from petsynth.regional.scan import ScanFiles
@@ -196,17 +196,19 @@ def _find_in_dataset(args: Args, folder: Path) -> list[ScanFiles]:
     index = index_dataset(folder, Choice(tracer=args.tracer, every_visit=True))
     for participant, reason in index.excluded.items():
         logger.warning(f"{participant} is left out: {reason}")
-    found, missing = [], []
+    found: list[ScanFiles] = []
+    missing: dict[str, str] = {}
     for scan in index.scans:
         try:
             labels = _one(args.labels, 0, scan.t1, "labels")
             found.append(ScanFiles(scan.pet, scan.t1, labels, _one(args.mask, 0, scan.t1, "mask")))
         except InputError as error:
-            missing.append(str(error))
+            missing[scan.pet.name] = str(error)
             logger.error(f"petsynth regions: error: {error}")
     if not found:
-        raise InputError(f"{folder}: no scan can be measured; for example: {missing[0]}")
-    return found
+        example = next(iter(missing.values()), "none has a T1 and a PET")
+        raise InputError(f"{folder}: no scan can be measured; for example: {example}")
+    return found, list(missing)
 
 
 def _one(paths: tuple[Path, ...], number: int, image: Path, kind: str) -> Path | None:

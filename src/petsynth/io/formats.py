@@ -8,14 +8,17 @@ become one.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from petsynth.errors import InputError, PetsynthError, PetsynthWarning
@@ -30,6 +33,18 @@ ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
 EXTENSIONS = (*NIFTI, *NIBABEL, *ITK)
 """Ends of the names of files that are read."""
 _SMALLEST_VOXEL = 1e-9
+_SIZE = """
+import json, sys, SimpleITK
+reader = SimpleITK.ImageFileReader()
+reader.SetFileName(sys.argv[1])
+reader.ReadImageInformation()
+print(json.dumps([reader.GetSize(), reader.GetNumberOfComponents()]))
+"""
+_CONVERT = """
+import sys, SimpleITK
+SimpleITK.WriteImage(SimpleITK.ReadImage(sys.argv[1]), sys.argv[2])
+print(0)
+"""
 ArrayImage = tuple[NDArray[np.generic], NDArray[np.generic]]
 """Voxels, and the affine from voxels to RAS+ in millimetres."""
 AnyImage = str | Path | nib.spatialimages.SpatialImage | ArrayImage
@@ -165,7 +180,7 @@ def damage_named(path: str | Path) -> Iterator[None]:
     except Exception as error:
         told = " ".join(str(error).split())[-120:] or type(error).__name__
         raise InputError(
-            f"{path}: damaged, or not what its name says ({told}); convert it to NIfTI"
+            f"{path}: cannot be read ({told}); is it damaged, or another format than its name says?"
         ) from None
     finally:
         nib.imageglobals.logger.setLevel(level)
@@ -200,16 +215,23 @@ def _open(path: Path, folder: Path) -> nib.spatialimages.SpatialImage:
                 stacklevel=3,
             )
         return image
-    with damage_named(path):
-        reader = SimpleITK.ImageFileReader()
-        reader.SetFileName(str(path))
-        reader.ReadImageInformation()
-        check_shape(path, tuple(reader.GetSize()))
-        if reader.GetNumberOfComponents() != 1:
-            raise InputError(f"{path}: each voxel has several values; needed is one")
-        converted = folder / f".{path.name}.nii"
-        SimpleITK.WriteImage(reader.Execute(), str(converted))
+    size, components = _run_itk(_SIZE, path)
+    check_shape(path, tuple(size))
+    if components != 1:
+        raise InputError(f"{path}: each voxel has several values; needed is one")
+    converted = folder / f".{path.name}.nii"
+    _run_itk(_CONVERT, path, converted)
     return load_image(converted)
+
+
+def _run_itk(program: str, *paths: Path) -> Any:
+    """Return what a program prints as JSON; its own process, since damaged files crash ITK."""
+    words = [sys.executable, "-c", program, *map(str, paths)]
+    done = subprocess.run(words, capture_output=True, check=False)
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    told = " ".join(done.stderr.decode(errors="replace").split())[-120:] or "its reader crashed"
+    raise InputError(f"{paths[0]}: cannot be read ({told}); convert it to NIfTI")
 
 
 def _in_memory(

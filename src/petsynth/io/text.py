@@ -52,8 +52,11 @@ def check_file(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        If it is missing, a folder, a named pipe, a socket, a device, or a link that leads nowhere.
+        If it is missing, a folder, a named pipe, a socket, a device, or a link that leads nowhere,
+        or if its name is no text, which tables and JSON files could not hold.
     """
+    if not is_text(Path(path).name):
+        raise InputError(f"{shown(path)}: its name is not UTF-8; rename it")
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
@@ -62,6 +65,26 @@ def check_file(path: str | Path) -> Path:
         if is_kind(mode):
             raise InputError(f"{path}: {what}; name a file")
     return Path(path)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is text in UTF-8, as names from old file systems may not be.
+
+    Examples
+    --------
+    >>> is_text("sub-01_T1w.nii"), is_text(os.fsdecode(b"sub-\xff_T1w.nii"))
+    (True, False)
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: str | Path) -> str:
+    r"""Return a path as it can be written anywhere; bytes that are no text become ``\xff``."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def real_path(path: str | Path) -> Path:

@@ -1,10 +1,11 @@
 """Images by folders and names alone."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.bids.images import Image, find_images, find_participants
 from petsynth.io.bids.names import parse_entities
 
@@ -35,6 +36,21 @@ def test_who_is_not_there_is_named(tmp_path, labels, message):
     make(tmp_path, "sub-1/x", "sub-2/x")
     with pytest.raises(InputError, match=message):
         find_participants(tmp_path, labels)
+
+
+def test_names_that_are_no_text_are_left_out_and_told(tmp_path):
+    bad = os.fsdecode(b"\xff")
+    make(tmp_path, "sub-1/anat/sub-1_T1w.nii", f"sub-1/anat/sub-1_acq-{bad}_T1w.nii")
+    make(tmp_path, f"sub-{bad}/anat/x")
+    with pytest.warns(PetsynthWarning, match=r"sub-\\xff: its name is not UTF-8; left out"):
+        (folder,) = find_participants(tmp_path)
+    with pytest.warns(PetsynthWarning, match=r"acq-\\xff_T1w.nii: its name is not UTF-8"):
+        assert [each.path.name for each in find_images(folder).t1s] == ["sub-1_T1w.nii"]
+
+
+def test_a_run_whose_digits_are_no_number_counts_as_none():
+    assert image("sub-1_run-\N{SUPERSCRIPT TWO}_T1w.nii").run == 0
+    assert image("sub-1_run-\N{ARABIC-INDIC DIGIT TWO}_T1w.nii").run == 2
 
 
 def test_images_of_all_sessions_whose_names_fit_their_place(tmp_path):

@@ -21,15 +21,16 @@ class Phantoms:
     grid: Grid = field(default_factory=lambda: Grid(SHAPE, np.eye(4)))
     pet_scale: float = 2.0
     frame_durations: tuple[float, ...] | None = None
-    at_1: float = 0.5
-    """PET of the second sagittal slice."""
+    at_1: float | None = None
+    """PET of the second sagittal slice, if it is another."""
 
     def mri(self, participant):
         return random_volume(participant, 0) * 2 - 1
 
     def pet(self, participant):
         pet = random_volume(participant, 1) * self.pet_scale
-        pet[1] = self.at_1
+        if self.at_1 is not None:
+            pet[1] = self.at_1
         return pet if participant == "sub-1" else np.stack([pet - 0.25, pet + 0.25], axis=3)
 
     def mask(self, participant):

@@ -20,14 +20,16 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from petsynth.errors import InputError
+from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.bids.names import parse_entities, participant_key
 from petsynth.io.nifti_header import read_header
+from petsynth.io.text import is_text, shown
 
 EXTENSIONS = (".nii", ".nii.gz")
 _SUFFIX_OF = {"anat": "T1w", "pet": "pet"}
@@ -90,7 +92,7 @@ def find_participants(root: Path, labels: Iterable[str] = ()) -> list[Path]:
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
-    folders = sorted(path for path in root.glob("sub-*") if path.is_dir())
+    folders = sorted(path for path in root.glob("sub-*") if path.is_dir() and _is_named(path))
     if not folders:
         raise InputError(f"{root}: no BIDS dataset, since it holds no folder sub-*")
     by_key: dict[str, Path] = {}
@@ -138,7 +140,7 @@ def find_images(
         if session is not None and session_label != session:
             continue
         for kind, images in found.items():
-            for path in _list(parent / kind):
+            for path in filter(_is_named, _list(parent / kind)):
                 entities = parse_entities(path.name)
                 fits = entities["suffix"] == _SUFFIX_OF[kind]
                 fits &= entities["extension"] in EXTENSIONS
@@ -155,6 +157,15 @@ def _session_folders(participant: Path) -> list[tuple[Path, str | None]]:
         path for path in _list(participant) if path.name.startswith("ses-") and path.is_dir()
     ]
     return [(participant, None), *((path, path.name.removeprefix("ses-")) for path in sessions)]
+
+
+def _is_named(path: Path) -> bool:
+    """Whether a name can stand in tables; say that it is left out if not."""
+    if is_text(path.name):
+        return True
+    told = f"{shown(path)}: its name is not UTF-8; left out; rename it"
+    warnings.warn(told, PetsynthWarning, stacklevel=4)
+    return False
 
 
 def _list(folder: Path) -> list[Path]:
