@@ -2,12 +2,14 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 import petsynth
+from petsynth.cli import regions as regions_command
 from petsynth.cli.main import run
 from petsynth.io.text import read_table
 
@@ -116,7 +118,7 @@ def test_python_returns_the_table_without_torch(scan):
     assert "petsynth.regional" in sys.modules
 
 
-def test_a_subject_without_labels_is_told_in_the_status(scan, tmp_path, capsys):
+def test_a_subject_without_labels_is_told_in_the_status(scan, tmp_path, capsys, monkeypatch):
     pet, labels = scan
     bids, folder = tmp_path / "bids", tmp_path / "freesurfer"
     for name in ("sub-01", "sub-02"):
@@ -127,12 +129,17 @@ def test_a_subject_without_labels_is_told_in_the_status(scan, tmp_path, capsys):
     (bids / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.0"}')
     (folder / "sub-01").mkdir(parents=True)
     (folder / "sub-01" / "aparc+aseg.nii.gz").write_bytes(labels.read_bytes())
-    words = ["regions", str(bids), "--labels", str(folder), *OPTIONS, "--out"]
-    assert run([*words, str(tmp_path / "out")]) == 1
+    measured = []
+    monkeypatch.setattr(
+        regions_command,
+        "_measure",
+        lambda args, files, atlas: measured.append(files.pet.name) or SimpleNamespace(table=None),
+    )
+    assert run(["regions", str(bids), "--labels", str(folder)]) == 1
     assert "1 of 2 scans could not be measured, the others are finished: sub-02_trc" in (
         capsys.readouterr().err
     )
-    assert len(list((tmp_path / "out").glob("sub-01*_regions.tsv"))) == 1
+    assert measured == ["sub-01_trc-18FFDG_pet.nii.gz"]
 
 
 @pytest.mark.slow

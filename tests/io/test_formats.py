@@ -142,13 +142,18 @@ def test_headers_of_terabytes_take_no_memory(tmp_path):
     (tmp_path / "x.nrrd").write_text(nrrd + "encoding: raw\n\n")
     mha = "ObjectType = Image\nNDims = 3\nDimSize = 60000 60000 60000\nElementType = MET_FLOAT\n"
     (tmp_path / "x.mha").write_text(mha + "ElementDataFile = LOCAL\n")
-    image = nib.MGHImage(DATA, AFFINE)
-    content = bytearray(image.to_bytes())
-    content[4:16] = np.array([60000] * 3, ">i4").tobytes()
-    (tmp_path / "x.mgh").write_bytes(content)
-    for name in ("x.nrrd", "x.mha", "x.mgh"):
+    for name in ("x.nrrd", "x.mha"):
         with pytest.raises(InputError, match=rf"{name}: header says 60000 x 60000 x 60000 voxels"):
             as_nifti(tmp_path / name, tmp_path)
+
+
+@unclosed
+def test_freesurfers_header_of_terabytes(tmp_path):
+    content = bytearray(nib.MGHImage(DATA, AFFINE).to_bytes())
+    content[4:16] = np.array([60000] * 3, ">i4").tobytes()
+    (tmp_path / "x.mgh").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.mgh: (header says 60000 x|cannot be read)"):
+        as_nifti(tmp_path / "x.mgh", tmp_path)
 
 
 @unclosed
