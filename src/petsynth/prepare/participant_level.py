@@ -1,7 +1,6 @@
 """Participant level of ``prepare``: one subject, and many side by side.
 
-A subject that fails is left out with a reason, and the others finish. A subject that is finished
-is not prepared again.
+A subject that fails is left out with a reason, and the others finish; a finished one is kept.
 """
 
 from __future__ import annotations
@@ -190,9 +189,7 @@ class Preparation:
             except OutputError:
                 raise
             except (InputError, RegistrationError, OSError) as error:
-                record, reason = None, reason_of(error)
-            reason = without_folders(reason, self._roots)
-            if record is None:
+                record, reason = None, without_folders(reason_of(error), self._roots)
                 write_failure(self.out, scan.name, reason)
         for item in caught:
             if item.category is not PetsynthWarning:
