@@ -14,9 +14,10 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from petsynth.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from petsynth.evaluation.measure import Measurement
-
-__version__ = version("petsynth")
 
 # Silent, unless the program that uses petsynth asks for its messages; see `petsynth.log`.
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -122,7 +122,7 @@ def recorded(command: str, words: Sequence[str]) -> Iterator[None]:
     words : sequence of str
         What was typed after it.
     """
-    from petsynth import __version__
+    from petsynth.version import __version__
 
     handler, level = _FileHandler(command, words), _PACKAGE.level
     handler.emit(_record(f"petsynth {__version__}, Python {sys.version.split()[0]}"))

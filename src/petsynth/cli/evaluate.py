@@ -265,8 +265,8 @@ def _predicted_folder(args: Args, study: Study) -> Path:
     import hashlib
     import json
 
-    from petsynth import __version__
     from petsynth.report.folder import PREDICTED
+    from petsynth.version import __version__
 
     arrays = sorted(study.data.folder.glob("arrays/*"))
     content = [

@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
         print(_usage())
         return 0 if arguments else 2
     if "--version" in arguments[:2]:
-        from petsynth import __version__
+        from petsynth.version import __version__
 
         print(f"petsynth {__version__}")
         return 0

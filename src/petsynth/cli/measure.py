@@ -178,7 +178,7 @@ def _key(args: Args, pairs: list[PairFiles]) -> str:
     import json
     import os
 
-    from petsynth import __version__
+    from petsynth.version import __version__
 
     def identity(path: Path) -> list[str | int]:
         try:

@@ -25,12 +25,12 @@ from typing import Any
 
 import jinja2
 
-from petsynth import __version__
 from petsynth.errors import InputError
 from petsynth.figures.panels import SYNTHETIC_LABEL
 from petsynth.io.atomic import write_text
 from petsynth.io.bids.metadata import sidecar_path, write_dataset_description
 from petsynth.io.text import exists, read_json, read_text
+from petsynth.version import __version__
 
 DESCRIPTION, README_FILE, IGNORED_FILE, INDEX = (
     "dataset_description.json",

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from petsynth import __version__
 from petsynth.errors import InputError, OutputError
 from petsynth.inference.run import Run
 from petsynth.io.atomic import LONGEST_NAME, check_name
 from petsynth.io.bids.metadata import sidecar_path
 from petsynth.io.text import check_file, read_json
 from petsynth.slicing import Plane
+from petsynth.version import __version__
 
 
 def fingerprint(t1: str | Path, mask: str | Path | None = None) -> str:

@@ -23,7 +23,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from petsynth import __version__
 from petsynth.errors import OutputError
 from petsynth.figures.panels import (
     Panel,
@@ -48,6 +47,7 @@ from petsynth.io.text import real_path
 from petsynth.preprocessing.t1.alignment import HIGHEST
 from petsynth.slicing import Plane
 from petsynth.systems.base import StdKind
+from petsynth.version import __version__
 from petsynth.volume import Grid, Volume
 
 _SYNTHETIC = (

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from petsynth import __version__
 from petsynth.data.prepared import SPLIT_TABLE, PreparedData, read_array, static_mean
 from petsynth.data.scale import DEFINITION, training_scale
 from petsynth.data.split import check_distinct, draw_split, read_split
@@ -35,6 +34,7 @@ from petsynth.prepare.output_folder import FolderSettings, write_description, wr
 from petsynth.prepare.quality_control import write_qc
 from petsynth.prepare.records import Record, finished_subjects, read_failures, read_record
 from petsynth.preprocessing.subject import PreprocessingSettings
+from petsynth.version import __version__
 
 logger = logging.getLogger(__name__)
 

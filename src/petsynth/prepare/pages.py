@@ -17,11 +17,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-import petsynth
 from petsynth.io.atomic import write_text
 from petsynth.prepare.group_level import read_left_out
 from petsynth.prepare.quality_control import OUTLIER, QC_COLUMNS, outliers
 from petsynth.prepare.records import Record, finished_subjects, read_failures, read_record
+from petsynth.version import __version__
 
 # What was done, as a paragraph that can be pasted into a paper, with references.
 
@@ -208,7 +208,7 @@ def write_group_page(folder: str | Path, *, simulated: bool) -> Path:
             left_out=read_failures(root) | read_left_out(root),
             simulated=simulated,
             outlier=OUTLIER,
-            version=petsynth.__version__,
+            version=__version__,
         ),
     )
     methods = describe_group(root)

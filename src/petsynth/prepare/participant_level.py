@@ -16,7 +16,6 @@ from typing import Any
 
 import pandas as pd
 
-from petsynth import __version__
 from petsynth.errors import InputError, OutputError, PetsynthWarning, RegistrationError
 from petsynth.execution import KILLED, run_side_by_side
 from petsynth.io.atomic import LONGEST_NAME, check_name
@@ -42,6 +41,7 @@ from petsynth.prepare.records import (
 )
 from petsynth.preprocessing.subject import Files, PreprocessingSettings, prepare_subject
 from petsynth.preprocessing.t1.brain_mask import Device
+from petsynth.version import __version__
 
 logger = logging.getLogger(__name__)
 

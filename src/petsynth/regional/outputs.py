@@ -17,7 +17,6 @@ from typing import Any
 
 import pandas as pd
 
-from petsynth import __version__
 from petsynth.io.atomic import write_json, written_together
 from petsynth.io.bids.metadata import sidecar_path, write_table
 from petsynth.preprocessing.pet.suvr import MIN_COVERED_TO_USE
@@ -26,6 +25,7 @@ from petsynth.regional.composites import Composite, composites_of
 from petsynth.regional.labels import split_side
 from petsynth.regional.means import MIN_ML
 from petsynth.regional.scan import ScanRegions
+from petsynth.version import __version__
 
 GROUP_TABLE = "regions.tsv"
 DIGITS = {

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from petsynth import __version__
 from petsynth.evaluation.classification import (
     DEFINITIONS,
     Classification,
@@ -27,6 +26,7 @@ from petsynth.report.classification_page import (
 from petsynth.report.document import Picture
 from petsynth.report.page import render
 from petsynth.report.pdf import pdf_bytes
+from petsynth.version import __version__
 
 AREAS, DIFFERENCES, SCORES, SUMMARY = (
     "auc.tsv",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import petsynth
 from petsynth.evaluation.classification import DEFINITIONS, Classification, SetComparison
 from petsynth.evaluation.group_features import REFERENCE
 from petsynth.figures.curves import Bar, RocPanel, draw_roc, draw_values
@@ -27,6 +26,7 @@ from petsynth.report.document import (
     cell,
 )
 from petsynth.report.images import ReportFigure
+from petsynth.version import __version__
 
 RESAMPLES = 1000
 """Bootstrap resamples of the subjects, for the bands of the ROC curves."""
@@ -152,7 +152,7 @@ def build_classification_report(
         Terms(tuple(DEFINITIONS.items())),
         Heading("For your paper", "citation"),
         Bullets(_REFERENCES),
-        Paragraph(f"Made with petsynth {petsynth.__version__}.", style="small"),
+        Paragraph(f"Made with petsynth {__version__}.", style="small"),
     ]
 
 

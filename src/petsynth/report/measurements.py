@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from petsynth import __version__
 from petsynth.errors import InputError, OutputError
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
 from petsynth.evaluation.measure import (
@@ -23,6 +22,7 @@ from petsynth.io.atomic import write_json, write_text
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.removal import remove_own
 from petsynth.io.text import read_json
+from petsynth.version import __version__
 
 FILES = ("measure.tsv", "measure.json", "measure.tex")
 """Names of everything that is written."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import jinja2
 
-import petsynth
 from petsynth.report.document import Block, Heading
+from petsynth.version import __version__
 
 _TEMPLATE = "report.html.j2"
 
@@ -37,7 +37,7 @@ def render(blocks: Sequence[Block], *, title: str) -> str:
     )
     environment.filters["inline"] = _inline
     return environment.get_template(_TEMPLATE).render(
-        version=petsynth.__version__,
+        version=__version__,
         title=title,
         parts=_parts(blocks),
         blocks=[(type(each).__name__, each) for each in blocks],

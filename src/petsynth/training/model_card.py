@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-import petsynth
 from petsynth.config import config_hash
 from petsynth.data.prepared import PreparedData
 from petsynth.data.reference import reference_region
@@ -16,6 +15,7 @@ from petsynth.io.bids.names import participant_of
 from petsynth.networks.layers import count_parameters
 from petsynth.networks.weights import save_weights
 from petsynth.systems.base import System
+from petsynth.version import __version__
 
 CARD = """# {system}
 
@@ -55,7 +55,7 @@ def model_metadata(
     """Return what a weights file says about itself; plain values."""
     config, reference = system.config, reference_region(data)
     return {
-        "petsynth_version": petsynth.__version__,
+        "petsynth_version": __version__,
         "system": config.system,
         "config_hash": config_hash(config),
         "steps": steps,

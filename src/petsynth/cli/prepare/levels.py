@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import get_args
 
-from petsynth import __version__
 from petsynth.cli.prepare.checks import mask_folders
 from petsynth.cli.prepare.options import AnyCheck, Args
 from petsynth.cli.prepare.settings import preprocessing_of, settings_in
@@ -42,6 +41,7 @@ from petsynth.prepare.pages import (
 from petsynth.prepare.participant_level import Outcome, Preparation, plan, prepare_participants
 from petsynth.prepare.records import finished_subjects
 from petsynth.preprocessing.flags import CHECKS, Check
+from petsynth.version import __version__
 
 logger = logging.getLogger(__name__)
 

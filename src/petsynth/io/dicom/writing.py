@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth import __version__
 from petsynth.errors import InputError
 from petsynth.io.atomic import refusals_named, temporary_prefix
 from petsynth.io.dicom.files import PET, Frame, moment_of, read_file, text_of
 from petsynth.io.dicom.libraries import library, tolerant
 from petsynth.io.dicom.series import Layout, Series
+from petsynth.version import __version__
 
 KEPT = (
     "SpecificCharacterSet", "TimezoneOffsetFromUTC",
