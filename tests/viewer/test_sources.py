@@ -26,6 +26,19 @@ def test_a_folder_of_subjects(scans):
     )
 
 
+def test_units_are_those_of_the_stored_values(scans, tiny_prepared):
+    pets = scans / "sub-01" / "pet"
+    for name, unit in (("trc-18FFDG_pet", "kBq/mL"), ("trc-18FFDG_space-T1w_desc-synth_pet", "SUVr")):
+        path = pets / f"sub-01_{name}.json"
+        told = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(told | {"Units": unit}))
+    found = {each.role: each.unit for each in find_subjects([scans])[0].layers}
+    assert (found["t1"], found["reference"], found["synthetic"]) == ("", "kBq/mL", "SUVR")
+    assert found["difference"] == ""  # of two units
+    data = PreparedData(tiny_prepared)
+    assert find_subjects([tiny_prepared])[0].layer("reference").unit == data.unit
+
+
 def test_images_are_turned_to_the_right_front_and_top(scans):
     path = scans / "sub-01" / "pet" / "sub-01_trc-18FFDG_pet.nii.gz"
     assert (np.diag(read_scan(path).affine)[:3] > 0).all()

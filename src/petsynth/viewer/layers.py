@@ -36,11 +36,14 @@ class Layer:
         What the page calls it.
     read : function without arguments
         Returns the image, (X, Y, Z), in RAS+.
+    unit : str
+        Of a PET's values as they are stored; empty where nobody says it.
     """
 
     role: Role
     title: str
     read: Callable[[], Volume]
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def with_difference(layers: list[Layer]) -> tuple[Layer, ...]:
             title = TITLES["difference"]
             if len(synthetic) > 1:
                 title = f"{each.title} minus reference"
-            found.append(Layer("difference", title, _difference(each, reference)))
+            unit = each.unit if each.unit == reference.unit else ""
+            found.append(Layer("difference", title, _difference(each, reference), unit))
     return tuple(sorted(found, key=lambda each: ROLES.index(each.role)))
 
 

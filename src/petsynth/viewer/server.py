@@ -105,6 +105,7 @@ class ViewServer:
                     {
                         "role": each.role,
                         "title": each.title,
+                        "unit": each.unit,
                         "synthetic": each.role in SYNTHETIC_ROLES,
                     }
                     for each in subject.layers

@@ -23,6 +23,7 @@ from petsynth.io.bids.metadata import is_simulated, read_sidecar
 from petsynth.io.bids.names import parse_entities, participant_key
 from petsynth.io.nifti import read_volume
 from petsynth.io.text import read_json, read_table
+from petsynth.preprocessing.pet.units import parse_unit
 from petsynth.viewer.layers import ROLES, TITLES, Layer, Role, Subject, with_difference
 from petsynth.volume import Volume
 
@@ -207,7 +208,8 @@ def _add_file(found: dict[str, _Found], path: Path, role: str) -> None:
             f"{path}: its name does not say what it is; write t1={path.name}, "
             f"reference={path.name} or synthetic={path.name}"
         )
-    subject.layers.append(Layer(kind, _title(kind, subject, path.name), _reader(path)))
+    title = _title(kind, subject, path.name)
+    subject.layers.append(Layer(kind, title, _reader(path), _unit(kind, path)))
 
 
 def _add_folder(found: dict[str, _Found], folder: Path, space: str) -> None:
@@ -230,9 +232,18 @@ def _add_folder(found: dict[str, _Found], folder: Path, space: str) -> None:
             title = _title(role, subject, folder.resolve().name)
             if simulated and role == "reference":
                 title = f"{title} (simulated)"
-            subject.layers.append(Layer(role, title, _reader(path)))
+            subject.layers.append(Layer(role, title, _reader(path), _unit(role, path)))
         elif _is_labels(path):
             subject.labels = _reader(path)
+
+
+def _unit(role: Role, path: Path) -> str:
+    """Return the unit of a PET's stored values, as its sidecar has it."""
+    if role == "t1":
+        return ""
+    text = " ".join(str(read_sidecar(path).get("Units") or "").split())
+    unit = parse_unit(text) if text else None
+    return unit.name if unit is not None and unit.is_known and unit.factor == 1 else text[:20]
 
 
 def _is_labels(path: Path) -> bool:
@@ -250,7 +261,7 @@ def _add_prepared(
         subject.mask = _prepared(data, name, "mask")
         subject.layers.append(Layer("t1", TITLES["t1"], _prepared(data, name, "mri")))
         title = "Reference PET (simulated)" if data.simulated else TITLES["reference"]
-        subject.layers.append(Layer("reference", title, _prepared(data, name, "pet")))
+        subject.layers.append(Layer("reference", title, _prepared(data, name, "pet"), data.unit))
 
 
 def _prepared(data: PreparedData, name: str, kind: str) -> Callable[[], Volume]:

@@ -96,7 +96,7 @@ async function show(place, isFirst) {
   for (const [at, layer] of chosen.entries()) {
     const pane = panes.visible[at];
     try {
-      const content = layer && { scan: await read[at], role: layer.role, title: layer.title, mark: layer.synthetic ? MARK : "" };
+      const content = layer && { scan: await read[at], role: layer.role, title: layer.title, unit: layer.unit, mark: layer.synthetic ? MARK : "" };
       if (number !== state.subject) return;
       await panes.put(at, content, below?.scan ? below : null);
       pane.say("");
@@ -164,7 +164,7 @@ function showValues(place) {
   const rows = panes.visible.filter((pane) => pane.content).map((pane) => {
     const value = pane.content.scan.value(place);
     const text = value === null ? "outside" : Math.abs(value) < 100 ? value.toFixed(3) : value.toFixed(0);
-    return row(pane.content.title, text, pane.content.role);
+    return row(pane.content.title + (pane.content.unit ? ` (${pane.content.unit})` : ""), text, pane.content.role);
   });
   rows.push(row("x, y, z in mm", place.map(tenth).join(", "), "place"));
   $("values").tBodies[0].replaceChildren(...rows);
