@@ -49,5 +49,5 @@ def test_wrong_arguments_are_status_2(tmp_path, wrong, capsys):
 
 
 def test_a_cohort_without_end_is_refused(tmp_path, capsys):
-    assert run(["simulate", str(tmp_path / "raw"), "--subjects", str(10**23)]) == 1
+    assert run(["simulate", str(tmp_path / "raw"), "--subjects", str(10**23)]) == 2
     assert "between 1 and 100000 can be simulated" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from scipy import ndimage
 
-from petsynth.errors import InputError, OutputError
+from petsynth.errors import ArgumentError, InputError, OutputError
 from petsynth.io.bids.metadata import write_dataset_description
 from petsynth.io.nifti import read_volume
 from petsynth.simulation.cohort import simulate_cohort
@@ -296,7 +296,7 @@ def test_data_prepared_from_a_simulation_are_no_simulated_cohort(tmp_path):
     ],
 )
 def test_numbers_out_of_range_are_refused_before_anything_is_written(tmp_path, wrong, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(ArgumentError, match=message):
         simulate_cohort(tmp_path / "raw", **wrong)
     assert not (tmp_path / "raw").exists()
 

@@ -28,7 +28,10 @@ def test_a_folder_of_subjects(scans):
 
 def test_units_are_those_of_the_stored_values(scans, tiny_prepared):
     pets = scans / "sub-01" / "pet"
-    for name, unit in (("trc-18FFDG_pet", "kBq/mL"), ("trc-18FFDG_space-T1w_desc-synth_pet", "SUVr")):
+    for name, unit in (
+        ("trc-18FFDG_pet", "kBq/mL"),
+        ("trc-18FFDG_space-T1w_desc-synth_pet", "SUVr"),
+    ):
         path = pets / f"sub-01_{name}.json"
         told = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(told | {"Units": unit}))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import joblib
 
-from petsynth.errors import InputError
+from petsynth.errors import ArgumentError
 from petsynth.io.lock import call_with, lock_folder
 from petsynth.log import Progress
 from petsynth.simulation.dataset import prepare_folder, write_descriptions, write_participants
@@ -82,13 +82,15 @@ def simulate_cohort(
     Raises
     ------
     InputError
-        If labelled T1s cannot be used, a number is out of range or a participant is unknown.
+        If labelled T1s cannot be used or a participant is unknown.
+    ArgumentError
+        If a number is out of range.
     OutputError
         If ``out`` holds something else, is written by another process, or cannot be written.
     """
     _check_numbers(subjects, frames, t1_voxel_mm, pet_voxel_mm, seed, nprocs)
     if not 0 <= lesions <= 1:
-        raise InputError(f"lesions is {lesions:g}; it is a fraction of the subjects, 0 to 1")
+        raise ArgumentError(f"lesions is {lesions:g}; it is a fraction of the subjects, 0 to 1")
     plan = CohortPlan(
         Path(out), tracer, seed, frames, units, t1_voxel_mm, pet_voxel_mm, label_scheme, lesions
     )
@@ -132,16 +134,18 @@ def _check_numbers(
     nprocs: int,
 ) -> None:
     if subjects is not None and not 1 <= subjects <= MOST_SUBJECTS:
-        raise InputError(f"subjects is {subjects}; between 1 and {MOST_SUBJECTS} can be simulated")
+        raise ArgumentError(
+            f"subjects is {subjects}; between 1 and {MOST_SUBJECTS} can be simulated"
+        )
     if frames not in (1, 2, 6):
-        raise InputError(f"frames is {frames}; 1 (static), 2 and 6 time points can be simulated")
+        raise ArgumentError(f"frames is {frames}; 1 (static), 2 and 6 time points can be simulated")
     for name, value in (("voxel-mm", t1_voxel_mm), ("pet-voxel-mm", pet_voxel_mm)):
         if not 0.5 <= value <= 16:
-            raise InputError(f"{name} is {value}; between 0.5 and 16 mm can be simulated")
+            raise ArgumentError(f"{name} is {value}; between 0.5 and 16 mm can be simulated")
     if seed < 0:
-        raise InputError(f"seed is {seed}; it may not be negative")
+        raise ArgumentError(f"seed is {seed}; it may not be negative")
     if nprocs < 1:
-        raise InputError(f"nprocs is {nprocs}; at least one process is needed")
+        raise ArgumentError(f"nprocs is {nprocs}; at least one process is needed")
 
 
 def _describe(plan: CohortPlan, labels_from: str | Path | None) -> str:

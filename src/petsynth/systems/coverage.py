@@ -42,6 +42,13 @@ class MeasuredVolumes:
         return pet
 
 
+def static_measured_pet(data: PreparedData, participant: str) -> NDArray[np.float32]:
+    """Return the mean over the frames, (X, Y, Z) in PET units, NaN where it was not measured."""
+    pet = np.array(data.static_pet(participant), dtype=np.float32)
+    pet[unmeasured_voxels(pet, np.asarray(data.mask(participant)))] = np.nan
+    return pet
+
+
 def unmeasured_pixels(pet: NDArray[Any], mask_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which pixels of a slice say nothing about the tracer, (H, W).
 

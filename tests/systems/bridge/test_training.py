@@ -6,7 +6,7 @@ import torch
 from lightning_fabric import Fabric
 
 from petsynth.config import parse_config
-from petsynth.data.prepared import PreparedData
+from petsynth.data.prepared import PreparedData, array_path
 from petsynth.systems.bridge.config import BridgeConfig
 from petsynth.systems.bridge.flow import interpolate, start
 from petsynth.systems.bridge.network import FlowUNet3d
@@ -50,6 +50,39 @@ def make_networks(fabric: Fabric, rate: float) -> Networks:
 def batch_of(t1: torch.Tensor, pet: torch.Tensor, random: torch.Generator) -> FlowBatch:
     z = torch.randn(t1.shape, generator=random)
     return FlowBatch(t1, pet, z, torch.rand(len(t1), generator=random), torch.zeros(len(t1), 0))
+
+
+def test_what_was_not_measured_is_not_learnt(fabric):
+    """Hand-made: the network says 0.5, the PET is 0 in one half and unknown in the other."""
+
+    class Half(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.level = torch.nn.Parameter(torch.tensor(0.5))
+
+        def forward(self, x, t1, t, covariates):
+            assert not x.isnan().any()
+            return self.level.expand_as(x)
+
+    networks = Networks(*with_adam(fabric, Half(), 0.0, (0.9, 0.999)))
+    pet = torch.zeros(1, 1, 4, 4, 4)
+    pet[:, :, 2:] = torch.nan
+    told = train_step(networks, fabric, 0.2, batch_of(pet.nan_to_num(), pet, torch.Generator()))
+    assert told["l1"] == pytest.approx(0.25)  # 0.5 in half of the voxels, 0 in the others
+    assert told["generator"] == pytest.approx(0.125)
+    (level,) = networks.generator.parameters()
+    assert level.grad == pytest.approx(0.5)  # the mean of 2 x 0.5 in one half and 0 in the other
+
+
+def test_batches_mark_what_was_not_measured(data, fabric):
+    for name in data.participants("train"):
+        path = array_path(data.folder, name, "pet")
+        pet, mask = np.load(path), data.mask(name)
+        pet[mask & (np.indices(mask.shape)[2] < np.flatnonzero(mask.any((0, 1)))[0] + 2)] = 0
+        np.save(path, pet)
+    batch = next(BridgeTraining(small_config(), data, fabric).batches(0))
+    assert batch.pet.isnan().any()
+    assert not batch.t1.isnan().any()
 
 
 def test_batches_depend_on_the_step_and_the_seed_alone(data, fabric):

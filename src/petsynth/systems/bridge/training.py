@@ -29,6 +29,7 @@ from petsynth.systems.base import Training
 from petsynth.systems.bridge.config import BridgeConfig
 from petsynth.systems.bridge.flow import interpolate, start, walk
 from petsynth.systems.bridge.network import FlowUNet3d
+from petsynth.systems.coverage import leave_out_unmeasured, static_measured_pet
 from petsynth.systems.optimisation import (
     LearningRateSchedule,
     Networks,
@@ -52,7 +53,7 @@ class FlowBatch(NamedTuple):
     Parameters
     ----------
     t1, pet, z : (B, 1, X, Y, Z) float tensors
-        In the network's units, padded; normal noise.
+        In the network's units, padded, NaN where the PET was not measured; normal noise.
     t : (B,) float tensor
         Times, 0 to 1.
     covariates : (B, K) float tensor
@@ -86,20 +87,23 @@ def train_step(
     noise : float
         Standard deviation of the noise at the start.
     batch : FlowBatch
-        T1s, PETs, noise and times.
+        T1s, PETs, noise and times. Where a PET is NaN it was not measured: the path stays at its
+        start, and nothing is learnt (`petsynth.systems.coverage`).
 
     Returns
     -------
     dict of scalar tensors
         `TERMS`, before the step.
     """
-    x = interpolate(start(batch.t1, batch.z, noise), batch.pet, batch.t)
+    x0 = start(batch.t1, batch.z, noise)
+    x = interpolate(x0, torch.where(batch.pet.isnan(), x0, batch.pet), batch.t)
     mean_pet = run_network(fabric, networks.generator, x, batch.t1, batch.t, batch.covariates)
-    loss = functional.mse_loss(mean_pet, batch.pet)
+    pet, mean_pet = leave_out_unmeasured(batch.pet, mean_pet)
+    loss = functional.mse_loss(mean_pet, pet)
     networks.generator_optimiser.zero_grad()
     loss.backward()
     take_step(fabric, networks.generator, networks.generator_optimiser)
-    l1 = functional.l1_loss(mean_pet.detach(), batch.pet)
+    l1 = functional.l1_loss(mean_pet.detach(), pet)
     return dict(zip(TERMS, (l1, loss.detach()), strict=True))
 
 
@@ -162,7 +166,7 @@ class BridgeTraining(Training[FlowBatch]):
         """Return one subject's part of a batch; chance depends on the place in the stream alone."""
         random = np.random.default_rng((self.config.seed, place, _STEP_STREAM))
         t1 = np.asarray(self.data.mri(participant), dtype=np.float32)
-        pet = to_network(self.data.static_pet(participant), self.data.pet_scale)
+        pet = to_network(static_measured_pet(self.data, participant), self.data.pet_scale)
         if self.config.data.flip and random.random() < 0.5:
             t1, pet = t1[::-1], pet[::-1]
         t1, pet = pad(t1, self.divisor)[np.newaxis], pad(pet, self.divisor)[np.newaxis]
