@@ -22,5 +22,6 @@ def test_every_error_is_the_packages_and_a_warning_is_no_error(kind):
 
 def test_no_error_hides_another():
     kinds = [kind for kind in named() if kind is not errors.PetsynthError]
-    assert all(kind.__subclasses__() == [] for kind in kinds)
+    joined = {errors.TypedConfigError}  # is both of its kinds on purpose
+    assert all(set(kind.__subclasses__()) <= joined for kind in kinds)
     assert len(kinds) >= 8

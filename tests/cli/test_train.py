@@ -41,10 +41,10 @@ def test_resuming_and_overwriting(tiny_prepared, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "status", "message"),
     [
-        (["--training.epoch", "3"], 1, "option --training.epoch (did you mean --training.epochs?)"),
-        (["--trainin.epochs=3"], 1, "did you mean --training.epochs?"),
-        (["--training.epochs", "many"], 1, "training.epochs: input should be a valid integer"),
-        (["--data.flip", "perhaps"], 1, "data.flip: input should be a valid boolean"),
+        (["--training.epoch", "3"], 2, "option --training.epoch (did you mean --training.epochs?)"),
+        (["--trainin.epochs=3"], 2, "did you mean --training.epochs?"),
+        (["--training.epochs", "many"], 2, "training.epochs: input should be a valid integer"),
+        (["--data.flip", "perhaps"], 2, "data.flip: input should be a valid boolean"),
         (
             ["--data.planes", "axial", "oblique"],
             2,

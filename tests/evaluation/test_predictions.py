@@ -109,10 +109,7 @@ def test_another_grid_is_resampled_once_and_said(data, tmp_path):
     inside = slice(2, -2)
     found = method.predict("sub-006")[inside, inside, inside]
     assert np.allclose(found, expected[inside][:, None, None], atol=1e-3)
-    assert (
-        "resampled once, linearly, from 42 x 50 x 42 voxels of 4.5 x 4.5 x 4.5"
-        in method.description
-    )
+    assert "resampled once, linearly, from 42 x 50 x 42 voxels of 4.5 mm" in method.description
     assert method.missing == {"sub-007": "no image of it"}
     assert not method.has("sub-007")
 

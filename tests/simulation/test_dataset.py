@@ -105,7 +105,7 @@ def test_both_datasets_say_what_they_are_and_how_they_were_made(cohort):
         assert "**Simulated.**" in readme
         assert "`--subjects 1`" in readme
     meanings = read_table(cohort / TRUTH / "descriptions.tsv")
-    assert set(meanings["desc_id"]) == {"desc-noisefree", "desc-brain"}
+    assert set(meanings["desc_id"]) == {"desc-noisefree", "desc-brain", "desc-lesion"}
 
 
 def test_the_table_is_in_the_cohorts_order_and_says_what_is_unknown(tmp_path):

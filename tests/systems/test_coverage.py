@@ -8,8 +8,9 @@ from torch import nn
 from torch.optim import Adam
 
 from petsynth.config import parse_config
-from petsynth.data.prepared import PreparedData
-from petsynth.systems.coverage import MeasuredVolumes
+from petsynth.data.prepared import PreparedData, array_path
+from petsynth.errors import InputError
+from petsynth.systems.coverage import MeasuredVolumes, static_measured_pet
 from petsynth.systems.phantoms import write_phantoms
 from petsynth.systems.pix2pix import training as pix2pix
 from petsynth.systems.pix2pix3d import system as pix2pix3d
@@ -96,3 +97,12 @@ def test_volumes_are_nan_where_the_brain_was_not_measured(tmp_path):
     assert (unknown == expected[..., np.newaxis]).all()
     np.testing.assert_array_equal(volumes.pet("sub-002"), data.pet("sub-002"))
     np.testing.assert_array_equal(volumes.t1("sub-001"), data.t1("sub-001"))
+
+
+def test_a_pet_that_covers_no_brain_is_refused(tmp_path):
+    data = PreparedData(write_phantoms(tmp_path / "prepared", {"train": 1}))
+    (name,) = data.participants("train")
+    np.save(array_path(data.folder, name, "pet"), np.zeros(data.grid.shape, np.float32))
+    for read in (MeasuredVolumes(data).pet, lambda each: static_measured_pet(data, each)):
+        with pytest.raises(InputError, match=f"the PET of {name} covers no voxel of the brain"):
+            read(name)

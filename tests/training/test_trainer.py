@@ -292,6 +292,6 @@ def test_all_three_planes_and_jpeg_can_be_trained_on(tmp_path, data):
 def test_extreme_values_in_the_data_are_reported_not_trained_on(tmp_path, make_prepared):
     prepared = make_prepared(tmp_path / "prepared", {"train": 1})
     spoilt = np.full((21, 25, 21), np.nan, dtype=np.float32)
-    np.save(prepared / "arrays" / "sub-001_pet.npy", spoilt)  # petsynth itself writes no such array
+    np.save(prepared / "arrays" / "sub-001_mri.npy", spoilt)  # petsynth itself writes no such array
     with pytest.raises(TrainingError, match="step 1: loss 'discriminator' is nan"):
         train(small_config(), PreparedData(prepared), tmp_path / "run", threads=1, device="cpu")

@@ -68,7 +68,7 @@ def check_file(path: str | Path) -> Path:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name is text in UTF-8, as names from old file systems may not be.
+    r"""Whether a name is text in UTF-8, as names from old file systems may not be.
 
     Examples
     --------

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from petsynth.data.prepared import PreparedData
+from petsynth.errors import InputError
 from petsynth.metrics.coverage import unmeasured_voxels
 
 
@@ -37,16 +38,25 @@ class MeasuredVolumes:
 
     def pet(self, participant: str) -> NDArray[np.float32]:
         """Return (X, Y, Z) or (X, Y, Z, T) in PET units."""
-        pet = np.array(self._data.pet(participant), dtype=np.float32)
-        pet[unmeasured_voxels(pet, np.asarray(self._data.mask(participant)))] = np.nan
-        return pet
+        return _marked(self._data.pet(participant), self._data, participant)
 
 
 def static_measured_pet(data: PreparedData, participant: str) -> NDArray[np.float32]:
     """Return the mean over the frames, (X, Y, Z) in PET units, NaN where it was not measured."""
-    pet = np.array(data.static_pet(participant), dtype=np.float32)
-    pet[unmeasured_voxels(pet, np.asarray(data.mask(participant)))] = np.nan
-    return pet
+    return _marked(data.static_pet(participant), data, participant)
+
+
+def _marked(pet: NDArray[Any], data: PreparedData, participant: str) -> NDArray[np.float32]:
+    mask = np.asarray(data.mask(participant))
+    marked = np.array(pet, dtype=np.float32)
+    unmeasured = unmeasured_voxels(marked, mask)
+    if unmeasured[mask].all():
+        raise InputError(
+            f"{data.folder}: the PET of {participant} covers no voxel of the brain; leave this "
+            "subject out"
+        )
+    marked[unmeasured] = np.nan
+    return marked
 
 
 def unmeasured_pixels(pet: NDArray[Any], mask_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
