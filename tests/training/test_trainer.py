@@ -14,7 +14,7 @@ import torch
 
 from petsynth.config import config_hash, load_config, parse_config
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import ConfigError, OutputError, SplitError, TrainingError
+from petsynth.errors import ConfigError, InputError, OutputError, SplitError, TrainingError
 from petsynth.networks.weights import read_metadata
 from petsynth.systems.pix2pix import training as pix2pix
 from petsynth.systems.pix2pix.config import Pix2pixConfig
@@ -289,9 +289,18 @@ def test_all_three_planes_and_jpeg_can_be_trained_on(tmp_path, data):
     assert (tmp_path / "run" / "model.safetensors").exists()
 
 
-def test_extreme_values_in_the_data_are_reported_not_trained_on(tmp_path, make_prepared):
+@pytest.mark.parametrize(
+    ("kind", "error", "message"),
+    [
+        ("mri", TrainingError, "step 1: loss 'discriminator' is nan"),
+        ("pet", InputError, "sub-001: its prepared PET is not finite"),
+    ],
+)
+def test_extreme_values_in_the_data_are_reported_not_trained_on(
+    tmp_path, make_prepared, kind, error, message
+):
     prepared = make_prepared(tmp_path / "prepared", {"train": 1})
     spoilt = np.full((21, 25, 21), np.nan, dtype=np.float32)
-    np.save(prepared / "arrays" / "sub-001_mri.npy", spoilt)  # petsynth itself writes no such array
-    with pytest.raises(TrainingError, match="step 1: loss 'discriminator' is nan"):
+    np.save(prepared / "arrays" / f"sub-001_{kind}.npy", spoilt)  # petsynth writes no such array
+    with pytest.raises(error, match=message):
         train(small_config(), PreparedData(prepared), tmp_path / "run", threads=1, device="cpu")

@@ -25,6 +25,7 @@ from torch.utils.data import Dataset, Sampler
 from petsynth.data.batching import SliceKey, check_padded_size, process_part, steps_per_epoch
 from petsynth.data.jpeg import round_trip
 from petsynth.data.scale import to_network
+from petsynth.errors import InputError
 from petsynth.slicing import AIR, AXIS, Plane, pad_slices, take_slices
 from petsynth.systems.coverage import unmeasured_pixels
 from petsynth.volume import Grid
@@ -108,12 +109,19 @@ class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         """Return MRI and PET, each (1, S, S) float32 in [-1, 1].
 
         The PET is NaN in that part of the brain which the scanner's field of view did not cover.
+
+        Raises
+        ------
+        InputError
+            If the prepared PET itself holds NaN or infinity, as ``petsynth prepare`` never writes.
         """
         epoch, index = key
         participant, plane, place = self.locate(index)
         # Opened anew each time: an open memory map would count what was read of it as ours.
         mri_HW = take_slices(self.scans.mri(participant), plane)[place]
         pet_HW = take_slices(self.scans.pet(participant), plane)[place]
+        if not np.isfinite(pet_HW).all():
+            raise InputError(f"{participant}: its prepared PET is not finite; prepare it again")
         unmeasured = unmeasured_pixels(
             pet_HW, take_slices(self.scans.mask(participant), plane)[place]
         )
