@@ -1,6 +1,7 @@
 """The configuration of MedGAN (Armanious et al. 2020), on paper A's slices.
 
-Its defaults are those of the paper, but for the feature extractor (decision record 0081).
+Its defaults are what we know of the paper, but for the feature extractor; they were not compared
+with its full text (decision record 0081).
 """
 
 from __future__ import annotations
