@@ -43,3 +43,11 @@ def test_guessing_is_not_told_from_chance():
     right = np.random.default_rng(1).integers(0, 2, (4, 50)).astype(float)
     assert over_readers(right, 0.5).p > 0.05
     assert over_readers(np.ones((4, 50)), 0.5).p < 0.01
+
+
+def test_when_all_are_right_the_interval_is_that_of_one_reader():
+    """Wilson, 20 of 20: low = 20 / (20 + 1.96**2) = 0.839."""
+    found = over_readers(np.ones((4, 20)))
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(20 / (20 + 1.959964**2), abs=1e-6)
+    assert over_readers(np.zeros((4, 20))).high == pytest.approx(1 - found.low, abs=1e-6)

@@ -25,7 +25,7 @@ def test_the_fingerprint_follows_what_decides_the_order(study):
     [
         (
             "title = 3\nreader = []",
-            "title: Input should be a valid string; readers: Field required",
+            r"title: Input should be a valid string \(found 3\); readers: Field required",
         ),
         ('title = "t"\nreaders = ["a", "a"]\n' + CASE, "reader a is named twice"),
         ('title = "t"\nreaders = ["organiser"]\n' + CASE, "no reader can be called organiser"),
@@ -39,7 +39,12 @@ def test_the_fingerprint_follows_what_decides_the_order(study):
         ),
         (
             'title = "t"\nreaders = ["a"]\n[[cases]]\nname = "a"\nsubject = "s"',
-            "cases.0: case a has neither mri nor pet",
+            "case 1: case a has neither mri nor pet",
+        ),
+        (
+            'title = "t"\nreaders = ["a"]\n[[cases]]\nname = "a"\nsubject = "s"\nmri = "t1.nii"\n'
+            'truth = "real"',
+            r"case 1: case a has a truth \(real\) but no pet",
         ),
     ],
 )
@@ -55,3 +60,17 @@ def test_a_missing_image_is_told(tmp_path):
     path.write_text('title = "t"\nreaders = ["a"]\n' + CASE.format("no.nii"))
     with pytest.raises(InputError, match=r"no\.nii: no such file"):
         read_study(path)
+
+
+def test_one_wrong_column_is_told_in_few_words(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('title = "t"\nreaders = ["a"]\ncases = "cases.tsv"\n')
+    rows = [f"a/{number}\ts\tt1.nii" for number in range(60)]
+    (tmp_path / "cases.tsv").write_text("\n".join(["name\tsubject\tmri", *rows]) + "\n")
+    with pytest.raises(ConfigError) as told:
+        read_study(path)
+    message = str(told.value)
+    assert "case 2, name: a name begins with a letter or digit" in message
+    assert "(found 'a/1')" in message
+    assert message.endswith("and 55 more")
+    assert len(message) < 900

@@ -76,6 +76,10 @@ def over_readers(
 ) -> Proportion:
     """Return the mean over readers, with readers and cases both random.
 
+    Where all answers are right, or all wrong, no bootstrap sample differs and its interval would
+    have no width. The interval is then Wilson's for one reader on the same cases: answers of
+    several readers to one case do not count twice.
+
     Parameters
     ----------
     right : (readers, cases) float array
@@ -101,6 +105,9 @@ def over_readers(
         p = float(min(1.0, 2 * max(beyond, 1 / len(means))))
     once = np.ones((1, readers)), np.ones((1, cases))
     value = float(_means_of_readers(right, *once)[0])
+    if value in (0, 1):
+        one = of_reader(np.full(int(np.isfinite(right).any(axis=0).sum()), value == 1))
+        low, high = one.low, one.high
     return Proportion(value, float(low), float(high), answers, p)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,10 +16,11 @@ from petsynth.io.removal import check_own, remove_own
 from petsynth.reader_study import tables
 from petsynth.reader_study.answers import is_submitted
 from petsynth.reader_study.pictures import draw_confusion, draw_points, draw_proportions
+from petsynth.reader_study.printed import interval, p_value, printed, signed_interval
 from petsynth.reader_study.ratings import read_ratings
 from petsynth.reader_study.study import Study
 from petsynth.reader_study.tables import ALL
-from petsynth.report.document import Block, Heading, Paragraph, Picture, Row, Table, Title, cell
+from petsynth.report.document import Block, Heading, Paragraph, Picture, Title
 from petsynth.report.page import render
 
 ANSWERS, PAGE = "answers.csv", "results.html"
@@ -42,10 +41,18 @@ _NOTES = {
     "Sensitivity and specificity: one diagnosis against the rest.",
     "comparison": "Diagnostic accuracy by Obuchowski and Rockette (1995), degrees of freedom of "
     "Hillis (2007): readers and cases are random. p is not corrected for the number of pairs; "
-    "p (any) is of no difference at all.",
+    "the tables' last columns say how many took part.",
     "agreement": "Within: the same reader on cases shown twice. Between: cases that all readers "
     "answered. Intervals between readers: bootstrap over cases.",
     "points": "Five points each; 5 is excellent or certain.",
+}
+_CAPTIONS = {
+    "real_or_synthetic": "How well each reader tells real from synthetic PET, with 95 % intervals.",
+    "diagnosis": "How often each reader names the reference diagnosis, by images.",
+    "confusion": "Answers of all readers against the reference diagnosis, in numbers of answers.",
+    "quality": "Image quality, from 1 (poor) to 5 (excellent).",
+    "diagnosis_certainty": "Certainty of the diagnosis, from 1 (guess) to 5 (certain).",
+    "real_certainty": "Certainty of real or synthetic, from 1 (guess) to 5 (certain).",
 }
 
 
@@ -65,8 +72,10 @@ def write_results(study: Study, engine: Engine, folder: Path, *, overwrite: bool
             "folder"
         )
     ratings = read_ratings(study, engine)
-    found = make_tables(ratings)
-    figures = make_figures(study, ratings, found)
+    kinds = [case.kind for case in study.cases]
+    in_order = ratings.sort_values("kind", key=lambda kind: kind.map(kinds.index), kind="stable")
+    found = make_tables(in_order)
+    figures = make_figures(study, in_order, found)
     remove_own(folder, FILES, "results of a reader study")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / ANSWERS, ratings.to_csv(index=False))
@@ -126,21 +135,16 @@ def headlines(found: dict[str, pd.DataFrame]) -> list[str]:
     if len(told):
         row = told[(told["measure"] == "accuracy") & (told["reader"] == ALL)].iloc[0]
         lines.append(
-            f"real or synthetic: right in {_interval(row)}, chance 0.5, p = {row['p']:.3g}"
+            f"real or synthetic: right in {interval(row)}, chance 0.5, p {p_value(row['p'])}"
         )
     if len(named):
         for _, row in named[(named["measure"] == "accuracy") & (named["reader"] == ALL)].iterrows():
-            lines.append(f"diagnosis, {row['kind']}: right in {_interval(row)}")
+            lines.append(f"diagnosis, {row['kind']}: right in {interval(row)}")
     for _, row in found["comparison"].iterrows():
         lines.append(
-            f"{row['first']} minus {row['second']}: {row['difference']:+.3f} "
-            f"({row['low']:+.3f} to {row['high']:+.3f}), p = {row['p']:.3g}"
+            f"{row['first']} minus {row['second']}: {signed_interval(row)}, p {p_value(row['p'])}"
         )
     return lines
-
-
-def _interval(row: Any) -> str:
-    return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
 
 
 def _page(
@@ -165,28 +169,13 @@ def _page(
             blocks += [
                 Heading(_TITLES[name], name.replace("_", "-")),
                 Paragraph(_NOTES[name], "small"),
-                _table(table),
+                *printed(name, table),
             ]
     blocks.append(Heading("Figures", "figures"))
-    blocks += [Picture(name.replace("_", " "), content) for name, content in pictures.items()]
+    blocks += [Picture(_caption(name), content) for name, content in pictures.items()]
     return blocks
 
 
-def _table(table: pd.DataFrame) -> Table:
-    texts = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
-    numbers = [name for name in table.columns if name not in texts]
-    head = tuple(name.replace("_", " ") for name in (*texts, *numbers))
-    rows = tuple(
-        Row(
-            tuple(cell(_shown(record[name])) for name in (*texts, *numbers)),
-            is_strong=record.get("reader") == ALL,
-        )
-        for record in table.to_dict("records")
-    )
-    return Table("", head, rows, text_columns=max(len(texts), 1))
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return "n/a" if math.isnan(value) else f"{value:.3g}" if value % 1 else f"{value:.0f}"
-    return str(value)
+def _caption(figure: str) -> str:
+    name = "confusion" if figure.startswith("confusion") else figure
+    return f"{_CAPTIONS[name]} First presentations only; figures/{figure}.png"

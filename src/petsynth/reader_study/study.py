@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from petsynth.errors import ConfigError
 from petsynth.io.text import check_file, read_rows, read_toml
 
 Question = Literal["real", "quality", "diagnosis", "comment"]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
+MISTAKES_TOLD = 5
+"""Of a study with many mistakes; one wrong column is one per case."""
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", name):
+        raise ValueError(
+            "a name begins with a letter or digit and has up to 64 letters, digits, spaces, "
+            "'.', '_' and '-'"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
 ORGANISER = "organiser"
 """Who sees the progress; no reader can be called so."""
 
@@ -50,9 +71,11 @@ class Case(BaseModel):
     mask: Path | None = None
 
     @model_validator(mode="after")
-    def _has_an_image(self) -> Case:
+    def _has_what_is_told(self) -> Case:
         if self.mri is None and self.pet is None:
             raise ValueError(f"case {self.name} has neither mri nor pet")
+        if self.pet is None and self.truth is not None:
+            raise ValueError(f"case {self.name} has a truth ({self.truth}) but no pet")
         return self
 
 
@@ -188,9 +211,21 @@ def _with_paths(case: Case, folder: Path) -> Case:
 
 
 def _mistakes(error: ValidationError) -> str:
+    """Return the first mistakes and the number of others, each with its place and value."""
     told = []
+    found_in_cases = any(
+        each["loc"][0] == "cases" and len(each["loc"]) > 1 for each in error.errors() if each["loc"]
+    )
     for each in error.errors():
-        where = ".".join(map(str, each["loc"]))
+        if found_in_cases and each["loc"] == ("cases",):
+            continue  # "at least 1 item, not 0": pydantic counts what is left
+        where = list(map(str, each["loc"]))
+        if where[:1] == ["cases"] and len(where) > 1:
+            where[:2] = [f"case {int(where[1]) + 1}"]
         what = each["msg"].removeprefix("Value error, ")
-        told.append(f"{where}: {what}" if where else what)
-    return "; ".join(told)
+        found = each["input"]
+        if each["type"] != "missing" and isinstance(found, str | int | float):
+            what += f" (found {found!r})"
+        told.append(f"{', '.join(where)}: {what}" if where else what)
+    more = len(told) - MISTAKES_TOLD
+    return "; ".join(told[:MISTAKES_TOLD]) + (f"; and {more} more" if more > 0 else "")

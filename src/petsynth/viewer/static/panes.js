@@ -102,6 +102,12 @@ function withoutGradients(nv) {
   };
 }
 
+// The middle of a symmetric colour bar is 0; NiiVue writes "-0" where its sum of steps ends just below.
+function withoutMinusZero(nv) {
+  const below = nv.drawTextBelow.bind(nv);
+  nv.drawTextBelow = (place, text, ...more) => below(place, text === "-0" ? "0" : text, ...more);
+}
+
 // One pane: a head and what NiiVue draws below it.
 class Pane {
   constructor(holder, number, owner) {
@@ -135,6 +141,7 @@ class Pane {
   attach() {
     this.attached ??= this.nv.attachToCanvas(this.canvas, false).then(() => {
       withoutGradients(this.nv);
+      withoutMinusZero(this.nv);
       this.nv.addColormap("difference", DIVERGING);
     });
     return this.attached;
