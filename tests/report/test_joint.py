@@ -55,6 +55,16 @@ def test_the_overview_has_models_and_cheap_baselines_of_every_tracer(reports):
     assert all(len(row.cells) == len(table.head) for row in table.rows if not row.is_group)
 
 
+def test_errors_in_the_overview_have_a_unit(reports):
+    """The tracers' common one, or a word that it stands with each tracer."""
+    other = dataclasses.replace(reports[1].evaluation.settings, unit="Bq/mL")
+    evaluation = dataclasses.replace(reports[1].evaluation, settings=other)
+    mixed = [reports[0], dataclasses.replace(reports[1], evaluation=evaluation)]
+    for these, unit in ((reports, "SUVR"), (mixed, "unit of the tracer")):
+        table = next(block for block in build_joint_report(these) if isinstance(block, Table))
+        assert f"brain MAE ({unit}) ↓" in table.head
+
+
 def test_links_of_each_part_lead_into_it(reports):
     blocks = build_joint_report(reports)
     anchors = [block.anchor for block in blocks if isinstance(block, Heading) and block.anchor]

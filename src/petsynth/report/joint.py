@@ -88,9 +88,10 @@ def _overview(reports: Sequence[Report]) -> Table:
                     is_strong=method.kind == "model",
                 )
             )
+    units = {report.evaluation.settings.unit for report in reports}
+    mae = f"brain MAE ({units.pop() if len(units) == 1 else 'unit of the tracer'}) ↓"
     head = (
-        "method", "whole volume PSNR (dB) ↑", "whole volume SSIM ↑", "brain MAE ↓",
-        "r over subjects ↑", "n",
+        "method", "whole volume PSNR (dB) ↑", "whole volume SSIM ↑", mae, "r over subjects ↑", "n",
     )  # fmt: skip
     caption = (
         "Models beside the baselines that cost nothing: mean ± standard deviation over subjects; "

@@ -181,7 +181,7 @@ def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
         )
     head = (
         "method", "r ↑", "regions with r above 0", "ICC(2,1) ↑", "concordance ↑",
-        "mean absolute error ↓", "r of asymmetry ↑", "positive: sensitivity, specificity",
+        "mean absolute error (SUVR) ↓", "r of asymmetry ↑", "positive: sensitivity, specificity",
     )  # fmt: skip
     return Table("Agreement over subjects, medians over regions", head, tuple(rows))
 
