@@ -10,7 +10,16 @@ from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError, InputError
 from petsynth.report.folder import METRICS as WRITTEN
 from petsynth.report.folder import SUMMARY as WRITTEN_SUMMARY
-from petsynth.viewer.sources import METRICS, SUMMARY, find_subjects, read_scan, role_of
+from petsynth.report.predictions import PREDICTIONS as SAVED
+from petsynth.report.predictions import predictions_folder, write_predictions
+from petsynth.viewer.sources import (
+    METRICS,
+    PREDICTIONS,
+    SUMMARY,
+    find_subjects,
+    read_scan,
+    role_of,
+)
 
 
 def roles(subject):
@@ -93,6 +102,25 @@ def test_an_evaluation_alone_shows_the_prepared_data_beside_it(tiny_prepared, tm
     (folder / SUMMARY).write_text(json.dumps({"definitions": {"tracer": "AV45"}}))
     assert find_subjects([folder])[0].layers == ()
     assert SUMMARY == WRITTEN_SUMMARY
+
+
+def test_an_evaluation_shows_what_it_saved(tiny_prepared, tiny_evaluation, tmp_path):
+    name = tiny_evaluation.participants[0]
+    first, second, *_ = (method.name for method in tiny_evaluation.of_kind("model"))
+    write_predictions(tiny_evaluation, tmp_path)
+    header = "participant_id\tcompared_with\tmethod\tkind"
+    rows = [header, f"{name}\tn/a\t{second}\tmodel", f"{name}\tn/a\t{first}\tmodel"]
+    (tmp_path / METRICS).write_text("\n".join(rows) + "\n")
+    subject = next(each for each in find_subjects([tiny_prepared, tmp_path]) if each.name == name)
+    assert roles(subject)[:4] == ["t1", "reference", "synthetic", "synthetic"]
+    shown = subject.layer("synthetic")
+    assert shown.unit == "SUVR"
+    (method,) = (each for each in tiny_evaluation.of_kind("model") if each.name == second)
+    assert np.array_equal(shown.read().data, method.predict(name))
+    others = [each.title for each in subject.layers[3:]]
+    assert any(predictions_folder(first).name in title for title in others)
+    assert "difference" in roles(subject)
+    assert PREDICTIONS == SAVED
 
 
 def test_loose_files_are_one_subject(tmp_path):

@@ -101,7 +101,8 @@ def _run_all(args: Args) -> None:
           "--model", runs / next(iter(RUNS)), "--masks", masks, "--samples", "4",
           "--seed", seed, "--threads", "1", "--out", out / "predictions")  # fmt: skip
     _run("evaluate", *(runs / name for name in RUNS), "--data", prepared,
-          "--out", out / "evaluation", "--seed", seed, "--threads", nprocs)  # fmt: skip
+          "--out", out / "evaluation", "--seed", seed, "--threads", nprocs,
+          "--save-predictions")  # fmt: skip
 
 
 def _train_side_by_side(prepared: Path, runs: Path, seed: str) -> None:

@@ -88,6 +88,8 @@ class Args:
     with it."""
     figures: bool = True
     """Draw figures; without them the report has its tables alone, in a fraction of the time."""
+    save_predictions: bool = False
+    """Keep the predicted PET of each subject and model, in predictions/MODEL; for petsynth view."""
     overwrite: bool = False
     """Replace an earlier evaluation in the same folder."""
 
@@ -123,6 +125,7 @@ HELP = Help(
             "num_parts",
             "part_id",
             "figures",
+            "save_predictions",
             "overwrite",
         ),
     },
@@ -198,6 +201,7 @@ def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: b
     from petsynth.io.atomic import temporary_prefix
     from petsynth.regional.atlas import read_atlas
     from petsynth.report.folder import write_evaluation
+    from petsynth.report.predictions import PREDICTIONS, write_predictions
 
     data = study.data
     data_range = choose_data_range(data.tracer, data.unit, data.pet_scale, args.data_range)
@@ -223,17 +227,19 @@ def _evaluate(args: Args, study: Study, margins: dict[str, float], *, several: b
             withheld=args.withhold,
             workers=_workers(args),
         )
-    evaluation = dataclasses.replace(evaluation, audit=study.audit)
-    for unmeasured in evaluation.unmeasured():
-        warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
-    return write_evaluation(
-        evaluation,
-        args.out / data.tracer if several else args.out,
-        margins,
-        study.audit.leaks,
-        study.models,
-        figures=args.figures,
-    )
+        evaluation = dataclasses.replace(evaluation, audit=study.audit)
+        for unmeasured in evaluation.unmeasured():
+            warnings.warn(unmeasured, PetsynthWarning, stacklevel=2)
+        out = args.out / data.tracer if several else args.out
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=args.out) as kept:
+            if args.save_predictions:
+                write_predictions(evaluation, kept)
+            report = write_evaluation(
+                evaluation, out, margins, study.audit.leaks, study.models, figures=args.figures
+            )
+            if args.save_predictions:
+                (Path(kept) / PREDICTIONS).rename(out / PREDICTIONS)
+        return report
 
 
 def _predict_part(args: Args, study: Study) -> None:

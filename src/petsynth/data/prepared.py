@@ -76,6 +76,8 @@ class PreparedData:
         The grid of ``t1``, where the data are prepared for paper B.
     pet_scale : float
         PET value that the network sees as 1; see `petsynth.data.scale`.
+    registration : str
+        ``"rigid"`` or ``"none"``: what `petsynth.io.bids.names.SPACES` names the space by.
     simulated : bool
         Whether the scans come from a simulation.
 
@@ -93,6 +95,8 @@ class PreparedData:
         self.frames = int(self.description["frames"])
         self.frame_durations = self._read_durations()
         self.pet_scale = float(self.description["pet_scale"])
+        preprocessing = self.description.get("preprocessing") or {}
+        self.registration = str(preprocessing.get("registration", "rigid"))
         self.simulated = bool(self.description["simulated"])
         self.grid = Grid.from_dict(self.description["grid"])
         cube = self.description.get("t1_grid")

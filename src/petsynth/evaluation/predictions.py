@@ -262,8 +262,7 @@ def _on_data(participant: str, path: Path, data: PreparedData) -> PetImage:
 
 
 def _grid_to_image(participant: str, image: PetImage, data: PreparedData) -> FloatArray | None:
-    registration = data.description.get("preprocessing", {}).get("registration", "rigid")
-    own = SPACES.get(registration, "aligned")
+    own = SPACES.get(data.registration, "aligned")
     if image.space in ("", own):
         return None
     if image.space != _T1_SPACE:

@@ -14,6 +14,7 @@ from petsynth.figures.save import png_bytes
 from petsynth.io.atomic import write_bytes, write_json
 from petsynth.io.bids.metadata import write_table
 from petsynth.io.removal import check_own, make_own_folder, remove_files, remove_own
+from petsynth.report import predictions
 from petsynth.report.content import Report, build_report
 from petsynth.report.document import Block, Picture
 from petsynth.report.figures import draw_paper_a_figures, draw_paper_b_figures
@@ -34,7 +35,10 @@ REPORT = "report.html"
 PDF = "report.pdf"
 PARTS = (METRICS, SUMMARY, COMPARISONS, FIGURES, REPORT, PDF)
 """What every evaluation has; the regional tables need an atlas."""
-FILES = (METRICS, SUMMARY, COMPARISONS, REGIONS, AGREEMENT, f"{FIGURES}/*.png", REPORT, PDF)
+FILES = (
+    *(METRICS, SUMMARY, COMPARISONS, REGIONS, AGREEMENT, f"{FIGURES}/*.png", REPORT, PDF),
+    *predictions.FILES,
+)
 """Names of everything that an evaluation writes."""
 PREDICTED = "predicted"
 """Folder of what the jobs of an array have predicted; it goes when all is measured."""

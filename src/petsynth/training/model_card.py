@@ -158,7 +158,7 @@ def _start_text(started_from: dict[str, Any] | None) -> str:
 
 
 def _place(data: PreparedData) -> str:
-    aligned = data.description.get("preprocessing", {}).get("registration", "rigid") == "rigid"
+    aligned = data.registration == "rigid"
     return "brain rigidly aligned to MNI axes" if aligned else "centred, not aligned"
 
 

@@ -1,8 +1,8 @@
 """Which files are shown: a prediction folder, an evaluation, prepared data, or loose images.
 
 Several may be named at once; images of the same subject come together by their BIDS entities. An
-evaluation holds no images: it gives the metrics of subjects whose images come from the others, or
-from the prepared data beside it.
+evaluation gives metrics, and synthetic PET where its predictions were saved; T1 and reference PET
+come from the others, or from the prepared data beside it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 METRICS = "metrics.tsv"
 SUMMARY = "summary.json"
+PREDICTIONS = "predictions"
 LOOSE = "scan"
 """What a subject is called whose name no file says."""
 SHOWN_METRICS = ("brain_ssim", "brain_psnr", "brain_mae", "brain_pearson_r", "volume_ssim")
@@ -79,10 +80,12 @@ def find_subjects(words: Sequence[str | Path]) -> list[Subject]:
         elif (path / DESCRIPTION).is_file():
             _add_prepared(found, PreparedData(path))
         elif (path / METRICS).is_file():
-            _add_metrics(found, path / METRICS)
+            first = _add_metrics(found, path / METRICS)
             if not has_prepared and (near := find_prepared(path, list(found))) is not None:
                 logger.info(f"{path}: its T1 and reference PET are taken from {near.folder}")
                 _add_prepared(found, near, list(found))
+            for folder in saved_predictions(path, first):
+                _add_folder(found, folder, "aligned")
         else:
             _add_folder(found, path, "aligned" if has_prepared else "T1w")
     if not found:
@@ -274,8 +277,18 @@ def _prepared(data: PreparedData, name: str, kind: str) -> Callable[[], Volume]:
     return read
 
 
-def _add_metrics(found: dict[str, _Found], path: Path) -> None:
-    """Add an evaluation's metrics of its first model."""
+def saved_predictions(evaluation: Path, first: str) -> list[Path]:
+    """Return the folders of an evaluation's saved predictions, that of the first model first."""
+    folders = sorted(path for path in (evaluation / PREDICTIONS).glob("*") if path.is_dir())
+    if not folders:
+        return []
+    from petsynth.report.predictions import predictions_folder  # with all that evaluates
+
+    return sorted(folders, key=lambda path: path != evaluation / predictions_folder(first))
+
+
+def _add_metrics(found: dict[str, _Found], path: Path) -> str:
+    """Add an evaluation's metrics of its first model, and return that one's name."""
     table = read_table(path)
     models = [row for row in table.to_dict("records") if row.get("kind") == "model"]
     methods = list(dict.fromkeys(row["method"] for row in models))
@@ -283,6 +296,7 @@ def _add_metrics(found: dict[str, _Found], path: Path) -> None:
         if row["method"] == methods[0] and row.get("compared_with", "n/a") == "n/a":
             subject = _subject(found, str(row["participant_id"]))
             subject.metrics.update(_numbers(row.items()))
+    return methods[0] if methods else ""
 
 
 def _numbers(cells: Iterable[tuple[object, object]]) -> dict[str, float]:

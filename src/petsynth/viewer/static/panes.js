@@ -10,6 +10,9 @@ const DIVERGING = {
   A: [255, 200, 0, 200, 255], I: [0, 64, 128, 192, 255],
 };
 
+// A 32-bit number in as few digits as say it: 2.4, not 2.4000000953674316.
+const plain = (value) => Number(value.toPrecision(7));
+
 // An image from the server: 16-bit NIfTI in RAS+, see petsynth.viewer.encoding.
 export class Scan {
   constructor(buffer) {
@@ -17,7 +20,7 @@ export class Scan {
     this.buffer = buffer;
     this.shape = [42, 44, 46].map((at) => head.getInt16(at, true));
     this.slope = head.getFloat32(112, true);
-    this.high = head.getFloat32(124, true);
+    this.high = plain(head.getFloat32(124, true));
     this.low = head.getFloat32(128, true);
     this.rows = [280, 296, 312].map((at) => [0, 4, 8, 12].map((more) => head.getFloat32(at + more, true)));
     this.stored = new Int16Array(buffer, OFFSET);
