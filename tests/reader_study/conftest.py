@@ -8,8 +8,11 @@ from starlette.testclient import TestClient
 from tests.viewer.conftest import write_scan
 
 from petsynth.reader_study.access import give_tokens
+from petsynth.reader_study.answers import save_answer, submit
 from petsynth.reader_study.database import open_database, sqlite_url
 from petsynth.reader_study.images import blind_images
+from petsynth.reader_study.order import presentations
+from petsynth.reader_study.ratings import read_ratings
 from petsynth.reader_study.server import RateServer
 from petsynth.reader_study.study import ORGANISER, Study, read_study
 
@@ -94,3 +97,25 @@ def client(study, engine, images, tokens):
         return client
 
     return make
+
+
+@pytest.fixture
+def answers(engine, study, tokens):
+    """Let ana know everything, and ben nothing: real, normal, three points, always."""
+    for each in presentations(study, "ana"):
+        case = each.case
+        real = {"real": case.truth, "real_certainty": 5} if case.truth else {}
+        points = 5 if case.truth == "real" else 3
+        fields = {"quality": points, "diagnosis": case.diagnosis, "diagnosis_certainty": 4, **real}
+        save_answer(engine, "ana", each, fields, 0)
+    for each in presentations(study, "ben"):
+        real = {"real": "real", "real_certainty": 1} if each.case.truth else {}
+        fields = {"quality": 3, "diagnosis": "normal", "diagnosis_certainty": 1, **real}
+        save_answer(engine, "ben", each, {**fields, "comment": "a, b\n=1+1"}, 0)
+    submit(engine, "ana")
+    return engine
+
+
+@pytest.fixture
+def ratings(answers, study):
+    return read_ratings(study, answers)
