@@ -251,7 +251,7 @@ def main() -> None:
         sys.exit(f"walk: {options.out} is there already; name a new folder")
     if shutil.which("petsynth", path=str(Path(sys.executable).parent)) is None:
         sys.exit("walk: petsynth is not installed beside this Python")
-    failed = walk(options.out, [known[name] for name in options.pages or known])
+    failed = walk(options.out.resolve(), [known[name] for name in options.pages or known])
     print(f"{failed} failed; {options.out / 'walk.tsv'}")
     sys.exit(1 if failed else 0)
 

@@ -1,5 +1,8 @@
 """What people name as their T1s: folders, BIDS datasets, other formats, several processes."""
 
+import os
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -141,3 +144,16 @@ def test_parts_into_one_folder_and_a_bad_t1_side_by_side(bids, truth, tiny_run, 
     assert len(list(out.rglob("*_space-T1w_desc-synth_pet.nii.gz"))) == 2
     assert (out / "dataset_description.json").exists()
     assert not (out / "index.html").exists()
+
+
+def test_pipes_and_links_that_lead_nowhere_are_not_passed_over(tmp_path):
+    """Each is told in a line of its own, as any file that cannot be read."""
+    nib.save(nib.Nifti1Image(np.ones((4, 4, 4), np.float32), np.eye(4)), tmp_path / "a.nii")
+    os.mkfifo(tmp_path / "pipe.nii")
+    (tmp_path / "loop.nii").symlink_to("loop.nii")
+    (tmp_path / "gone.nii.gz").symlink_to("nowhere")
+    assert named(tmp_path) == ["a.nii", "gone.nii.gz", "loop.nii", "pipe.nii"]
+    found = convert_inputs(expand_folders(parse([str(tmp_path), "--out", "o"])), tmp_path / "s")
+    assert [path.name for path in found.args.t1] + [Path(each).name for each in found.failed] == [
+        "a.nii", "gone.nii.gz", "loop.nii", "pipe.nii"
+    ]  # fmt: skip

@@ -141,7 +141,8 @@ def _t1s_of_folder(folder: Path) -> list[Path]:
     from petsynth.io.dicom.files import holds_dicom
     from petsynth.io.formats import EXTENSIONS
 
-    files = sorted(path for path in folder.iterdir() if path.is_file())
+    # Links that lead nowhere and pipes, too: whoever reads them says what they are.
+    files = sorted(path for path in folder.iterdir() if not path.is_dir())
     found = [
         path
         for path in files
