@@ -45,6 +45,12 @@ def test_numbers_beyond_any_count_as_missing(tmp_path, number):
         assert read_json(path) == {"FrameDuration": [None, 60], "Units": "SUV"}
 
 
+def test_a_number_that_is_cut_says_so(tmp_path):
+    path = write(tmp_path / "x.json", '{"a": 1' + "0" * 400 + "}")
+    with pytest.warns(PetsynthWarning, match=r"holds 100000000\.\.\. \(401 characters\), which"):
+        read_json(path)
+
+
 def test_long_whole_numbers_are_numbers_all_the_same(tmp_path):
     path = write(tmp_path / "x.json", '{"a": 12345678901234567890, "b": 7}')
     assert read_json(path) == {"a": 12345678901234567890.0, "b": 7}

@@ -162,12 +162,16 @@ def read_json(path: str | Path) -> dict[str, Any]:
     _check_values(path, content)
     if lost:
         warnings.warn(
-            f"{path}: holds {lost[0][:12]}, which is no finite number; such values count as "
+            f"{path}: holds {_shortened(lost[0])}, which is no finite number; such values count as "
             "missing",
             PetsynthWarning,
             stacklevel=2,
         )
     return content
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= 12 else f"{word[:9]}... ({len(word)} characters)"
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:

@@ -262,8 +262,9 @@ class Preparation:
         return None
 
     def _notes(self, caught: Sequence[warnings.WarningMessage]) -> tuple[str, ...]:
+        """Return what was warned about, each once: several steps read the same sidecar."""
         own = [str(item.message) for item in caught if item.category is PetsynthWarning]
-        return tuple(without_folders(text, self._roots) for text in own)
+        return tuple(dict.fromkeys(without_folders(text, self._roots) for text in own))
 
 
 def _warn(message: str) -> None:
