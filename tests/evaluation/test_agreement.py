@@ -70,6 +70,16 @@ def test_the_same_prediction_for_everyone_has_no_correlation_over_subjects():
     assert over_regions > 0.8  # all regions and subjects together look fine
 
 
+def test_three_subjects_have_no_interval_that_could_lie_above_0():
+    regions = table(lambda value, *_: value + 0.1)
+    few = regions[regions["participant_id"].isin(["sub-0", "sub-1", "sub-2"])]
+    counts = [
+        summarise_regions(each, agreement_table(each))["m"]["regions"]["r_interval_above_0"]
+        for each in (few, regions)
+    ]
+    assert counts == [None, 3]
+
+
 def test_a_region_without_value_counts_nobody():
     regions = table(lambda value, *_: value)
     regions.loc[regions["region"] == "pons", "reference"] = np.nan

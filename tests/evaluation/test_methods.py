@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from petsynth.data.prepared import PreparedData, array_path
+from petsynth.errors import PetsynthWarning
 from petsynth.evaluation.methods import (
     BETWEEN_SUBJECTS,
     MEAN_PET,
@@ -61,6 +62,17 @@ def test_baselines_know_the_training_subjects_alone(data):
     for name in data.participants("test"):
         np.testing.assert_allclose(mean.predict(name), np.mean(train, axis=0), atol=1e-6)
         assert regression.predict(name).shape == data.grid.shape
+
+
+def test_planes_that_were_asked_for_are_named_and_unseen_ones_warned_of(
+    tiny_prepared, tiny_run, tmp_path
+):
+    data = PreparedData(tiny_prepared)
+    models = load_models([tiny_run], data, "test")
+    wanted = PredictionSettings(planes=("axial", "coronal", "sagittal"))
+    with pytest.warns(PetsynthWarning, match="was not trained on coronal and sagittal slices"):
+        (method,) = predict_all(models, data, data.participants("test")[:1], tmp_path, wanted)
+    assert "predicted from axial + coronal + sagittal slices" in method.description
 
 
 def test_what_is_withheld_is_not_told_to_the_models(tiny_prepared, told_run, tmp_path):

@@ -57,7 +57,7 @@ def test_error_maps_show_three_planes_with_and_without_sign(mapped):
     (drawn,) = draw_error_maps(mapped)
     shown = panels(drawn.figure)
     assert [ax.get_title() for ax in shown] == [
-        f"{kind}, {plane}"
+        f"{kind}\n{plane}"
         for kind in ("Mean error", "Mean absolute error")
         for plane in ("axial", "coronal", "sagittal")
     ]

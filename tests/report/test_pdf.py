@@ -86,6 +86,19 @@ def test_no_word_of_a_wide_table_is_wider_than_its_column():
                 assert text.minWidth() <= width - 4
 
 
+def test_numbers_stay_on_one_line_where_the_page_has_room_for_it():
+    shown = ("undecided (0 of 3)", "1254.17 vs 1320.86", "[-19420.01, 19286.62]")
+    row = Row((cell("pix2pix-augmented (other subject's T1)"), *[cell(*shown)] * 4, cell("-0.08")))
+    head = ("method", *["middle axial slice MSE (grey levels²) ↓"] * 4, "r ↑")
+    (grid,) = (each for each in lay_out([Table("", head, (row,))]) if isinstance(each, Grid))
+    for held, width, number in zip(
+        grid._cellvalues[1], grid._colWidths, (0, 3, 3, 3, 3, 1), strict=True
+    ):
+        if number:
+            held.wrap(width - 4, HEIGHT)
+            assert len(held.blPara.lines) == number
+
+
 def test_a_long_table_repeats_its_head():
     rows = tuple(Row((cell(f"row {number}"), cell("1"))) for number in range(200))
     (grid,) = (each for each in lay_out([Table("", ("name", "n"), rows)]) if isinstance(each, Grid))

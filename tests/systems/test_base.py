@@ -214,7 +214,7 @@ class BrightnessSystem(System[BrightnessConfig]):
     def card_lines(self, data):
         return CardLines("one number", "as they are")
 
-    def describe_run(self, steps):
+    def describe_run(self, steps, planes=None):
         return f"brightness, {steps} steps"
 
 

@@ -79,7 +79,7 @@ class Args:
     device: str = "auto"
     """cpu, cuda, cuda:1, ...; auto: the GPU if there is one."""
     planes: Literal["axial", "all"] | None = None
-    """Planes that models of slices average; if left out, those that each was trained on."""
+    """Planes that models of slices average; if left out axial, as in paper A."""
     audit: Literal["labels", "images"] = "labels"
     """Where leakage is looked for; labels and participants.tsv alone, or the images, too (a second
     or so per scan). See petsynth audit."""

@@ -196,14 +196,18 @@ def _agree(reference: NDArray[np.float64], synthetic: NDArray[np.float64]) -> di
 
 
 def _overview(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return means over regions, and how many of them have a correlation that is not 0."""
+    """Return means over regions, and in how many the correlation's interval lies above 0.
+
+    None where there are no intervals: Fisher's needs four subjects.
+    """
+    low = rows["r_low"].astype(float).dropna()
     return {
         "number": len(rows),
         "error": describe(rows["error"].to_numpy(float)),
         "absolute_error": describe(rows["absolute_error"].to_numpy(float)),
         "r": describe(rows["r"].to_numpy(float)),
         "median_r": _median(rows["r"]),
-        "r_interval_above_0": int((rows["r_low"].astype(float) > 0).sum()),
+        "r_interval_above_0": int((low > 0).sum()) if len(low) else None,
         "median_icc21": _median(rows["icc21"]),
         "median_icc31": _median(rows["icc31"]),
         "median_ccc": _median(rows["ccc"]),

@@ -92,9 +92,9 @@ METRIC_TITLES = {
     "out_of_range": "out of range",
     "distance": "distance of intensities",
     "near_zero": "MAE near zero",
-    "rim": "MAE, 0-10 mm deep",
-    "middle": "MAE, 10-25 mm deep",
-    "centre": "MAE, deeper than 25 mm",
+    "rim": "MAE 0-10 mm deep",
+    "middle": "MAE 10-25 mm deep",
+    "centre": "MAE deeper than 25 mm",
     **LESION_METRICS,
 }
 

@@ -216,7 +216,7 @@ def evaluate(
     batch_size : int
         Slices at once; changes speed and memory, not the result.
     planes : tuple of {"axial", "coronal", "sagittal"}, optional
-        That models of slices average; each model's own if left out.
+        That models of slices average; axial if left out, where a model was trained on such.
     threads : int
         Methods measured side by side.
     atlas : Atlas, optional

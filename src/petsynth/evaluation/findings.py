@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,37 @@ HIGH_SSIM = 0.8
 """SSIM of the whole volume from which images are called similar."""
 LOW_CORRELATION = 0.2
 """Median over regions of the correlation over subjects below which a method tells nobody apart."""
+
+
+_DIGITS = {
+    "mse": 2, "psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "out_of_range": 4,
+}  # fmt: skip
+"""Decimals of metrics that are not in PET units."""
+
+
+def format_value(metric: str, value: float | int | None, data_range: float) -> str:
+    """Return a value with the decimals that all values of its metric have; ``n/a`` if none.
+
+    Parameters
+    ----------
+    metric : str
+        As in `petsynth.evaluation.domains.DOMAINS`.
+    value : float or None
+        None and what is not finite is ``n/a``.
+    data_range : float
+        In PET units: errors in these units show about a ten-thousandth of it.
+
+    Examples
+    --------
+    >>> format_value("psnr", 25.8123, 2.5), format_value("mae", 0.0456789, 2.5)
+    ('25.81', '0.0457')
+    >>> format_value("mae", 45.6789, 1100.0), format_value("ssim", None, 2.5)
+    ('45.7', 'n/a')
+    """
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    in_units = max(0, 4 - math.floor(math.log10(data_range)))
+    return f"{value:z.{_DIGITS.get(metric, in_units)}f}"
 
 
 def list_findings(
@@ -46,7 +78,7 @@ def list_findings(
     return [
         *list_headlines(evaluation),
         *_worse(of_models, evaluation.settings),
-        *_undecided(of_models, evaluation.settings),
+        *_undecided(of_models),
         *_better(of_models),
         *_controls(evaluation, against_baselines),
         *_upper_bound(evaluation),
@@ -93,7 +125,7 @@ def _worse(comparisons: list[BaselineComparison], settings: MetricSettings) -> l
     return sentences
 
 
-def _undecided(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
+def _undecided(comparisons: list[BaselineComparison]) -> list[str]:
     sentences = []
     for name, baseline, these in _pairs(comparisons):
         undecided = [each for each in these if each.conclusion == "undecided"]
@@ -101,9 +133,8 @@ def _undecided(comparisons: list[BaselineComparison], settings: MetricSettings) 
         ahead = [each for each in undecided if each.mean_is_better]
         parts = []
         if behind:
-            parts.append(
-                f"its mean is NOT the better one on {_list_with_amounts(behind, settings)}"
-            )
+            where = "any" if len(behind) == len(these) else _list(behind)
+            parts.append(f"its mean is NOT the better one on {where}")
         if ahead:
             parts.append(f"its mean is the better one on {_list(ahead)}")
         if parts:
@@ -257,7 +288,11 @@ def _runs(evaluation: Evaluation, group: str) -> int:
 
 
 def _list(comparisons: list[BaselineComparison]) -> str:
-    return "; ".join(map(_where, comparisons))
+    """Name metrics by domain: ``brain MAE, PSNR; whole volume SSIM``."""
+    metrics: dict[str, list[str]] = {}
+    for each in comparisons:
+        metrics.setdefault(each.domain, []).append(METRIC_TITLES[each.metric])
+    return "; ".join(f"{DOMAIN_TITLES[name]} {', '.join(each)}" for name, each in metrics.items())
 
 
 def _list_with_amounts(comparisons: list[BaselineComparison], settings: MetricSettings) -> str:
@@ -276,4 +311,5 @@ def _amounts(comparison: BaselineComparison, settings: MetricSettings) -> str:
 
 
 def _amount(value: float, metric: str, settings: MetricSettings) -> str:
-    return f"{value:.4g} {unit_of(metric, settings)}".strip()
+    shown = format_value(metric, value, settings.data_range)
+    return f"{shown} {unit_of(metric, settings)}".strip()

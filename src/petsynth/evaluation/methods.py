@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from petsynth.covariates import CovariateName
 from petsynth.data.prepared import PreparedData
+from petsynth.errors import PetsynthWarning
 from petsynth.evaluation.baselines import (
     PopulationPet,
     TissueRegression,
@@ -111,12 +113,20 @@ def predict_all(
     Volumes are kept in ``scratch`` and memory-mapped, so that memory does not grow with the
     number of subjects. Models are not told the ``withheld`` covariates, though the data know them.
     """
+    for model in models:
+        if unseen := model.run.system.unseen_planes(settings.planes or ()):
+            warnings.warn(
+                f"{model.name} was not trained on {' and '.join(unseen)} slices: what it makes of "
+                "them is worse",
+                PetsynthWarning,
+                stacklevel=2,
+            )
     store_predictions(models, data, participants, scratch, settings, withheld, workers)
     return [
         Method(
             model.name,
             "model",
-            _describe(model),
+            _describe(model, settings),
             model.group,
             _reader(scratch, number),
             covariates=tuple(
@@ -325,11 +335,11 @@ def _format_bound(data: PreparedData, name: str, image_format: TrainingFormat) -
     )
 
 
-def _describe(model: Model) -> str:
+def _describe(model: Model, settings: PredictionSettings) -> str:
     steps = model.run.metadata.get("steps", "an unknown number of")
     where = model.run.folder.resolve().name
     other = ", pretrained, not on these training subjects" if model.run.is_pretrained else ""
-    return f"{model.run.system.describe_run(steps)}; {where}{other}"
+    return f"{model.run.system.describe_run(steps, settings.planes)}; {where}{other}"
 
 
 def _reader(scratch: Path, number: int) -> Callable[[str], NDArray[Any]]:

@@ -84,14 +84,14 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         f"{width} pixels, not padded to the network's size; both PETs in grey levels: 0 {unit} is "
         f"0, the training set's PET scale of {scale} {unit} is 255, values outside are clipped, "
         "none are rounded; data range 255",
-        "axial_slices": "as middle_slice, for every axial slice that holds brain; the mean over "
-        "the subject's slices counts as one value",
+        "axial_slices": "as the middle axial slice, for every axial slice that holds brain; the "
+        "mean over the subject's slices counts as one value",
         "volume": f"all voxels, in {unit}, unclipped; {_range(evaluation)}",
         "brain": f"voxels of the brain mask of the reference PET's subject, in {unit}, unclipped; "
         f"{_range(evaluation)}",
         "left_out_voxels": "voxels of the brain that the reference PET does not cover (it is 0 "
         "there in all frames): they count in no domain; of pairs, also those of the other PET",
-        "frames": f"all voxels of all {data.frames} frame(s), in {unit}, unclipped; SSIM is the "
+        "frames": f"all voxels of {_frames(data)}, in {unit}, unclipped; SSIM is the "
         f"mean over frames; {_range(evaluation)} (paper B's tables 1 and 2)",
         "mean over frames": _weights(data),
         "intensities": "all voxels; of all frames where the method infers them, else of the mean",
@@ -109,8 +109,9 @@ def build_definitions(evaluation: Evaluation) -> dict[str, Any]:
         "near_zero": f"mean absolute error, in {unit}, where the reference PET is within "
         f"{NEAR_ZERO:.0%} of the data range of zero",
         **{
-            name: f"mean absolute error, in {unit}, {low:g} to {high:g} mm below the brain's "
-            "surface"
+            name: f"mean absolute error, in {unit}, "
+            + (f"{low:g} to {high:g} mm" if math.isfinite(high) else f"more than {low:g} mm")
+            + " below the brain's surface"
             for name, (low, high) in DEPTHS_MM.items()
         },
         "pet_scale": f"{scale} {unit}: {scale_definition}",
@@ -184,6 +185,10 @@ def _describe_method(evaluation: Evaluation, method: str) -> dict[str, dict[str,
         for domain, metrics in summary.items()
         if any(each["n"] for each in metrics.values())
     }
+
+
+def _frames(data: PreparedData) -> str:
+    return "the static PET" if data.frames == 1 else f"all {data.frames} frames"
 
 
 def _weights(data: PreparedData) -> str:

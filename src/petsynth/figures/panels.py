@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -270,7 +271,7 @@ def draw_panels(
         _PANEL_INCHES * columns + 0.4,
         _PANEL_INCHES * sum(heights) + 0.4 * len(rows) + _LINE_INCHES * lines + 0.9,
     )
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.08))
     axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
     for (name, panels), row_axes in zip(rows, axes, strict=True):
         shown = [*panels, *[None] * (columns - len(panels))]
@@ -344,5 +345,5 @@ def _mark_view(ax: Axes, view: View, *, is_light: bool) -> None:
             va="top" if y > 0.9 else "center",
             fontsize=6.5 if y > 0.9 else 8,
             color=colour,
-            path_effects=[withStroke(linewidth=1.0, foreground=edge)],  # on any background
+            path_effects=[withStroke(linewidth=1.8, foreground=edge)],  # on any background
         )

@@ -12,7 +12,7 @@ from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.findings import list_cautions, list_headlines
 from petsynth.evaluation.models import Model
-from petsynth.evaluation.parts import AROUND_MM
+from petsynth.evaluation.parts import AROUND_MM, LESION_METRICS
 from petsynth.figures.panels import SYNTHETIC_LABEL
 from petsynth.report.document import (
     Banner,
@@ -150,10 +150,16 @@ def _tell_apart(report: Report) -> list[str]:
     for method in report.evaluation.of_kind("model"):
         found = regions.get(method.name, {}).get("regions")
         if found and found["median_r"] is not None:
+            above = found["r_interval_above_0"]
             sentences.append(
-                f"{method.name}: the correlation over subjects of regional uptake is "
-                f"{found['median_r']:.2f} (median over {found['number']} regions; its interval "
-                f"lies above 0 in {found['r_interval_above_0']} of them)."
+                f"{method.name}: the correlation over {len(report.evaluation.subjects)} subjects "
+                f"of regional uptake is {found['median_r']:.2f} (median over {found['number']} "
+                "regions; "
+                + (
+                    "an interval needs four subjects)."
+                    if above is None
+                    else f"its interval lies above 0 in {above} of them)."
+                )
             )
     return sentences
 
@@ -249,9 +255,10 @@ def _regions(report: Report) -> list[Block]:
         Heading("Regions: are people told apart?", "regions"),
         Paragraph(
             "Uptake per region of the atlas, in both images of each subject, compared over "
-            "subjects: medians over regions. r is the correlation over subjects; an image that is "
-            "the same for everyone has none. Each region's own figures, with intervals, are in "
-            "agreement.tsv; thresholds, sources and their limits in summary.json."
+            "subjects: medians over regions. r is the correlation over subjects; that of an image "
+            "that is the same for everyone comes from the regions' shapes alone. Each region's own "
+            "figures, with intervals, are in agreement.tsv; thresholds, sources and their limits "
+            "in summary.json."
         ),
         region_table(report.evaluation, regions),
         *report.pictures.get("regions", ()),
@@ -368,11 +375,13 @@ def _training(report: Report) -> list[Block]:
 
 def _definitions(report: Report) -> list[Block]:
     definitions = report.summary["definitions"]
-    titles = METRIC_TITLES | DOMAIN_TITLES | {"pet_scale": "PET scale"}
+    titles = METRIC_TITLES | DOMAIN_TITLES | {"pet_scale": "PET scale", "p_holm": "p (Holm)"}
+    has_lesions = any("lesion" in found for found in report.summary["methods"].values())
+    left_out = {"methods", "families"} | (set() if has_lesions else {"lesion", *LESION_METRICS})
     pairs = tuple(
-        (titles.get(name, name), str(text))
+        (titles.get(name, name.replace("_", " ")), str(text))
         for name, text in definitions.items()
-        if name not in ("methods", "families")
+        if name not in left_out
     )
     methods = tuple(
         (method.name, definitions["methods"][method.name]) for method in report.evaluation.methods

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from petsynth.evaluation.domains import DOMAINS, LOWER_IS_BETTER, METRIC_TITLES
+from petsynth.evaluation.domains import DOMAINS, LOWER_IS_BETTER
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.figures.distributions import (
     FEWEST_FOR_BOX,
@@ -23,7 +23,7 @@ from petsynth.figures.distributions import (
 )
 from petsynth.figures.panels import Panel, View, draw_panels, mri_panel, pet_panel
 from petsynth.report.images import ReportFigure, draw_example, unit_of_pet
-from petsynth.report.tables import KIND_TITLES
+from petsynth.report.tables import KIND_TITLES, title_of
 from petsynth.slicing import Plane
 
 _SUBJECTS = 5
@@ -95,7 +95,7 @@ def draw_paper_b_figures(evaluation: Evaluation) -> list[ReportFigure]:
 def _draw_boxes(evaluation: Evaluation) -> Figure:
     panels = [
         BoxPanel(
-            f"{METRIC_TITLES[name]}{' (dB)' if name == 'psnr' else ''}, "
+            f"{title_of(evaluation, name)}, "
             f"{'smaller' if name in LOWER_IS_BETTER else 'larger'} is better",
             {
                 method.name: evaluation.values(method.name, "middle_slice", name)
@@ -169,7 +169,7 @@ def _draw_depth(evaluation: Evaluation) -> Figure:
     shown = [method for method in evaluation.methods if method.predict is not None]
     panels = [
         BoxPanel(
-            f"{METRIC_TITLES[name]} ({evaluation.settings.unit}), smaller is better",
+            f"{title_of(evaluation, name)}, smaller is better",
             {method.name: evaluation.values(method.name, "depth", name) for method in shown},
         )
         for name in DOMAINS["depth"]

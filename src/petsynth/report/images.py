@@ -88,11 +88,7 @@ def draw_error_maps(evaluation: Evaluation) -> list[ReportFigure]:
         or highest
     )
     unit = unit_of_pet(evaluation)
-    rows: list[tuple[str, list[Panel]]] = []
-    for name, each in maps.items():
-        panels = _map_panels(each, limit, highest, unit)
-        planes = len(ALL_PLANES)
-        rows += [(name, panels[:planes]), (name, panels[planes:])]
+    rows = [(name, _map_panels(each, limit, highest, unit)) for name, each in maps.items()]
     subjects = next(iter(maps.values())).subjects
     figure = draw_panels(
         rows,
@@ -102,7 +98,7 @@ def draw_error_maps(evaluation: Evaluation) -> list[ReportFigure]:
     caption = (
         f"Synthetic minus reference PET of {name_models(list(maps), evaluation)}, deformed to MNI "
         f"space (ICBM 2009a symmetric), mean over {subjects} scans, where at least half of them "
-        "have brain. Above: with its sign (red: too high); below: the absolute difference. Maps of "
+        "have brain. Left: with its sign (red: too high); right: the absolute difference. Maps of "
         "few scans show these scans more than the model."
     )
     return [ReportFigure("error_maps.png", figure, caption)]
@@ -117,7 +113,7 @@ def _map_panels(found: ErrorMap, limit: float, highest: float, unit: str) -> lis
     ):
         for plane in ALL_PLANES:
             view = View(plane, volume.grid)
-            title, image = f"{kind}, {plane}", view.cut(volume.data)
+            title, image = f"{kind}\n{plane}", view.cut(volume.data)
             panels.append(
                 Panel(image, title, colours, limits, unit, label=SYNTHETIC_LABEL, view=view)
             )

@@ -14,6 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import matplotlib
+import numpy as np
 from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
@@ -23,6 +24,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import (
+    CondPageBreak,
     Flowable,
     Image,
     KeepTogether,
@@ -53,8 +55,13 @@ _PADDING = 12.0  # of ReportLab's frames, both sides together
 WIDTH = A4[0] - 2 * MARGIN - _PADDING
 HEIGHT = A4[1] - 2 * MARGIN - _FOOT - _PADDING
 _HIGHEST_PICTURE = 0.86 * HEIGHT
-_TEXT_WEIGHT = 1.9
-"""How much wider a column of text is than one of numbers, at least."""
+_TABLE_SIZE, _SMALL_SIZE = 6.8, 5.8
+"""Points of the first line of a cell, and of those below it."""
+_CELL_PADDING = 5.0
+_WIDEST_WORD, _WIDEST_LINE = 0.2, 0.35
+"""Fractions of the page that no single column asks for more than."""
+_ROOM = {1: 0.0, 2: 60 * mm, 3: 30 * mm}
+"""A section begins on the next page where less is left, by the level of its heading."""
 _COLOURS = {
     "better": "#0b4f8a",
     "worse": "#a01712",
@@ -104,9 +111,11 @@ def lay_out(blocks: Sequence[Block]) -> list[Flowable]:
     for block in blocks:
         laid = _LAYOUTS[type(block)](block)
         if isinstance(block, Heading):
-            flowables += laid[:-1]
+            flowables += laid[:-1] if kept else [*laid[:-1], CondPageBreak(_ROOM[block.level])]
             kept += laid[-1:]
             continue
+        if isinstance(block, Table) and kept:
+            laid = laid[1:]
         flowables += [KeepTogether([*kept, laid[0]]), *laid[1:]] if kept else laid
         kept = []
     return [*flowables, *kept]
@@ -157,7 +166,10 @@ def _picture(block: Picture) -> list[Flowable]:
 
 def _table(block: Table) -> list[Flowable]:
     head = [
-        Text(escape(name), _style(6.8, bold=True, right=number >= block.text_columns))
+        Text(
+            escape(_with_arrow(name)),
+            _style(_TABLE_SIZE, bold=True, right=number >= block.text_columns),
+        )
         for number, name in enumerate(block.head)
     ]
     rows = [_table_row(row, block) for row in block.rows]
@@ -172,24 +184,31 @@ def _table(block: Table) -> list[Flowable]:
             for number, row in enumerate(block.rows, start=1)
             if row.is_group
         ),
+        *(  # the head of a group stays with its first row
+            ("NOSPLIT", (0, number), (0, number + 1))
+            for number, row in enumerate(block.rows[:-1], start=1)
+            if row.is_group
+        ),
     ]
     grid = Grid([head, *rows], colWidths=_widths(block), repeatRows=1, style=style, hAlign="LEFT")
     caption = [Text(escape(block.caption), _style(8, bold=True, before=4, after=2))]
-    return [*(caption if block.caption else []), grid, Spacer(1, 6)]
+    return [CondPageBreak(25 * mm), *(caption if block.caption else []), grid, Spacer(1, 6)]
 
 
 def _table_row(row: Row, table: Table) -> list[Any]:
     if row.is_group:
-        text = Text(f"<i>{escape(row.cells[0].lines[0])}</i>", _style(6.8, colour="#555555"))
+        style = _style(_TABLE_SIZE, colour="#555555")
+        text = Text(f"<i>{escape(row.cells[0].lines[0])}</i>", style)
         return [text, *[""] * (len(table.head) - 1)]
     cells = []
     for number, each in enumerate(row.cells):
         first, *more = (escape(line) for line in each.lines)
         lines = "".join(
-            f"<br/><font name='report' size='5.8' color='#444444'>{line}</font>" for line in more
+            f"<br/><font name='report' size='{_SMALL_SIZE}' color='#444444'>{line}</font>"
+            for line in more
         )
         style = _style(
-            6.8,
+            _TABLE_SIZE,
             bold=each.style == "worse" or (row.is_strong and number == 0),
             right=number >= table.text_columns,
             colour=_COLOURS.get(each.style, "#1a1a1a"),
@@ -199,18 +218,44 @@ def _table_row(row: Row, table: Table) -> list[Any]:
 
 
 def _widths(table: Table) -> list[float]:
-    """Return widths of columns that fill the page, by the longest line that each holds."""
-    lengths = [len(max(name.split(), key=len, default="")) for name in table.head]
-    for row in table.rows:
-        if row.is_group:
-            continue
-        for number, each in enumerate(row.cells):
-            lengths[number] = max(lengths[number], *(min(len(line), 34) for line in each.lines))
-    weights = [
-        _TEXT_WEIGHT * max(length, 6) ** 0.8 if number < table.text_columns else max(length, 4) + 1
-        for number, length in enumerate(lengths)
-    ]
-    return [WIDTH * weight / sum(weights) for weight in weights]
+    """Return widths of columns that fill the page.
+
+    Numbers stay on one line where the page has room for it, and texts have room for their longest
+    word; what is left goes to those whose lines are longer, then to all.
+    """
+    words, lines = [], []
+    for number, name in enumerate(table.head):
+        cells = [row.cells[number] for row in table.rows if not row.is_group]
+        longest = [_longest_word(_with_arrow(name), "report-bold", _TABLE_SIZE)]
+        whole = [pdfmetrics.stringWidth(name, "report-bold", _TABLE_SIZE), *longest]
+        for each in cells:
+            for place, line in enumerate(each.lines):
+                font = "report" if place else "report-bold"  # bold is the wider one
+                size = _SMALL_SIZE if place else _TABLE_SIZE
+                longest.append(_longest_word(line, font, size))
+                whole.append(pdfmetrics.stringWidth(line, font, size))
+        words.append(max(longest))
+        lines.append(max(whole[2:], default=0.0) if number >= table.text_columns else max(whole))
+    room = WIDTH - _CELL_PADDING * len(table.head)
+    least = np.minimum(words, _WIDEST_WORD * room)
+    wanted = np.maximum(least, np.minimum(lines, _WIDEST_LINE * room))
+    numbers = np.arange(len(least)) >= table.text_columns
+    kept = np.where(numbers, wanted, least)
+    widths = kept if kept.sum() <= room else least
+    if widths.sum() > room:
+        widths = room * widths / widths.sum()
+    missing = wanted - widths
+    widths = widths + missing * min(1.0, (room - widths.sum()) / max(missing.sum(), 1e-6))
+    return [float(width) + _CELL_PADDING for width in room * widths / widths.sum()]
+
+
+def _longest_word(text: str, font: str, size: float) -> float:
+    return max(float(pdfmetrics.stringWidth(word, font, size)) for word in text.split(" "))
+
+
+def _with_arrow(name: str) -> str:
+    """Keep the arrow of a column's head on the line of the word before it."""
+    return name.replace(" ↓", "\u00a0↓").replace(" ↑", "\u00a0↑")
 
 
 def _style(

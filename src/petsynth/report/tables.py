@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from petsynth.evaluation.domains import (
     unit_of,
 )
 from petsynth.evaluation.evaluate import Evaluation
+from petsynth.evaluation.findings import format_value
 from petsynth.evaluation.statistics import describe
 from petsynth.report.document import Cell, Row, Table, cell
 
@@ -27,10 +27,6 @@ KIND_TITLES = {
 }
 """How the figures and tables call the kinds of methods."""
 
-_DIGITS = {
-    "mse": 2, "psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "out_of_range": 4,
-}  # fmt: skip
-"""Decimals of metrics that are not in PET units."""
 _COLUMNS = ("mean", "std", "min", "max")
 
 
@@ -49,7 +45,7 @@ def format_paper_a_table(evaluation: Evaluation) -> str:
     ]
     for metric in DOMAINS["middle_slice"]:
         heads = "".join(f"{column:>9}" for column in _COLUMNS)
-        lines += ["", f"{_head(metric, unit_of(metric, settings)):<{width}}{heads}{'n':>6}"]
+        lines += ["", f"{title_of(evaluation, metric):<{width}}{heads}{'n':>6}"]
         for method in evaluation.methods:
             summary = describe(evaluation.values(method.name, "middle_slice", metric))
             cells = "".join(
@@ -72,7 +68,7 @@ def format_paper_b_table(evaluation: Evaluation) -> str:
     ]
     width = max((len(method.name) for method in methods), default=0)
     about = "simulated data, " if data.simulated else ""
-    heads = [_head(metric, unit_of(metric, settings)) for metric in DOMAINS["frames"]]
+    heads = [title_of(evaluation, metric) for metric in DOMAINS["frames"]]
     lines = [
         f"Tables 1 and 2 of paper B. Whole volume of {settings.tracer} PET, {data.frames} frame(s) "
         f"({about}{len(evaluation.subjects)} {evaluation.split} subjects)",
@@ -94,37 +90,14 @@ def format_paper_b_table(evaluation: Evaluation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def format_value(metric: str, value: float | int | None, data_range: float) -> str:
-    """Return a value with the decimals that all values of its metric have; ``n/a`` if none.
-
-    Parameters
-    ----------
-    metric : str
-        As in `petsynth.evaluation.domains.DOMAINS`.
-    value : float or None
-        None and what is not finite is ``n/a``.
-    data_range : float
-        In PET units: errors in these units show about a ten-thousandth of it.
-
-    Examples
-    --------
-    >>> format_value("psnr", 25.8123, 2.5), format_value("mae", 0.0456789, 2.5)
-    ('25.81', '0.0457')
-    >>> format_value("mae", 45.6789, 1100.0), format_value("ssim", None, 2.5)
-    ('45.7', 'n/a')
-    """
-    if value is None or not math.isfinite(value):
-        return "n/a"
-    in_units = max(0, 4 - math.floor(math.log10(data_range)))
-    return f"{value:z.{_DIGITS.get(metric, in_units)}f}"
-
-
 def format_decimals(value: float | None, decimals: int) -> str:
     """Return a value with some decimals; ``n/a`` if there is none."""
     return "n/a" if value is None else f"{value:z.{decimals}f}"
 
 
-def _head(metric: str, unit: str) -> str:
+def title_of(evaluation: Evaluation, metric: str) -> str:
+    """Return a metric's title with its unit."""
+    unit = unit_of(metric, evaluation.settings)
     return f"{METRIC_TITLES[metric]} ({unit})" if unit else METRIC_TITLES[metric]
 
 
@@ -159,6 +132,7 @@ def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
     rows = []
     for method, found in regions.items():
         overview = found["regions"]
+        above = overview["r_interval_above_0"]
         positive = [
             f"{name}: {format_decimals(each['positivity']['sensitivity'], 2)}, "
             f"{format_decimals(each['positivity']['specificity'], 2)}"
@@ -170,7 +144,7 @@ def region_table(evaluation: Evaluation, regions: Mapping[str, Any]) -> Table:
                 (
                     cell(method),
                     cell(format_decimals(overview["median_r"], 2)),
-                    cell(f"{overview['r_interval_above_0']} of {overview['number']}"),
+                    cell("n/a" if above is None else f"{above} of {overview['number']}"),
                     cell(format_decimals(overview["median_icc21"], 2)),
                     cell(format_decimals(overview["median_ccc"], 2)),
                     cell(format_in(evaluation, "mae", overview["absolute_error"]["mean"])),
@@ -246,7 +220,7 @@ def model_table(evaluation: Evaluation, comparisons: Sequence[ModelComparison]) 
 def head_of(evaluation: Evaluation, metric: str) -> str:
     """Return a metric's title with its unit, and an arrow to better values."""
     arrow = "↓" if metric in LOWER_IS_BETTER else "↑"
-    return f"{_head(metric, unit_of(metric, evaluation.settings))} {arrow}"
+    return f"{title_of(evaluation, metric)} {arrow}"
 
 
 def format_in(evaluation: Evaluation, metric: str, value: float | int | None) -> str:

@@ -386,8 +386,8 @@ class System(ABC, Generic[Config]):
         """Return what the model card says of the method."""
 
     @abstractmethod
-    def describe_run(self, steps: Any) -> str:
-        """Return one phrase on what was trained, for the tables' notes; ``steps`` were taken."""
+    def describe_run(self, steps: Any, planes: tuple[Plane, ...] | None = None) -> str:
+        """Return one phrase for the tables' notes: ``steps`` taken, ``planes`` asked for."""
 
     def training_format(self) -> TrainingFormat | None:
         """Return the image format that limits what the system can learn; None if there is none."""

@@ -215,3 +215,5 @@ def test_a_run_is_described_by_planes_format_steps_and_seed():
         "pix2pix trained on coronal + axial slices (uint8-jpeg), 1500 steps of batch 1, seed 0; "
         "predicted from axial slices, one dropout sample"
     )
+    text = trained_on("coronal", "axial").describe_run(1500, ("axial", "coronal", "sagittal"))
+    assert "predicted from axial + coronal + sagittal slices" in text

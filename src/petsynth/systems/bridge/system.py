@@ -14,6 +14,7 @@ from petsynth.data.prepared import PreparedData
 from petsynth.data.scale import from_network
 from petsynth.networks.layers import count_parameters
 from petsynth.preprocessing.grids import model_grid
+from petsynth.slicing import Plane
 from petsynth.systems.base import (
     CardLines,
     Prediction,
@@ -171,7 +172,7 @@ class BridgeSystem(System[BridgeConfig]):
             "training;\n  `petsynth evaluate` tells how far to trust it.\n",
         )
 
-    def describe_run(self, steps: Any) -> str:
+    def describe_run(self, steps: Any, planes: tuple[Plane, ...] | None = None) -> str:
         """Return one phrase on what was trained."""
         config = self.config
         return (

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.patchgan2d import PatchGan2d
+from petsynth.slicing import Plane
 from petsynth.systems.base import CardLines, StdKind
 from petsynth.systems.medgan.casnet import CasNet
 from petsynth.systems.medgan.config import MedganConfig
@@ -92,7 +93,7 @@ class MedganSystem(SliceSystem[MedganConfig]):
             intensities=f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
         )
 
-    def describe_run(self, steps: Any) -> str:
+    def describe_run(self, steps: Any, planes: tuple[Plane, ...] | None = None) -> str:
         """Return one phrase on what was trained."""
         config = self.config
         return (
@@ -100,5 +101,5 @@ class MedganSystem(SliceSystem[MedganConfig]):
             f"{' + '.join(config.data.planes)} slices ({config.data.intensity}), {steps} steps of "
             f"batch {self.batch_text}, seed {config.seed}, features from "
             f"{EXTRACTORS[config.extractor.source]}; predicted from "
-            f"{' + '.join(self.planes_used(None))} slices"
+            f"{' + '.join(self.planes_used(planes))} slices"
         )

@@ -9,6 +9,7 @@ from torch import nn
 from petsynth.data.prepared import PreparedData
 from petsynth.networks.patchgan2d import PatchGan2d
 from petsynth.networks.unet2d import UNet2d
+from petsynth.slicing import Plane
 from petsynth.systems.base import CardLines
 from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.systems.pix2pix.training import (
@@ -74,12 +75,12 @@ class Pix2pixSystem(SliceSystem[Pix2pixConfig]):
             "no\n  confidence interval.\n",
         )
 
-    def describe_run(self, steps: Any) -> str:
+    def describe_run(self, steps: Any, planes: tuple[Plane, ...] | None = None) -> str:
         """Return one phrase on what was trained."""
         config = self.config
         return (
             f"pix2pix trained on {' + '.join(config.data.planes)} slices "
             f"({config.data.intensity}), {steps} steps of batch {self.batch_text}, seed "
-            f"{config.seed}; predicted from {' + '.join(self.planes_used(None))} slices, one "
+            f"{config.seed}; predicted from {' + '.join(self.planes_used(planes))} slices, one "
             "dropout sample"
         )

@@ -239,7 +239,7 @@ class Unet25dSystem(System[Unet25dConfig]):
             intensities=f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
         )
 
-    def describe_run(self, steps: Any) -> str:
+    def describe_run(self, steps: Any, planes: tuple[Plane, ...] | None = None) -> str:
         """Return one phrase on what was trained."""
         config = self.config
         return (

@@ -19,6 +19,7 @@ from petsynth.data.volumes import BatchPartition, VolumeBatches, VolumeDataset
 from petsynth.errors import ConfigError, InputError
 from petsynth.networks.unet3d import Generator3d
 from petsynth.preprocessing.grids import pet_grid
+from petsynth.slicing import Plane
 from petsynth.systems.base import (
     CardLines,
     Prediction,
@@ -97,7 +98,7 @@ class VolumeSystem(System[Config]):
             grid="" if cube is None else f"; T1 {cube}",
         )
 
-    def describe_run(self, steps: Any) -> str:
+    def describe_run(self, steps: Any, planes: tuple[Plane, ...] | None = None) -> str:
         """Return one phrase on what was trained."""
         config = self.config
         return (
