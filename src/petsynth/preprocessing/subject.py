@@ -235,7 +235,7 @@ def prepare_subject(
         t1 = read_t1(files.t1)
     with _blaming(files.pet):
         series = _read_pet(files, settings)
-    mean = series.mean()
+    mean = series.mean
     aligned, to_pet = _align(files, settings, device, t1, mean)
     grid_to_pet = to_pet.fixed_to_moving @ aligned.grid_to_t1
 

@@ -135,7 +135,7 @@ def measure_scan(files: ScanFiles, settings: ScanSettings, atlas: Atlas | None) 
         metadata,
         units="suvr",
         window_min=None if profile is None else profile.window_min,
-    ).mean()
+    ).mean
     reference = reference_name(tracer, settings.reference, pet.unit)
     is_aligned = settings.aligned or _lies_on_t1(files.pet, metadata)
     aligned = None if files.t1 is None else _align(files.t1, files.mask)

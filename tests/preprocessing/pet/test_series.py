@@ -8,6 +8,7 @@ import pytest
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.nifti import read_volume, write_volume
+from petsynth.preprocessing.pet import series as series_module
 from petsynth.preprocessing.pet.registration import mean_of_frames
 from petsynth.preprocessing.pet.series import mark_unmeasured, read_pet, smooth_to
 from petsynth.simulation.cohort import simulate_cohort
@@ -30,7 +31,7 @@ def test_the_mean_is_weighted_by_duration(pet):
     there = series.on(series.acquired.grid, np.eye(4))
     assert there.data[4, 4, 4] == pytest.approx((1 * 60 + 5 * 180) / 240)
     assert (there.unit, there.frames, series.motion_mm) == ("SUVR", 1, 0)
-    np.testing.assert_allclose(series.mean().data, there.data, atol=1e-5)
+    np.testing.assert_allclose(series.mean.data, there.data, atol=1e-5)
 
 
 def test_frames_can_be_kept(pet):
@@ -42,7 +43,7 @@ def test_frames_can_be_kept(pet):
 def test_missing_times_are_said(pet):
     with pytest.warns(PetsynthWarning, match="its 2 frames are taken as equally long"):
         series = read_pet(pet, {"Units": "SUVR"}, motion=False)
-    assert series.mean().data[4, 4, 4] == 3
+    assert series.mean.data[4, 4, 4] == 3
 
 
 def test_missing_units_are_said_where_they_decide(pet):
@@ -113,7 +114,7 @@ def test_one_minute_and_nine_minutes(tmp_path):
     data[0, 0, 0] += 0.5  # a constant image is refused
     times = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 540], "Units": "SUVR"}
     series = read_pet(write(tmp_path, data), times, motion=False)
-    assert series.mean().data[3, 3, 3] == pytest.approx(2.8)
+    assert series.mean.data[3, 3, 3] == pytest.approx(2.8)
     assert series.on(series.acquired.grid, np.eye(4)).data[3, 3, 3] == pytest.approx(2.8)
 
 
@@ -125,10 +126,10 @@ def test_a_dynamic_scan_is_averaged_over_its_time_window(tmp_path):
     told = {"FrameTimesStart": times, "FrameDuration": [600] * 9, "Units": "SUVR"}
     path = write(tmp_path, data)
     series = read_pet(path, told | {"InjectionStart": 0}, motion=False, window_min=(50, 70))
-    assert series.mean().data[3, 3, 3] == pytest.approx(5.5)
+    assert series.mean.data[3, 3, 3] == pytest.approx(5.5)
     assert series.time_window.flag == ""
     unknown = read_pet(path, told, motion=False, window_min=(50, 70))
-    assert unknown.mean().data[3, 3, 3] == pytest.approx(4)
+    assert unknown.mean.data[3, 3, 3] == pytest.approx(4)
     assert "could not be checked" in unknown.time_window.flag
 
 
@@ -229,7 +230,20 @@ def test_simulated_frames_are_brought_together_and_average_to_the_static_scan(si
     assert errors.mean() < moved.mean() / 3
     np.testing.assert_allclose(found.weights, np.full((1, 6), 1 / 6))
 
-    mean, blurred = found.mean().data, still.mean().data
+    mean, blurred = found.mean.data, still.mean.data
     assert np.nanmean(mean[brain]) == pytest.approx(static.data[brain].mean(), rel=0.01)
     rms = [np.sqrt(np.nanmean((each - static.data)[brain] ** 2)) for each in (mean, blurred)]
     assert rms[0] < rms[1]
+
+
+def test_the_mean_over_frames_is_made_once(pet, monkeypatch):
+    """Motion and registration ask for it, and resampling every frame takes its time."""
+    calls = []
+    made = series_module.mean_of_frames
+    monkeypatch.setattr(
+        series_module, "mean_of_frames", lambda *words: calls.append(1) or made(*words)
+    )
+    series = read_pet(pet, TIMES | {"Units": "SUVR"}, motion=False)
+    assert series.mean is series.mean
+    assert series.motion_mm == 0
+    assert len(calls) == 1

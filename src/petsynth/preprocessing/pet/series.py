@@ -7,6 +7,7 @@ view are NaN, so that no mean counts them.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,8 +72,9 @@ class PetSeries:
     factors: FloatArray
     time_window: TimeWindow | None = None
 
+    @functools.cached_property
     def mean(self) -> Volume:
-        """Return the mean over the time window, (X, Y, Z), on the PET's own voxels.
+        """The mean over the time window, (X, Y, Z), on the PET's own voxels.
 
         Frames count by the time for which they overlap the window.
         """
@@ -125,7 +127,7 @@ class PetSeries:
         """How far a point of the head moved between frames, in mm; 0 for one frame."""
         if len(self.to_frame) == 1:
             return 0.0
-        return displacement_mm(self.to_frame, self.mean())
+        return displacement_mm(self.to_frame, self.mean)
 
 
 def read_pet(
