@@ -245,7 +245,7 @@ def test_a_table_of_pairs(tmp_path):
         PairFiles("r.nii", tmp_path / "r.nii", tmp_path / "x.nii"),
     ]
     table.write_text("reference\tother\nr.nii\ts.nii\n")
-    with pytest.raises(InputError, match="column synthetic is missing"):
+    with pytest.raises(InputError, match="has no column synthetic"):
         read_pairs(table)
 
 

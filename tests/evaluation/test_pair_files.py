@@ -93,7 +93,7 @@ def test_a_table_of_pairs_starts_at_its_own_folder(tmp_path):
     with pytest.raises(InputError, match="row 2 lacks its reference or synthetic image"):
         read_pairs(table)
     table.write_text("reference\nr.nii\n")
-    with pytest.raises(InputError, match="column synthetic is missing"):
+    with pytest.raises(InputError, match="has no column synthetic"):
         read_pairs(table)
 
 

@@ -107,6 +107,20 @@ def test_unknown_labels_are_told(tmp_path, labels):
         read_segmentation(path)
 
 
+def test_any_segmentation_is_read_with_a_table_of_names_beside_it(tmp_path, labels):
+    path = write(tmp_path / "sub-01_dseg.nii.gz", labels * 500)
+    with pytest.raises(InputError, match=r"name the regions in sub-01_dseg.tsv beside it"):
+        read_segmentation(path)
+    present = sorted({int(each) for each in np.unique(labels)} - {0})
+    lines = [f"{500 * number}\tplace_{number}" for number in present[1:]]
+    (tmp_path / "sub-01_dseg.tsv").write_text("\n".join(["index\tname", *lines, "7\tnowhere"]))
+    atlas = read_segmentation(path)
+    assert atlas.scheme is None
+    assert atlas.names[500 * present[0]] == f"label-{500 * present[0]}"
+    assert atlas.names[500 * present[1]] == f"place_{present[1]}"
+    assert atlas.names[7] == "nowhere"  # wanted, and not there
+
+
 @pytest.mark.shared
 def test_muse_labels_of_real_t1s_have_names(ixi):
     path = sorted((ixi / "labels").glob("*.nii.gz"))[0]

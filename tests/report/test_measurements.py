@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from petsynth.evaluation.measure import PAIR_DOMAINS, PAIR_METRICS, Measurement
+from petsynth.evaluation.measure import PAIR_DOMAINS, PAIR_METRICS, Measurement, summarise_metric
 from petsynth.report.measurements import (
     describe_measurements,
     format_latex,
@@ -65,7 +65,11 @@ def test_means_stand_in_json_and_latex(pairs):
     json.dumps(content, allow_nan=False)
     latex = format_latex(pairs)
     assert latex.count(r"\toprule") == latex.count(r"\end{tabular}") == 2
-    assert r"1 $\pm$ 0.7071" in latex
+    assert r"1.0000 $\pm$ 0.7071" in latex
+    assert (
+        r"\multicolumn{4}{l}{FDG PET, 2 pairs; data range 2.5 SUVR (fixed for FDG in SUVR)}"
+        in latex
+    )
 
 
 def test_a_row_per_pair(pairs, tmp_path):
@@ -80,7 +84,18 @@ def test_a_row_per_pair(pairs, tmp_path):
 
 @pytest.mark.parametrize(
     ("metric", "value", "shown"),
-    [("psnr", np.inf, "inf"), ("ssim", np.nan, "n/a"), ("pearson_r", 0.98765, "0.9877")],
+    [
+        ("psnr", np.inf, "inf"),
+        ("ssim", np.nan, "n/a"),
+        ("pearson_r", 0.98765, "0.9877"),
+        ("mae", 0.0, "0.0000"),
+        ("mae", 0.15, "0.1500"),
+    ],
 )
 def test_numbers(metric, value, shown):
-    assert format_number(metric, value) == shown
+    assert format_number(metric, value, 2.5) == shown
+
+
+def test_no_interval_ends_where_no_value_can_be():
+    assert summarise_metric("pearson_r", [0.5, 0.9])["high"] == 1
+    assert summarise_metric("mae", [0.1, 0.9])["low"] == 0

@@ -22,7 +22,8 @@ LOW_CORRELATION = 0.2
 
 
 _DIGITS = {
-    "mse": 2, "psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "out_of_range": 4,
+    "mse": 2, "psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "concordance": 4,
+    "out_of_range": 4,
 }  # fmt: skip
 """Decimals of metrics that are not in PET units."""
 

@@ -6,6 +6,7 @@ in all three domains (``petsynth evaluate`` measures paper A's middle slice in g
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -235,23 +236,35 @@ def compute_pair_metrics(
     return values, voxels, uncovered
 
 
-def summarise_metric(values: Sequence[float]) -> dict[str, float | int | None]:
+_POSSIBLE = {
+    **dict.fromkeys(("ssim", "ms_ssim", "pearson_r", "concordance"), (-1.0, 1.0)),
+    **dict.fromkeys(("mae", "rmse", "nrmse"), (0.0, math.inf)),
+}
+"""Values that a metric can have, where not all."""
+
+
+def summarise_metric(metric: str, values: Sequence[float]) -> dict[str, float | int | None]:
     """Return mean, std, n and the ends of the 95 % t interval of the mean, of finite values.
+
+    The interval ends where the metric's values do: no error is below 0, no correlation above 1.
 
     Examples
     --------
     The quantile of t with 2 degrees of freedom is 4.303; 2 ± 4.303 / sqrt(3).
 
-    >>> found = summarise_metric([1.0, 2.0, 3.0])
+    >>> found = summarise_metric("psnr", [1.0, 2.0, 3.0])
     >>> round(found["low"], 3), round(found["high"], 3)
     (-0.484, 4.484)
+    >>> summarise_metric("mae", [1.0, 2.0, 3.0])["low"]
+    0.0
     """
     found = describe(values)
     ends: dict[str, float | None] = {"low": None, "high": None}
     if int(found["n"] or 0) > 1:
         estimate = estimate_paired(np.array([values]), np.zeros((1, len(values))))
         half = estimate.half_width()
-        ends = {"low": estimate.mean - half, "high": estimate.mean + half}
+        low, high = _POSSIBLE.get(metric, (-math.inf, math.inf))
+        ends = {"low": max(low, estimate.mean - half), "high": min(high, estimate.mean + half)}
     return {**found, **ends}
 
 

@@ -103,7 +103,7 @@ def read_pairs(table: Path) -> list[PairFiles]:
         raise InputError(f"{table}: holds no pair")
     missing = [column for column in ("reference", "synthetic") if column not in rows[0]]
     if missing:
-        raise InputError(f"{table}: column {' and '.join(missing)} is missing")
+        raise InputError(f"{table}: has no column {' and no column '.join(missing)}")
     pairs = []
     for number, row in enumerate(rows, start=2):
         paths = {

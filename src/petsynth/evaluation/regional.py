@@ -143,7 +143,7 @@ class RegionMeasurement:
                 "region": name,
                 "reference": where.means.values[name],
                 "synthetic": found.values[name],
-                "volume_ml": mean.ml,
+                "volume_ml": mean.ml or float("nan"),
                 "grey_fraction": where.grey[name],
                 "covered_fraction": mean.covered_fraction,
                 "note": mean.note,

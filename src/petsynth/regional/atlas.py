@@ -108,9 +108,12 @@ def read_atlas(name: str | Path) -> Atlas:
     if scheme is not None:
         names = {number: label_names(scheme)[number].name for number in present}
     source = f"{path.name}, taken to be in MNI152 space"
-    known = names if names is not None else {}
-    both = {number: known.get(number, f"label-{number}") for number in sorted({*present, *known})}
-    return Atlas(_short(path), labels, both, source, scheme)
+    return Atlas(_short(path), labels, _all_names(present, names or {}), source, scheme)
+
+
+def _all_names(present: list[int], known: Mapping[int, str]) -> dict[int, str]:
+    """Return the names of what an image holds and of what its table lists."""
+    return {number: known.get(number, f"label-{number}") for number in sorted({*present, *known})}
 
 
 def read_segmentation(path: str | Path) -> Atlas:
@@ -120,16 +123,27 @@ def read_segmentation(path: str | Path) -> Atlas:
     ----------
     path : str or Path
         NIfTI or FreeSurfer's ``.mgz``, in the T1's world, with FreeSurfer's (``aseg``,
-        ``aparc+aseg``, SynthSeg) or MUSE's numbers.
+        ``aparc+aseg``, SynthSeg) or MUSE's numbers; any numbers where a table of names stands
+        beside it, as for `read_atlas`, which then counts alone.
 
     Raises
     ------
     InputError
-        If it cannot be read, or less than 90 % of its voxels have labels of one of these.
+        If it cannot be read; if no names stand beside it, and less than 90 % of its voxels have
+        labels of one of these.
     """
     path = Path(path)
     labels = _read_labels(path)
-    scheme = detect_scheme(labels.data, str(path))
+    own = _names_beside(path)
+    if own is not None:
+        source = f"{path.name}, the subject's own segmentation with the names beside it"
+        return Atlas(_short(path), labels, _all_names(_present(labels.data), own), source, None)
+    try:
+        scheme = detect_scheme(labels.data, str(path))
+    except InputError as error:
+        raise InputError(
+            f"{error}, or name the regions in {_stem(path)}.tsv beside it (index, name)"
+        ) from None
     known = expected(scheme, _present(labels.data))
     names = {each.number: each.name for each in known}
     title = {"freesurfer": "FreeSurfer's", "muse": "MUSE"}[scheme]
@@ -190,7 +204,7 @@ def _scheme_of_atlas(labels: NDArray[np.integer], present: list[int]) -> Scheme 
 
 
 def _names_beside(path: Path) -> dict[int, str] | None:
-    stem = path.name.removesuffix(".gz").removesuffix(".nii")
+    stem = _stem(path)
     table, colours = path.with_name(f"{stem}.tsv"), path.with_name(f"{stem}.txt")
     if exists(table):
         return _from_table(table)
@@ -216,7 +230,11 @@ def _from_colour_table(path: Path) -> dict[int, str]:
 
 
 def _short(path: Path) -> str:
+    return re.sub(r"[^0-9A-Za-z]", "", _stem(path).split("_")[-1]) or "labels"
+
+
+def _stem(path: Path) -> str:
     stem = path.name
     for ending in (".gz", ".nii", ".mgz", ".mgh"):
         stem = stem.removesuffix(ending)
-    return re.sub(r"[^0-9A-Za-z]", "", stem.split("_")[-1]) or "labels"
+    return stem

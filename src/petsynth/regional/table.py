@@ -189,7 +189,7 @@ def _normative_rows(means: ScanMeans, labelling: Labelling) -> list[dict[str, An
             "kind": "normative",
             "hemisphere": split_side(name)[1],
             "suvr": score.suvr,
-            "volume_ml": score.ml,
+            "volume_ml": score.ml or NAN,
             "z": score.z,
             "note": score.note or "SUVR by pons",
         }
@@ -202,7 +202,7 @@ def _row(name: str, kind: str, suvr: float, found: RegionMean) -> dict[str, Any]
         "region": name,
         "kind": kind,
         "suvr": suvr,
-        "volume_ml": found.ml,
+        "volume_ml": found.ml or NAN,  # what is not in the labels has no volume of 0
         "covered_fraction": found.covered_fraction,
         "note": found.note,
     }

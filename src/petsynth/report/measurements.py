@@ -12,6 +12,7 @@ import pandas as pd
 
 from petsynth.errors import InputError, OutputError
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
+from petsynth.evaluation.findings import format_value
 from petsynth.evaluation.measure import (
     PAIR_DOMAINS,
     PAIR_METRICS,
@@ -43,7 +44,6 @@ DEFINITIONS = {
     "pearson_r": "Pearson's correlation over voxels",
     "concordance": "Lin's concordance correlation coefficient over voxels (1989)",
 }
-_DIGITS = {"psnr": 2, "ssim": 4, "ms_ssim": 4, "nrmse": 4, "pearson_r": 4, "concordance": 4}
 
 Group = tuple[str, str, float, str]
 """Tracer, unit, data range and its source."""
@@ -182,7 +182,9 @@ def describe_measurements(found: list[Measurement], failed: list[str]) -> dict[s
                 "pairs": len(members),
                 "domains": {
                     domain: {
-                        metric: summarise_metric([each.values[domain][metric] for each in members])
+                        metric: summarise_metric(
+                            metric, [each.values[domain][metric] for each in members]
+                        )
                         for metric in PAIR_METRICS
                     }
                     for domain in PAIR_DOMAINS
@@ -214,19 +216,19 @@ def format_latex(found: list[Measurement]) -> str:
     return "\n".join(_latex_table(key, members) for key, members in groups(found).items())
 
 
-def format_number(metric: str, value: float | int | None) -> str:
+def format_number(metric: str, value: float | int | None, data_range: float) -> str:
     """Return a value with the digits of its metric; ``inf`` without error, ``n/a`` if undefined.
 
     Examples
     --------
-    >>> format_number("ssim", 0.98765), format_number("mae", 1234.5678), format_number("psnr", None)
-    ('0.9877', '1235', 'n/a')
+    >>> format_number("ssim", 0.98765, 2.5), format_number("mae", 1234.5678, 30000.0)
+    ('0.9877', '1235')
+    >>> format_number("mae", 0.151, 2.5), format_number("psnr", None, 2.5)
+    ('0.1510', 'n/a')
     """
-    if value is None or math.isnan(value):
-        return "n/a"
-    if math.isinf(value):
+    if value is not None and math.isinf(value):
         return "inf"
-    return f"{value:.{_DIGITS[metric]}f}" if metric in _DIGITS else f"{value:.4g}"
+    return format_value(metric, value, data_range)
 
 
 def _format_group(key: Group, members: list[Measurement]) -> str:
@@ -241,14 +243,14 @@ def _format_group(key: Group, members: list[Measurement]) -> str:
         )
         lines += ["", f"{DOMAIN_TITLES[domain]:<{width}}{heads}"]
         for each in members:
-            lines.append(f"{each.name:<{width}}{_cells(key[1], each.values[domain])}")
+            lines.append(f"{each.name:<{width}}{_cells(key, each.values[domain])}")
         found = {
-            metric: summarise_metric([each.values[domain][metric] for each in members])
+            metric: summarise_metric(metric, [each.values[domain][metric] for each in members])
             for metric in PAIR_METRICS
         }
         for name, part in (("mean", "mean"), ("SD", "std"), ("95 % from", "low"), ("to", "high")):
             values = {metric: found[metric][part] for metric in PAIR_METRICS}
-            lines.append(f"{name:<{width}}{_cells(key[1], values)}")
+            lines.append(f"{name:<{width}}{_cells(key, values)}")
     brains = list(dict.fromkeys(each.brain for each in members))
     lines += ["", f"brain: {brains[0]}" if len(brains) == 1 else "brain: see measure.tsv (--out)"]
     lines += _told(members)
@@ -261,7 +263,10 @@ def _one_pair(each: Measurement) -> list[str]:
     titles = [DOMAIN_TITLES[domain] for domain in PAIR_DOMAINS]
     lines.append(" " * width + "".join(f"{title:>20}" for title in titles))
     for metric in PAIR_METRICS:
-        cells = [format_number(metric, each.values[domain][metric]) for domain in PAIR_DOMAINS]
+        cells = [
+            format_number(metric, each.values[domain][metric], each.data_range)
+            for domain in PAIR_DOMAINS
+        ]
         lines.append(f"{_head(metric, each.unit):<{width}}" + "".join(f"{c:>20}" for c in cells))
     for name, counts in (("voxels", each.voxels), ("voxels left out", each.uncovered)):
         cells = [str(counts[domain]) for domain in PAIR_DOMAINS]
@@ -289,9 +294,9 @@ def _told(members: list[Measurement]) -> list[str]:
     ]
 
 
-def _cells(unit: str, values: dict[str, Any]) -> str:
+def _cells(key: Group, values: dict[str, Any]) -> str:
     return "".join(
-        f"{format_number(metric, values[metric]):>{_width(metric, unit)}}"
+        f"{format_number(metric, values[metric], key[2]):>{_width(metric, key[1])}}"
         for metric in PAIR_METRICS
     )
 
@@ -307,7 +312,6 @@ def _head(metric: str, unit: str) -> str:
 
 def _latex_table(key: Group, members: list[Measurement]) -> str:
     lines = [
-        rf"% {_escaped(_about(key, len(members)))}",
         r"\begin{tabular}{l" + "r" * len(PAIR_DOMAINS) + "}",
         r"\toprule",
         " & ".join(["", *(DOMAIN_TITLES[domain] for domain in PAIR_DOMAINS)]) + r" \\",
@@ -316,13 +320,16 @@ def _latex_table(key: Group, members: list[Measurement]) -> str:
     for metric in PAIR_METRICS:
         cells = []
         for domain in PAIR_DOMAINS:
-            found = summarise_metric([each.values[domain][metric] for each in members])
-            cell = format_number(metric, found["mean"])
+            found = summarise_metric(metric, [each.values[domain][metric] for each in members])
+            cell = format_number(metric, found["mean"], key[2])
             if found["std"] is not None:
-                cell += rf" $\pm$ {format_number(metric, found['std'])}"
+                cell += rf" $\pm$ {format_number(metric, found['std'], key[2])}"
             cells.append(cell)
         lines.append(" & ".join([_escaped(_head(metric, key[1])), *cells]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+    about = (
+        rf"\multicolumn{{{1 + len(PAIR_DOMAINS)}}}{{l}}{{{_escaped(_about(key, len(members)))}}}"
+    )
+    return "\n".join([*lines, r"\bottomrule", rf"{about} \\", r"\end{tabular}", ""])
 
 
 def _escaped(text: str) -> str:
