@@ -139,6 +139,11 @@ def test_missing_file_names_the_shipped_ones(tmp_path):
         load_config(tmp_path / "c.toml")
 
 
+def test_a_mistyped_configuration_is_answered_with_the_closest():
+    with pytest.raises(InputError, match=r"file; did you mean small/pix2pix-axial\.toml\?$"):
+        load_config("small/pix2pix-axil.toml")
+
+
 def test_what_is_no_toml(tmp_path):
     (tmp_path / "c.toml").write_text("seed: 3\n")
     with pytest.raises(ConfigError, match=r"c.toml: not valid TOML"):

@@ -113,6 +113,21 @@ def test_the_site_asks_no_other_server(site):
     assert asked == []
 
 
+def test_the_search_works_without_a_server(site):
+    """Its index is a script, and what stands for a worker in files comes with the site."""
+    assert (site / "search" / "search_index.js").is_file()
+    (shim,) = re.findall(r'src="(\S+/shim\.js)"', (site / "results" / "paper-b.html").read_text())
+    assert (site / "results" / shim).is_file()
+
+
+def test_a_line_does_not_end_after_the_dashes_of_an_option(build_docs):
+    marked = '<span class="option">--mem-mb</span>'
+    found = build_docs.on_page_content("<p><code>--mem-mb 4</code>, -- and <code>a--b</code></p>")
+    assert found == f"<p><code>{marked} 4</code>, -- and <code>a--b</code></p>"
+    block = "<pre><code>--x</code></pre>"
+    assert build_docs.on_page_content(block) == block
+
+
 def test_a_link_that_leads_nowhere_is_found(tmp_path):
     page = '<a href="b.html#here">b</a> <a href="no.html">c</a> <a href="b.html#not">d</a>'
     (tmp_path / "index.html").write_text(page)

@@ -2,7 +2,7 @@
 
 The pages stand in ``docs/``, and some at the root of the repository, where readers of the code
 look for them. All are copied to ``build/docs``; links between them are adjusted, and links to what
-is not part of the site (code, the README) become their name.
+is not part of the site (code, the README) become their name. mkdocs calls this file as a hook, too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = ROOT / "build" / "docs"
 FROM_ROOT = ("CONTRIBUTING.md", "CHANGELOG.md")
+_CODE = re.compile(r"(?<!<pre>)<code>[^<]*</code>")
+_OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*")
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -40,11 +42,17 @@ def build(pages: Path, site: Path) -> int:
     """
     config = pages.parent / "mkdocs.yml"
     content = f"INHERIT: {ROOT / 'mkdocs.yml'}\ndocs_dir: {pages}\nsite_dir: {site}\n"
+    content += f"hooks: [{Path(__file__).resolve()}]\n"
     config.write_text(content, encoding="utf-8")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean"]
     command += ["--config-file", str(config)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "NO_MKDOCS_2_WARNING": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """Mark the options in a page's text, so that no line ends after their dashes (mkdocs' hook)."""
+    return _CODE.sub(lambda code: _OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
 
 
 def stage(folder: Path) -> None:

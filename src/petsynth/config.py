@@ -53,8 +53,9 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """
     shipped = shipped_configs()
     if not exists(path) and str(path) not in shipped:
-        names = ", ".join(shipped)
-        raise InputError(f"{path}: no such configuration file; shipped are {names}")
+        close = difflib.get_close_matches(str(path), shipped, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"shipped are {', '.join(shipped)}"
+        raise InputError(f"{path}: no such configuration file; {hint}")
     return read_toml_file(path if exists(path) else shipped[str(path)])
 
 

@@ -43,6 +43,8 @@ def complete(tmp_path_factory):
         (["petsynth", ""], [*COMMANDS, "--help", "--version"]),
         (["petsynth", "predict", "--mo"], ["--model"]),
         (["petsynth", "predict", "--model", "petsynth-a"], ["petsynth-av1451", "petsynth-av45"]),
+        (["petsynth", "train", "c.toml", "--from", "petsynth-f"], ["petsynth-fdg"]),
+        (["petsynth", "train", "c.toml", "--from", "L"], []),
         (["petsynth", "simulate", "o", "--tracer", "A"], ["AV45", "AV1451"]),
         (["petsynth", "train", "small/pix2pix-ax"], ["small/pix2pix-axial.toml"]),
         (["petsynth", "train", "c.toml", "--bert.la"], ["--bert.layers"]),

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -209,6 +210,16 @@ def test_same_name_twice_is_refused_before_anything_is_written(command, t1, tmp_
     assert command(t1, other) == 1
     assert "would both be written to" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_same_name_in_other_formats_is_named_as_it_was_typed(command, t1, tmp_path, capsys):
+    image = nib.load(t1)
+    t1 = Path(t1)
+    other = tmp_path / "elsewhere" / "sub-01_T1w.mgz"
+    other.parent.mkdir()
+    nib.save(nib.MGHImage(np.asarray(image.dataobj, dtype=np.float32), image.affine), other)
+    assert command(t1, other) == 1
+    assert f"{t1} and {other} would both be written to" in capsys.readouterr().err
 
 
 def test_earlier_results_are_kept_without_overwrite(command, t1, tmp_path, capsys):

@@ -53,6 +53,12 @@ def test_options_that_add_a_step_add_a_sentence():
     assert any(reference.startswith("Tustison") for reference in references)
 
 
+def test_frames_are_told_of_only_where_a_pet_had_several():
+    preprocessing = {"frames": "mean", "motion": True}
+    assert "rames" not in boilerplate(preprocessing, {"pet_frames": 1}, "1")[0]
+    assert "averaged" in boilerplate(preprocessing, {"pet_frames": 6}, "1")[0]
+
+
 def test_scans_that_were_not_aligned_are_not_called_aligned():
     text, references = boilerplate({"registration": "none"}, {"mask_source": "given"}, "1")
     assert "not aligned to each other" in text

@@ -70,7 +70,8 @@ def test_checks_that_need_aligned_scans_do_not_run_without_registration():
     assert quality.brain_volume_ml == 1000
     assert [flag.check for flag in quality.flags] == ["motion"]
     figures = dataclasses.asdict(quality)
-    assert {figures[name] for name in set(figures) - {"brain_volume_ml", "motion_mm"}} == {None}
+    known = {"brain_volume_ml", "motion_mm", "pet_frames"}
+    assert {figures[name] for name in set(figures) - known} == {None}
 
 
 def test_a_pet_that_covers_nothing_of_the_brain_cannot_be_used():

@@ -126,5 +126,6 @@ def _values(each: Declared) -> list[str]:
 
         return list(shipped_configs())
     if each.metavar == "MODEL":
-        return sorted(path.name for path in (Path(__file__).parents[1] / "pretrained").iterdir())
+        folders = (Path(__file__).parents[1] / "pretrained").glob("*/")
+        return sorted(folder.name for folder in folders)
     return list(each.choices)

@@ -120,7 +120,7 @@ def _predict_all(inputs: Inputs, *, side_by_side: bool) -> list[str]:
     if args.model is None:
         logger.info(_which_model(model))
     model.system.check_samples(args.samples)
-    _check_out(args, model)
+    _check_out(inputs, model)
     _warn_of_unseen_planes(args, model)
     # Jobs of an array may predict into one folder; each T1 has a lock of its own, too.
     with lock_folder(args.out, key="predict") as check_folder:
@@ -316,20 +316,21 @@ def _which_model(model: Run) -> str:
     )
 
 
-def _check_out(args: Args, model: Run) -> None:
+def _check_out(inputs: Inputs, model: Run) -> None:
     """Refuse results that would overwrite each other, or something else than themselves."""
     from petsynth.errors import OutputError
     from petsynth.inference.dataset import is_dataset
     from petsynth.io.lock import is_bookkeeping
     from petsynth.log import LOGS
 
+    args, names = inputs.args, inputs.names
     t1_of: dict[Path, Path] = {}
     for number, t1 in enumerate(args.t1):
         for path in _paths(args, model, number):
             if path in t1_of:
                 raise OutputError(
-                    f"{t1_of[path]} and {t1} would both be written to {path}; rename one, or "
-                    "predict them into different folders"
+                    f"{names[t1_of[path]]} and {names[t1]} would both be written to {path}; "
+                    "rename one, or predict them into different folders"
                 )
             t1_of[path] = t1
     if os.path.exists(args.out) and not args.out.is_dir():

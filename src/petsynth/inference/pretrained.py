@@ -7,6 +7,7 @@ they are loaded, so that a damaged or exchanged file is noticed.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,8 @@ def _run_of(weights: Path) -> Path:
 
 
 def _no_such_model(path: Path) -> str:
-    names = ", ".join(CHECKSUMS)
+    close = difflib.get_close_matches(str(path), CHECKSUMS, n=1, cutoff=0.8)
+    hint = f"did you mean {close[0]}?" if close else f"pretrained: {', '.join(CHECKSUMS)}"
     runs = ", ".join(map(str, find_runs()))
     nearby = f"; trained runs nearby: {runs}" if runs else ""
-    return (
-        f"{path}: no such run folder, weights file or pretrained model; pretrained: {names}{nearby}"
-    )
+    return f"{path}: no such run folder, weights file or pretrained model; {hint}{nearby}"

@@ -128,6 +128,8 @@ def _frames(settings: Mapping[str, Any], qc: Mapping[str, Any]) -> str:
     minutes = qc.get("time_window_min")
     over = f" over {minutes} min after injection, as far as the data cover it" if minutes else ""
     frames = settings.get("frames", "mean")
+    if qc.get("pet_frames") == 1:
+        return ""  # every PET came as one frame: nothing was done
     moved = ", after rigid correction of motion between them" if settings.get("motion") else ""
     if frames == "mean":
         return f"Frames of dynamic PET were averaged by duration{over}{moved}. "
@@ -227,10 +229,12 @@ def describe_group(folder: str | Path) -> tuple[str, list[str]] | None:
     if not records:
         return None
     sources = {str(record.qc.get("mask_source")) for record in records}
-    qc = {"mask_source": ", ".join(sorted(sources))}
+    qc: dict[str, Any] = {"mask_source": ", ".join(sorted(sources))}
     for column in ("reference_region", "time_window_min"):
         named = (record.qc.get(column) for record in records)
         qc[column] = " or ".join(sorted({str(each) for each in named if each is not None}))
+    if all(record.qc.get("pet_frames") == 1 for record in records):
+        qc["pet_frames"] = 1
     return boilerplate(records[0].key["preprocessing"], qc, records[0].key["petsynth_version"])
 
 

@@ -28,7 +28,7 @@ from petsynth.io.bids.privacy import sha256_of, without_folders
 from petsynth.log import Progress
 from petsynth.prepare.derivatives import write_subject
 from petsynth.prepare.output_folder import write_dataset_files
-from petsynth.prepare.quality_control import replacement
+from petsynth.prepare.quality_control import figures_line, replacement
 from petsynth.prepare.records import (
     Failure,
     Record,
@@ -62,6 +62,8 @@ class Outcome:
         What was assumed about the scans.
     seconds : float
         How long it took.
+    kept : bool
+        Whether it was finished before.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Outcome:
     reason: str = ""
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    kept: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,11 +183,13 @@ class Preparation:
         OutputError
             If the results cannot be written: those of other subjects could not be either.
         """
-        start = time.monotonic()
+        start, before = time.monotonic(), None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", PetsynthWarning)
             try:
-                record, reason = self._record(scan), ""
+                with contextlib.suppress(InputError, OSError):  # will be said of the image at fault
+                    before = self._finished(scan)
+                record, reason = before or self._record(scan), ""
                 remove_failure(self.out, scan.name)
             except OutputError:
                 raise
@@ -194,7 +199,8 @@ class Preparation:
         for item in caught:
             if item.category is not PetsynthWarning:
                 warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-        return Outcome(scan.name, record, reason, self._notes(caught), time.monotonic() - start)
+        seconds, kept = time.monotonic() - start, before is not None
+        return Outcome(scan.name, record, reason, self._notes(caught), seconds, kept)
 
     def lost(self, scan: Scan) -> Outcome:
         """Note that a subject's process was killed, which cannot do so itself."""
@@ -202,11 +208,7 @@ class Preparation:
         return Outcome(scan.name, reason=KILLED)
 
     def _record(self, scan: Scan) -> Record:
-        """Prepare the first pair of images that can be used, unless that is done."""
-        with contextlib.suppress(InputError, OSError):  # will be said of the image at fault
-            finished = self._finished(scan)
-            if finished is not None:
-                return finished
+        """Prepare the first pair of images that can be used."""
         _check_name(scan)
         failures: list[Failure] = []
         for pair in (scan, *scan.others):
@@ -328,7 +330,7 @@ def prepare_participants(
         If the results cannot be written.
     """
     write_dataset_files(preparation.out, preparation.bids, simulated=preparation.simulated)
-    failed = []
+    failed, kept = [], 0
     with Progress("preparing", total=len(scans)) as progress:
         outcomes = run_side_by_side(
             preparation.run_one,
@@ -341,10 +343,12 @@ def prepare_participants(
         )
         for outcome in outcomes:
             progress.advance(note=outcome.name)
+            kept += outcome.kept
             for note in outcome.notes:
                 logger.info(f"{outcome.name}: {note}")
             if verbose and outcome.record is not None:
-                logger.info(_figures(outcome.name, outcome.record, outcome.seconds))
+                record = outcome.record
+                logger.info(figures_line(outcome.name, record.qc, record.unit, outcome.seconds))
             if outcome.record is None and stop_on_failure:
                 raise InputError(
                     f"{outcome.name}: {outcome.reason} (stopped there; finished subjects are kept)"
@@ -354,6 +358,8 @@ def prepare_participants(
             elif outcome.record.qc["flags"] != "none":
                 logger.info(f"{outcome.name}: check its picture: {outcome.record.qc['flags']}")
             finished(outcome)
+    if kept:
+        logger.info(f"finished before and kept: {kept} of {len(scans)}")
     return failed
 
 
@@ -383,18 +389,3 @@ def plan(preparation: Preparation, index: Index) -> pd.DataFrame:
     columns = ["participant_id", "session_id", "t1", "pet", "tracer", "interval_days", "what"]
     table = pd.DataFrame(rows, columns=columns).sort_values("participant_id", kind="stable")
     return table.astype({"interval_days": "Int64"})
-
-
-def _figures(name: str, record: Record, seconds: float) -> str:
-    """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
-    qc = record.qc
-    told = f"{name}: {seconds:.1f} s; brain {qc['brain_volume_ml']:.0f} mL ({qc['mask_source']}); "
-    if qc["pet_shift_mm"] is None:
-        return f"{told}T1 and PET centred, not aligned"
-    ratio, flipped = qc["local_correlation_ratio"], qc["local_correlation_ratio_flipped"]
-    return (
-        f"{told}mutual information with the template {qc['template_mutual_information']:.2f}; "
-        f"local correlation ratio {ratio:.2f}, flipped {flipped:.2f}; "
-        f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
-        f"mean {qc['pet_mean']:.3g} {record.unit}"
-    )

@@ -38,6 +38,7 @@ QC_COLUMNS = {
     "T1",
     "pet_reproducible": "Whether two independent initialisations led to the same registration of "
     "the PET",
+    "pet_frames": "Frames of the PET as it was acquired",
     "time_window_min": "Start and end in minutes after injection of the mean over frames that was "
     "wanted",
     "time_window_covered": "Fraction of that time in which the PET has data (0 to 1)",
@@ -219,3 +220,17 @@ def _plain(value: float | bool | None) -> float | str | None:
     if value is None:
         return None
     return ("yes" if value else "no") if isinstance(value, bool) else round(value, 4)
+
+
+def figures_line(name: str, qc: Mapping[str, Any], unit: str, seconds: float) -> str:
+    """Return one line with a subject's figures; their meaning is that of ``qc.tsv``."""
+    told = f"{name}: {seconds:.1f} s; brain {qc['brain_volume_ml']:.0f} mL ({qc['mask_source']}); "
+    if qc["pet_shift_mm"] is None:
+        return f"{told}T1 and PET centred, not aligned"
+    ratio, flipped = qc["local_correlation_ratio"], qc["local_correlation_ratio_flipped"]
+    return (
+        f"{told}mutual information with the template {qc['template_mutual_information']:.2f}; "
+        f"local correlation ratio {ratio:.2f}, flipped {flipped:.2f}; "
+        f"PET moved {qc['pet_shift_mm']:.1f} mm and rotated {qc['pet_rotation_deg']:.1f} degrees, "
+        f"mean {qc['pet_mean']:.3g} {unit}"
+    )

@@ -76,6 +76,8 @@ class Quality:
         Fraction of the brain inside the PET's field of view.
     motion_mm : float
         How far a point of the head moved between the PET's frames.
+    pet_frames : int
+        Frames of the PET as it was acquired.
     t1_reproducible, pet_reproducible : bool or None
         Whether two independent initialisations led to the same position.
     """
@@ -91,6 +93,7 @@ class Quality:
     motion_mm: float = 0.0
     t1_reproducible: bool | None = True
     pet_reproducible: bool | None = True
+    pet_frames: int = 1
 
     @property
     def flags(self) -> list[Flag]:
@@ -118,7 +121,9 @@ class Quality:
         return found
 
 
-def assess_unaligned(mask: BoolArray, voxel_mm: float, motion_mm: float) -> Quality:
+def assess_unaligned(
+    mask: BoolArray, voxel_mm: float, motion_mm: float, pet_frames: int = 1
+) -> Quality:
     """Measure a subject whose scans were centred and not registered; see `assess`."""
     return Quality(
         brain_volume_ml=float(mask.sum() * voxel_mm**3 / 1e3),
@@ -132,6 +137,7 @@ def assess_unaligned(mask: BoolArray, voxel_mm: float, motion_mm: float) -> Qual
         motion_mm=motion_mm,
         t1_reproducible=None,
         pet_reproducible=None,
+        pet_frames=pet_frames,
     )
 
 
@@ -145,6 +151,7 @@ def assess(
     *,
     motion_mm: float = 0.0,
     t1_reproducible: bool = True,
+    pet_frames: int = 1,
 ) -> Quality:
     """Measure one subject.
 
@@ -161,6 +168,8 @@ def assess(
     template_mutual_information, motion_mm : float
         See `Quality`.
     t1_reproducible : bool
+        See `Quality`.
+    pet_frames : int
         See `Quality`.
 
     Raises
@@ -190,4 +199,5 @@ def assess(
         motion_mm=motion_mm,
         t1_reproducible=t1_reproducible,
         pet_reproducible=to_pet.reproducible,
+        pet_frames=pet_frames,
     )

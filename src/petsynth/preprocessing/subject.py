@@ -264,9 +264,12 @@ def prepare_subject(
                 aligned.template_mutual_information,
                 motion_mm=series.motion_mm,
                 t1_reproducible=aligned.reproducible,
+                pet_frames=series.acquired.frames,
             )
     else:
-        quality = assess_unaligned(mask, settings.voxel_mm, series.motion_mm)
+        quality = assess_unaligned(
+            mask, settings.voxel_mm, series.motion_mm, series.acquired.frames
+        )
     measured = np.isfinite(pet.data)
     with _naming(files.t1):
         mri = scale_mri(t1_on_grid.data, mask)

@@ -172,7 +172,7 @@ def test_bids_validator_accepts_derivatives(prepared):
     assert errors == []
 
 
-def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch):
+def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch, capfd):
     def refuse(*_):
         raise AssertionError("a finished subject was prepared again")
 
@@ -180,6 +180,8 @@ def test_a_finished_subject_is_not_redone(bids, truth, copy, monkeypatch):
     monkeypatch.setattr(participant_level, "prepare_subject", refuse)
     assert prepare(bids, copy, "--masks", truth, "--jpeg", "--test", "2") == 0
     assert digest(copy) == before
+    (said,) = re.findall(r"finished before and kept: (\d+) of (\d+)", capfd.readouterr().err)
+    assert said[0] == said[1]
 
 
 def test_a_subject_with_a_missing_file_or_a_changed_scan_is_redone(own_bids, copy, monkeypatch):
