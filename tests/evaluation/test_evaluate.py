@@ -46,7 +46,7 @@ def test_methods_in_order(tiny_evaluation):
 
 def test_a_row_per_subject_and_method(tiny_evaluation):
     counts = tiny_evaluation.table["method"].value_counts()
-    assert counts.pop("baseline-between-subjects") == 4 * 3 / 2
+    assert counts.pop("baseline-between-subjects") == 4 * 3
     assert set(counts) == {2}
     between = tiny_evaluation.table["method"] == "baseline-between-subjects"
     assert set(tiny_evaluation.table["participant_id"][~between]) == {"sub-006", "sub-007"}
@@ -153,7 +153,10 @@ def test_visits_of_a_subject_are_averaged_before_any_statistic(visits, run_of_vi
     assert values == pytest.approx([(rows.iloc[0] + rows.iloc[1]) / 2, rows.iloc[2]], rel=1e-12)
     assert evaluation.subjects == ["sub-4", "sub-5"]
     between = evaluation.values("baseline-between-subjects", "middle_slice", "mse")
-    assert len(between) == 1  # sub-1 and sub-2
+    assert len(between) == 2  # sub-1 and sub-2, in both orders
+    found = evaluation.describe("baseline-between-subjects", "middle_slice", "mse")
+    assert (found["n"], found["std"]) == (2, None)  # one comparison has no spread
+    assert found["mean"] == pytest.approx(between[0])
     summary = build_summary(evaluation)
     assert summary["methods"]["pix2pix-axial"]["brain"]["mae"]["n"] == 2
     assert "2 test subjects: sub-4_ses-a, sub-4_ses-b, sub-5" in summary["definitions"]["subjects"]

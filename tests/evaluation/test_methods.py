@@ -55,7 +55,7 @@ def test_baselines_know_the_training_subjects_alone(data):
     between, mean, population, regression = baselines(data, seed=0)
 
     assert (between.name, between.predict) == (BETWEEN_SUBJECTS, None)
-    assert "each pair once: all 1 for the middle slice" in between.description
+    assert "all 2 ordered pairs" in between.description
     assert (mean.name, regression.name) == (MEAN_PET, TISSUE_REGRESSION)
     assert population.name == POPULATION_PET
     train = [np.asarray(data.static_pet(name)) for name in data.participants("train")]

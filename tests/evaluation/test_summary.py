@@ -27,7 +27,7 @@ def test_the_form(tiny_evaluation):
 def test_the_between_subject_baseline_counts_pairs(tiny_evaluation):
     baseline = build_summary(tiny_evaluation)["methods"]["baseline-between-subjects"]
     assert set(baseline) == {"middle_slice", "volume", "brain"}
-    assert baseline["middle_slice"]["ssim"]["n"] == 6
+    assert baseline["middle_slice"]["ssim"]["n"] == 12
     assert baseline["brain"]["mae"]["n"] == 4
 
 

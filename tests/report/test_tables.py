@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from petsynth.evaluation.domains import MetricSettings
+from petsynth.evaluation.statistics import describe
 from petsynth.report.tables import format_paper_a_table, format_paper_b_table
 
 SETTINGS = MetricSettings(pet_scale=2.0, data_range=1100.0, unit="arbitrary", tracer="AV45")
@@ -35,7 +36,7 @@ def table(values, *, simulated=False, subjects=("sub-1", "sub-2")):
     return format_paper_b_table(
         SimpleNamespace(
             methods=[SimpleNamespace(name=name) for name in values],
-            values=lambda name, domain, metric: np.array(values[name][metric]),
+            describe=lambda name, domain, metric: describe(values[name][metric]),
             settings=SETTINGS,
             data=SimpleNamespace(simulated=simulated, frames=2),
             subjects=subjects,

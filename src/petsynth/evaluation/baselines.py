@@ -77,8 +77,8 @@ def between_subjects(
 ) -> Iterator[tuple[str, str, Scores]]:
     """Compare the PET of each training subject with that of the others.
 
-    Middle slices: every subject with every other, N (N - 1) / 2 pairs (66 of 12). The metrics of a
-    slice do not depend on the order, so the other order would be the same number once more.
+    Middle slices: every subject with every other, N (N - 1) ordered pairs (132 of 12). The
+    metrics of a slice do not depend on the order, so each pair is compared once and given twice.
     Volumes and brains: each subject with the next in the split's order, the last with the
     first, since whole volumes of all pairs would take hours for large cohorts. Two visits of one
     subject are never compared.
@@ -94,33 +94,31 @@ def between_subjects(
     following = derangement(participants)
     levels = [settings.grey_levels(middle_slice(data.static_pet(name))) for name in participants]
     missing = [middle_slice(_unmeasured(data, name)) for name in participants]
-    after = {participant_of(one): participant_of(other) for one, other in following.items()}
     for first, second in combinations(range(len(participants)), 2):
-        one, other = participants[first], participants[second]
-        if participant_of(one) == participant_of(other):
+        pair = (participants[first], participants[second])
+        if participant_of(pair[0]) == participant_of(pair[1]):
             continue
         counted = ~(missing[first] | missing[second])
         scores = compute_slice_metrics(
             blank(levels[first], ~counted), blank(levels[second], ~counted), counted
         )
-        if after[participant_of(one)] != participant_of(other):
-            one, other = other, one
-        volumes = _volumes(data, one, other, settings) if following[one] == other else {}
-        yield one, other, {"middle_slice": scores, **volumes}
+        for one, other in (pair, pair[::-1]):
+            volumes = _volumes(data, one, other, settings) if following[one] == other else {}
+            yield one, other, {"middle_slice": scores, **volumes}
 
 
 def pairs_of(participants: list[str]) -> int:
-    """Return the number of pairs of scans of different subjects.
+    """Return the number of ordered pairs of scans of different subjects.
 
     Examples
     --------
     >>> pairs_of([f"sub-{number}" for number in range(12)])
-    66
+    132
     >>> pairs_of(["sub-1_ses-a", "sub-1_ses-b", "sub-2_ses-a"])
-    2
+    4
     """
     visits = Counter(map(participant_of, participants)).values()
-    return (len(participants) ** 2 - sum(count**2 for count in visits)) // 2
+    return len(participants) ** 2 - sum(count**2 for count in visits)
 
 
 def derangement(participants: list[str]) -> dict[str, str]:

@@ -41,6 +41,7 @@ from petsynth.evaluation.mni_space import MOST_AHEAD, ErrorMap, ErrorMaps, Subje
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.predictions import Predictions, name_some, read_predictions
 from petsynth.evaluation.regional import RegionMeasurement, SubjectRegions, tabulate
+from petsynth.evaluation.statistics import describe
 from petsynth.io.bids.names import participant_of
 from petsynth.log import Progress
 from petsynth.metrics.coverage import unmeasured_voxels
@@ -127,6 +128,15 @@ class Evaluation:
         keys = [self.table["method"], *who]
         means = self.table[columns].astype(float).groupby(keys, sort=False).mean()
         return {str(name): rows.droplevel(0) for name, rows in means.groupby(level=0, sort=False)}
+
+    def describe(self, method: str, domain: str, metric: str) -> dict[str, float | int | None]:
+        """Return mean, std, min, max and n of a metric; see `petsynth.evaluation.statistics`.
+
+        A single pair of subjects, compared in both orders, has no spread.
+        """
+        pairs = self.pairs(method, domain, metric)
+        found = describe(list(pairs.values()))
+        return found | {"std": None} if len(set(map(frozenset, pairs))) == 1 else found
 
     def runs(self, group: str, domain: str, metric: str) -> NDArray[np.float64]:
         """Return `values` of all methods of one group, (R, S): a row per run."""

@@ -262,9 +262,9 @@ def baselines(data: PreparedData, seed: int, warps: SubjectWarps | None = None) 
             BETWEEN_SUBJECTS,
             "baseline",
             f"reference PET of each of the {subjects} training subjects against that of the others "
-            f"(paper A, section 2.5), each pair once: all {pairs_of(scans)} for the middle slice; "
-            f"for volume and brain (the first one's mask) each subject and the next in the list; "
-            "not done for all axial slices",
+            f"(paper A, section 2.5): all {pairs_of(scans)} ordered pairs for the middle "
+            f"slice; {len(scans)} pairs, each subject and the next in the list, for volume and "
+            "brain (the first one's mask); not done for all axial slices",
             BETWEEN_SUBJECTS,
         ),
         Method(

@@ -12,7 +12,7 @@ from petsynth.evaluation.comparison import FAMILIES, BaselineComparison, ModelCo
 from petsynth.evaluation.domains import DOMAINS, NEAR_ZERO, SUVR_RANGE
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.parts import AROUND_MM, DEPTHS_MM, LESION_METRICS
-from petsynth.evaluation.statistics import CONFIDENCE, describe
+from petsynth.evaluation.statistics import CONFIDENCE
 from petsynth.metrics.image import ms_ssim_scales
 from petsynth.regional.composites import composites_of
 from petsynth.regional.outputs import describe_composite
@@ -177,7 +177,7 @@ def _comparison(comparison: BaselineComparison | ModelComparison) -> dict[str, A
 
 def _describe_method(evaluation: Evaluation, method: str) -> dict[str, dict[str, Any]]:
     summary = {
-        domain: {name: describe(evaluation.values(method, domain, name)) for name in names}
+        domain: {name: evaluation.describe(method, domain, name) for name in names}
         for domain, names in DOMAINS.items()
     }
     return {

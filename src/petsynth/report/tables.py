@@ -16,7 +16,6 @@ from petsynth.evaluation.domains import (
 )
 from petsynth.evaluation.evaluate import Evaluation
 from petsynth.evaluation.findings import format_value
-from petsynth.evaluation.statistics import describe
 from petsynth.report.document import Cell, Row, Table, cell
 
 KIND_TITLES = {
@@ -47,7 +46,7 @@ def format_paper_a_table(evaluation: Evaluation) -> str:
         heads = "".join(f"{column:>9}" for column in _COLUMNS)
         lines += ["", f"{title_of(evaluation, metric):<{width}}{heads}{'n':>6}"]
         for method in evaluation.methods:
-            summary = describe(evaluation.values(method.name, "middle_slice", metric))
+            summary = evaluation.describe(method.name, "middle_slice", metric)
             cells = "".join(
                 f"{format_in(evaluation, metric, summary[each]):>9}" for each in _COLUMNS
             )
@@ -64,7 +63,7 @@ def format_paper_b_table(evaluation: Evaluation) -> str:
     methods = [
         method
         for method in evaluation.methods
-        if describe(evaluation.values(method.name, "frames", "rmse"))["n"]
+        if evaluation.describe(method.name, "frames", "rmse")["n"]
     ]
     width = max((len(method.name) for method in methods), default=0)
     about = "simulated data, " if data.simulated else ""
@@ -77,10 +76,7 @@ def format_paper_b_table(evaluation: Evaluation) -> str:
         " " * width + "".join(f"{head:>22}" for head in heads),
     ]
     for method in methods:
-        cells = [
-            describe(evaluation.values(method.name, "frames", metric))
-            for metric in DOMAINS["frames"]
-        ]
+        cells = [evaluation.describe(method.name, "frames", metric) for metric in DOMAINS["frames"]]
         shown = [
             f"{format_in(evaluation, metric, found['mean'])} "
             f"({format_in(evaluation, metric, found['std'])})"
