@@ -108,3 +108,9 @@ def test_two_spellings_in_one_dataset_are_refused():
     check_distinct(["sub-073", "sub-0731", "sub-A1", "sub-A01"])
     with pytest.raises(SplitError, match=r"sub-0731 and sub-731 may be the same subject"):
         check_distinct(["sub-0731", "sub-731"])
+
+
+def test_two_sessions_of_a_subject_stand_in_one_part():
+    with pytest.raises(SplitError, match=r"sub-1_ses-b \(test\) and sub-1_ses-a \(train\)"):
+        check_split([("sub-1_ses-a", "train"), ("sub-1_ses-b", "test")])
+    check_split([("002_S_0295", "train"), ("002_S_0413", "test")])  # ADNI's: site and subject

@@ -67,6 +67,13 @@ def test_the_same_scan_under_two_names(folder):
     assert message == "the T1 of sub-005 (test) is that of sub-001 (train), to the last bit"
 
 
+def test_a_t1_that_is_the_pet_rescaled_is_found_at_any_voxel_size(folder):
+    pet = np.load(array_path(folder, "sub-002", "pet"))
+    np.save(array_path(folder, "sub-002", "mri"), (1 - 0.7 * pet).astype(np.float32))
+    (leak,) = leaks(audit_images(PreparedData(folder)))
+    assert leak.startswith("sub-002: its T1 has the values of its PET (|r| = 1.000)")
+
+
 def test_test_subjects_among_a_runs_training_subjects(folder, tmp_path):
     run_folder = tmp_path / "run"
     run_folder.mkdir()
@@ -74,6 +81,16 @@ def test_test_subjects_among_a_runs_training_subjects(folder, tmp_path):
     (run_folder / "data.json").write_text(json.dumps(trained))
     (message,) = leaks(audit_run(run_folder, PreparedData(folder)))
     assert "was trained on sub-004" in message
+
+
+def test_several_runs_are_looked_at(folder, tmp_path, capsys):
+    runs = [tmp_path / name for name in ("one", "other")]
+    for path in runs:
+        path.mkdir()
+        (path / "data.json").write_text(json.dumps({"training_participants": ["sub-004"]}))
+    assert run(["audit", str(folder), "--runs", *map(str, runs), "petsynth-fdg"]) == 1
+    printed = capsys.readouterr().out
+    assert all(f"LEAK: {path}: was trained on sub-004" in printed for path in runs)
 
 
 def test_fingerprints_know_a_changed_copy_and_tell_others_apart():

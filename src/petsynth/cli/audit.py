@@ -23,7 +23,7 @@ class Args:
 
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
     """Prepared data: the folder that petsynth prepare wrote."""
-    runs: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="RUN ...")] = ()
+    runs: Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN ...")] = ()
     """Run folders or pretrained models to look at; their training subjects are compared with the
     test subjects."""
     split: Literal["test", "validation"] = "test"

@@ -154,7 +154,7 @@ in training and test: rename one or leave it out with --participant-label
 
 
 def check_split(rows: Iterable[tuple[str, str]], source: str = "") -> None:
-    """Refuse a subject in two parts, also when spelt ``0731`` and ``731``.
+    """Refuse a subject in two parts, by another session or spelt ``0731`` and ``731``, too.
 
     Parameters
     ----------
@@ -178,7 +178,8 @@ must be in one part only
     """
     seen: dict[str, tuple[str, str]] = {}
     for name, part in rows:
-        earlier, earlier_part = seen.setdefault(participant_key(name), (name, part))
+        subject = participant_key(name.partition("_ses-")[0])  # ADNI's labels have a _, too
+        earlier, earlier_part = seen.setdefault(subject, (name, part))
         if earlier_part != part:
             raise SplitError(
                 f"{source}{name} ({part}) and {earlier} ({earlier_part}) are the same subject: "

@@ -39,6 +39,11 @@ Measured on T1s of IXI, aligned to MNI axes at 2 mm. Of different people (861 pa
 20 % noise, a bias field of ±20 % or another contrast (power of 0.7) reach 0.976 or more; moved by
 2.1 mm, 0.906.
 """
+_SAME_VALUES = 0.99
+"""Correlation of T1 and PET over the brain's voxels from which on one is the other, rescaled.
+
+Of 12 simulated subjects with FDG at 4 mm it is 0.41 at most, and 0.49 averaged to 12 mm.
+"""
 _FINE_MM, _COARSE_MM = 2.0, 8.0
 _COARSEST_VOXEL_MM = 3.0
 """Of larger voxels, the detail that is compared is not there."""
@@ -170,8 +175,12 @@ def audit_images(
                 message = f"the {kind} of {_with_part(data, name)} is that of "
                 message += f"{_with_part(data, other)}, to the last bit"
                 found.append(AuditFinding(_is_leak(data, name, other), message))
+        mask = np.asarray(data.mask(name))
+        alike = abs(_correlation(mri[mask], pet[mask]))
+        if alike >= _SAME_VALUES:
+            message = f"{name}: its T1 has the values of its PET (|r| = {alike:.3f}): "
+            found.append(AuditFinding(True, message + "was one made from the other?"))
         if is_fine:
-            mask = np.asarray(data.mask(name))
             prints[name] = fingerprint(mri, mask, data.grid.voxel_mm)
             alike = _correlation(prints[name], fingerprint(pet, mask, data.grid.voxel_mm))
             if alike >= NEAR_IDENTICAL:
