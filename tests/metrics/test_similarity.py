@@ -109,3 +109,27 @@ def test_the_pyramid_halves_both_images():
 def test_an_odd_last_pixel_is_repeated():
     image = np.array([[1.0, 3.0, 5.0], [1.0, 3.0, 5.0], [3.0, 5.0, 7.0]])
     assert halve(image).tolist() == [[2.0, 5.0], [4.0, 7.0]]
+
+
+@pytest.mark.parametrize("luminance", [True, False])
+@pytest.mark.parametrize("shape", [(70, 40, 44), (60, 50)])
+def test_what_is_equal_in_both_images_need_not_be_computed(shape, luminance):
+    """Most of the image is a background that both share; the objects differ near a corner."""
+    random = np.random.default_rng(2)
+    first = np.full(shape, 0.25, np.float32)
+    corner = tuple(slice(6, 24) for _ in shape)
+    first[corner] = random.random(first[corner].shape)
+    second = first.copy()
+    second[corner] += 0.2 * random.random(first[corner].shape).astype(np.float32)
+    maps = similarity_maps(first, second, 1.0, valid=True)
+    # float32 leaves about 1e-5 of rounding where the map has no structure at all.
+    mean = float(maps[0 if luminance else 1].mean(dtype=np.float64))
+    found = mean_index(first, second, 1.0, luminance=luminance)
+    assert found == pytest.approx(mean, abs=1e-5)
+    if luminance:
+        images = first.astype(np.float64), second.astype(np.float64)
+        options = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": 1.0}
+        assert found == pytest.approx(structural_similarity(*images, **options), abs=1e-6)
+    assert mean_index(first, first, 1.0, luminance=luminance) == 1
+    boxes = similarity._boxes_of_difference(first, second)
+    assert sum(map(similarity._inside, boxes)) < 0.9 * maps[0].size
