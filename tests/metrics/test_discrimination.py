@@ -43,7 +43,22 @@ def test_the_interval_stays_between_0_and_1():
     found = auc(FIRST, POSITIVE)
     assert 0 < found.low < 8 / 9 < found.high < 1
     perfect = auc(np.arange(6.0)[::-1], POSITIVE)
-    assert (perfect.value, perfect.low, perfect.high, perfect.variance) == (1, 1, 1, 0)
+    assert (perfect.value, perfect.high, perfect.variance) == (1, 1, 0)
+    assert 0.4 < perfect.low < 0.6  # three against three: nearly nothing is known
+
+
+@pytest.mark.parametrize(("sign", "value"), [(1, 1.0), (-1, 0.0)])
+def test_complete_separation_of_few_leaves_an_interval(sign, value):
+    """Hanley and McNeil's standard error at the lower end, 1.96 of it away from 1."""
+    positive = np.array([True] * 16 + [False] * 8)
+    found = auc(sign * np.where(positive, 1.0, 0.0) + np.arange(24) * 1e-3, positive)
+    assert found.value == value
+    end = found.low if value else 1 - found.high
+    assert 0.79 < end < 0.83
+    # with the mean of both group sizes, 12, for each
+    q1, q2 = end / (2 - end), 2 * end**2 / (1 + end)
+    variance = (end * (1 - end) + 11 * (q1 - end**2) + 11 * (q2 - end**2)) / (16 * 8)
+    assert (1 - end) / np.sqrt(variance) == pytest.approx(1.96, abs=1e-3)
 
 
 def test_equal_orders_do_not_differ():

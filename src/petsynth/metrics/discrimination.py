@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 from petsynth.volume import BoolArray, FloatArray
 
@@ -23,14 +23,15 @@ _NO_VARIANCE = 1e-14
 
 @dataclass(frozen=True)
 class Auc:
-    """An area under the ROC curve with DeLong's interval, cut off at 0 and 1.
+    """An area under the ROC curve with DeLong's interval.
 
     Parameters
     ----------
     value : float
         The chance that a positive subject scores higher than a negative one; ties count half.
     low, high : float
-        Ends of the 95 % interval, on the logit scale where the area is neither 0 nor 1.
+        Ends of the 95 % interval, on the logit scale; of an area of 0 or 1, where DeLong's
+        variance is 0, Newcombe's score interval (2006, method 5).
     variance : float
         DeLong's estimate.
     """
@@ -164,11 +165,28 @@ def auc(scores: FloatArray, positive: BoolArray) -> Auc:
     areas, covariance = _delong(scores[np.newaxis], positive)
     value, variance = float(areas[0]), float(covariance[0, 0])
     if not 0 < value < 1:
-        return Auc(value, value, value, variance)
+        cases = int(np.count_nonzero(positive))
+        nearest = _lowest_of_separated(cases, len(positive) - cases)
+        low, high = (nearest, 1.0) if value else (0.0, 1 - nearest)
+        return Auc(value, low, high, variance)
     half = _quantile() * math.sqrt(variance) / (value * (1 - value))
     centre = special.logit(value)
     low, high = (float(special.expit(centre + sign * half)) for sign in (-1, 1))
     return Auc(value, low, high, variance)
+
+
+def _lowest_of_separated(cases: int, controls: int) -> float:
+    """Return the lower end of the score interval of an area of 1.
+
+    Where the distance to 1 is a quantile times the standard error of Hanley and McNeil (1982).
+    """
+    more = (cases + controls) / 2 - 1
+
+    def excess(area: float) -> float:
+        spread = 1 + more * (1 - area) / (2 - area) + more * area / (1 + area)
+        return (1 - area) * cases * controls - _quantile() ** 2 * area * spread
+
+    return float(optimize.brentq(excess, 0.0, 1.0))
 
 
 def compare_auc(first: FloatArray, second: FloatArray, positive: BoolArray) -> AucDifference:
