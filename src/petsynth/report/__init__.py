@@ -7,5 +7,6 @@ one file that needs nothing beside it, and `pdf` as PDF; `joint` is a report on 
 figures, `images` subjects and errors in MNI space, `regional_figures` agreement by region,
 `training` loss curves; `provenance` is the audit, the origin of models and data, and what to cite.
 `measurements` prints and writes what `petsynth.evaluation.measure` found, `classification` what
-`petsynth.evaluation.classification` found, with `classification_page` for its report.
+`petsynth.evaluation.classification` found, with `classification_page` for its report; `predictions`
+keeps what models predicted beside an evaluation.
 """
