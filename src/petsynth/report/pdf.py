@@ -240,12 +240,10 @@ def _widths(table: Table) -> list[float]:
     least = np.minimum(words, _WIDEST_WORD * room)
     wanted = np.maximum(least, np.minimum(lines, _WIDEST_LINE * room))
     numbers = np.arange(len(least)) >= table.text_columns
-    kept = np.where(numbers, wanted, least)
-    widths = kept if kept.sum() <= room else least
-    if widths.sum() > room:
-        widths = room * widths / widths.sum()
-    missing = wanted - widths
-    widths = widths + missing * min(1.0, (room - widths.sum()) / max(missing.sum(), 1e-6))
+    widths = least * min(1.0, room / least.sum())
+    for group in (numbers, ~numbers):
+        missing = np.where(group, np.maximum(wanted - widths, 0), 0)
+        widths += missing * min(1.0, (room - widths.sum()) / max(missing.sum(), 1e-6))
     return [float(width) + _CELL_PADDING for width in room * widths / widths.sum()]
 
 
