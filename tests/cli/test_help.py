@@ -38,6 +38,7 @@ def test_the_help_of_a_command_is_short(command, shown):
 def test_the_help_of_a_configuration_is_short(name, shown):
     text = shown("train", name, "--help")
     assert text.count("\n") < 60
+    assert not re.search(r"[a-z,'] \.\.\.( \[|$)", text, re.MULTILINE)  # cut in the middle
     assert "--out" not in text
 
 

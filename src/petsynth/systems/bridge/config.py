@@ -24,11 +24,11 @@ class DataConfig:
     """What the network sees."""
 
     flip: bool = True
-    """Flip left and right with probability 1/2."""
+    """Flip left and right; with probability 1/2."""
     covariates: tuple[CovariateName, ...] = ()
-    """What else it is told of a subject, where it is known."""
+    """What else it is told; of a subject, where it is known."""
     covariate_dropout: Fraction = 0.3
-    """Probability that a covariate is kept from the network."""
+    """Probability to hide a covariate; then the network is not told it."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -38,11 +38,11 @@ class GeneratorConfig:
     filters: Annotated[int, Field(gt=0, le=4096, multiple_of=4)] = 32
     """Channels of the outermost level; they double inwards."""
     max_filters: Annotated[int, Field(gt=0, le=4096, multiple_of=4)] = 128
-    """Upper limit of that doubling."""
+    """Most channels of a level."""
     levels: Positive = 3
     """Number of levels; each but the outermost has half the resolution of the one before."""
     patch: Positive = 2
-    """Side, in voxels, of the cubes whose voxels become channels first."""
+    """Side of a patch in voxels; the voxels of a patch become channels first."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -50,8 +50,8 @@ class FlowConfig:
     """The path from T1 to PET, and the steps along it."""
 
     noise: PositiveFloat = 0.2
-    """Standard deviation of the noise on the T1 at the start, in the network's units; best near
-    that of what the T1 does not tell."""
+    """Noise at the start; its standard deviation on the T1, in the network's units, best near that
+    of what the T1 does not tell."""
     evaluations: Annotated[int, Field(ge=1, le=1000)] = 5
     """Evaluations of the network for each sample."""
 
@@ -63,7 +63,7 @@ class OptimiserConfig:
     learning_rate: PositiveFloat = 1e-3
     """Largest learning rate."""
     warm_up: Fraction = 0.03
-    """Fraction of all steps over which the learning rate grows from zero."""
+    """Fraction of steps of warm-up; over which the rate grows from zero."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -71,19 +71,20 @@ class TrainingConfig:
     """How long, in which batches, and what is written on the way."""
 
     epochs: Positive = 200
-    """Epochs: how often all training subjects are seen."""
+    """How often all subjects are seen."""
     max_steps: NotNegative = 0
-    """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
+    """Steps at most, 0 for no limit; the epochs are a limit, too."""
     batch_size: Positive = 2
     """Subjects per step."""
     precision: Precision = "32-true"
-    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU that has it."""
+    """Arithmetic; in lightning-fabric's words. auto: bf16-mixed on a GPU that has it."""
     log_every: Positive = 10
-    """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
+    """Steps between rows of the log; a row of train_log.csv is the mean over the steps since the
+    last."""
     checkpoint_minutes: PositiveFloat = 10.0
-    """A checkpoint is written after every epoch, and within one after this many minutes."""
+    """Minutes between checkpoints; one is written after every epoch, too."""
     validate_every: Positive = 10
-    """Epochs between validations on the validation subjects (none without such subjects)."""
+    """Epochs between validations; on the validation subjects, if there are any."""
     samples_every: Positive = 50
     """Epochs between sample pictures."""
 
@@ -95,7 +96,7 @@ class BridgeConfig:
     system: Literal["pet-bridge"] = "pet-bridge"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Seed of every random number: weights, order, flips, noise, times."""
+    """Seed of all random numbers; of weights, order, flips, noise, times."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     generator: GeneratorConfig = dataclasses.field(default_factory=GeneratorConfig)
     flow: FlowConfig = dataclasses.field(default_factory=FlowConfig)

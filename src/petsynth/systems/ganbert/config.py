@@ -44,32 +44,32 @@ class BertConfig:
     heads: Positive = 12
     """Attention heads; they must divide hidden."""
     inner: Positive = 3072
-    """Width of a layer's feed-forward part; BERT-base: 3072."""
+    """Width of feed-forward parts; BERT-base: 3072."""
     dropout: FractionBelowOne = 0.0
-    """Fraction of hidden values and attention weights dropped in training."""
+    """Fraction dropped in training; of hidden values and attention weights."""
     checkpointing: bool = True
-    """Compute activations again for the gradient: less memory, more time, the same values."""
+    """Recompute activations; less memory, more time, the same values."""
     embedding: Literal["continuous", "table"] = "continuous"
-    """How a value enters: a smooth function of it, or the row of its id in a table."""
+    """How a value enters; as a smooth function of it, or as the row of its id in a table."""
     shortest_wavelength: Weight = 0.0
-    """Of the continuous embedding, in units of asinh(2 value); the longest is 8 times as long. 0:
+    """Of the continuous embedding; in units of asinh(2 value), the longest is 8 times as long. 0:
     0.8 times the spread of the training PETs, so that SUVR is told apart like original units."""
     tokens: Literal["offset", "literal", "linear"] = "offset"
-    """Reading of the paper's vocabulary (decision record 0051)."""
+    """How values become ids; a reading of the paper's vocabulary (decision record 0051)."""
     linear_from: float = -50.0
-    """Normalised value of the first id of linear tokens; for original units, in SUVR take -1."""
+    """Value of the first linear id; normalised, for original units. In SUVR take -1."""
     linear_to: float = 250.0
-    """Normalised value of the last id of linear tokens; for original units, in SUVR take 10."""
+    """Value of the last linear id; normalised, for original units. In SUVR take 10."""
     learning_rate: Weight = 0.0
     """BERT's own learning rate; 0: optimiser.learning_rate, as for the other networks."""
     mri_masked: Fraction = 0.05
-    """Fraction of the T1's tokens that are masked."""
+    """Masked fraction of the T1; of its tokens."""
     pet_masked: Fraction = 0.25
-    """Fraction of the PET's tokens that are masked."""
+    """Masked fraction of the PET; of its tokens."""
     replacement: Literal["mask", "80-10-10"] = "mask"
-    """What stands for a chosen token: [MASK], or BERT's mixture."""
+    """What a chosen token becomes; [MASK], or BERT's mixture."""
     gradient_penalty: Weight = 0.0
-    """Weight of the gradient penalty on BERT (decision record 0050); the paper has none."""
+    """Weight of a gradient penalty; on BERT (decision record 0050). The paper has none."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -81,7 +81,7 @@ class LossConfig:
     mlm: Weight = 1.0
     """Weight of the masked-language model."""
     l1: Weight = 20.0
-    """Weight of the mean absolute error, in normalised units."""
+    """Of the mean absolute error; in normalised units."""
     adversarial: Weight = 1.0
     """Weight of fooling the CNN discriminator; ganbert-cnnd only."""
 
@@ -93,7 +93,7 @@ class GanbertConfig:
     system: Literal["ganbert", "ganbert-cnnd"] = "ganbert"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Seed of every random number: weights, shuffling, masks, real or generated."""
+    """Seed of all random numbers; of weights, shuffling, masks, real or generated."""
     data: VolumeDataConfig = dataclasses.field(default_factory=VolumeDataConfig)
     generator: Generator3dConfig = dataclasses.field(default_factory=Generator3dConfig)
     bert: BertConfig = dataclasses.field(default_factory=BertConfig)

@@ -29,7 +29,7 @@ class CasNetConfig:
     filters: Positive = 64
     """Channels of a U-block's outermost level; they double inwards."""
     max_filters: Positive = 512
-    """Upper limit of that doubling."""
+    """Most channels of a level."""
     levels: Positive = 8
     """Number of halvings; data.padded_size must be divisible by 2 to this power."""
 
@@ -49,20 +49,21 @@ class ExtractorConfig:
     """The network whose features the style and content losses compare."""
 
     source: Literal["denoiser", "random", "discriminator", "file"] = "denoiser"
-    """denoiser: trained first to denoise the training PET slices; random: initial weights;
-    discriminator: the PatchGAN's hidden layers; file: VGG-19 from extractor.file (the paper's)."""
+    """Where features come from; denoiser: trained first to denoise the training PET slices; random:
+    initial weights; discriminator: the PatchGAN's hidden layers; file: VGG-19 from extractor.file
+    (the paper's)."""
     file: str = ""
-    """Weights of VGG-19 with torchvision's names, .pth or .safetensors; for source "file"."""
+    """Weights of VGG-19; with torchvision's names, .pth or .safetensors. For source "file"."""
     filters: Positive = 32
-    """Channels of the first stage (denoiser, random); they double with each stage."""
+    """Channels of the first stage; they double with each stage. For denoiser and random."""
     stages: Positive = 3
-    """Stages, a halving between them (denoiser, random)."""
+    """Number of stages; a halving between them. For denoiser and random."""
     steps: Positive = 2000
     """Steps of the denoiser's training."""
     batch_size: Positive = 8
-    """Slices per step of the denoiser's training."""
+    """Slices per step; of the denoiser's training."""
     learning_rate: PositiveFloat = 1e-3
-    """Learning rate of the denoiser's training."""
+    """Learning rate; of the denoiser's training."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -70,17 +71,18 @@ class LossConfig:
     """Weights of the generator's loss terms."""
 
     adversarial: Weight = 1.0
-    """Weight of the cross-entropy of fooling the discriminator."""
+    """Of fooling the discriminator; its cross-entropy."""
     perceptual: Weight = 20.0
-    """Weight of the L1 distance of slices and of the discriminator's hidden layers, together."""
+    """Of the perceptual loss; the L1 distance of slices and of the discriminator's hidden
+    layers."""
     pixels: Weight = 1.0
-    """Weight of the slices themselves within the perceptual loss; each hidden layer has 1."""
+    """Of slices in the perceptual loss; each hidden layer has 1."""
     style: Weight = 1e-4
-    """Weight of the distance of Gram matrices of the extractor's features."""
+    """Of the style loss; the distance of Gram matrices of the extractor's features."""
     content: Weight = 1e-4
-    """Weight of the squared distance of the extractor's features."""
+    """Of the content loss; the squared distance of the extractor's features."""
     generator_steps: Positive = 3
-    """Steps of the generator per step of the discriminator."""
+    """Generator steps per discriminator step."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -90,7 +92,7 @@ class MedganConfig:
     system: Literal["medgan-axial", "medgan-augmented"] = "medgan-axial"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Seed of every random number: weights, shuffling, flips, the extractor's training."""
+    """Seed of all random numbers; of weights, shuffling, flips, the extractor's training."""
     data: SliceDataConfig = dataclasses.field(default_factory=SliceDataConfig)
     generator: CasNetConfig = dataclasses.field(default_factory=CasNetConfig)
     discriminator: DiscriminatorConfig = dataclasses.field(default_factory=DiscriminatorConfig)

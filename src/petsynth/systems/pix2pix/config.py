@@ -27,13 +27,13 @@ class GeneratorConfig:
     filters: Positive = 64
     """Channels of the outermost level; they double inwards."""
     max_filters: Positive = 512
-    """Upper limit of that doubling."""
+    """Most channels of a level."""
     levels: Positive = 8
     """Number of halvings; data.padded_size must be divisible by 2 to this power."""
     dropout: FractionBelowOne = 0.5
-    """Fraction of channels' values dropped, in training and in prediction."""
+    """Fraction of channels dropped; in training and in prediction."""
     dropout_levels: NotNegative = 3
-    """Number of innermost up-blocks that have dropout."""
+    """Up-blocks with dropout; the innermost ones."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -51,9 +51,9 @@ class LossConfig:
     """Weights of the generator's loss terms."""
 
     adversarial: Weight = 1.0
-    """Weight of the cross-entropy of fooling the discriminator; 0 trains on L1 alone."""
+    """Of fooling the discriminator; its cross-entropy. 0 trains on L1 alone."""
     l1: Weight = 100.0
-    """Weight of the mean absolute error, in the network's units of [-1, 1]."""
+    """Of the mean absolute error; in the network's units of [-1, 1]."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -63,7 +63,7 @@ class Pix2pixConfig:
     system: Literal["pix2pix-axial", "pix2pix-augmented"] = "pix2pix-axial"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Seed of every random number: weights, shuffling, flips, dropout."""
+    """Seed of all random numbers; of weights, shuffling, flips, dropout."""
     data: SliceDataConfig = dataclasses.field(default_factory=SliceDataConfig)
     generator: GeneratorConfig = dataclasses.field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = dataclasses.field(default_factory=DiscriminatorConfig)

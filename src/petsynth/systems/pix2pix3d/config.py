@@ -26,7 +26,7 @@ class LossConfig:
     adversarial: Weight = 1.0
     """Weight of fooling the CNN discriminator."""
     l1: Weight = 100.0
-    """Weight of the mean absolute error, in normalised units."""
+    """Of the mean absolute error; in normalised units."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -36,7 +36,7 @@ class Pix2pix3dConfig:
     system: Literal["pix2pix3d-tanh", "pix2pix3d-tanhshrink"] = "pix2pix3d-tanhshrink"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Seed of every random number: weights, shuffling."""
+    """Seed of all random numbers; of weights, shuffling."""
     data: VolumeDataConfig = dataclasses.field(default_factory=VolumeDataConfig)
     generator: Generator3dConfig = dataclasses.field(default_factory=Generator3dConfig)
     cnn: CnnConfig = dataclasses.field(default_factory=CnnConfig)

@@ -29,13 +29,14 @@ class SliceDataConfig:
     """What the network sees."""
 
     planes: tuple[Plane, ...] = ("axial",)
-    """Slicing directions used for training; paper A: axial, or all three."""
+    """Planes; paper A slices axially, or in all three."""
     intensity: Literal["uint8-jpeg", "float"] = "uint8-jpeg"
-    """uint8-jpeg: slices pass through 8-bit JPEG of quality 100 (paper A); float: unquantised."""
+    """How slices are stored; uint8-jpeg: through 8-bit JPEG of quality 100 (paper A); float:
+    unquantised."""
     padded_size: Positive = 256
-    """Side of the square image, in pixels, to which a slice is padded on all sides."""
+    """Side of the padded slice (pixels); it is a square, padded on all sides."""
     flip: bool = True
-    """Flip left and right with probability 1/2 (never sagittal slices: theirs is front-back)."""
+    """Flip left and right; with probability 1/2 (never sagittal slices: theirs is front-back)."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -55,22 +56,23 @@ class SliceTrainingConfig:
     """How long, in which batches, and what is written on the way."""
 
     epochs: Positive = 100
-    """Epochs: how often all training slices are seen."""
+    """How often all slices are seen."""
     max_steps: NotNegative = 0
-    """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
+    """Steps at most, 0 for no limit; the epochs are a limit, too."""
     batch_size: Positive = 1
     """Slices per step."""
     workers: Processes = 0
-    """Processes that load data beside the training process."""
+    """Processes that load data; beside the training process."""
     precision: Precision = "32-true"
-    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU or
-    processor that has it (AVX512-BF16, AMX), else 32-true."""
+    """Arithmetic; in lightning-fabric's words. auto: bf16-mixed on a GPU or processor that has it
+    (AVX512-BF16, AMX), else 32-true."""
     log_every: Positive = 50
-    """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
+    """Steps between rows of the log; a row of train_log.csv is the mean over the steps since the
+    last."""
     checkpoint_minutes: PositiveFloat = 10.0
-    """A checkpoint is written after every epoch, and within one after this many minutes."""
+    """Minutes between checkpoints; one is written after every epoch, too."""
     validate_every: Positive = 1
-    """Epochs between validations on the validation subjects (none without such subjects)."""
+    """Epochs between validations; on the validation subjects, if there are any."""
     samples_every: Positive = 1
     """Epochs between sample pictures."""
 

@@ -31,25 +31,28 @@ class DataConfig:
     """What the network sees."""
 
     slices: Annotated[int, Field(ge=1, le=15)] = 5
-    """Neighbouring axial MRI slices of a slab, an odd number; the PET belongs to the middle."""
+    """MRI slices of a slab; neighbouring axial ones, an odd number: the PET belongs to the
+    middle."""
     padded_size: Positive = 112
-    """Side of the square image, in pixels, to which a slice is padded on all sides."""
+    """Side of the padded slice (pixels); it is a square, padded on all sides."""
     slabs_per_volume: Positive = 16
-    """Slabs taken from an augmented volume before the next one is made."""
+    """Slabs per augmented volume; then the next one is made."""
     shuffled_volumes: Positive = 12
     """Volumes over which slabs are shuffled."""
     augment: bool = True
-    """Change contrast, resolution, pose and field of view of the training subjects at random."""
+    """Augment the training subjects; contrast, resolution, pose and field of view change at
+    random."""
     target: Literal["noise-free", "pet"] = "noise-free"
-    """noise-free: learn the part of a simulated PET that is no chance; pet: the PET itself."""
+    """What is learnt; noise-free: the part of a simulated PET that is no chance; pet: the PET
+    itself."""
     location: Location = "none"
-    """What tells the network where it is: none; coordinates: of MNI space; population: the mean
-    training PET, affinely registered; both."""
+    """What tells where it is; none; coordinates: of MNI space; population: the mean training PET,
+    affinely registered; both."""
     covariates: tuple[CovariateName, ...] = ()
-    """What else of a subject the network is told, where it is known."""
+    """What else it is told; of a subject, where it is known."""
     covariate_dropout: Fraction = 0.3
-    """Probability that a covariate is kept from the network, drawn for each augmented volume; with
-    the same probability all are."""
+    """Probability to hide a covariate; drawn for each augmented volume. With the same probability
+    all are kept from the network."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -57,14 +60,16 @@ class GeneratorConfig:
     """The U-Net."""
 
     filters: Positive = 48
-    """Channels at half the slices' resolution, a multiple of 8; they double inwards."""
+    """Channels of the second level; at half the slices' resolution, a multiple of 8. They double
+    inwards."""
     max_filters: Positive = 288
-    """Upper limit of that doubling, a multiple of 8."""
+    """Most channels of a level; a multiple of 8."""
     levels: Positive = 4
     """Number of halvings; data.padded_size must be divisible by 2 to this power."""
     group_correction: bool = False
-    """Multiply the PET by factors over MNI space, kept with the weights, that bring the mean of
-    many subjects to a real group's mean; needs data.location. A training leaves them."""
+    """Correct by real group maps; the PET is multiplied by factors over MNI space, kept with the
+    weights, that bring the mean of many subjects to a real group's. Needs data.location. A training
+    leaves them."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -72,13 +77,13 @@ class LossConfig:
     """Weights of the loss terms."""
 
     l1: Weight = 1.0
-    """Weight of the mean absolute error, in the network's units of [-1, 1]."""
+    """Of the mean absolute error; in the network's units of [-1, 1]."""
     l2: Weight = 0.0
-    """Weight of the mean squared error: with it, what stays unknown is drawn as its mean."""
+    """Of the mean squared error; with it, what stays unknown is drawn as its mean."""
     gradient: Weight = 0.0
-    """Weight of the mean absolute error of differences between neighbouring pixels."""
+    """Of the error of gradients; mean absolute error of differences between neighbouring pixels."""
     error: Weight = 0.2
-    """Weight of the mean absolute error of the expected error."""
+    """Of the expected error; its mean absolute error."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -88,7 +93,7 @@ class OptimiserConfig:
     learning_rate: PositiveFloat = 1e-3
     """Largest learning rate."""
     warm_up: Fraction = 0.03
-    """Fraction of all steps over which it grows linearly from zero."""
+    """Fraction of steps of warm-up; over which the rate grows linearly from zero."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -96,22 +101,23 @@ class TrainingConfig:
     """How long, in which batches, and what is written on the way."""
 
     epochs: Positive = 40
-    """Epochs: how often all training subjects are seen, each time augmented anew."""
+    """How often all subjects are seen; each time augmented anew."""
     max_steps: NotNegative = 0
-    """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
+    """Steps at most, 0 for no limit; the epochs are a limit, too."""
     batch_size: Positive = 16
     """Slabs per step."""
     workers: Processes = 1
-    """Processes that augment volumes beside the training process; on a GPU several are wanted."""
+    """Processes that augment volumes; beside the training process. On a GPU several are wanted."""
     precision: Precision = "32-true"
-    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU or
-    processor that has it (AVX512-BF16, AMX), else 32-true."""
+    """Arithmetic; in lightning-fabric's words. auto: bf16-mixed on a GPU or processor that has it
+    (AVX512-BF16, AMX), else 32-true."""
     log_every: Positive = 50
-    """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
+    """Steps between rows of the log; a row of train_log.csv is the mean over the steps since the
+    last."""
     checkpoint_minutes: PositiveFloat = 5.0
-    """A checkpoint is written after every epoch, and within one after this many minutes."""
+    """Minutes between checkpoints; one is written after every epoch, too."""
     validate_every: Positive = 5
-    """Epochs between validations on the validation subjects (none without such subjects)."""
+    """Epochs between validations; on the validation subjects, if there are any."""
     samples_every: Positive = 5
     """Epochs between sample pictures."""
 
@@ -123,7 +129,7 @@ class Unet25dConfig:
     system: Literal["unet25d"] = "unet25d"
     """Name of the method; the report calls it by this name."""
     seed: NotNegative = 0
-    """Seed of every random number: weights, shuffling, augmentation."""
+    """Seed of all random numbers; of weights, shuffling, augmentation."""
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     generator: GeneratorConfig = dataclasses.field(default_factory=GeneratorConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)

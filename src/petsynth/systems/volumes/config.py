@@ -45,13 +45,13 @@ class Generator3dConfig:
     filters: Positive = 32
     """Channels of the outermost level; they double inwards."""
     max_filters: Positive = 256
-    """Upper limit of that doubling."""
+    """Most channels of a level."""
     levels: Annotated[int, Field(ge=2)] = 5
     """Number of halvings of the T1."""
     activation: Literal["tanhshrink", "tanh"] = "tanhshrink"
-    """Last layer: x - tanh(x), without limits, or tanh."""
+    """Last layer; tanhshrink: x - tanh(x), without limits; or tanh."""
     checkpointing: bool = True
-    """Compute activations again for the gradient: less memory, more time, the same values."""
+    """Recompute activations; less memory, more time, the same values."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -75,9 +75,10 @@ class VolumeOptimiserConfig:
     beta2: FractionBelowOne = 0.999
     """Decay of the second moment."""
     warm_up: Fraction = 0.05
-    """Fraction of all steps over which the learning rate grows linearly from zero."""
+    """Fraction of steps of warm-up; over which the rate grows linearly from zero."""
     decay: Fraction = 0.0
-    """Fraction of all steps, the last, over which it falls linearly to zero; 0 in the paper."""
+    """Fraction of steps of decay; the last, over which the rate falls linearly to zero. 0 in the
+    paper."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -85,24 +86,25 @@ class VolumeTrainingConfig:
     """How long, in which batches, and what is written on the way."""
 
     epochs: Positive = 500
-    """Epochs: how often all training subjects are seen."""
+    """How often all subjects are seen."""
     max_steps: NotNegative = 0
-    """Stop after this many steps, if that is sooner than the epochs; 0: no such limit."""
+    """Steps at most, 0 for no limit; the epochs are a limit, too."""
     batch_size: Positive = 2
     """Subjects at once, in each process."""
     accumulate: Positive = 2
-    """Batches whose gradients are added up for one step."""
+    """Batches per step; their gradients are added up."""
     workers: Processes = 0
-    """Processes that load data beside the training process."""
+    """Processes that load data; beside the training process."""
     precision: Precision = "auto"
-    """Arithmetic, in lightning-fabric's words; auto: bf16-mixed on a GPU or
-    processor that has it (AVX512-BF16, AMX), else 32-true."""
+    """Arithmetic; in lightning-fabric's words. auto: bf16-mixed on a GPU or processor that has it
+    (AVX512-BF16, AMX), else 32-true."""
     log_every: Positive = 10
-    """Steps between rows of train_log.csv; each row is the mean over the steps since the last."""
+    """Steps between rows of the log; a row of train_log.csv is the mean over the steps since the
+    last."""
     checkpoint_minutes: PositiveFloat = 10.0
     """Least time between checkpoints; one is written at the end in any case."""
     validate_every: Positive = 10
-    """Epochs between validations on the validation subjects (none without such subjects)."""
+    """Epochs between validations; on the validation subjects, if there are any."""
     samples_every: Positive = 50
     """Epochs between sample pictures."""
 
