@@ -12,6 +12,11 @@ the mean over the reference region, becomes the network's ``correction``
 groups and scanners do: only what they have in common is worth correcting, so a model with one map
 is as good as that map. Nothing of a single real person is used.
 
+AV1451 has no map. Its means are brought to the regional means of real tau-negative people
+(`REGIONS`): the quotients of the regions are spread smoothly over their surroundings, in rounds,
+until the regions' means agree; far from all regions nothing is changed. Other published means,
+which were not used, are compared before and after (`CHECK`).
+
 Prints what the factors are like, and the new checksum for `petsynth.inference.pretrained`.
 """
 
@@ -25,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -39,13 +45,19 @@ from petsynth.io.text import read_table
 from petsynth.networks.weights import save_weights
 from petsynth.preprocessing.pet.tracers import region
 from petsynth.preprocessing.resampling import resample
+from petsynth.regional.atlas import bundled_atlas
 from petsynth.systems.unet25d.config import Unet25dConfig
 from petsynth.systems.unet25d.training import build_generator
 from petsynth.systems.unet25d.unet import POPULATION_GRID, SlabUNet
 from petsynth.volume import Volume
 
 SMOOTH_MM = 10.0
-"""Full width at half maximum of the comparison."""
+"""Full width at half maximum of the comparison, and of what is spread around regions."""
+ROUNDS = 10
+NEAR = 0.1
+"""Labelled fraction of a smoothed neighbourhood at which half of a region's quotient is left."""
+LEAST_VOXELS = 20
+"""Of a region in the brain of the mean."""
 LIMITS = (0.7, 1.4)
 """Of the factors."""
 
@@ -69,6 +81,25 @@ class RealMap:
     edge_voxels: int = 0
 
 
+@dataclass(frozen=True)
+class RealRegions:
+    """Regional means of a real group, and whom they are of.
+
+    Parameters
+    ----------
+    path : str
+        Below the folder of development data; CSV with ``region``, named as FreeSurfer does.
+    column : str
+        Of the means.
+    people : Told
+        What is true of them.
+    """
+
+    path: str
+    column: str
+    people: Told
+
+
 NORMAL: Told = (("diagnosis", "CN"),)
 MAPS = {
     "petsynth-fdg": (
@@ -87,7 +118,18 @@ MAPS = {
     ),
 }
 """A quarter of normal adults is amyloid-positive, as `petsynth.simulation.participants` has it."""
-LEAST_AGE = {"petsynth-fdg": 18.0, "petsynth-av45": 55.0}
+TAU_NEGATIVE = (*NORMAL, ("tau", "negative"))
+REGIONS = {
+    "petsynth-av1451": RealRegions(
+        "amyloid-tau-regional/labelled_regional_amyloid_tau.csv", "tau_neg_mean", TAU_NEGATIVE
+    )
+}
+CHECK = {
+    "petsynth-av1451": RealRegions(
+        "amyloid-tau-regional/sihnpy_tau_averages.csv", "mean_negative", TAU_NEGATIVE
+    )
+}
+LEAST_AGE = {"petsynth-fdg": 18.0, "petsynth-av45": 55.0, "petsynth-av1451": 55.0}
 """Years of the T1s' subjects: the people of the AV45 map are 76 years old on average."""
 
 
@@ -124,15 +166,64 @@ def factors(
     return np.clip(quotient, *LIMITS).astype(np.float32)
 
 
+def regional_means(real: RealRegions, data: Path) -> dict[int, float]:
+    """Return the means of cortical and limbic regions by their number in the bundled atlas."""
+    numbers = {name.lower().replace("_", " "): key for key, name in bundled_atlas().names.items()}
+    table = pd.read_csv(data / real.path, encoding="utf-8-sig").set_index("region")[real.column]
+    found = {}
+    for row, value in table.items():
+        words = str(row).lower().removeprefix("ctx_").removesuffix("_suvr").split("_", 1)
+        side = {"lh": "left", "rh": "right"}.get(words[0], words[0])
+        if (number := numbers.get(f"{words[1]} {side}")) is not None:
+            found[number] = float(value)
+    return found
+
+
+def compare_regions(
+    real: dict[int, float], mean: NDArray[np.float32], brain: NDArray[np.bool_]
+) -> tuple[dict[int, float], float, float]:
+    """Return quotients of real and predicted regions, each side divided by its mean; r; RMS."""
+    labels = bundled_atlas().labels.data
+    inside = {number: (labels == number) & brain for number in real}
+    kept = [number for number, voxels in inside.items() if voxels.sum() >= LEAST_VOXELS]
+    ours = np.array([mean[inside[number]].mean() for number in kept])
+    theirs = np.array([real[number] for number in kept])
+    ours, theirs = ours / ours.mean(), theirs / theirs.mean()
+    r = float(np.corrcoef(ours, theirs)[0, 1])
+    rms = float(np.sqrt(np.mean((ours - theirs) ** 2)))
+    return dict(zip(kept, (theirs / ours).tolist(), strict=True)), r, rms
+
+
+def regional_factors(
+    real: dict[int, float], mean: NDArray[np.float32], brain: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return smooth factors on `MNI` that bring the regions of a mean to those of a real group."""
+    labels = bundled_atlas().labels.data
+    log_factor = np.zeros(MNI.shape, np.float32)
+    labelled = np.isin(labels, list(real)) & brain
+    near = smooth(labelled.astype(np.float32), SMOOTH_MM)
+    for _ in range(ROUNDS):
+        quotients, _, _ = compare_regions(real, mean * np.exp(log_factor), brain)
+        step = np.zeros(MNI.shape, np.float32)
+        for number, quotient in quotients.items():
+            step[(labels == number) & brain] = np.log(quotient)
+        log_factor += smooth(step, SMOOTH_MM) / (near + NEAR)
+        log_factor = np.clip(log_factor, *np.log(LIMITS)).astype(np.float32)
+    return np.exp(log_factor)
+
+
 def main() -> None:
     """Write the corrected weights over the pretrained model's."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", choices=MAPS)
+    parser.add_argument("model", choices=LEAST_AGE)
     parser.add_argument("data", type=Path)
     parser.add_argument("--subjects", type=int, default=20)
     options = parser.parse_args()
-    maps, run = MAPS[options.model], load_model(options.model)
+    maps, run = MAPS.get(options.model, ()), load_model(options.model)
+    regions = REGIONS.get(options.model)
     told = dict.fromkeys(each for real in maps for each in real.people)
+    if regions is not None:
+        told[regions.people] = None
     ixi = options.data / "ixi"
     names = training_t1s(ixi, LEAST_AGE[options.model], options.subjects)
     means, brain = mean_of_t1s(run, ixi, names, list(told))
@@ -141,6 +232,15 @@ def main() -> None:
         mean = sum(share * means[each] for each, share in real.people.items())
         image = registered(options.data / real.path, mean)
         logs.append(np.log(factors(image, mean, brain, real.edge_voxels)))
+    if regions is not None:
+        mean = means[regions.people]
+        found = regional_factors(regional_means(regions, options.data), mean, brain)
+        logs.append(np.log(found))
+        for each in (regions, CHECK[options.model]):
+            real_means = regional_means(each, options.data)
+            for when, image in (("before", mean), ("after", mean * found)):
+                _, r, rms = compare_regions(real_means, image, brain)
+                print(f"{each.path}, {len(real_means)} regions, {when}: r {r:.3f}, RMS {rms:.1%}")
     log_factor = np.mean(logs, axis=0)
     name = str(run.reference_region).replace(" ", "-")
     reference = resample(region(name), MNI).data > 0.5
@@ -152,7 +252,7 @@ def main() -> None:
     assert generator.correction is not None
     generator.correction.log_factor += torch.from_numpy(np.ascontiguousarray(coarse.T))
     known = {
-        "maps": [Path(real.path).name for real in maps],
+        "maps": [Path(real.path).name for real in (*maps, *([regions] if regions else []))],
         "smooth_mm": SMOOTH_MM,
         "subjects": options.subjects,
     }
