@@ -199,9 +199,8 @@ def test_no_scan_and_no_large_file_is_tracked(refuse):
 
 # What is added to the README's commands so that each takes seconds.
 TINY = {
-    "prepare": "--voxel-mm 4 --masks my_bids/derivatives/truth --test 2",
-    "train": "--data.padded-size 64 --generator.levels 5 --generator.filters 4"
-    " --discriminator.filters 4 --training.epochs 1 --training.max-steps 2",
+    "prepare": "--masks my_bids/derivatives/truth --test 2",
+    "train": "--generator.filters 4 --discriminator.filters 4 --training.max-steps 2",
     "predict": "--masks new_mask.nii.gz",
     "evaluate": "",
 }

@@ -58,6 +58,8 @@ NEAR = 0.1
 """Labelled fraction of a smoothed neighbourhood at which half of a region's quotient is left."""
 LEAST_VOXELS = 20
 """Of a region in the brain of the mean."""
+REFERENCES = {"cerebellar-cortex": "cerebellar-grey"}
+"""Reference regions of models by other names than `petsynth.preprocessing.pet.tracers` has."""
 LIMITS = (0.7, 1.4)
 """Of the factors."""
 
@@ -243,7 +245,7 @@ def main() -> None:
                 print(f"{each.path}, {len(real_means)} regions, {when}: r {r:.3f}, RMS {rms:.1%}")
     log_factor = np.mean(logs, axis=0)
     name = str(run.reference_region).replace(" ", "-")
-    reference = resample(region(name), MNI).data > 0.5
+    reference = resample(region(REFERENCES.get(name, name)), MNI).data > 0.5
     log_factor -= log_factor[reference].mean()  # SUVR stays 1 there
     spread = np.percentile(np.exp(log_factor[brain]), [1, 25, 50, 75, 99])
     print("factors, percentiles 1, 25, 50, 75, 99:", spread.round(3).tolist())
