@@ -5,10 +5,12 @@ import subprocess
 import sys
 import urllib.request
 from http.cookiejar import CookieJar
+from unittest import mock
 
 import pytest
 
-from petsynth.cli.view import parse
+from petsynth.cli.view import parse, run
+from petsynth.viewer.library import Library
 
 
 def test_options():
@@ -46,3 +48,13 @@ def test_what_is_missing_is_told(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert re.fullmatch(r"petsynth view: error: .*nowhere: no such file or folder\n", done.stderr)
+
+
+def test_a_signal_while_images_are_read_ahead_ends_the_reading(tiny_prepared, monkeypatch):
+    """A thread that was left alone would keep the process from ending."""
+    ended = []
+    monkeypatch.setattr(Library, "prefetch", mock.Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(Library, "close", lambda self: ended.append(self))
+    with pytest.raises(KeyboardInterrupt):
+        run(parse([str(tiny_prepared), "--no-browser"]))
+    assert len(ended) == 1

@@ -100,8 +100,8 @@ def run(args: Args) -> None:
         logger.info(f"{len(library.subjects)} subjects; stop with Ctrl-C")
         if args.browser:  # the socket listens already: the browser waits for the server
             webbrowser.open(where)
-        library.prefetch(0)
         try:
+            library.prefetch(0)
             make_server(server.app, place).run(sockets=[listener])
         finally:
             library.close()
