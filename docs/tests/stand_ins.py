@@ -171,10 +171,10 @@ class StandIns:
 
     def _make_masks(self, path: Path) -> None:
         path.mkdir()
-        truth = self._made("my_bids") / "derivatives/truth/sub-001/anat"
-        mask = truth / "sub-001_desc-brain_mask.nii.gz"
-        for name in ("sub-001_desc-brain_mask.nii.gz", "T1.nii.gz"):
-            shutil.copyfile(mask, path / name)
+        truth = self._made("my_bids") / "derivatives/truth"
+        for mask in sorted(truth.glob("sub-*/anat/*_desc-brain_mask.nii.gz")):
+            shutil.copyfile(mask, path / mask.name)
+        shutil.copyfile(path / "sub-001_desc-brain_mask.nii.gz", path / "T1.nii.gz")
 
     def _make_prepared(self, path: Path) -> None:
         bids = self._made("my_bids")
