@@ -194,7 +194,7 @@ def halve(image: NDArray[Any]) -> FloatArray:
         half = np.empty(shape, dtype)
         averages = np.moveaxis(half, axis, 0)
         np.add(whole[: 2 * pairs : 2], whole[1 : 2 * pairs : 2], out=averages[:pairs])
-        averages[:pairs] /= 2
+        averages[:pairs] *= 0.5
         averages[pairs:] = whole[2 * pairs :]
     return half
 
