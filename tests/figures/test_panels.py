@@ -75,6 +75,17 @@ def test_a_panel_with_a_view_marks_sides_and_place_and_has_the_grids_pixels():
     assert figure.axes[0].get_aspect() == 2.0
 
 
+@pytest.mark.parametrize(("outside", "colour"), [(0.0, "black"), (np.nan, "white")])
+def test_marks_are_read_on_light_and_on_dark_backgrounds(outside, colour):
+    """Signed differences are white at 0; where there is no value the background is dark."""
+    pet = np.ones((5, 5))
+    pet[0] = outside
+    view = View("axial", Grid((5, 5, 5), np.eye(4)))
+    ax = draw_panels([("row", [signed_panel(pet, np.ones((5, 5)), 2, "SUVR", view=view)])]).axes[0]
+    marks = [text for text in ax.texts if text.get_text() != SYNTHETIC_LABEL]
+    assert {text.get_color() for text in marks} == {colour}
+
+
 def test_a_place_may_stay_free():
     figure = draw_panels([("a", [mri_panel(PET), mri_panel(PET)]), ("b", [None, mri_panel(PET)])])
     shown = [ax for ax in figure.axes if ax.images]

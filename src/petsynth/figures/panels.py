@@ -315,7 +315,9 @@ def _draw_panel(figure: Figure, ax: Axes, panel: Panel) -> None:
             bbox={"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.5},
         )
     if panel.view is not None:
-        _mark_view(ax, panel.view, is_light=panel.colours == SIGNED_COLOURS)
+        # Where there is no value, the background is dark whatever the colours.
+        is_light = panel.colours == SIGNED_COLOURS and bool(np.isfinite(panel.image[0]).all())
+        _mark_view(ax, panel.view, is_light=is_light)
     bar = figure.colorbar(image, ax=ax, orientation="horizontal", fraction=0.05, pad=0.02)
     bar.locator = MaxNLocator(4)
     bar.set_label(panel.unit, fontsize=8)
