@@ -11,7 +11,7 @@ from petsynth.evaluation.comparison import (
     compare_with_baselines,
     parse_margins,
 )
-from petsynth.evaluation.findings import list_findings
+from petsynth.evaluation.findings import list_findings, list_losses
 from petsynth.evaluation.methods import MEAN_PET, NOISE_FREE, OTHER_T1
 from petsynth.evaluation.statistics import Difference
 
@@ -251,3 +251,15 @@ def test_two_subjects_of_a_simulation_are_owned(tiny_evaluation):
 def test_margins_that_are_none(word):
     with pytest.raises(ArgumentError, match="must be METRIC=VALUE"):
         parse_margins((word,))
+
+
+def test_losses_name_the_metrics_and_a_baseline_that_is_ahead_in_most(make_evaluation):
+    values = {"brain_mae": [3.0] * 10, "middle_slice_ssim": [0.9] * 10}
+    ahead = {"brain_mae": [2.0, 4.5] * 5, "middle_slice_ssim": [0.91, 0.88, 0.93, 0.9, 0.89] * 2}
+    poor = {"brain_mae": [9.0] * 10, "middle_slice_ssim": [0.1] * 10}
+    best = {"brain_mae": [1.0, 3.5] * 5, "middle_slice_ssim": [0.95] * 10}
+    baselines = {"poor": poor, "ahead": ahead, "best": best}
+    evaluation = make_evaluation({"model": {"net": values}, "baseline": baselines})
+    found = list_losses(compare_with_baselines(evaluation), evaluation.settings)
+    assert found[0].startswith("net is WORSE than best on ")
+    assert found[1:] == ["best has the better mean on all 2 metrics, not net."]

@@ -108,6 +108,28 @@ def list_headlines(evaluation: Evaluation) -> list[str]:
     return sentences
 
 
+def list_losses(comparisons: list[BaselineComparison], settings: MetricSettings) -> list[str]:
+    """Return where models are worse than a baseline, or behind it in most means.
+
+    Parameters
+    ----------
+    comparisons : list of BaselineComparison
+        Of models.
+    settings : MetricSettings
+        For units and digits.
+    """
+    sentences = _worse(comparisons, settings)
+    for name, baseline, these in _pairs(comparisons):
+        behind = [each for each in these if not each.mean_is_better]
+        if 2 * len(behind) > len(these):
+            number = f"all {len(these)}" if len(behind) == len(these) else f"{len(behind)}"
+            sentences.append(
+                f"{baseline} has the better mean on {number}"
+                f"{'' if len(behind) == len(these) else f' of {len(these)}'} metrics, not {name}."
+            )
+    return sentences
+
+
 def _pairs(
     comparisons: list[BaselineComparison],
 ) -> Iterator[tuple[str, str, list[BaselineComparison]]]:

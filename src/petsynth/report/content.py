@@ -10,7 +10,7 @@ from typing import Any
 from petsynth.evaluation.comparison import BaselineComparison, ModelComparison
 from petsynth.evaluation.domains import DOMAIN_TITLES, METRIC_TITLES
 from petsynth.evaluation.evaluate import Evaluation
-from petsynth.evaluation.findings import list_cautions, list_headlines
+from petsynth.evaluation.findings import list_cautions, list_headlines, list_losses
 from petsynth.evaluation.models import Model
 from petsynth.evaluation.parts import AROUND_MM, LESION_METRICS
 from petsynth.figures.panels import SYNTHETIC_LABEL
@@ -131,6 +131,7 @@ def _findings(report: Report) -> list[Block]:
     headlines = [
         *(f"LEAKAGE, so the test results say nothing: {leak}" for leak in report.leaks),
         *list_headlines(evaluation),
+        *list_losses(_of_models(report), evaluation.settings),
         *_tell_apart(report),
     ]
     cautions = list_cautions(evaluation, _of_models(report), list(report.between_models))
