@@ -240,15 +240,16 @@ class StandIns:
         self._labels(path, (17, 53, 16, 10, 49))
 
     def _make_schaefer_nii_gz(self, path: Path) -> None:
+        """Write the bundled atlas under another name: an atlas must lie in MNI space."""
         import nibabel as nib
         import numpy as np
 
-        data = np.zeros((46, 55, 46), np.int16)
-        data[5:20, 5:20, 20:30], data[25:40, 5:20, 20:30], data[15:20, 25:30, 20:25] = 1, 2, 3
-        affine = np.diag([4.0, 4, 4, 1])
-        affine[:3, 3] = -90, -126, -72
-        nib.save(nib.Nifti1Image(data, affine), path)
-        rows = "1\tvisual_left\n2\tvisual_right\n3\tthalamus_left\n"
+        from petsynth.regional.atlas import bundled_atlas
+
+        atlas = bundled_atlas()
+        data = np.asarray(atlas.labels.data, dtype=np.int16)
+        nib.save(nib.Nifti1Image(data, atlas.labels.affine), path)
+        rows = "".join(f"{number}\t{name}\n" for number, name in atlas.names.items())
         path.with_name("schaefer.tsv").write_text(f"index\tname\n{rows}")
 
     def _labels(self, path: Path, numbers: tuple[int, ...]) -> None:

@@ -33,7 +33,9 @@ NOT_TYPED = {
     r"\bpip install\b|^python3 -m venv": "installs: done before the walk",
     r"^sbatch ": "needs Slurm; the petsynth commands in it are those of other pages",
     r"^clinica ": "another program, which needs the archive's data",
-    r"^(ARMS|UPDATES|experiments/|python (benchmarks|tools)/)": "needs development data and hours",
+    r"^(ARMS|UPDATES|experiments/|(\w+=\d+ )?python (benchmarks|tools)/)": "needs the repository, "
+    "development data or hours",
+    r"^petsynth classify evaluation ": "needs five people of each diagnosis; tests/cli has them",
     r"^echo .*bashrc|^source .*activate": "changes the shell",
     r"--devices 4": "needs four GPUs",
     r"^petsynth demo": "minutes; tests/cli/test_demo.py runs it",
@@ -129,7 +131,7 @@ def adapted(command: str) -> str:
         words = _without(words, "--voxel-mm", "--test", "--frames", "--nprocs")
         voxel = "8" if "paper-b" in words else "6"
         words += ["--voxel-mm", voxel, "--test", "1", "--skip-bids-validation"]
-    if words[1] == "evaluate":  # the pretrained model needs data of 2 mm
+    if words[1] == "evaluate" and "my_bids" not in words:  # the pretrained model needs 2 mm
         words = ["runs/axial" if word == "petsynth-fdg" else word for word in words]
     if words[1] == "predict":
         words = _without(words, "--nprocs")
