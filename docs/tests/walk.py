@@ -53,6 +53,8 @@ SERVERS = r"^petsynth (view|rate) (?!.*--results)"
 SMALL = "--data.padded-size 48 --generator.levels 3 --generator.filters 4 --discriminator.filters 4"
 CUT = {
     "pix2pix": f"{SMALL} --training.max-steps 4",
+    "medgan": f"{SMALL} --training.max-steps 4 --extractor.steps 2",
+    "pet-bridge": "--training.max-steps 2",
     "ganbert": "--data.frames 1 --training.max-steps 2",
 }
 """What trainings are cut to, by the beginning of the configuration's name."""
