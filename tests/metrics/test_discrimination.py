@@ -115,3 +115,16 @@ def test_the_band_of_the_curve_holds_as_often_as_it_says():
 def test_a_curve_needs_two_groups():
     with pytest.raises(ValueError, match="two groups"):
         roc_curve(FIRST, np.ones(6, bool))
+
+
+def test_two_scores_that_separate_perfectly_may_differ_by_as_much_as_either_is_unsure():
+    positive = np.array([True] * 6 + [False] * 5)
+    first, second = np.arange(11.0, 0, -1), np.array([9.0, 8, 9, 7, 8, 9, 1, 2, 3, 1, 2])
+    alone = auc(first, positive)
+    assert alone.value == auc(second, positive).value == 1
+    found = compare_auc(first, second, positive)
+    assert (found.value, found.p) == (0, 1)
+    assert found.low == pytest.approx(alone.low - 1)
+    assert found.high == pytest.approx(1 - alone.low)
+    same = compare_auc(first, first, positive)
+    assert (same.low, same.high) == (0, 0)

@@ -51,7 +51,8 @@ class AucDifference:
     value : float
         First minus second.
     low, high : float
-        Ends of the 95 % interval.
+        Ends of the 95 % interval; of two areas that are 0 or 1, where DeLong's variance is 0, both
+        intervals combined as of independent scores (Zou and Donner 2008).
     p : float
         Two-sided, of no difference; 1 where both scores order the subjects alike.
     """
@@ -215,7 +216,13 @@ def compare_auc(first: FloatArray, second: FloatArray, positive: BoolArray) -> A
     value = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     if variance < _NO_VARIANCE:
-        return AucDifference(value, value, value, 1.0 if abs(value) < _NO_VARIANCE else 0.0)
+        p = 1.0 if abs(value) < _NO_VARIANCE else 0.0
+        if set(areas) <= {0.0, 1.0} and not np.array_equal(first, second):
+            one, other = auc(first, positive), auc(second, positive)
+            below = math.hypot(one.value - one.low, other.high - other.value)
+            above = math.hypot(one.high - one.value, other.value - other.low)
+            return AucDifference(value, value - below, value + above, p)
+        return AucDifference(value, value, value, p)
     spread = math.sqrt(variance)
     half = _quantile() * spread
     return AucDifference(
