@@ -168,11 +168,12 @@ def test_an_unknown_model_is_answered_with_what_there_is(
     t1, tiny_run, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tiny_run.parent)
-    words = ["predict", t1, "--out", str(tmp_path / "out"), "--model", "petsynt-fgd"]
-    assert petsynth(words) == 1
+    words = ["predict", t1, "--out", str(tmp_path / "out"), "--model"]
+    assert petsynth([*words, "petsynt-fgd"]) == 1
     said = capsys.readouterr().err
-    assert "pretrained: petsynth-fdg" in said
-    assert "trained runs nearby: axial" in said
+    assert "pretrained model (did you mean petsynth-fdg?); trained runs nearby: axial" in said
+    assert petsynth([*words, "my-own"]) == 1
+    assert "; pretrained: petsynth-fdg, petsynth-av45, petsynth-av1451" in capsys.readouterr().err
 
 
 def test_a_t1_unlike_the_training_data_is_warned_of(command, t1, tmp_path, capsys, monkeypatch):

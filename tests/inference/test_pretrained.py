@@ -64,7 +64,7 @@ def test_other_files_and_unknown_names_are_refused(tmp_path):
     (tmp_path / CARD).write_text("a card")
     with pytest.raises(RunError, match=r"is no model.safetensors; name a run folder"):
         load_model(tmp_path / CARD)
-    with pytest.raises(RunError, match=r"pretrained model; did you mean petsynth-fdg\?"):
+    with pytest.raises(RunError, match=r"pretrained model \(did you mean petsynth-fdg\?\)"):
         load_model("petsynth-fdgg")
     with pytest.raises(RunError, match="no such run folder, weights file or pretrained model; pre"):
         load_model("runs/axial")

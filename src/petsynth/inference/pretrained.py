@@ -139,7 +139,7 @@ def _run_of(weights: Path) -> Path:
 
 def _no_such_model(path: Path) -> str:
     close = difflib.get_close_matches(str(path), CHECKSUMS, n=1, cutoff=0.8)
-    hint = f"did you mean {close[0]}?" if close else f"pretrained: {', '.join(CHECKSUMS)}"
+    hint = f" (did you mean {close[0]}?)" if close else f"; pretrained: {', '.join(CHECKSUMS)}"
     runs = ", ".join(map(str, find_runs()))
     nearby = f"; trained runs nearby: {runs}" if runs else ""
-    return f"{path}: no such run folder, weights file or pretrained model; {hint}{nearby}"
+    return f"{path}: no such run folder, weights file or pretrained model{hint}{nearby}"
