@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from petsynth.evaluation import parts
 from petsynth.evaluation.parts import compute_depth_metrics, compute_lesion_metrics
 
 SHAPE, VOXEL_MM = (12, 12, 12), (5.0, 5.0, 5.0)
@@ -68,3 +69,23 @@ def test_depth_counts_millimetres_from_the_surface():
     assert scores["middle"] == 0
     shallow = compute_depth_metrics(pet[:3], pet[:3], mask[:3], (2.0, 2.0, 2.0))
     assert np.isnan(shallow["centre"])
+
+
+def test_the_depth_of_a_brain_is_computed_once_for_all_methods(monkeypatch):
+    parts._depth.cache_clear()
+    calls = []
+    made = parts.ndimage.distance_transform_edt
+    monkeypatch.setattr(
+        parts.ndimage, "distance_transform_edt", lambda *words: calls.append(1) or made(*words)
+    )
+    mask = np.ones((5, 5, 5), bool)
+    pet = np.ones(mask.shape)
+    for factor in (1, 2):
+        found = parts.compute_depth_metrics(pet, factor * pet, mask, (1.0, 1.0, 1.0))
+        assert found["rim"] == factor - 1
+    assert len(calls) == 1
+    parts.compute_depth_metrics(pet, pet, mask, (2.0, 1.0, 1.0))
+    mask = mask.copy()
+    mask[0] = False
+    parts.compute_depth_metrics(pet, pet, mask, (1.0, 1.0, 1.0))
+    assert len(calls) == 3
