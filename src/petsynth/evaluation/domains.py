@@ -302,10 +302,10 @@ def compute_volume_metrics(
     """Compare whole volumes where ``counted``, and brains, in PET units."""
     everywhere = None if counted is None or counted.all() else counted
     inside = None if everywhere is None else windows_inside(everywhere)
-    pet, synthetic_pet = np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
-    mask = np.asarray(mask)
     scales = ms_ssim_scales(pet.shape)
     pyramid = similarity_pyramid(pet, synthetic_pet, settings.data_range, scales)
+    pet, synthetic_pet = np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
+    mask = np.asarray(mask)
     scores = {}
     for domain, where, windows in (("volume", everywhere, inside), ("brain", mask, mask)):
         scores[domain] = {
@@ -361,12 +361,12 @@ def compute_intensity_metrics(
     >>> compute_intensity_metrics(pet, pet + 2.0, data_range=4.0)["out_of_range"]
     0.5
     """
+    probabilities = np.linspace(0, 1, _QUANTILES)
+    quantiles = [_quantiles(image.ravel(), probabilities) for image in (pet, synthetic_pet)]
     reference, synthetic = (
         np.asarray(image, dtype=float).ravel() for image in (pet, synthetic_pet)
     )
     beyond = (synthetic < reference.min()) | (synthetic > reference.max())
-    probabilities = np.linspace(0, 1, _QUANTILES)
-    quantiles = (np.quantile(values, probabilities) for values in (reference, synthetic))
     is_near = np.abs(reference) <= NEAR_ZERO * data_range
     error = np.abs(synthetic - reference)[is_near]
     return {
@@ -374,6 +374,22 @@ def compute_intensity_metrics(
         "distance": float(stats.wasserstein_distance(*quantiles)),
         "near_zero": float(error.mean()) if len(error) else float("nan"),
     }
+
+
+def _quantiles(values: NDArray[Any], probabilities: FloatArray) -> FloatArray:
+    """Return what `numpy.quantile` does; for so many of them sorting is faster than partitioning.
+
+    Examples
+    --------
+    >>> _quantiles(np.array([4.0, 1.0, 2.0]), np.array([0, 0.25, 1])).tolist()
+    [1.0, 1.5, 4.0]
+    """
+    ordered = np.sort(values)
+    places = probabilities * (len(ordered) - 1)
+    below = np.floor(places).astype(int)
+    above = np.minimum(below + 1, len(ordered) - 1)
+    lower, upper = ordered[below].astype(float), ordered[above].astype(float)
+    return np.asarray(lower + (places - below) * (upper - lower))
 
 
 def _frames(image: NDArray[Any]) -> NDArray[Any]:
