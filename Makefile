@@ -87,7 +87,9 @@ walk: $(INSTALLED)
 	rm -rf walked && .venv-walk/bin/python docs/tests/walk.py walked
 
 # torch is several GB in each of both environments, unless an index with the CPU build is set.
+# Old libraries warn of what has changed in newer ones beside them: no error of ours.
 lowest: RESOLUTION := lowest-direct
+lowest: PYTEST_MORE := -o filterwarnings=default
 latest: RESOLUTION := highest
 lowest latest: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
@@ -95,7 +97,7 @@ lowest latest: $(INSTALLED)
 	$(BIN)/uv pip install --quiet --python .venv-$@/bin/python --resolution $(RESOLUTION) \
 	  -e '.[tensorboard,test,dev]'
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg \
-	  .venv-$@/bin/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile -q
+	  .venv-$@/bin/python -m pytest -m 'not slow' -n $(WORKERS) --dist loadfile -q $(PYTEST_MORE)
 
 release: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
