@@ -225,3 +225,35 @@ def test_a_log_that_cannot_be_written_stops_nothing(tmp_path):
         keep_log_in(tmp_path)
         logger.info("on")
     assert (tmp_path / "logs").read_text() == "a file"
+
+
+def kept(folder, words, message):
+    """Return what the log of a command says of a message."""
+    with recorded("prepare", words):
+        keep_log_in(folder)
+        logger.info(message)
+    (path,) = folder.glob(log.LOG_FILES)
+    lines = [line.split(" ", 2)[2] for line in path.read_text().splitlines()]
+    return lines[0], lines[2]
+
+
+def test_a_folder_with_a_common_name_keeps_it_in_the_log(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("bids", "prepared"):
+        (tmp_path / name).mkdir()
+    assert kept(tmp_path / "kept", ["bids", "prepared"], "prepared: prepared (4 train)") == (
+        "$ petsynth prepare bids prepared",
+        "prepared: prepared (4 train)",
+    )
+
+
+def test_a_folder_that_may_tell_of_somebody_is_left_out_of_the_log(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mina", "scan"):
+        (tmp_path / "miller" / name).mkdir(parents=True)
+    (tmp_path / "mina").mkdir()
+    message = "left out of mina_prepared: a nominal region, mina/scan.nii, miller/scan"
+    assert kept(tmp_path / "kept", ["mina", "miller/scan"], message) == (
+        "$ petsynth prepare FOLDER FOLDER",
+        "left out of FOLDER_prepared: a nominal region, scan.nii, FOLDER",
+    )

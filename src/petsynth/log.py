@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shlex
 import sys
 import time
@@ -35,6 +36,12 @@ LOGS = "logs"
 """Folder of log files, in the folder that a command writes."""
 LOG_FILES = f"{LOGS}/petsynth-*.log"
 """Names of the log files in a folder."""
+# Names of folders that tell of nobody and stand in messages as words of their own; of others, a
+# log says FOLDER.
+_PLAIN_NAMES = frozenset(
+    "bids data demo dicom dicoms evaluation in input mri nifti out output outputs pet predictions "
+    "prepared regions results run runs scan scans simulated synthetic t1 t1s t1w test train".split()
+)
 
 
 class _StderrHandler(logging.Handler):
@@ -88,7 +95,7 @@ class _FileHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         for name, instead in self._hidden:
-            text = text.replace(name, instead)
+            text = name.sub(instead, text)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         self._lines.append(f"{stamp} {text}")
         self._write()
@@ -153,7 +160,7 @@ def _record(message: str) -> logging.LogRecord:
     return logging.LogRecord("petsynth", logging.INFO, "", 0, message, None, None)
 
 
-def _hidden(words: Sequence[str]) -> list[tuple[str, str]]:
+def _hidden(words: Sequence[str]) -> list[tuple[re.Pattern[str], str]]:
     """Return what is left out of a log, and what stands there instead; the longest comes first."""
     found: dict[str, str] = {}
     for word in words:
@@ -172,7 +179,18 @@ def _hidden(words: Sequence[str]) -> list[tuple[str, str]]:
         found.setdefault(f"{place}/", "")
     for each in ("./", "/", ".", "", "..", "../"):
         found.pop(each, None)
-    return sorted(found.items(), key=lambda item: -len(item[0]))
+    plain = [name for name in found if name.rstrip("/").lower() in _PLAIN_NAMES]
+    for each in plain:
+        del found[each]
+    ordered = sorted(found.items(), key=lambda item: -len(item[0]))
+    return [(_as_a_name(name), instead) for name, instead in ordered]
+
+
+def _as_a_name(name: str) -> re.Pattern[str]:
+    """Match a name, also within longer names (``NAME_prepared``), but not within a word."""
+    before = "(?<![A-Za-z0-9])" if name[0].isalnum() else ""
+    after = "(?![A-Za-z0-9])" if name[-1].isalnum() else ""
+    return re.compile(before + re.escape(name) + after)
 
 
 class Progress:
