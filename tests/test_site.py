@@ -1,6 +1,7 @@
 """The documentation's site: every page stands in it, and its links lead somewhere."""
 
 import importlib.util
+import itertools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -126,6 +127,30 @@ def test_a_line_does_not_end_after_the_dashes_of_an_option(build_docs):
     assert found == f"<p><code>{marked} 4</code>, -- and <code>a--b</code></p>"
     block = "<pre><code>--x</code></pre>"
     assert build_docs.on_page_content(block) == block
+
+
+def test_a_picture_opens_at_full_size(build_docs):
+    picture = '<img alt="T1 and PET" src="images/demo.png" />'
+    found = build_docs.on_page_content(f"<p>{picture}</p>")
+    assert found == f'<p><a href="images/demo.png">{picture}</a></p>'
+
+
+def test_headings_leave_out_no_level(site):
+    for page in site.rglob("*.html"):
+        article = page.read_text(encoding="utf-8").partition("<article")[2]
+        levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", article)]
+        assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), page.name
+
+
+def test_every_picture_has_a_caption(pages):
+    """A paragraph in italics below it; of pictures one below the other, each."""
+    missing = []
+    for page in pages.rglob("*.md"):
+        blocks = page.read_text(encoding="utf-8").split("\n\n")
+        for block, below in zip(blocks, [*blocks[1:], ""], strict=True):
+            if block.startswith("![") and not below.startswith("*"):
+                missing.append((page.name, block))
+    assert missing == []
 
 
 def test_a_link_that_leads_nowhere_is_found(tmp_path):

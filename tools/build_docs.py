@@ -19,6 +19,7 @@ STAGE = ROOT / "build" / "docs"
 FROM_ROOT = ("CONTRIBUTING.md", "CHANGELOG.md")
 _CODE = re.compile(r"(?<!<pre>)<code>[^<]*</code>")
 _OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*")
+_IMAGE = re.compile(r'<img [^>]*\bsrc="([^"]+)"[^>]*>')
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -51,7 +52,8 @@ def build(pages: Path, site: Path) -> int:
 
 
 def on_page_content(html: str, **_: object) -> str:
-    """Mark the options in a page's text, so that no line ends after their dashes (mkdocs' hook)."""
+    """Let no line end after an option's dashes, and open pictures at full size (mkdocs' hook)."""
+    html = _IMAGE.sub(r'<a href="\1">\g<0></a>', html)
     return _CODE.sub(lambda code: _OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
 
 

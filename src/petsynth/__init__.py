@@ -189,14 +189,14 @@ def regions(
     ----------
     pet : str, Path, nibabel image, or (array, affine)
         In any unit, static or dynamic. An image in memory has no sidecar: name the ``tracer``.
-    t1 : as ``pet``, optional
+    t1 : str, Path, nibabel image, or (array, affine), optional
         T1-weighted MRI of the same subject, through which the atlas reaches the PET; may be left
         out with ``labels`` and ``aligned``.
     atlas : str or Path
         ``"dkt"``, which comes with petsynth, or a label image in MNI152 space.
-    labels : as ``pet``, optional
+    labels : str, Path, nibabel image, or (array, affine), optional
         In place of an atlas: the subject's own segmentation (FreeSurfer, SynthSeg, MUSE).
-    mask : as ``pet``, optional
+    mask : str, Path, nibabel image, or (array, affine), optional
         Brain mask of the T1; computed if left out.
     reference : str, optional
         Reference region of the SUVR, such as ``"pons"`` or ``"cerebellum"``; the tracer's own if
