@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.mixture import GaussianMixture
 
 from petsynth.data.prepared import PreparedData, read_array
 from petsynth.errors import InputError
+from petsynth.evaluation import baselines as baselines_module
 from petsynth.evaluation.baselines import (
     PopulationPet,
     TissueRegression,
@@ -195,3 +197,11 @@ def test_an_empty_t1_is_named(data):
     rewrite(data, name, "mask", np.zeros_like)
     with pytest.raises(InputError, match=name):
         PopulationPet(data)
+
+
+def test_tissue_probabilities_are_those_of_scikit_learn():
+    random = np.random.default_rng(3)
+    values = np.concatenate([random.normal(mean, 0.1, 200) for mean in (-0.6, 0.1, 0.7)])[:, None]
+    mixture = GaussianMixture(3, covariance_type="diag", random_state=0).fit(values)
+    found = baselines_module._probabilities(mixture, values)
+    assert pytest.approx(mixture.predict_proba(values), abs=1e-12) == found.T

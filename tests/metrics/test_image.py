@@ -198,3 +198,26 @@ def test_negative_structure_counts_as_zero():
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         image.ssim(*arguments)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_errors_in_one_go_are_those_one_by_one(masked, monkeypatch):
+    monkeypatch.setattr(image, "_PART_VALUES", 100)  # several parts, the last one shorter
+    random = np.random.default_rng(2)
+    pet = random.random((9, 8, 7)).astype(np.float32)
+    synthetic_pet = pet + random.normal(0, 0.1, pet.shape)
+    mask = pet > 0.3 if masked else None
+    assert image.voxel_errors(pet, synthetic_pet, 2.5, mask) == pytest.approx(
+        {
+            "mae": image.mae(pet, synthetic_pet, mask),
+            "rmse": image.rmse(pet, synthetic_pet, mask),
+            "nrmse": image.nrmse(pet, synthetic_pet, 2.5, mask),
+            "psnr": image.psnr(pet, synthetic_pet, 2.5, mask),
+            "pearson_r": image.pearson_r(pet, synthetic_pet, mask),
+        },
+        rel=1e-12,
+    )
+    same = image.voxel_errors(pet, pet, 2.5, mask)
+    assert (same["psnr"], same["mae"]) == (np.inf, 0)
+    assert same["pearson_r"] == pytest.approx(1)
+    assert np.isnan(image.voxel_errors(pet, np.ones_like(pet), 2.5, mask)["pearson_r"])

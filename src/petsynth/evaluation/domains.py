@@ -32,16 +32,14 @@ from petsynth.evaluation.parts import (
 )
 from petsynth.metrics.coverage import blank, unmeasured_voxels, windows_inside
 from petsynth.metrics.image import (
-    mae,
     mean_similarity,
     ms_ssim_scales,
     mse,
     multi_scale_index,
-    nrmse,
-    pearson_r,
     psnr,
     rmse,
     ssim,
+    voxel_errors,
 )
 from petsynth.metrics.similarity import WINDOW_RADIUS, similarity_maps, similarity_pyramid
 from petsynth.slicing import middle_slice, take_slices
@@ -226,7 +224,12 @@ def compute_metrics(
     if lesion is not None:
         scores["lesion"] = compute_lesion_metrics(*static, lesion, brain, voxel_mm)
     if pet.shape == synthetic_pet.shape:
-        scores["frames"] = compute_frames_metrics(pet, synthetic_pet, settings.data_range, counted)
+        is_static = pet.ndim == 3  # then the frames are the volume, which is measured already
+        scores["frames"] = (
+            {name: scores["volume"][name] for name in DOMAINS["frames"]}
+            if is_static
+            else compute_frames_metrics(pet, synthetic_pet, settings.data_range, counted)
+        )
     return scores
 
 
@@ -273,16 +276,25 @@ def compute_axial_slices_metrics(
     """
     with_brain = take_slices(mask, "axial").any(axis=(1, 2))
     where = take_slices(counted, "axial")[with_brain]
-    levels = settings.grey_levels(take_slices(pet, "axial")[with_brain])
-    synthetic_levels = settings.grey_levels(take_slices(synthetic_pet, "axial")[with_brain])
-    errors = ((levels - synthetic_levels) ** 2).mean(axis=(1, 2), where=where)
+    everywhere = bool(where.all())
+    pets, synthetic_pets = (
+        np.ascontiguousarray(take_slices(image, "axial")[with_brain])
+        for image in (pet, synthetic_pet)
+    )
+    errors = np.empty(len(pets))
+    pair = np.empty((2, *pets.shape), np.float32)
+    for number, some in enumerate(where):
+        slices = [settings.grey_levels(image[number]) for image in (pets, synthetic_pets)]
+        squares = (slices[0] - slices[1]) ** 2
+        errors[number] = squares.mean() if everywhere else squares.mean(where=some)
+        pair[:, number] = slices
     with np.errstate(divide="ignore"):
         ratios = 10 * np.log10(GREY_LEVELS**2 / errors)
-    similarity, _ = similarity_maps(levels, synthetic_levels, GREY_LEVELS, axes=(1, 2))
-    inside = (slice(None), *[slice(WINDOW_RADIUS, -WINDOW_RADIUS)] * 2)
+    similarity, _ = similarity_maps(pair[0], pair[1], GREY_LEVELS, axes=(1, 2), valid=True)
+    inside = where[:, WINDOW_RADIUS:-WINDOW_RADIUS, WINDOW_RADIUS:-WINDOW_RADIUS]
     means = [
-        float(map_[some].mean())
-        for map_, some in zip(similarity[inside], where[inside], strict=True)
+        float(map_.mean() if everywhere else map_[some].mean())
+        for map_, some in zip(similarity, inside, strict=True)
         if some.any()
     ]
     return {
@@ -304,19 +316,13 @@ def compute_volume_metrics(
     inside = None if everywhere is None else windows_inside(everywhere)
     scales = ms_ssim_scales(pet.shape)
     pyramid = similarity_pyramid(pet, synthetic_pet, settings.data_range, scales)
-    pet, synthetic_pet = np.asarray(pet, dtype=float), np.asarray(synthetic_pet, dtype=float)
     mask = np.asarray(mask)
     scores = {}
     for domain, where, windows in (("volume", everywhere, inside), ("brain", mask, mask)):
-        scores[domain] = {
-            "mae": mae(pet, synthetic_pet, where),
-            "rmse": rmse(pet, synthetic_pet, where),
-            "nrmse": nrmse(pet, synthetic_pet, settings.data_range, where),
-            "psnr": psnr(pet, synthetic_pet, settings.data_range, where),
-            "ssim": mean_similarity(pyramid[0][0], windows),
-            "ms_ssim": multi_scale_index(pyramid, windows),
-            "pearson_r": pearson_r(pet, synthetic_pet, where),
-        }
+        found = voxel_errors(pet, synthetic_pet, settings.data_range, where)
+        found["ssim"] = mean_similarity(pyramid[0][0], windows)
+        found["ms_ssim"] = multi_scale_index(pyramid, windows)
+        scores[domain] = {name: found[name] for name in DOMAINS[domain]}
     return scores
 
 
@@ -362,13 +368,11 @@ def compute_intensity_metrics(
     0.5
     """
     probabilities = np.linspace(0, 1, _QUANTILES)
-    quantiles = [_quantiles(image.ravel(), probabilities) for image in (pet, synthetic_pet)]
-    reference, synthetic = (
-        np.asarray(image, dtype=float).ravel() for image in (pet, synthetic_pet)
-    )
+    reference, synthetic = pet.ravel(), synthetic_pet.ravel()
+    quantiles = [_quantiles(values, probabilities) for values in (reference, synthetic)]
     beyond = (synthetic < reference.min()) | (synthetic > reference.max())
-    is_near = np.abs(reference) <= NEAR_ZERO * data_range
-    error = np.abs(synthetic - reference)[is_near]
+    is_near = np.abs(reference) <= np.float64(NEAR_ZERO * data_range)
+    error = np.abs(synthetic[is_near].astype(float) - reference[is_near])
     return {
         "out_of_range": float(beyond.mean()),
         "distance": float(stats.wasserstein_distance(*quantiles)),

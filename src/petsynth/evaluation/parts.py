@@ -67,11 +67,12 @@ def compute_depth_metrics(
     """
     brain = np.ascontiguousarray(mask, dtype=bool)
     depth = _depth(brain.tobytes(), brain.shape, tuple(voxel_mm))
-    error = np.abs(np.asarray(synthetic_pet, dtype=float) - pet)
+    where = brain if counted is None else brain & counted
+    depth = depth[where]
+    error = np.abs(np.asarray(synthetic_pet[where], dtype=float) - pet[where])
     found = {}
     for name, (low, high) in DEPTHS_MM.items():
         shell = (depth > low) & (depth <= high)
-        shell = shell if counted is None else shell & counted
         found[name] = float(error[shell].mean()) if shell.any() else float("nan")
     return found
 

@@ -34,6 +34,8 @@ from petsynth.volume import BoolArray, FloatArray
 
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weight of each scale, finest first (Wang 2003, section 4)."""
+_PART_VALUES = 32_768
+"""Voxels that are compared at once."""
 
 
 def mse(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None) -> float:
@@ -44,7 +46,8 @@ def mse(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None =
     >>> mse(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
     2.0
     """
-    return float(np.mean(_difference(pet, synthetic_pet, mask) ** 2))
+    difference = _difference(pet, synthetic_pet, mask).ravel()
+    return float(np.dot(difference, difference) / difference.size)
 
 
 def mae(pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None) -> float:
@@ -74,20 +77,48 @@ def psnr(
     >>> psnr(np.zeros(4), np.full(4, 25.5), data_range=255)
     20.0
     """
-    error = mse(pet, synthetic_pet, mask)
-    if error == 0:
-        return float("inf")
-    return float(10 * np.log10(data_range**2 / error))
+    return _decibels(mse(pet, synthetic_pet, mask), data_range)
 
 
 def pearson_r(
     pet: NDArray[Any], synthetic_pet: NDArray[Any], mask: BoolArray | None = None
 ) -> float:
     """Pearson's correlation over voxels; NaN where one image is constant."""
-    a, b = _values(pet, synthetic_pet, mask)
+    a, b = (values.ravel() for values in _values(pet, synthetic_pet, mask))
     a, b = a - a.mean(), b - b.mean()
-    spread = np.sqrt((a**2).sum() * (b**2).sum())
-    return float((a * b).sum() / spread) if spread > 0 else float("nan")
+    spread = np.sqrt(np.dot(a, a) * np.dot(b, b))
+    return float(np.dot(a, b) / spread) if spread > 0 else float("nan")
+
+
+def voxel_errors(
+    pet: NDArray[Any], synthetic_pet: NDArray[Any], data_range: float, mask: BoolArray | None = None
+) -> dict[str, float]:
+    """Compute `mae`, `rmse`, `nrmse`, `psnr` and `pearson_r` in one go over the voxels.
+
+    Parts that fit into the processor's cache are compared one after the other.
+    """
+    _check(pet, synthetic_pet, mask)
+    a, b = (image.ravel() if mask is None else image[mask] for image in (pet, synthetic_pet))
+    mean_a, mean_b = a.mean(dtype=float), b.mean(dtype=float)
+    sums = np.zeros(5)
+    for start in range(0, a.size, _PART_VALUES):
+        part = slice(start, start + _PART_VALUES)
+        first, second = a[part].astype(float), b[part].astype(float)
+        difference = first - second
+        first -= mean_a
+        second -= mean_b
+        pairs = ((difference, difference), (first, first), (second, second), (first, second))
+        sums += [np.abs(difference).sum(), *(np.dot(*pair) for pair in pairs)]
+    spread = np.sqrt(sums[2] * sums[3])
+    squared = float(sums[1] / a.size)
+    root = float(np.sqrt(squared))
+    return {
+        "mae": float(sums[0] / a.size),
+        "rmse": root,
+        "nrmse": root / data_range,
+        "psnr": _decibels(squared, data_range),
+        "pearson_r": float(sums[4] / spread) if spread > 0 else float("nan"),
+    }
 
 
 def ssim(
@@ -213,15 +244,18 @@ def multi_scale_index(
     float
         NaN where no window is left on some scale.
     """
-    coverage = None if mask is None else mask.astype(float)
+    coverage: NDArray[Any] | None = mask
     means = []
     for scale, maps in enumerate(pyramid):
         map_ = _choose(maps, len(pyramid), scale)
-        there = np.ones(map_.shape, bool) if measured is None else measured
-        weights = similarity_weights(there, coverage)
-        if not weights.any():
-            return float("nan")
-        means.append(float(np.average(map_, weights=weights)))
+        if measured is None and (coverage is None or coverage.dtype == bool):
+            means.append(mean_similarity(map_, coverage))
+        else:
+            there = np.ones(map_.shape, bool) if measured is None else measured
+            weights = similarity_weights(there, coverage)
+            if not weights.any():
+                return float("nan")
+            means.append(float(np.average(map_, weights=weights)))
         coverage = None if coverage is None else halve(coverage)
         measured = None if measured is None else halve(measured.astype(float)) == 1
     return combine_scales(means)
@@ -274,6 +308,10 @@ def _choose(maps: tuple[FloatArray, FloatArray], scales: int, scale: int) -> Flo
     """Return the map that counts on a scale: luminance is compared on the coarsest one alone."""
     whole, contrast_structure = maps
     return whole if scale == scales - 1 else contrast_structure
+
+
+def _decibels(squared_error: float, data_range: float) -> float:
+    return float(10 * np.log10(data_range**2 / squared_error)) if squared_error else float("inf")
 
 
 def _difference(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from nilearn.datasets import load_mni152_template
+from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 
 from petsynth.preprocessing.registration.inputs import (
@@ -66,3 +67,18 @@ def test_centre_of_mass_is_in_millimetres():
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     affine[:3, 3] = [10, 0, 0]
     assert centre_of_mass(Volume(data, affine)).tolist() == [14, 4, 6]
+
+
+def test_local_means_are_those_of_gaussian_filters_over_the_whole_image():
+    """Near the edge too, where the image is reflected."""
+    random = np.random.default_rng(1)
+    image = random.random((30, 26, 22)).astype(np.float32)
+    inside = np.zeros(image.shape, np.float32)
+    inside[2:20, 5:25, 4:21] = random.random((18, 20, 17)) > 0.2
+    whole = [gaussian_filter(each, 5.0, truncate=3) for each in (inside, image * inside)]
+    expected = np.where(inside > 0, image * whole[0] / whole[1], 0)
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    found = normalise_locally(Volume(image, affine), Volume(inside, affine))
+    assert found.data == pytest.approx(expected, abs=1e-6)
+    empty = normalise_locally(Volume(image, affine), Volume(0 * inside, affine))
+    assert not empty.data.any()

@@ -39,13 +39,35 @@ def normalise_locally(image: Volume, mask: Volume) -> Volume:
     mask : Volume
         (X, Y, Z), above 0 inside, on the image's grid.
     """
+    inside = mask.data > 0
+    if not inside.any():
+        return image.with_data(np.zeros(image.data.shape, np.float32))
     sigmas = LOCAL_SIGMA_MM / np.array(image.grid.voxel_mm)
-    inside = np.asarray(mask.data > 0, dtype=np.float32)
-    weight = ndimage.gaussian_filter(inside, sigmas, truncate=3)
-    mean = ndimage.gaussian_filter(image.data * inside, sigmas, truncate=3)
+    [box] = ndimage.find_objects(inside.astype(np.uint8))
+    brain, values = inside[box].astype(np.float32), image.data[box]
+    weight = _smoothed(brain, box, inside.shape, sigmas)
+    mean = _smoothed(values * brain, box, inside.shape, sigmas)
     floor = 1e-3 * float(np.abs(mean).max())
-    relative = image.data * weight / np.maximum(mean, floor)
-    return image.with_data(np.where(inside > 0, relative, 0).astype(np.float32))
+    result = np.zeros(image.data.shape, np.float32)
+    result[box] = np.where(brain > 0, values * weight / np.maximum(mean, floor), 0)
+    return image.with_data(result)
+
+
+def _smoothed(
+    values: NDArray[Any], box: tuple[slice, ...], shape: tuple[int, ...], sigmas: FloatArray
+) -> NDArray[Any]:
+    """Return what a Gaussian makes of an image that is 0 outside a box, inside the box.
+
+    Only lines that cross the box are filtered, each in its whole length: at the edges of the image
+    it is reflected.
+    """
+    for axis, sigma in enumerate(sigmas):
+        long = [shape[k] if k == axis else side for k, side in enumerate(values.shape)]
+        lines = np.zeros(long, values.dtype)
+        part = tuple(box[axis] if k == axis else slice(None) for k in range(values.ndim))
+        lines[part] = values
+        values = ndimage.gaussian_filter1d(lines, sigma, axis, truncate=3)[part]
+    return values
 
 
 def dilate(mask: Volume, margin_mm: float = MARGIN_MM) -> Volume:
