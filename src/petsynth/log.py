@@ -38,39 +38,11 @@ LOG_FILES = f"{LOGS}/petsynth-*.log"
 """Names of the log files in a folder."""
 # Names of folders that tell of nobody and stand in messages as words of their own; of others, a
 # log says FOLDER.
-_PLAIN_NAMES = frozenset(
-    [
-        "bids",
-        "data",
-        "demo",
-        "dicom",
-        "dicoms",
-        "evaluation",
-        "in",
-        "input",
-        "mri",
-        "nifti",
-        "out",
-        "output",
-        "outputs",
-        "pet",
-        "predictions",
-        "prepared",
-        "regions",
-        "results",
-        "run",
-        "runs",
-        "scan",
-        "scans",
-        "simulated",
-        "synthetic",
-        "t1",
-        "t1s",
-        "t1w",
-        "test",
-        "train",
-    ]
-)
+_PLAIN_NAMES = {
+    "bids", "data", "demo", "dicom", "dicoms", "evaluation", "in", "input", "mri", "nifti",
+    "out", "output", "outputs", "pet", "predictions", "prepared", "regions", "results", "run",
+    "runs", "scan", "scans", "simulated", "synthetic", "t1", "t1s", "t1w", "test", "train",
+}  # fmt: skip
 
 
 class _StderrHandler(logging.Handler):

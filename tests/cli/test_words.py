@@ -131,6 +131,18 @@ def test_no_option_of_several_values_swallows_what_is_needed(command, option, va
         ("simulate", "o --tracer FFD", "--tracer FFD: must be one of FDG, AV45, AV1451"),
         ("demo", "a b", "b: belongs to no option"),
         ("prepare", "bids out --voxel-mm wide", "--voxel-mm wide: must be a number"),
+        ("prepare", "bids out all", "ANALYSIS_LEVEL all: must be one of participant, group"),
+        ("prepare", "bids out --dry-run=3", "--dry-run takes no value"),
+        ("prepare", "bids out -x", "unknown option -x"),
+        ("completion", "fish", "SHELL fish: must be one of bash, zsh"),
+        ("predict", "a --out", r"--out: needs a value \(PATH\)"),
+        ("predict", "a --out --samples 3", r"--out: needs a value \(PATH\)"),
+        ("predict", "a --out o --samples --seed 1", r"--samples: needs a value \(INT\)"),
+        ("evaluate", "r --data d --out o --margin",
+         r"--margin: needs a value \(METRIC=VALUE \.\.\.\)"),
+        ("classify", "e --out o --groups AD", r"--groups: needs 2 values \(ONE OTHER\)"),
+        ("train", "small/ganbert.toml --data d --out o --training.batch-size",
+         r"--training\.batch-size: needs a value"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("here")

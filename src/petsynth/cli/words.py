@@ -8,6 +8,7 @@ follows it, and say that the positional arguments are missing.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ class Words:
         return self.positional + [word for words in found for word in words]
 
     def check(self, own: Sequence[Declared], example: str = "") -> None:
-        """Raise UsageError if a required word is missing, or a value cannot be what it must.
+        """Raise UsageError if a word is missing or unknown, or a value cannot be what it must.
 
         Parameters
         ----------
@@ -75,6 +76,8 @@ class Words:
             A command that would be right, for the message.
         """
         missing = self._missing()
+        if unknown := [words[0] for each, words in self.given if each is None]:
+            raise UsageError(f"unknown option{'s' * (len(unknown) > 1)} {', '.join(unknown)}")
         if not any(each.words == MANY for each in self._needed):
             for word in self.positional[len(self._needed) :]:
                 if each := self._refused_by.get(word):
@@ -82,14 +85,12 @@ class Words:
                 raise UsageError(f"{word}: belongs to no option; put it in quotes, or leave it out")
         if missing:
             raise UsageError(f"missing: {', '.join(missing)}{example and f'; as in: {example}'}")
-        wrong = [
-            message
-            for each, (_, *values) in self.given
-            if each is not None and each in own
-            for message in (_wrong(each, value) for value in values)
-            if message is not None
-        ]
-        if wrong:
+        typed = [(each, values) for each, (_, *values) in self.given if each is not None]
+        wrong = [_wrong_count(each, words) for each, words in self.given if each is not None]
+        last = self._needed[-1:]  # it takes all that is left, or one word
+        typed += [(each, self.positional[len(self._needed) - 1 :]) for each in last]
+        wrong += [_wrong(each, value) for each, values in typed if each in own for value in values]
+        if wrong := [message for message in wrong if message]:
             raise UsageError("; ".join(wrong))
 
     def _missing(self) -> list[str]:
@@ -109,15 +110,22 @@ class Words:
                 self.positional.append(word)
                 continue
             name, equals, value = word.partition("=")
-            each = self._by_word.get(name.replace("_", "-"))
+            short = word[:2] if word[1:] == word[1] * len(word[1:]) else name  # -vv is -v twice
+            each = self._by_word.get(short.replace("_", "-"))
             if each is None or each.is_switch:
                 self.given.append((each, [word]))
                 continue
-            values = words[: each.words] if each.words != MANY else self._several(each, words)
+            values = self._several(each, words) if each.words == MANY else self._few(each, words)
             if equals:
                 values = []
             del words[: len(values)]
             self.given.append((each, [name, value] if equals else [name, *values]))
+
+    def _few(self, each: Declared, words: list[str]) -> list[str]:
+        """Return the values of an option that takes a certain number of them."""
+        return list(
+            itertools.takewhile(lambda word: word not in self._by_word, words[: each.words])
+        )
 
     def _several(self, each: Declared, words: list[str]) -> list[str]:
         """Return what an option of several values may take of the words that follow it."""
@@ -176,6 +184,17 @@ def _looks_like(each: Declared) -> Callable[[str], bool]:
     return lambda word: True
 
 
+def _wrong_count(each: Declared, words: Sequence[str]) -> str | None:
+    """Return what to say of an option with too few values, or of a switch with one."""
+    if each.is_switch and "=" in words[0]:
+        return f"{words[0].partition('=')[0]} takes no value"
+    count = 1 if each.words == MANY else each.words
+    if each.metavar.startswith("[") or len(words) > count:
+        return None
+    needed = "a value" if count == 1 else f"{count} values"
+    return f"{each.options[0]}: needs {needed} ({each.metavar})"
+
+
 def _wrong(each: Declared, value: str) -> str | None:
     if each.choices and value not in each.choices:
         return _none_of(each, value)
@@ -190,4 +209,5 @@ def _wrong(each: Declared, value: str) -> str | None:
 
 
 def _none_of(each: Declared, value: str) -> str:
-    return f"{each.options[0]} {value}: must be one of {', '.join(each.choices)}"
+    name = each.options[0] if each.options else each.name.upper()
+    return f"{name} {value}: must be one of {', '.join(each.choices)}"
