@@ -55,7 +55,7 @@ def test_all_t1s_of_a_folder(dataset):
 
 
 def test_folders_without_images_are_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"holds no image \(\.nii"):
+    with pytest.raises(InputError, match=r"holds no image \(\.nii.*\), no DICOM and"):
         named(tmp_path)
     (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
     assert named(tmp_path) == [tmp_path.name]  # which series is a T1 is seen later

@@ -159,7 +159,8 @@ def _predict_in_turn(inputs: Inputs, check_folder: Callable[[], None]) -> list[s
                     raise type(error)(told) from None
                 logger.error(f"petsynth predict: error: {told}")
                 failed.append(str(inputs.names[t1]))
-            progress.advance((number + 1) * args.samples - progress.done)
+            if left := (number + 1) * args.samples - progress.done:
+                progress.advance(left)
     return failed
 
 

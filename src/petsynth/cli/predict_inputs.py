@@ -156,7 +156,9 @@ def _t1s_of_folder(folder: Path) -> list[Path]:
         return found
     if holds_dicom(folder):
         return [folder]
-    raise InputError(f"{folder}: holds no image ({', '.join(EXTENSIONS)}) and no folder sub-*")
+    raise InputError(
+        f"{folder}: holds no image ({', '.join(EXTENSIONS)}), no DICOM and no folder sub-*"
+    )
 
 
 def convert_inputs(args: Args, scratch: Path) -> Inputs:
