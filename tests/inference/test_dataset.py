@@ -77,6 +77,7 @@ def test_the_page_shows_every_panel_in_order(folder):
         assert value.startswith("#") or (folder / value.replace("%20", " ")).is_file(), (tag, value)
     assert page.count("UNLIKE the training data") == 1
     assert "spread of &lt;samples&gt;" in page
+    assert "not of MNI space" in page
     assert str(folder) not in page
 
 

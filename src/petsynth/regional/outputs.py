@@ -162,7 +162,7 @@ def format_scan(scan: ScanRegions) -> str:
     about = scan.description
     reference = about["ReferenceRegion"]
     lines = [
-        f"{about['PET']}: {scan.tracer}, SUVR by {reference}; {about['Atlas']}",
+        f"{about['PET']}: {scan.tracer}, SUVR, reference region {reference}; {about['Atlas']}",
         *(f"warning: {warning}" for warning in scan.warnings),
         "",
     ]

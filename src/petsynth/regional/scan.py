@@ -136,7 +136,8 @@ def measure_scan(files: ScanFiles, settings: ScanSettings, atlas: Atlas | None) 
         units="suvr",
         window_min=None if profile is None else profile.window_min,
     ).mean
-    reference = reference_name(tracer, settings.reference, pet.unit)
+    with _naming(files.pet):
+        reference = reference_name(tracer, settings.reference, pet.unit)
     is_aligned = settings.aligned or _lies_on_t1(files.pet, metadata)
     aligned = None if files.t1 is None else _align(files.t1, files.mask)
     t1_to_pet: FloatArray = np.eye(4)
@@ -158,7 +159,7 @@ def measure_scan(files: ScanFiles, settings: ScanSettings, atlas: Atlas | None) 
         "Atlas": used.source,
         "OwnSegmentation": files.labels is not None,
         "Alignment": _alignment(files, is_aligned, settings.aligned),
-        "ReferenceRegion": reference or metadata.get("ReferenceRegion", "as the PET's SUVR has it"),
+        "ReferenceRegion": reference or metadata.get("ReferenceRegion", "not stated with the PET"),
         "DividedBy": means.divisor,
         "DeformationCorrelation": None if warp is None else warp.correlation,
     }
