@@ -123,7 +123,7 @@ def test_mistakes_are_told_in_one_line(phantom):
         measured(phantom, ScanSettings(aligned=True, reference="liver"))
     with pytest.raises(InputError, match="the labels do not define the reference region pons-ver"):
         measured(phantom, ScanSettings(aligned=True, reference="pons-vermis"))
-    with pytest.raises(InputError, match="18FXYZ_pet.nii.gz: no reference region is known"):
+    with pytest.raises(InputError, match=r"18FXYZ_pet\.nii\.gz: no reference region is known"):
         measured(phantom, ScanSettings(aligned=True), name="sub-01_trc-18FXYZ_pet")
 
 
