@@ -54,6 +54,13 @@ def test_all_t1s_of_a_folder(dataset):
     assert named(folder) == ["b.hdr", "sub-02_T1w.nii.gz"]
 
 
+def test_a_t1_that_is_given_twice_is_predicted_once(dataset, caplog):
+    folder = dataset / "sub-02" / "anat"
+    t1 = folder / "sub-02_T1w.nii.gz"
+    assert named(t1, folder, folder / ".." / "anat" / t1.name) == [t1.name]
+    assert caplog.text.count("is given twice; predicted once") == 2
+
+
 def test_folders_without_images_are_one_line(tmp_path):
     with pytest.raises(InputError, match=r"holds no image \(\.nii.*\), no DICOM and"):
         named(tmp_path)

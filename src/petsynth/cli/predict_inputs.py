@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,9 +103,11 @@ def expand_folders(args: Args) -> Args:
             found += _t1s_of_folder(path)
     if args.participant_label and not divided:
         raise ArgumentError("--participant-label: is for a BIDS dataset; name its folder")
+    one_each = bool(args.masks) and not args.masks[0].is_dir()
+    if not one_each:
+        found = _each_once(found)
     if args.num_parts == 1:
         return dataclasses.replace(args, t1=tuple(found))
-    one_each = bool(args.masks) and not args.masks[0].is_dir()
     if divided and (one_each or len(divided) < len(args.t1)):
         raise ArgumentError(
             f"--num-parts: {divided[0]} is a dataset, whose participants are divided; name nothing "
@@ -116,6 +119,15 @@ def expand_folders(args: Args) -> Args:
     if one_each and len(masks) == len(args.t1):
         masks = tuple(part_of(masks, args.num_parts, args.part_id))
     return dataclasses.replace(args, t1=tuple(found), masks=masks)
+
+
+def _each_once(paths: list[Path]) -> list[Path]:
+    """Return paths without those that are there already, as overlapping patterns make them."""
+    once: dict[str, Path] = {}
+    for path in paths:
+        if once.setdefault(os.path.abspath(path), path) is not path:
+            logger.warning(f"petsynth predict: warning: {path} is given twice; predicted once")
+    return list(once.values())
 
 
 def _t1s_of_dataset(root: Path, args: Args) -> list[Path]:
