@@ -10,11 +10,13 @@
 #              one with the best PSNR on the validation subjects is that system's from then on
 #   main       the four systems in all arms, three seeds, with the same updates
 #   ablations  GANBERT's loss terms, tokens, embedding, masked fraction and gradient penalty
+#   wavelengths  GANBERT in SUVR alone, with the paper's wavelengths of the embedding (8 to 64) and with
+#              those scaled to the data's spread, at learning rate SUVR_RATE; not among the default
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
 # stopped. Variables: UPDATES (600), VOXEL_MM (4), SEEDS ("0 1 2"), RATES, SUVR_RATES,
-# BERT_RATE (1e-4), DECAY (0: fraction of the updates, the last ones, over which rates fall to
+# SUVR_RATE (3e-4), BERT_RATE (1e-4), DECAY (0: fraction of the updates, the last ones, over which rates fall to
 # zero), ARMS, SUBJECTS (124), JOBS (trainings at a time, one thread each: 2), PETSYNTH (the command).
 set -euo pipefail
 ixi=$1
@@ -102,6 +104,15 @@ ablations() {
   done
 }
 
+wavelengths() {
+  for arm in $arms; do
+    for seed in $seeds; do
+      echo "$arm ganbert-wavelengths8 ganbert $seed ${SUVR_RATE:-3e-4} --bert.shortest-wavelength 8"
+      echo "$arm ganbert-scaled ganbert $seed ${SUVR_RATE:-3e-4} --bert.shortest-wavelength 0"
+    done
+  done
+}
+
 evaluate() {
   for arm in $arms; do
     find "$OUT/runs" -maxdepth 1 -type d -name "$arm-*-seed?" ! -name "*-rate*" | sort \
@@ -115,7 +126,7 @@ for stage in "$@"; do
   case $stage in
     cohorts) for arm in $arms; do cohort "$arm"; done ;;
     evaluate) evaluate ;;
-    tuning | main | ablations) $stage | xargs -P "$jobs" -L 1 bash -euc 'train "$@"' train ;;
+    tuning | main | ablations | wavelengths) $stage | xargs -P "$jobs" -L 1 bash -euc 'train "$@"' train ;;
     *) echo "$stage: no such stage" >&2 && exit 2 ;;
   esac
 done
