@@ -146,9 +146,13 @@ def inputs(commands, folder, tiny_prepared, tiny_run) -> Path:
 
 def test_bad_files_end_in_one_line(inputs, folder, tally):
     random = np.random.default_rng([SEED, 3])
-    cases = [(place, kind) for place in PLACES for kind in KINDS]
-    # A folder behind --masks is no bad mask: what follows it is a T1 then.
-    cases = [(place, kind) for place, kind in cases if kind != "folder" or MASKS[0] not in place.words]
+    cases = [
+        (place, kind)
+        for place in PLACES
+        for kind in KINDS
+        # A folder behind --masks is no bad mask: what follows it is a T1 then.
+        if kind != "folder" or MASKS[0] not in place.words
+    ]
     chosen = random.permutation(len(cases))[: SHARE * FAULTS]
     for number, case in enumerate(chosen.tolist()):
         place, kind = cases[case]

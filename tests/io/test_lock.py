@@ -1,5 +1,6 @@
 """One writer per folder, also where the last one was killed."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -144,6 +145,19 @@ def test_a_folder_that_was_made_for_nothing_does_not_stay(tmp_path):
 
     with pytest.raises(OutputError, match="cannot be used"):
         refuse()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_at_the_lock_leaves_nothing(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with (
+        pytest.raises(OutputError, match="disk full while writing"),
+        lock_folder(tmp_path / "a" / "b"),
+    ):
+        pytest.fail("the lock is held")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -82,7 +82,11 @@ def lock_folder(
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: is a file; name a folder")
         made = [each for each in (folder, *folder.parents) if not each.exists()]
-        file = _acquire(path, key)
+        try:
+            file = _acquire(path, key)
+        except BaseException:
+            _remove_empty(made)
+            raise
 
     def check() -> None:
         if not _is_same(file, path):
@@ -98,9 +102,14 @@ def lock_folder(
         check()
     finally:
         _release(file, path)
-        with contextlib.suppress(OSError):  # nothing came of it: no empty folder stays behind
-            for each in made:
-                each.rmdir()
+        _remove_empty(made)
+
+
+def _remove_empty(made: list[Path]) -> None:
+    """Remove folders of which nothing came, the innermost first."""
+    with contextlib.suppress(OSError):
+        for each in made:
+            each.rmdir()
 
 
 @functools.cache
@@ -160,7 +169,11 @@ def _try(file: int, path: Path, key: str | None) -> bool:
     if _flock(file, fcntl.LOCK_EX):
         if not _is_same(file, path):  # its last holder has just removed it
             return False
-        _write(file, key)
+        try:
+            _write(file, key)
+        except OSError:  # a full disk: the file that names nobody does not stay
+            path.unlink(missing_ok=True)
+            raise
         return key is None or _flock(file, fcntl.LOCK_SH)
     if key is None or not _flock(file, fcntl.LOCK_SH):
         return False
