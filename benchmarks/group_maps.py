@@ -95,7 +95,7 @@ def group_mean(
 
 def mean_of_t1s(
     run: Run, ixi: Path, names: Sequence[str], told: Sequence[Told], *, alone: bool = False
-) -> tuple[dict[Told, NDArray[np.float32]], NDArray[np.bool_]]:
+) -> tuple[dict[Told, NDArray[np.float32]], NDArray[np.bool_], float]:
     """Predict T1 files and average in MNI space, each PET divided by its mean in the brain.
 
     Parameters
@@ -117,10 +117,12 @@ def mean_of_t1s(
         On `MNI`.
     brain : (X, Y, Z) bool array
         Where most of the subjects' brains are.
+    level : float
+        Mean PET of the brains over the subjects and what is told, in the model's unit.
     """
     people = read_table(ixi / "participants.tsv").set_index("participant_id")
     means = {each: np.zeros(MNI.shape, np.float32) for each in told}
-    around = np.zeros(MNI.shape)
+    around, levels = np.zeros(MNI.shape), []
     with Progress("predicting", total=len(names)) as progress:
         for name in names:
             stated = {} if alone or name not in people.index else people.loc[name]
@@ -133,11 +135,12 @@ def mean_of_t1s(
             for each, mean in means.items():
                 known = SubjectInfo(mask, parse_covariates(own | dict(each)))
                 pet = run.predict(t1, PredictionSettings(planes=("axial",)), known).mean
-                relative = Volume((pet / pet[mask].mean()).astype(np.float32), affine)
+                levels.append(float(pet[mask].mean()))
+                relative = Volume((pet / levels[-1]).astype(np.float32), affine)
                 mean += to_mni.pull(relative, MNI).data / len(names)
             around += to_mni.pull(brain, MNI).data / len(names)
             progress.advance(note=name)
-    return means, around > 0.5
+    return means, around > 0.5, float(np.mean(levels))
 
 
 def registered(path: Path, mean: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -265,7 +268,7 @@ def of_t1s(run: Run, args: argparse.Namespace) -> GroupMean:
     split = read_table(args.t1s / "split.tsv")
     names = list(split["participant_id"][split["split"] == "test"])
     told = () if args.t1_alone else (("diagnosis", "CN"),)
-    means, brain = mean_of_t1s(run, args.t1s, names, [told], alone=args.t1_alone)
+    means, brain, _ = mean_of_t1s(run, args.t1s, names, [told], alone=args.t1_alone)
     return GroupMean(means[told], None, brain, len(names))
 
 

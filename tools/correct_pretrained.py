@@ -228,7 +228,7 @@ def main() -> None:
         told[regions.people] = None
     ixi = options.data / "ixi"
     names = training_t1s(ixi, LEAST_AGE[options.model], options.subjects)
-    means, brain = mean_of_t1s(run, ixi, names, list(told))
+    means, brain, _ = mean_of_t1s(run, ixi, names, list(told))
     logs = []
     for real in maps:
         mean = sum(share * means[each] for each, share in real.people.items())

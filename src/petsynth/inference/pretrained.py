@@ -18,7 +18,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "90007e5699ff48e9fdb3dde2a403aeb38a41bc741b29c89975b3930607713953",
+    "petsynth-fdg": "49404a994d06b388da78c477faf10364fb8c4846f3e5191d412cdd06b7ab2061",
     "petsynth-av45": "62b165093ece78cc975775956fd7f608ca8191ae9368be70ee83e2ac09a9d076",
     "petsynth-av1451": "fd2fea5f74c62bc6516098b7262e18552575d84ba62005872d69b08a98adac6b",
 }

@@ -23,6 +23,8 @@ def test_the_bundled_models_configuration_is_the_default():
         ({"generator": {"filters": 12}}, "generator.filters must be a multiple of 8"),
         ({"generator": {"max_filters": 12}}, "generator.max_filters must be a multiple of 8"),
         ({"generator": {"group_correction": True}}, "group_correction needs data.location"),
+        ({"generator": {"shrinkage": 0.5}}, "generator.shrinkage needs data.location"),
+        ({"generator": {"shrinkage": 1.5}}, "shrinkage: input should be less than or equal to 1"),
         ({"data": {"target": "both"}}, "'noise-free' or 'pet'"),
         ({"data": {"flip": True}}, "unknown key 'data.flip'"),
     ],

@@ -22,6 +22,7 @@ from petsynth.systems.unet25d.unet import (
     POPULATION_GRID,
     GroupCorrection,
     LocationChannels,
+    Shrinkage,
     SlabUNet,
     mni_coordinates,
 )
@@ -154,3 +155,81 @@ def test_covariates_change_nothing_at_first_and_something_later():
         for block in network.modulation.blocks:
             block.weight.normal_()
         assert not torch.allclose(network(mri, None, told)[0], plain)
+
+
+def _shrunk(weight: float) -> tuple[SlabUNet, SlabUNet]:
+    """Return a network that is told one covariate, and the same with a population of 0.5."""
+    sizes = {"slices": 3, "filters": 8, "max_filters": 8, "levels": 2, "location": "coordinates"}
+    plain, shrunk = (SlabUNet(**sizes, covariates=1, shrinkage=each) for each in (0.0, weight))
+    assert shrunk.shrinkage is not None
+    with torch.no_grad():
+        for block in plain.modulation.blocks:  # told something, it draws something else
+            block.weight.normal_(0, 0.5)
+    shrunk.load_state_dict(plain.state_dict(), strict=False)
+    shrunk.shrinkage.mean.fill_(0.5)
+    left = torch.arange(POPULATION_GRID.shape[0]) * 4.0 - 90 < 0
+    shrunk.shrinkage.inside[..., left] = 1.0
+    return plain, shrunk
+
+
+def _brighten(*networks: SlabUNet) -> None:
+    """Let networks draw much of the population's 0.5 everywhere."""
+    with torch.no_grad():
+        for network in networks:
+            network.head.bias[:4] = 0.6
+
+
+def test_what_the_t1_alone_tells_is_shrunk_towards_the_population_where_it_is_known():
+    plain, shrunk = _shrunk(0.25)
+    mri, place = torch.randn(1, 3, 16, 16), torch.zeros(1, 3, 4)
+    place[0, 0, 1], place[0, 0, 3] = 2.0, -16.0  # columns run from x = -16 mm to 14 mm
+    _brighten(plain, shrunk)
+    pet, error = plain(mri, place)
+    now, error_now = shrunk(mri, place)
+
+    torch.testing.assert_close(error_now, error)
+    wanted = 0.75 * (pet - AIR) + 0.25 * 0.5 + AIR
+    torch.testing.assert_close(now[..., :8], wanted[..., :8])  # up to x = -2 mm
+    torch.testing.assert_close(now[..., 9:], pet[..., 9:])  # from x = 2 mm on
+
+
+def test_what_covariates_add_is_not_shrunk():
+    plain, shrunk = _shrunk(0.25)
+    mri, place = torch.randn(1, 3, 16, 16), torch.zeros(1, 3, 4)
+    _brighten(plain, shrunk)
+    told = torch.tensor([[1.0, 1.0]])
+    added = plain(mri, place, told)[0] - plain(mri, place)[0]
+    assert added.abs().max() > 0.01
+
+    torch.testing.assert_close(shrunk(mri, place, told)[0] - shrunk(mri, place)[0], added)
+    torch.testing.assert_close(shrunk(mri, place, 0 * told)[0], shrunk(mri, place)[0])
+
+
+@pytest.mark.parametrize(
+    ("alone", "wanted"), [(0.0, 0.0), (0.125, 0.125), (0.1875, 0.2265625), (0.25, 0.3125)]
+)
+def test_a_cavity_is_not_filled(alone, wanted):
+    shrinkage = Shrinkage(0.25)
+    shrinkage.mean.fill_(0.5)
+    shrinkage.inside.fill_(1.0)
+    pet = torch.full((1, 1, 2, 2), alone)
+    now = pet + shrinkage(pet, torch.zeros(1, 3, 2, 2))
+    torch.testing.assert_close(now, torch.full_like(now, wanted))
+
+
+def test_the_populations_pet_is_rescaled_with_the_networks():
+    _, shrunk = _shrunk(0.25)
+    shrunk.rescale_pet(2.0)
+    assert shrunk.shrinkage is not None
+    assert (shrunk.shrinkage.mean == 1).all()
+
+
+def test_shrinkage_changes_nothing_at_first_and_needs_the_place():
+    sizes = {"slices": 3, "filters": 8, "max_filters": 8, "levels": 2}
+    network = SlabUNet(**sizes, shrinkage=0.5)
+    plain = SlabUNet(**sizes)
+    plain.load_state_dict(network.state_dict(), strict=False)
+    mri = torch.randn(1, 3, 16, 16)
+    torch.testing.assert_close(network(mri, torch.zeros(1, 3, 4))[0], plain(mri)[0])
+    with pytest.raises(ValueError, match="give place_B34"):
+        network(mri)

@@ -1,5 +1,7 @@
 """The 2.5D U-Net behind the interface: its size, its prediction, what is said of it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -141,3 +143,33 @@ def test_cards_and_tables_say_slabs_augmentation_and_scale(tiny_prepared):
     assert system.describe_run(9) == (
         "unet25d: 2.5D U-Net on slabs of 3 axial slices, 9 steps of batch 5, seed 0"
     )
+
+
+def test_a_training_from_shrunk_weights_begins_without_shrinkage():
+    config = small_config()
+    located = dataclasses.replace(config.data, location="coordinates")
+    networks = {}
+    for weight in (0.0, 0.5):
+        generator = dataclasses.replace(config.generator, shrinkage=weight)
+        networks[weight] = Unet25dSystem(
+            dataclasses.replace(config, data=located, generator=generator)
+        )
+    shrunk = networks[0.5].build_generator()
+    assert networks[0.5].network_tables()["generator"]["shrinkage"] == 0
+    plain = networks[0.0].build_generator()
+    plain.load_state_dict(networks[0.0].extend_weights(plain, shrunk.state_dict()))
+    assert plain.shrinkage is None
+
+    again = networks[0.5].build_generator()
+    again.load_state_dict(networks[0.5].extend_weights(again, plain.state_dict()))
+    assert again.shrinkage is not None
+    assert not again.shrinkage.inside.any()
+
+
+def test_the_card_says_that_a_model_is_shrunk(tiny_prepared):
+    config = small_config()
+    generator = dataclasses.replace(config.generator, shrinkage=0.25)
+    shrunk = Unet25dSystem(dataclasses.replace(config, generator=generator))
+    data = PreparedData(tiny_prepared)
+    assert "towards a real population's mean PET (weight 0.25)" in shrunk.card_lines(data).method
+    assert "shrunk" not in Unet25dSystem(config).card_lines(data).method

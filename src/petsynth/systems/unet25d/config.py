@@ -70,6 +70,10 @@ class GeneratorConfig:
     """Correct by real group maps; the PET is multiplied by factors over MNI space, kept with the
     weights, that bring the mean of many subjects to a real group's. Needs data.location. A training
     leaves them."""
+    shrinkage: Fraction = 0.0
+    """Shrink towards a real population's mean PET; 0 not, 1 wholly. It is kept with the weights of
+    pretrained models. Needs data.location. A training that starts from such weights begins
+    without: its pairs tell how far the T1 can be trusted."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -146,8 +150,9 @@ class Unet25dConfig:
                 f"data.padded_size is {self.data.padded_size}, not divisible by "
                 f"2**generator.levels = {2**self.generator.levels}"
             )
-        if self.generator.group_correction and self.data.location == "none":
-            mistakes.append("generator.group_correction needs data.location")
+        for name in ("group_correction", "shrinkage"):
+            if getattr(self.generator, name) and self.data.location == "none":
+                mistakes.append(f"generator.{name} needs data.location")
         for name in ("filters", "max_filters"):
             if getattr(self.generator, name) % 8:
                 mistakes.append(f"generator.{name} must be a multiple of 8")

@@ -60,11 +60,18 @@ _LOCATION_TEXT = {
 
 _CORRECTION_TEXT = "its mean corrected by real group maps (factors over MNI space); "
 
+_SHRINKAGE_TEXT = (
+    "what the T1 alone tells shrunk towards a real population's mean PET (weight {:g}); "
+)
+
 MEMORY_DEFINITION = (
     "estimate in bytes, float32: weights; as much again for gradients; twice as much for Adam; "
     "activations: what autograd keeps of one batch's pass. Not counted: libraries, work space of "
     "convolutions, data."
 )
+
+_ADDITIONS = ("modulation.", "location.", "correction.", "shrinkage.")
+"""Parts of the network that weights may lack: they begin at no effect."""
 
 INPUTS = ("slices", "location", "covariates")
 """Settings of ``data`` that say what the network is given."""
@@ -102,9 +109,10 @@ class Unet25dSystem(System[Unet25dConfig]):
         return adaptation_tables(self.config.optimiser, self.config.training, epochs=0.5)
 
     def network_tables(self) -> dict[str, dict[str, Any]]:
-        """Return the generator's size and its inputs."""
+        """Return the generator's size and its inputs; a training begins without shrinkage."""
         inputs = {name: getattr(self.config.data, name) for name in INPUTS}
-        return super().network_tables() | {"data": inputs}
+        generator = dict(vars(self.config.generator)) | {"shrinkage": 0.0}
+        return {"generator": generator, "data": inputs}
 
     def encoder_levels(self, generator: nn.Module) -> list[nn.Module]:
         """Return the blocks of the encoder."""
@@ -120,10 +128,15 @@ class Unet25dSystem(System[Unet25dConfig]):
     def extend_weights(
         self, generator: nn.Module, weights: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Let location channels and covariates begin at no effect."""
-        extended = dict(weights)
+        """Let location channels and covariates begin at no effect, without shrinkage if so set."""
+        shrinks = isinstance(generator, SlabUNet) and generator.shrinkage is not None
+        extended = {
+            name: tensor
+            for name, tensor in weights.items()
+            if shrinks or not name.startswith("shrinkage.")
+        }
         for name, own in generator.state_dict().items():
-            if name not in weights and name.startswith(("modulation.", "location.", "correction.")):
+            if name not in weights and name.startswith(_ADDITIONS):
                 extended[name] = own
         first = "downs.0.0.weight"
         missing = generator.state_dict()[first].shape[1] - weights[first].shape[1]
@@ -230,11 +243,13 @@ class Unet25dSystem(System[Unet25dConfig]):
     def card_lines(self, data: PreparedData) -> CardLines:
         """Return what the model card says of the network."""
         definition = data.description.get("pet_scale_definition", "not stated")
+        shrinks = self.config.generator.shrinkage > 0
         return CardLines(
             method=f"2.5D U-Net: {self.config.data.slices} neighbouring axial slices in, the "
             "middle one's PET and its expected error out; "
             + _LOCATION_TEXT[self.config.data.location]
             + (_CORRECTION_TEXT if self.config.generator.group_correction else "")
+            + (_SHRINKAGE_TEXT.format(self.config.generator.shrinkage) if shrinks else "")
             + ("augmented subjects" if self.config.data.augment else "subjects as they are"),
             intensities=f"the network's 1 is {data.pet_scale:.6g} {data.unit}: {definition}",
         )

@@ -36,6 +36,11 @@ _EMBEDDING = 32
 """Numbers that stand for all covariates together."""
 
 
+_CAVITY = 0.25
+"""Part of a population's mean PET below which the T1 is taken to show no tissue."""
+_LEAST = 1e-3
+
+
 class SlabUNet(nn.Module):
     """A U-Net of ``levels`` resolutions below that of the slices.
 
@@ -51,6 +56,9 @@ class SlabUNet(nn.Module):
         Number of resolutions; image sides must be divisible by ``2**levels``.
     group_correction : bool
         Whether the PET is multiplied by factors over MNI space; see `GroupCorrection`.
+    shrinkage : float
+        From 0, none, to 1: how far the PET is shrunk towards a real population's mean; see
+        `Shrinkage`.
     location : {"none", "coordinates", "population", "both"}
         Further channels that tell where the slab lies; see `LocationChannels`.
     covariates : int
@@ -69,6 +77,7 @@ class SlabUNet(nn.Module):
         max_filters: int = 192,
         levels: int = 4,
         group_correction: bool = False,
+        shrinkage: float = 0.0,
         *,
         location: Location = "none",
         covariates: int = 0,
@@ -92,6 +101,7 @@ class SlabUNet(nn.Module):
         blocks = [*width, *width[: levels - 1]]
         self.modulation = _Modulation(covariates, blocks) if covariates else None
         self.correction = GroupCorrection() if group_correction else None
+        self.shrinkage = Shrinkage(shrinkage) if shrinkage else None
 
     def forward(
         self,
@@ -107,7 +117,7 @@ class SlabUNet(nn.Module):
             In [-1, 1].
         place_B34 : (B, 3, 4) float tensor, optional
             From (row, column, 0, 1) of the middle slice to MNI coordinates in mm; needed by a
-            network with location channels or a group correction.
+            network with location channels, a group correction or shrinkage.
         covariates_BK : (B, 2 covariates) float tensor, optional
             As `petsynth.covariates.encode` makes them; nothing is known if left out.
 
@@ -124,8 +134,20 @@ class SlabUNet(nn.Module):
             If a side is not divisible by ``2**levels``, or the place is needed and not given.
         """
         self._check_sides(mri_BSHW)
-        needs_place = self.location.channels > 0 or self.correction is not None
-        mni_B3HW = mni_coordinates(mri_BSHW, place_B34) if needs_place else None
+        parts = (self.location.channels, self.correction, self.shrinkage)
+        mni_B3HW = mni_coordinates(mri_BSHW, place_B34) if any(parts) else None
+        pet, error = self._infer(mri_BSHW, mni_B3HW, covariates_BK)
+        if self.shrinkage is not None:
+            assert mni_B3HW is not None
+            told = covariates_BK is not None and bool(covariates_BK.any())
+            alone = self._infer(mri_BSHW, mni_B3HW, None)[0] if told else pet
+            pet = pet + self.shrinkage(alone, mni_B3HW)
+        return pet - 1, error
+
+    def _infer(
+        self, mri_BSHW: Tensor, mni_B3HW: Tensor | None, covariates_BK: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return PET above air and expected error, corrected if the network is."""
         located = self.location(mri_BSHW, mni_B3HW)
         features = functional.pixel_unshuffle(located, _FOLD)
         modulate = self._modulation(mri_BSHW, covariates_BK)
@@ -140,11 +162,11 @@ class SlabUNet(nn.Module):
             features = modulate(self.levels + level, features)
         pet, error = functional.pixel_shuffle(self.head(features), _FOLD).split(1, dim=1)
         error = functional.softplus(error - 3)
-        if self.correction is not None:
-            assert mni_B3HW is not None
-            factor = self.correction(mni_B3HW)
-            pet, error = factor * pet, factor * error
-        return pet - 1, error
+        if self.correction is None:
+            return pet, error
+        assert mni_B3HW is not None
+        factor = self.correction(mni_B3HW)
+        return factor * pet, factor * error
 
     def rescale_pet(self, factor: float) -> None:
         """Multiply the PET above air by a factor, in place; the expected error stays."""
@@ -152,6 +174,8 @@ class SlabUNet(nn.Module):
             for weights in (self.head.weight, self.head.bias):
                 assert weights is not None
                 weights[: _FOLD**2] *= factor
+            if self.shrinkage is not None:
+                self.shrinkage.mean *= factor
 
     def _modulation(
         self, mri_BSHW: Tensor, covariates_BK: Tensor | None
@@ -225,6 +249,52 @@ class GroupCorrection(nn.Module):
     def forward(self, mni_B3HW: Tensor) -> Tensor:
         """Return the factor at MNI coordinates in mm, (B, 1, H, W); 1 outside the grid."""
         return _sample(self.log_factor, mni_B3HW).exp()
+
+
+class Shrinkage(nn.Module):
+    """A real population's mean PET, and the change that shrinks a PET towards it.
+
+    What the T1 alone tells is shrunk; what covariates add to it stays whole. Where the T1 tells far
+    less than the mean (below `_CAVITY` of it: wide ventricles, the cavity of a stroke), nothing is
+    filled in; up to twice that the weight grows.
+
+    Parameters
+    ----------
+    weight : float
+        From 0 to 1, the population's share.
+
+    Attributes
+    ----------
+    mean : (1, 1, Z, Y, X) buffer
+        PET above air, in the network's units, on `POPULATION_GRID`; kept with the weights.
+    inside : (1, 1, Z, Y, X) buffer
+        Where the mean is known: 1, else 0; nowhere at first, so nothing is changed.
+    """
+
+    mean: Tensor
+    inside: Tensor
+
+    def __init__(self, weight: float):
+        super().__init__()
+        self.weight = weight
+        for name in ("mean", "inside"):
+            self.register_buffer(name, torch.zeros(_POPULATION_SHAPE)[None, None])
+
+    def forward(self, alone_B1HW: Tensor, mni_B3HW: Tensor) -> Tensor:
+        """Return what is to be added to a PET, (B, 1, H, W).
+
+        Parameters
+        ----------
+        alone_B1HW : (B, 1, H, W) tensor
+            PET above air as the T1 alone tells it, in the network's units.
+        mni_B3HW : (B, 3, H, W) tensor
+            Where its pixels lie, in mm.
+        """
+        known = _sample(self.inside, mni_B3HW)
+        mean = _sample(self.mean * self.inside, mni_B3HW) / known.clamp(min=_LEAST)
+        part = alone_B1HW / mean.clamp(min=_LEAST)
+        weight = self.weight * known * (part / _CAVITY - 1).clamp(0, 1)
+        return weight * (mean - alone_B1HW)
 
 
 def mni_coordinates(mri_BSHW: Tensor, place_B34: Tensor | None) -> Tensor:
