@@ -261,7 +261,7 @@ class Shrinkage(nn.Module):
     Parameters
     ----------
     weight : float
-        From 0 to 1, the population's share.
+        From 0 to 1, of the population.
 
     Attributes
     ----------
