@@ -97,6 +97,7 @@ def test_mistakes_are_one_line_and_write_nothing(tiny_run, tiny_prepared, tmp_pa
         ([tiny_run, "--data", tmp_path / "none"], "no such folder of prepared data"),
         ([tiny_run, "--data", other], "differ in tracer (FDG there, AV45 here)"),
         ([tiny_run, tiny_run, "--data", tiny_prepared], "named twice"),
+        ([tiny_run, "--data", tiny_prepared, other], f"--data {tiny_prepared} --data {other}"),
     ]:
         assert evaluate(*words, "--out", out) in (1, 2)
         error = capsys.readouterr().err

@@ -321,6 +321,12 @@ def _check_arguments(args: Args) -> None:
     from petsynth.regional.atlas import read_atlas
 
     check_processes(args.nprocs, args.num_parts, args.part_id)
+    for run in args.runs:
+        if (run / "prepared.json").is_file() or (run / "dataset_description.json").is_file():
+            raise ArgumentError(
+                f"{run}: holds data, no run; each folder of data has a --data of its own: "
+                f"--data {args.data[0]} --data {run}"
+            )
     if args.num_parts > 1 and args.overwrite:
         raise ArgumentError(
             "--overwrite with --num-parts: give it with the command that measures all parts"

@@ -130,14 +130,13 @@ def check_fits(run: Run, data: PreparedData, split: Split) -> None:
     if not differing and not run.grid.matches(data.grid):
         differing = ["place of the grid in the world"]
     if differing:
+        they = f"they differ in {', '.join(differing)}"
         raise RunError(
-            f"{run.folder}: was not trained on {data.folder}: they differ in "
-            f"{', '.join(differing)}; "
-            + (
-                f"prepare the data with --voxel-mm {run.grid.voxel_mm[0]:g} for it"
-                if run.is_pretrained
-                else "name the prepared data that it was trained on"
-            )
+            f"{run.name}: is not made for {data.folder}: {they}; prepare the data with "
+            f"--voxel-mm {run.grid.voxel_mm[0]:g} for it"
+            if run.is_pretrained
+            else f"{run.folder}: was not trained on {data.folder}: {they}; name the prepared data "
+            "that it was trained on"
         )
     _check_subjects(run, data, split)
 
