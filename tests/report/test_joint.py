@@ -6,7 +6,7 @@ import pytest
 
 from petsynth.evaluation.summary import build_summary
 from petsynth.report.content import Report
-from petsynth.report.document import Banner, Heading, Table, Title
+from petsynth.report.document import Banner, Bullets, Heading, Table, Title
 from petsynth.report.joint import build_joint_report, title_of_several
 from petsynth.report.page import render
 
@@ -41,6 +41,16 @@ def test_a_leak_of_one_tracer_is_said_for_all(reports):
     leaking = [reports[0], dataclasses.replace(reports[1], leaks=("sub-1 is sub-2",))]
     first = build_joint_report(leaking)[0]
     assert (first.kind, first.head) == ("leak", "LEAKAGE.")
+
+
+def test_what_was_found_of_each_tracer_is_said_before_the_figures(reports):
+    leaking = [dataclasses.replace(each, leaks=("sub-1 is sub-2",)) for each in reports[:2]]
+    blocks = build_joint_report(leaking)
+    found = next(block for block in blocks if isinstance(block, Bullets))
+    assert blocks.index(found) < next(n for n, each in enumerate(blocks) if isinstance(each, Table))
+    leak = "LEAKAGE, so the test results say nothing: sub-1 is sub-2"
+    assert [each for each in found.items if leak in each] == [f"FDG: {leak}", f"AV45: {leak}"]
+    assert all(each.startswith(("FDG: ", "AV45: ")) for each in found.items)
 
 
 def test_the_overview_has_models_and_cheap_baselines_of_every_tracer(reports):

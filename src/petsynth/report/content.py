@@ -126,14 +126,19 @@ def _opening(report: Report) -> list[Block]:
     ]
 
 
-def _findings(report: Report) -> list[Block]:
-    evaluation = report.evaluation
-    headlines = [
+def first_sentences(report: Report) -> list[str]:
+    """Return what is read first: leaks, where models lose, and whether they tell people apart."""
+    return [
         *(f"LEAKAGE, so the test results say nothing: {leak}" for leak in report.leaks),
-        *list_headlines(evaluation),
-        *list_losses(_of_models(report), evaluation.settings),
+        *list_headlines(report.evaluation),
+        *list_losses(_of_models(report), report.evaluation.settings),
         *_tell_apart(report),
     ]
+
+
+def _findings(report: Report) -> list[Block]:
+    evaluation = report.evaluation
+    headlines = first_sentences(report)
     cautions = list_cautions(evaluation, _of_models(report), list(report.between_models))
     return [
         Heading("Findings and their limits", "findings"),

@@ -8,10 +8,18 @@ from typing import Any
 
 from petsynth.evaluation.methods import MEAN_PET, POPULATION_PET
 from petsynth.figures.panels import SYNTHETIC_LABEL
-from petsynth.report.content import LEAKED, RESEARCH, SIMULATED, Report, build_report
+from petsynth.report.content import (
+    LEAKED,
+    RESEARCH,
+    SIMULATED,
+    Report,
+    build_report,
+    first_sentences,
+)
 from petsynth.report.document import (
     Banner,
     Block,
+    Bullets,
     Heading,
     Paragraph,
     Row,
@@ -41,6 +49,11 @@ def build_joint_report(reports: Sequence[Report]) -> list[Block]:
     reports : sequence of Report
         One per tracer, in the order in which they are told.
     """
+    sentences = tuple(
+        f"{report.evaluation.settings.tracer}: {sentence}"
+        for report in reports
+        for sentence in first_sentences(report)
+    )
     blocks: list[Block] = []
     if any(report.leaks for report in reports):
         blocks.append(Banner("LEAKAGE.", LEAKED, "leak"))
@@ -55,6 +68,7 @@ def build_joint_report(reports: Sequence[Report]) -> list[Block]:
             "errors cannot be compared; their correlations over subjects can."
         ),
         Heading("Overview", "overview"),
+        *([Bullets(sentences)] if sentences else []),
         _overview(reports),
     ]
     for report in reports:
