@@ -6,7 +6,7 @@ import pytest
 
 from petsynth.evaluation.summary import build_summary
 from petsynth.report.content import Report
-from petsynth.report.document import Banner, Bullets, Heading, Table, Title
+from petsynth.report.document import Banner, Bullets, Heading, Picture, Table, Title
 from petsynth.report.joint import build_joint_report, title_of_several
 from petsynth.report.page import render
 
@@ -85,3 +85,12 @@ def test_links_of_each_part_lead_into_it(reports):
     for anchor in anchors:
         assert f'href="#{anchor}"' in nav
         assert f'id="{anchor}"' in page
+
+
+def test_figures_of_two_tracers_have_numbers_of_their_own(reports):
+    pictures = {"findings": [], "images": [Picture("Figure 1. A slice.", b"")]}
+    drawn = [
+        dataclasses.replace(each, pictures=dict(each.pictures) | pictures) for each in reports[:2]
+    ]
+    captions = [each.caption for each in build_joint_report(drawn) if isinstance(each, Picture)]
+    assert captions == ["Figure FDG 1. A slice.", "Figure AV45 1. A slice."]

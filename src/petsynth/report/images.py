@@ -31,11 +31,7 @@ _DIFFERENCE_FRACTION = 0.5
 """Colours of the difference end at this fraction of the PET scale."""
 MOST_MODELS = 4
 """Models that figures of several subjects or regions show: the first ones that were named."""
-_RANKS = {
-    "best": "smallest error",
-    "median": "median error",
-    "worst": "largest error",
-}
+_RANKS = {"best": "smallest", "median": "median", "worst": "largest"}
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,16 @@ class ReportFigure:
 
 
 def draw_subjects(evaluation: Evaluation) -> list[ReportFigure]:
-    """Draw the best, the median and the worst subject; none where there is only one."""
+    """Draw the best, the median and the worst subject, each once; none where there is only one."""
     if len(evaluation.examples) < 2:
         return []
     view, shown = View("axial", evaluation.data.grid), shown_models(evaluation)
     rows = []
+    ranks: dict[str, list[str]] = {}  # of two subjects the better one is the median, too
     for rank, example in evaluation.examples.items():
+        ranks.setdefault(example.participant, []).append(_RANKS[rank])
+    examples = {each.participant: each for each in evaluation.examples.values()}
+    for participant, example in examples.items():
         panels: list[Panel | None] = [*_anatomy(evaluation, example, view)]
         for name in shown:
             if name not in example.synthetic_pets:  # another tool's, which lacks this subject
@@ -61,11 +61,11 @@ def draw_subjects(evaluation: Evaluation) -> list[ReportFigure]:
                 continue
             synthetic, signed, _ = _compared(evaluation, example, view, name)
             panels += [dataclasses.replace(synthetic, title=f"Synthetic PET\n{name}"), signed]
-        rows.append((f"{_RANKS[rank]}\n{example.participant}", panels))
+        rows.append((f"{' and '.join(ranks[participant])} error\n{participant}", panels))
     settings = evaluation.settings
     figure = draw_panels(
         rows,
-        title=f"{settings.tracer} PET of three subjects, middle axial slice",
+        title=f"{settings.tracer} PET of {len(rows)} subjects, middle axial slice",
         simulated=evaluation.data.simulated,
     )
     caption = (

@@ -22,6 +22,7 @@ from petsynth.report.document import (
     Bullets,
     Heading,
     Paragraph,
+    Picture,
     Row,
     Table,
     Title,
@@ -129,5 +130,8 @@ def _part(report: Report) -> list[Block]:
             continue
         if isinstance(block, Heading) and block.anchor:
             block = dataclasses.replace(block, anchor=f"{prefix}-{block.anchor}")
+        if isinstance(block, Picture):  # each part counts its figures from 1 on
+            caption = block.caption.replace("Figure ", f"Figure {tracer} ", 1)
+            block = dataclasses.replace(block, caption=caption)
         blocks.append(block)
     return blocks
