@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from petsynth.cli.main import run
+from petsynth.evaluation.domains import DOMAINS
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = [
@@ -118,6 +119,22 @@ def test_every_key_of_the_description_of_prepared_data_is_explained(study):
     written = json.loads((study / "prepared" / "prepared.json").read_text()).keys()
     assert sorted(written - set(explained(text))) == []
     assert sorted(set(explained(text)) - written) == ["t1_grid"]  # paper B's alone
+
+
+@pytest.mark.parametrize(
+    "table", ["metrics.tsv", "regions.tsv", "agreement.tsv", "summary.json", "comparisons.json"]
+)
+def test_every_column_and_key_of_an_evaluation_is_explained(study, table):
+    text = section_of("evaluate").split("### Columns and keys", 1)[1]
+    rows = re.split(r"^\| `(?=\w+\.)", text, flags=re.MULTILINE)
+    (own,) = [row for row in rows if row.startswith(f"{table}`")]
+    cells = [line.split(" | ")[1] for line in own.splitlines() if " | " in line]
+    named = re.findall(r"`([^`]+)`", " ".join(cells))
+    content = (study / "evaluation" / table).read_text()
+    written = content.split("\n")[0].split("\t") if table.endswith(".tsv") else json.loads(content)
+    if table == "metrics.tsv":
+        named += [f"{domain}_*" for domain in DOMAINS]
+    assert [name for name in written if not any(fnmatch(name, each) for each in named)] == []
 
 
 def test_every_command_leaves_what_the_design_names(study):

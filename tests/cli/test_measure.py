@@ -61,9 +61,16 @@ def test_a_bad_pair_is_told_and_the_others_are_measured(folders, tmp_path, capsy
     printed = capsys.readouterr()
     assert printed.err.count("petsynth measure: error:") == 3
     assert "its unit is Bq/mL" in printed.err
-    assert "2 of 3 pairs could not be measured" in printed.err
+    assert "2 of 3 pairs could not be measured, the others are in the table" in printed.err
     assert len(pd.read_csv(tmp_path / "out" / "measure.tsv", sep="\t")) == 1
     assert len(json.loads((tmp_path / "out" / "measure.json").read_text())["failed"]) == 2
+
+
+def test_there_are_no_others_where_no_pair_could_be_measured(folders, capsys):
+    for number in range(3):
+        (folders[1] / f"sub-{number}_trc-18FFDG_pet.nii.gz").write_bytes(b"nothing")
+    assert run(["measure", *map(str, folders)]) == 1
+    assert "3 of 3 pairs could not be measured\n" in capsys.readouterr().err
 
 
 def test_a_table_of_pairs_and_the_same_file_twice(folders, tmp_path, capsys):

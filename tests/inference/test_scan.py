@@ -295,7 +295,7 @@ def test_one_volume_of_several_is_named(t1, tiny_run, tmp_path):
 
 def test_a_batch_goes_on_after_one_that_cannot_be_used(t1, tiny_run, tmp_path, capsys):
     t1s = [t1, tmp_path / "no.nii", nib.load(t1)]
-    with pytest.warns(PetsynthWarning, match=r"T1 1: .*no\.nii: no such file"):
+    with pytest.warns(PetsynthWarning, match=r"T1 2 of 3: .*no\.nii: no such file"):
         first, none, last = petsynth.predict_batch(t1s, model=tiny_run)
     assert none is None
     np.testing.assert_array_equal(first.get_fdata(), last.get_fdata())

@@ -137,9 +137,9 @@ def run(args: Args) -> None:
             print(format_text(found))
         _write(args, found, failed, key)
     if failed:
+        others = ", the others are in the table" if found else ""
         raise InputError(
-            f"{len(failed)} of {len(failed) + len(found)} pairs could not be measured, the others "
-            "are in the table"
+            f"{len(failed)} of {len(failed) + len(found)} pairs could not be measured{others}"
         )
 
 

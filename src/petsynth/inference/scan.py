@@ -315,7 +315,9 @@ def predict_images(
             try:
                 found.append(_predict_image(run, t1, mask, known, None))
             except (InputError, RegistrationError) as error:
-                warnings.warn(f"T1 {number}: {error}", PetsynthWarning, stacklevel=3)
+                warnings.warn(
+                    f"T1 {number + 1} of {len(images)}: {error}", PetsynthWarning, stacklevel=3
+                )
                 found.append(None)
             count.advance()
     return found
