@@ -59,14 +59,16 @@ class Help:
         known = {each.name: each for each in declared(options)}
         arguments = [each for each in known.values() if not each.options]
         needed = [each for each in known.values() if each.options and each.required]
+        required = [each for each in arguments + needed if each.required]
+        optional = [each for each in arguments if not each.required]
         tight = not full and len(known) > _MANY_OPTIONS
         usage = self.usage(list(known.values()))
         about = wrapped(self.about if full else self.about.split("\n\n")[0])
         parts = [f"{usage}\n{about}"] if tight else [usage, about]
-        groups = {}
-        if arguments + needed:
-            title = "required:" if any(each.required for each in arguments + needed) else "words:"
-            groups[title] = arguments + needed
+        if tight and required:  # no line to spare for a title; brackets say what may be left out
+            required, optional = arguments + needed, []
+        groups = {"required:": required, "arguments:": optional}
+        groups = {title: listed for title, listed in groups.items() if listed}
         for group, names in self.groups.items():
             groups[f"{group}:"] = [known[name] for name in names]
         parts += sections(groups, full=full, tight=tight)

@@ -71,9 +71,9 @@ class GeneratorConfig:
     weights, that bring the mean of many subjects to a real group's. Needs data.location. A training
     leaves them."""
     shrinkage: Fraction = 0.0
-    """Shrink towards a real population's mean PET; 0 not, 1 wholly. It is kept with the weights of
-    pretrained models. Needs data.location. A training that starts from such weights begins
-    without: its pairs tell how far the T1 can be trusted."""
+    """Shrink towards a real mean PET; 0 not, 1 wholly. That population's PET is kept with the
+    weights of pretrained models. Needs data.location. A training that starts from such weights
+    begins without: its pairs tell how far the T1 can be trusted."""
 
 
 @dataclass(frozen=True, config=STRICT)
