@@ -1,5 +1,7 @@
 """Tab completion in bash, with the script that ``petsynth completion bash`` prints."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -54,6 +56,22 @@ def complete(tmp_path_factory):
 )
 def test_words_are_completed(complete, words, found):
     assert complete(*words) == found
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+@pytest.mark.parametrize("before", ["", "autoload -Uz compinit && compinit -u"])
+def test_zsh_knows_the_command(tmp_path, capsys, before):
+    assert run(["completion", "zsh"]) == 0
+    script = f"{before}\n{capsys.readouterr().out}\nprint -r -- ${{_comps[petsynth]}}"
+    done = subprocess.run(
+        ["zsh", "-f", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"HOME": str(tmp_path)},
+    )
+    assert "_petsynth" in done.stdout
+    assert done.stderr == ""
 
 
 def test_zsh_takes_the_same(capsys):

@@ -41,8 +41,10 @@ OPTIONS
 }
 complete -o filenames -F _petsynth petsynth
 """
-ZSH = """autoload -U +X bashcompinit && bashcompinit
+ZSH = """(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+autoload -U +X bashcompinit && bashcompinit
 """
+"""zsh reads bash's completion once its own is started, which a bare ~/.zshrc does not do."""
 
 
 @dataclass(frozen=True)
