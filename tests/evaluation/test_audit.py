@@ -80,7 +80,9 @@ def test_test_subjects_among_a_runs_training_subjects(folder, tmp_path):
     trained = {"training_participants": ["sub-01", "sub-0004_ses-a"]}
     (run_folder / "data.json").write_text(json.dumps(trained))
     (message,) = leaks(audit_run(run_folder, PreparedData(folder)))
-    assert "was trained on sub-004" in message
+    assert message.startswith(f"{run_folder}: was trained on sub-004")
+    (message,) = leaks(audit_run(run_folder, PreparedData(folder), called="petsynth-x"))
+    assert message.startswith("petsynth-x: was trained on sub-004")
 
 
 def test_several_runs_are_looked_at(folder, tmp_path, capsys):

@@ -150,7 +150,7 @@ def test_a_pretrained_model_that_knows_a_test_subject_is_refused(pretrained, alt
     trained = json.loads((pretrained / "data.json").read_text())
     trained["training_participants"] += data.participants("test")[:1]
     (pretrained / "data.json").write_text(json.dumps(trained))
-    with pytest.raises(SplitError, match=r"was trained on sub-006"):
+    with pytest.raises(SplitError, match=r"^petsynth-tiny: was trained on sub-006, which"):
         load_models([Path("petsynth-tiny")], data, "test")
 
 

@@ -78,8 +78,8 @@ def run(args: Args) -> None:
     except SplitError:  # a finding already, and nothing more can be read
         scans = 0
     if scans:
-        for folder in map(find_run_folder, args.runs):
-            findings += audit_run(folder, data, args.split)
+        for name in args.runs:
+            findings += audit_run(find_run_folder(name), data, args.split, str(name))
         with Progress("comparing scans", total=scans) as progress:
             findings += audit_images(data, progress.advance)
     if args.json:

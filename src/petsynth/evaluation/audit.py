@@ -198,13 +198,28 @@ def audit_images(
     return found
 
 
-def audit_run(run: Path, data: PreparedData, split: Split = "test") -> list[AuditFinding]:
-    """Look for subjects of a split among those that a run was trained on (its ``data.json``)."""
+def audit_run(
+    run: Path, data: PreparedData, split: Split = "test", called: str | None = None
+) -> list[AuditFinding]:
+    """Look for subjects of a split among those that a run was trained on (its ``data.json``).
+
+    Parameters
+    ----------
+    run : Path
+        Run folder.
+    data : PreparedData
+        Whose subjects are looked for.
+    split : {"train", "validation", "test"}
+        Which of them.
+    called : str, optional
+        What findings call the run, such as a pretrained model's name; its folder if left out.
+    """
+    called = called or str(run)
     path = run / "data.json"
     if not path.is_file():
         if not (run / WEIGHTS).is_file():
             raise InputError(f"{run}: is no run folder, {WEIGHTS} is missing")
-        message = f"{run}: data.json is missing, so nobody can tell on whom it was trained"
+        message = f"{called}: data.json is missing, so nobody can tell on whom it was trained"
         return [AuditFinding(False, message)]
     try:
         names = list(map(str, read_json(path)["training_participants"]))
@@ -213,7 +228,9 @@ def audit_run(run: Path, data: PreparedData, split: Split = "test") -> list[Audi
     trained = {participant_key(participant_of(name)) for name in names}
     known = read_participants(data.folder)
     return [
-        AuditFinding(True, f"{run}: was trained on {name}, which {data.folder} holds for {split}")
+        AuditFinding(
+            True, f"{called}: was trained on {name}, which {data.folder} holds for {split}"
+        )
         for name in data.subjects(split)
         if {participant_key(name), participant_key(known[name].original_id)} & trained
     ]

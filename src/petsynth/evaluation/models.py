@@ -183,7 +183,8 @@ def _check_subjects(run: Run, data: PreparedData, split: Split) -> None:
     leaked = [name for name in data.subjects(split) if participant_key(name) in seen]
     if leaked:
         raise SplitError(
-            f"{run.folder}: was trained on {', '.join(leaked[:3])}, which {data.folder} holds as "
+            f"{run.name if run.is_pretrained else run.folder}: was trained on "
+            f"{', '.join(leaked[:3])}{' ...' * (len(leaked) > 3)}, which {data.folder} holds as "
             f"{split} subjects; evaluate it on the split that it was trained with"
         )
     if not run.is_pretrained and seen != {participant_key(name) for name in data.subjects("train")}:
