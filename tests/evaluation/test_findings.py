@@ -109,6 +109,22 @@ def test_a_better_mean_alone_is_undecided(make_evaluation):
     assert few.startswith("Only 4 test subjects")
 
 
+def test_what_is_won_and_what_is_undecided_stands_in_one_sentence(make_evaluation):
+    ahead, behind = [1.0, 3.0, 2.0, 1.5] * 3, [2.0, 1.0, 3.0, 2.0] * 3
+    evaluation = make_evaluation(
+        {
+            "model": {"net": {"brain_mae": [1.0] * 12, "brain_ssim": ahead}},
+            "baseline": {MEAN_PET: {"brain_mae": [2.0] * 12, "brain_ssim": behind}},
+        }
+    )
+    (told,) = sentences_of(evaluation)
+
+    assert told == (
+        "net beats baseline-mean-pet in the mean on 1 of 2 metrics: brain MAE; but it is undecided "
+        "on brain SSIM (its mean is NOT the better one there)."
+    )
+
+
 def test_equal_is_not_better(make_evaluation):
     values = {"brain_mae": [1.0, 2.0, 3.0] * 4}
     evaluation = make_evaluation({"model": {"net": values}, "baseline": {MEAN_PET: values}})

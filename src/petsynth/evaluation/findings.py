@@ -149,8 +149,11 @@ def _worse(comparisons: list[BaselineComparison], settings: MetricSettings) -> l
 
 
 def _undecided(comparisons: list[BaselineComparison]) -> list[str]:
+    """Return what is undecided where nothing is won; else `_better` says it in one sentence."""
     sentences = []
     for name, baseline, these in _pairs(comparisons):
+        if any(each.conclusion == "better" for each in these):
+            continue
         undecided = [each for each in these if each.conclusion == "undecided"]
         behind = [each for each in undecided if not each.mean_is_better]
         ahead = [each for each in undecided if each.mean_is_better]
@@ -180,6 +183,11 @@ def _better(comparisons: list[BaselineComparison]) -> list[str]:
                 for each in ("worse", "undecided")
                 if (named := [one for one in these if one.conclusion == each])
             ]
+            behind = [
+                each for each in these if each.conclusion == "undecided" and not each.mean_is_better
+            ]
+            if behind:
+                rest[-1] += f" (its mean is NOT the better one on {_list(behind)})"
             sentences.append(
                 f"{name} beats {baseline} in the mean on {len(won)} of {len(these)} metrics: "
                 f"{_list(won)}; but it is {', and '.join(rest)}."
