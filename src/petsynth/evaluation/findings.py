@@ -183,11 +183,11 @@ def _better(comparisons: list[BaselineComparison]) -> list[str]:
                 for each in ("worse", "undecided")
                 if (named := [one for one in these if one.conclusion == each])
             ]
-            behind = [
-                each for each in these if each.conclusion == "undecided" and not each.mean_is_better
-            ]
+            undecided = [each for each in these if each.conclusion == "undecided"]
+            behind = [each for each in undecided if not each.mean_is_better]
             if behind:
-                rest[-1] += f" (its mean is NOT the better one on {_list(behind)})"
+                where = "there" if len(behind) == len(undecided) else f"on {_list(behind)}"
+                rest[-1] += f" (its mean is NOT the better one {where})"
             sentences.append(
                 f"{name} beats {baseline} in the mean on {len(won)} of {len(these)} metrics: "
                 f"{_list(won)}; but it is {', and '.join(rest)}."
