@@ -31,7 +31,7 @@ def dataset(tmp_path):
 
 
 def named(*words):
-    args = expand_folders(parse([*map(str, words), "--out", "o"]))
+    args, _ = expand_folders(parse([*map(str, words), "--out", "o"]))
     return [path.name for path in args.t1]
 
 
@@ -59,6 +59,20 @@ def test_a_t1_that_is_given_twice_is_predicted_once(dataset, caplog):
     t1 = folder / "sub-02_T1w.nii.gz"
     assert named(t1, folder, folder / ".." / "anat" / t1.name) == [t1.name]
     assert caplog.text.count("is given twice; predicted once") == 2
+
+
+def test_a_folder_without_a_t1_does_not_stop_the_others(dataset, tmp_path, caplog):
+    t1 = dataset / "sub-02" / "anat" / "sub-02_T1w.nii.gz"
+    empty, other = tmp_path / "empty", tmp_path / "other"
+    empty.mkdir()
+    (other / "sub-03").mkdir(parents=True)
+    args, failed = expand_folders(parse([*map(str, (empty, t1, other)), "--out", "o"]))
+    assert args.t1 == (t1,)
+    assert failed == [str(empty), str(other)]
+    assert f"{empty}: holds no image" in caplog.text
+    assert f"{other}: no T1w image" in caplog.text
+    with pytest.raises(InputError, match="none of 2 inputs holds a T1"):
+        expand_folders(parse([*map(str, (empty, other)), "--out", "o"]))
 
 
 def test_folders_without_images_are_one_line(tmp_path):
@@ -114,9 +128,9 @@ def test_parts_divide_participants_or_t1s(dataset, tmp_path):
 
     def parts(*words):
         typed = [*map(str, words), "--out", "o", "--num-parts", "2", "--part-id"]
-        return [expand_folders(parse([*typed, str(part)])) for part in (0, 1)]
+        return [expand_folders(parse([*typed, str(part)]))[0] for part in (0, 1)]
 
-    everything = expand_folders(parse([str(dataset), "--out", "o"])).t1
+    everything = expand_folders(parse([str(dataset), "--out", "o"]))[0].t1
     first, second = (found.t1 for found in parts(dataset))
     assert sorted(first + second) == sorted(everything)
     assert {path.parts[-3] for path in first}.isdisjoint({path.parts[-3] for path in second})
@@ -160,7 +174,7 @@ def test_pipes_and_links_that_lead_nowhere_are_not_passed_over(tmp_path):
     (tmp_path / "loop.nii").symlink_to("loop.nii")
     (tmp_path / "gone.nii.gz").symlink_to("nowhere")
     assert named(tmp_path) == ["a.nii", "gone.nii.gz", "loop.nii", "pipe.nii"]
-    found = convert_inputs(expand_folders(parse([str(tmp_path), "--out", "o"])), tmp_path / "s")
+    found = convert_inputs(expand_folders(parse([str(tmp_path), "--out", "o"]))[0], tmp_path / "s")
     assert [path.name for path in found.args.t1] + [Path(each).name for each in found.failed] == [
         "a.nii", "gone.nii.gz", "loop.nii", "pipe.nii"
     ]  # fmt: skip

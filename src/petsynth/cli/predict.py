@@ -71,7 +71,7 @@ def run(args: Args) -> None:
     from petsynth.execution import check_processes
 
     check_processes(args.nprocs, args.num_parts, args.part_id)
-    args = expand_folders(args)
+    args, empty = expand_folders(args)
     if not args.t1:
         logger.info(f"part {args.part_id} of {args.num_parts} has no T1: nothing to do")
         return
@@ -80,9 +80,9 @@ def run(args: Args) -> None:
         inputs = convert_inputs(args, Path(scratch))
         several = args.nprocs > 1 and len(inputs.args.t1) > 1
         side_by_side = several or args.scheduler is not None
-        failed = inputs.failed + _predict_all(inputs, side_by_side=side_by_side)
+        failed = empty + inputs.failed + _predict_all(inputs, side_by_side=side_by_side)
     if failed:
-        count = len(inputs.args.t1) + len(inputs.failed)
+        count = len(inputs.args.t1) + len(inputs.failed) + len(empty)
         raise InputError(
             f"{len(failed)} of {count} T1s could not be used, the others are finished: "
             f"{', '.join(failed)}"

@@ -74,40 +74,55 @@ def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.absolute()
 
 
-def expand_folders(args: Args) -> Args:
+def expand_folders(args: Args) -> tuple[Args, list[str]]:
     """Return the same options with the T1s of each folder in its place; a DICOM folder stays.
 
     Of several parts, those of this job: of a BIDS dataset the participants are divided, so that no
     job looks at the images of all, and of the rest the T1s. It may have none.
 
+    Returns
+    -------
+    args : Args
+        The options.
+    failed : list of str
+        Folders without a T1, among several inputs.
+
     Raises
     ------
     InputError
-        If a folder holds no T1.
+        If the only folder holds no T1.
     ArgumentError
         If participants are chosen and no BIDS dataset is named, or parts of a dataset are asked
         for and its masks are not a folder.
     """
-    from petsynth.errors import ArgumentError
+    from petsynth.errors import ArgumentError, InputError
     from petsynth.execution import part_of
 
+    one_each = bool(args.masks) and not args.masks[0].is_dir()
     found: list[Path] = []
     divided: list[Path] = []
+    failed: list[str] = []
     for path in args.t1:
-        if not path.is_dir():
-            found.append(path)
-        elif any(each.is_dir() for each in path.glob("sub-*")):
-            divided.append(path)
-            found += _t1s_of_dataset(path, args)
-        else:
-            found += _t1s_of_folder(path)
+        is_dataset = path.is_dir() and any(each.is_dir() for each in path.glob("sub-*"))
+        divided += [path] * is_dataset
+        try:
+            found += _t1s_of(path, is_dataset, args)
+        except InputError as error:
+            if len(args.t1) == 1:
+                raise
+            if one_each:  # keeps its mask, and is refused with it
+                found.append(path)
+                continue
+            logger.error(f"petsynth predict: error: {error}")
+            failed.append(str(path))
+    if failed and not found:
+        raise InputError(f"none of {len(failed)} inputs holds a T1")
     if args.participant_label and not divided:
         raise ArgumentError("--participant-label: is for a BIDS dataset; name its folder")
-    one_each = bool(args.masks) and not args.masks[0].is_dir()
     if not one_each:
         found = _each_once(found)
     if args.num_parts == 1:
-        return dataclasses.replace(args, t1=tuple(found))
+        return dataclasses.replace(args, t1=tuple(found)), failed
     if divided and (one_each or len(divided) < len(args.t1)):
         raise ArgumentError(
             f"--num-parts: {divided[0]} is a dataset, whose participants are divided; name nothing "
@@ -118,7 +133,13 @@ def expand_folders(args: Args) -> Args:
     masks = args.masks
     if one_each and len(masks) == len(args.t1):
         masks = tuple(part_of(masks, args.num_parts, args.part_id))
-    return dataclasses.replace(args, t1=tuple(found), masks=masks)
+    return dataclasses.replace(args, t1=tuple(found), masks=masks), failed
+
+
+def _t1s_of(path: Path, is_dataset: bool, args: Args) -> list[Path]:
+    if is_dataset:
+        return _t1s_of_dataset(path, args)
+    return _t1s_of_folder(path) if path.is_dir() else [path]
 
 
 def _each_once(paths: list[Path]) -> list[Path]:
