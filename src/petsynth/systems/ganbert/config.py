@@ -53,7 +53,8 @@ class BertConfig:
     """How a value enters; as a smooth function of it, or as the row of its id in a table."""
     shortest_wavelength: Weight = 0.0
     """Of the continuous embedding; in units of asinh(2 value), the longest is 8 times as long. 0:
-    0.8 times the spread of the training PETs, so that SUVR is told apart like original units."""
+    0.8 times the spread of the training PETs, so that SUVR is told apart like original units. In
+    SUVR BERT then outweighs L1 (docs/results/paper-b.md): lower loss.nsp, or take 8."""
     tokens: Literal["offset", "literal", "linear"] = "offset"
     """How values become ids; a reading of the paper's vocabulary (decision record 0051)."""
     linear_from: float = -50.0
