@@ -75,7 +75,7 @@ def measure_pet(bids: Path) -> dict[str, float]:
         extra = random_rigid(random, pet.grid.centre_mm, 6, 9)
         pet, pet_to_t1 = displaced(pet, extra), pet_to_t1 @ np.linalg.inv(extra)
         start = time.process_time()
-        found = register_pet(align_t1(t1, mask).normalised, pet).fixed_to_moving
+        found = register_pet(t1, align_t1(t1, mask).normalised, pet).fixed_to_moving
         seconds.append(time.process_time() - start)
         errors.append(distances(pet_to_t1 @ found, np.eye(4), brain_points(mask)).mean())
     return {

@@ -104,7 +104,7 @@ def pet_error(
     t1: Volume, pet: Volume, mask: Volume, pet_to_t1: FloatArray, change: Change
 ) -> float:
     changed, there = change(pet)
-    found = register_pet(normalised_brain(t1, mask), changed).fixed_to_moving
+    found = register_pet(t1, normalised_brain(t1, mask), changed).fixed_to_moving
     back = pet_to_t1 @ np.linalg.inv(there)
     return float(distances(back @ found, np.eye(4), brain_points(mask)).mean())
 

@@ -100,7 +100,7 @@ def measure(folder: Path, subjects: int) -> dict[str, float]:
         write_volume(files[0], t1.with_data(t1.data * (mask.data > 0)))
         write_volume(files[1], pet)
         start = time.process_time()
-        ours = register_pet(normalised_brain(t1, mask), pet).fixed_to_moving
+        ours = register_pet(t1, normalised_brain(t1, mask), pet).fixed_to_moving
         our_seconds = time.process_time() - start
         theirs, their_seconds = register_with_ants(python, folder, *files)
         points = brain_points(mask)

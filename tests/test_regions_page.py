@@ -42,7 +42,7 @@ def in_place(monkeypatch):
 
     monkeypatch.setattr(scan, "_align", align)
     monkeypatch.setattr(scan, "_warp", lambda t1, aligned: warp)
-    monkeypatch.setattr(scan, "register_pet", lambda brain, pet: Alignment(np.eye(4), 0.5))
+    monkeypatch.setattr(scan, "register_pet", lambda t1, brain, pet: Alignment(np.eye(4), 0.5))
 
 
 @pytest.fixture

@@ -315,7 +315,9 @@ def _align(
         )
     try:
         with _naming(files.pet):
-            to_pet = register_pet(aligned.normalised, mean) if rigid else place_pet(t1, mean)
+            to_pet = (
+                register_pet(aligned.t1, aligned.normalised, mean) if rigid else place_pet(t1, mean)
+            )
     except RegistrationError as error:
         error.path = None  # of two images that do not fit together either may be at fault
         raise

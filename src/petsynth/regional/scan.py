@@ -143,7 +143,7 @@ def measure_scan(files: ScanFiles, settings: ScanSettings, atlas: Atlas | None) 
     t1_to_pet: FloatArray = np.eye(4)
     if aligned is not None and not is_aligned:
         with _naming(files.pet):
-            t1_to_pet = register_pet(aligned.normalised, pet).fixed_to_moving
+            t1_to_pet = register_pet(aligned.t1, aligned.normalised, pet).fixed_to_moving
     warp = None if files.t1 is None or aligned is None else _warp(files.t1, aligned)
     used = _atlas_of(files, atlas)
     names = needed_references(tracer, reference)

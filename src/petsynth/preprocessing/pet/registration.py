@@ -11,6 +11,8 @@ frames came motion-corrected from ADNI (section 2.1); motion correction is ours.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -20,6 +22,7 @@ from nibabel.spaces import vox2out_vox
 
 from petsynth.errors import PetsynthWarning, RegistrationError
 from petsynth.preprocessing.registration.inputs import (
+    WORKING_MM,
     centre_of_mass,
     dilate,
     normalise_locally,
@@ -30,12 +33,18 @@ from petsynth.preprocessing.registration.rigid import (
     Alignment,
     refine_rigid,
     register_rigid,
+    score_rigid,
 )
 from petsynth.preprocessing.resampling import resample
 from petsynth.volume import FloatArray, Grid, Volume
 
 COMPARED_MM = 4.0
 """Voxel at which frames are compared; single frames are noisy."""
+SHOWS_MORE = 1.2
+"""Volume of what is bright in a PET over the brain's, above which it shows more than the brain: at
+most 1.15 in 20 simulated FDG scans, up to 1.9 in AV45 and 2.3 in AV1451."""
+HEAD_POINTS = 100_000
+"""Voxels compared in the last optimisation of heads, which are larger than brains."""
 ROUNDS = 2
 """First to the mean of the frames as they are, then to the mean of the corrected ones."""
 MAX_MM = 30.0
@@ -65,14 +74,19 @@ def static(pet: Volume, durations_s: Sequence[float] = ()) -> Volume:
     return mean_of_frames(pet, durations_s or (1.0,) * pet.frames)
 
 
-def register_pet(brain: Volume, pet: Volume) -> Alignment:
+def register_pet(t1: Volume, brain: Volume, pet: Volume) -> Alignment:
     """Find the rigid transform from the T1's world (mm) to the PET's world (mm).
 
     The PET is locally normalised too: where cortex is hot its blurred edge reaches further out than
     where it is cold, which shifts the maximum of the mutual information towards the hot side.
 
+    Brain is compared with brain, unless the PET shows much else (tau tracers in people without tau,
+    amyloid tracers in people without amyloid): then head with head (decision record 0020).
+
     Parameters
     ----------
+    t1 : Volume
+        (X, Y, Z) with the head; of one with the brain alone the brain is compared.
     brain : Volume
         (X, Y, Z) brain of the T1, locally normalised and 0 outside; see
         `petsynth.preprocessing.t1.alignment.normalised_brain`. The scalp is left out, since it is
@@ -92,8 +106,26 @@ def register_pet(brain: Volume, pet: Volume) -> Alignment:
     if not bright.data.any():
         raise RegistrationError("PET is constant: it shows no brain")
     normalised = normalise_locally(mean, dilate(bright))
+    centre = centre_of_mass(bright)
     around = dilate(brain.with_data(brain.data > 0))
-    return register_rigid(brain, around, normalised, centre_of_mass(bright))
+    if _litres(bright) <= SHOWS_MORE * _litres(brain):
+        return register_rigid(brain, around, normalised, centre)
+    head, around_head = _head(t1)
+    found = register_rigid(head, around_head, normalised, centre, points=HEAD_POINTS)
+    information = score_rigid(brain, around, normalised, found.fixed_to_moving)
+    return dataclasses.replace(found, mutual_information=information)
+
+
+def _head(t1: Volume) -> tuple[Volume, Volume]:
+    """Return a T1's head, locally normalised and 0 outside, and the region to compare."""
+    voxel_mm = max(WORKING_MM, min(t1.grid.voxel_mm))
+    coarse = resample(t1, Grid(*vox2out_vox(t1.grid, [voxel_mm] * 3)))
+    inside = dilate(coarse.with_data(coarse.data > otsu_threshold(coarse.data) / 2))
+    return normalise_locally(coarse, inside), inside
+
+
+def _litres(image: Volume) -> float:
+    return float(np.count_nonzero(image.data > 0) * math.prod(image.grid.voxel_mm) / 1e6)
 
 
 def place_pet(t1: Volume, pet: Volume) -> Alignment:

@@ -200,6 +200,13 @@ def refine_rigid(
     return Alignment(found, pair.information_at(found))
 
 
+def score_rigid(
+    fixed: Volume, fixed_mask: Volume, moving: Volume, fixed_to_moving: FloatArray
+) -> float:
+    """Return the mutual information of two images at one position, in nats; see `Alignment`."""
+    return _Pair.of(fixed, fixed_mask, moving, SCORE_MM).information_at(fixed_to_moving)
+
+
 @dataclass(frozen=True)
 class _Pair:
     """Two images at one resolution; the fixed one's grid covers its mask."""
