@@ -208,3 +208,16 @@ def test_grids_at_an_angle_are_refused():
     turned[:2, :2] = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
     with pytest.raises(ValueError, match="not parallel"):
         Resample3d(Grid((4, 4, 4), np.eye(4)), Grid((4, 4, 4), turned))
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_norm_learns_behind_frozen_layers(precision):
+    """With torch's own norm the process ends with a segmentation fault."""
+    image = torch.randn(2, 4, 8, 8, 8)
+    innermost = image.to(precision).contiguous(memory_format=torch.channels_last_3d)
+    norm, expected = instance_norm(4), instance_norm(4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (norm(innermost).float() ** 2).sum().backward()
+    (expected(image) ** 2).sum().backward()
+    torch.testing.assert_close(norm.weight.grad, expected.weight.grad, rtol=0.01, atol=0)
+    assert innermost.grad is None

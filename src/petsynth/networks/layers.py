@@ -36,13 +36,27 @@ NORM_EPSILON = 1.01e-5
 """Added to the variance (the notebook's figure)."""
 
 
-def instance_norm(channels: int) -> nn.GroupNorm:
+class GroupNorm(nn.GroupNorm):
+    """A group norm that may follow frozen layers.
+
+    Where channels lie innermost and the input needs no gradient, torch's own backward ends the
+    process with a segmentation fault (2.6 to 2.13). So the input is given one, which nobody reads.
+    """
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the (B, C, ...) image, each group of channels with mean 0 and variance 1."""
+        if torch.is_grad_enabled() and self.weight.requires_grad and not image.requires_grad:
+            image = image.detach().requires_grad_()
+        return super().forward(image)
+
+
+def instance_norm(channels: int) -> GroupNorm:
     """Return a norm of each channel of each image by its own mean and variance, with affine.
 
     A group norm with one channel per group is an instance norm; torch computes it without
     copying where tensors lie channels-last.
     """
-    return nn.GroupNorm(channels, channels, eps=NORM_EPSILON, affine=True)
+    return GroupNorm(channels, channels, eps=NORM_EPSILON, affine=True)
 
 
 def initialise_weights(network: nn.Module) -> None:

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from petsynth.networks.layers import GroupNorm
+
 _TOLD = 64
 """Numbers that stand for time and covariates together."""
 _FREQUENCIES = 8
@@ -182,9 +184,9 @@ def channels_to_cubes(features_BCXYZ: Tensor, side: int) -> Tensor:
     return split.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, 1, x * side, y * side, z * side)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
+def _norm(channels: int) -> GroupNorm:
     """Return a norm over groups of four channels, which keeps how they differ in level."""
-    return nn.GroupNorm(channels // 4, channels)
+    return GroupNorm(channels // 4, channels)
 
 
 def _convolution(inner: int, outer: int, *, bias: bool = True) -> nn.Conv3d:

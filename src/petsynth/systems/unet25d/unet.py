@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from petsynth.networks.layers import GroupNorm
 from petsynth.preprocessing.grids import model_grid
 from petsynth.slicing import AIR
 from petsynth.systems.unet25d.config import Location
@@ -362,4 +363,4 @@ class _Block(nn.Sequential):
 def _layer(inner: int, outer: int) -> list[nn.Module]:
     convolution = nn.Conv2d(inner, outer, kernel_size=3, padding=1, bias=False)
     nn.init.kaiming_normal_(convolution.weight, a=_SLOPE)
-    return [convolution, nn.GroupNorm(_GROUPS, outer), nn.LeakyReLU(_SLOPE, inplace=True)]
+    return [convolution, GroupNorm(_GROUPS, outer), nn.LeakyReLU(_SLOPE, inplace=True)]
