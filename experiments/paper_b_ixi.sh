@@ -10,8 +10,9 @@
 #              one with the best PSNR on the validation subjects is that system's from then on
 #   main       the four systems in all arms, three seeds, with the same updates
 #   ablations  GANBERT's loss terms, tokens, embedding, masked fraction and gradient penalty
-#   wavelengths  GANBERT in SUVR alone, with the paper's wavelengths of the embedding (8 to 64) and with
-#              those scaled to the data's spread, at learning rate SUVR_RATE; not among the default
+#   wavelengths  GANBERT in SUVR alone, at learning rate SUVR_RATE: with the embedding's wavelengths of
+#              original units (8 to 64), and with these and L1's unit scaled to the data's spread,
+#              which is the default of now; not among the default stages
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
@@ -108,7 +109,7 @@ wavelengths() {
   for arm in $arms; do
     for seed in $seeds; do
       echo "$arm ganbert-wavelengths8 ganbert $seed ${SUVR_RATE:-3e-4} --bert.shortest-wavelength 8"
-      echo "$arm ganbert-scaled ganbert $seed ${SUVR_RATE:-3e-4} --bert.shortest-wavelength 0"
+      echo "$arm ganbert-balanced ganbert $seed ${SUVR_RATE:-3e-4}"
     done
   done
 }

@@ -17,7 +17,7 @@ from petsynth.systems.ganbert import training as ganbert_training
 from petsynth.systems.ganbert.embedding import shortest_wavelength
 from petsynth.systems.ganbert.system import GanbertSystem
 from petsynth.systems.ganbert.tokens import pool_image
-from petsynth.systems.ganbert.training import GanbertTraining
+from petsynth.systems.ganbert.training import GanbertTraining, suited_to
 
 
 def small_config(system="ganbert"):
@@ -104,3 +104,15 @@ def test_wavelengths_follow_the_training_pets(tiny_volumes):
     assert float(
         2 * torch.pi / training.networks.bert.continuous.frequencies_F[0]
     ) == pytest.approx(3)
+
+
+def test_l1_weighs_as_much_against_bert_in_any_unit():
+    """Its unit is a 140th of the spread of the training PETs."""
+    config = small_config()
+    ramp = torch.linspace(0, 1, 51201).reshape(1, -1)  # from the 1st to the 99th percentile: 0.98
+    assert suited_to(config, 0.5 * ramp).loss.l1 == pytest.approx(20 * 140 / 0.49)
+    assert suited_to(config, 200 * ramp).loss.l1 == pytest.approx(20 * 140 / 196)
+    fixed = dataclasses.replace(
+        config, bert=dataclasses.replace(config.bert, shortest_wavelength=8.0)
+    )
+    assert suited_to(fixed, ramp) == fixed

@@ -53,8 +53,8 @@ class BertConfig:
     """How a value enters; as a smooth function of it, or as the row of its id in a table."""
     shortest_wavelength: Weight = 0.0
     """Of the continuous embedding; in units of asinh(2 value), the longest is 8 times as long. 0:
-    0.8 times the spread of the training PETs, so that SUVR is told apart like original units. In
-    SUVR BERT then outweighs L1 (docs/results/paper-b.md): lower loss.nsp, or take 8."""
+    0.8 times the spread of the training PETs, so that SUVR is told apart like original units. The
+    unit of loss.l1 follows the spread then, so that L1 and BERT balance as they do there."""
     tokens: Literal["offset", "literal", "linear"] = "offset"
     """How values become ids; a reading of the paper's vocabulary (decision record 0051)."""
     linear_from: float = -50.0
@@ -82,7 +82,8 @@ class LossConfig:
     mlm: Weight = 1.0
     """Weight of the masked-language model."""
     l1: Weight = 20.0
-    """Of the mean absolute error; in normalised units."""
+    """Of the mean absolute error; in normalised units, or, where bert.shortest_wavelength is 0, in
+    140ths of the training PETs' spread, which are about the same in original units."""
     adversarial: Weight = 1.0
     """Weight of fooling the CNN discriminator; ganbert-cnnd only."""
 

@@ -28,7 +28,7 @@ LONGEST = 8.0
 SPREAD_TO_SHORTEST = 0.8
 """Shortest wavelength over the spread of the compressed values."""
 SMALLEST = 0.01
-"""Shortest wavelength of values that are all the same."""
+"""Shortest wavelength, and spread, of values that are all the same."""
 
 
 def round_to_level(values: Tensor, tokens: Tokens) -> Tensor:
@@ -119,9 +119,28 @@ def shortest_wavelength(pooled_pets: Tensor) -> float:
     >>> round(shortest_wavelength(torch.linspace(-0.5, 0.1, 1000)[None]), 3)
     0.848
     """
-    values = compress(pooled_pets.flatten().double())
+    return max(SPREAD_TO_SHORTEST * _range(compress(pooled_pets.double())), SMALLEST)
+
+
+def spread(pooled_pets: Tensor) -> float:
+    """Return the range of a cohort's PETs, from the 1st to the 99th percentile.
+
+    Parameters
+    ----------
+    pooled_pets : (N, 512) float tensor
+        Normalised pooled PETs of some training subjects.
+
+    Examples
+    --------
+    >>> round(spread(torch.linspace(-0.5, 0.1, 1000)[None]), 3)
+    0.588
+    """
+    return max(_range(pooled_pets.double()), SMALLEST)
+
+
+def _range(values: Tensor) -> float:
     low, high = torch.quantile(values, torch.tensor([0.01, 0.99], dtype=values.dtype)).tolist()
-    return float(max(SPREAD_TO_SHORTEST * (high - low), SMALLEST))
+    return float(high - low)
 
 
 def compress(values: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ Sources
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from petsynth.networks.losses import adversarial_loss, discriminator_loss
 from petsynth.systems.coverage import leave_out_unmeasured
 from petsynth.systems.ganbert.bert import BertDiscriminator, BertSize
 from petsynth.systems.ganbert.config import GanbertConfig
-from petsynth.systems.ganbert.embedding import shortest_wavelength
+from petsynth.systems.ganbert.embedding import shortest_wavelength, spread
 from petsynth.systems.ganbert.losses import (
     LossWeights,
     attention_of,
@@ -54,6 +55,8 @@ _FOR_BERT, _FOR_GENERATOR = 0, 1
 
 SPREAD_SUBJECTS = 16
 """Training subjects, evenly spread over the list, whose PETs tell the spread of values."""
+SPREAD_OF_ORIGINAL_UNITS = 140.0
+"""Of normalised PETs (139 in two simulated subjects), for which the paper's weights are meant."""
 
 
 @dataclass
@@ -191,13 +194,11 @@ def gradients_of(config: GanbertConfig) -> tuple[str, ...]:
     return tuple(f"gradient_{name}" for name in _generator_terms(config))
 
 
-def build_networks(
-    config: GanbertConfig, fabric: Fabric, shortest_wavelength: float = 8.0
-) -> GanbertNetworks:
+def build_networks(config: GanbertConfig, fabric: Fabric) -> GanbertNetworks:
     """Make the networks from the configuration's seed, with their optimisers, on the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator, bert = build_generator(config), build_bert(config, shortest_wavelength)
+        generator, bert = build_generator(config), build_bert(config)
         cnn = build_cnn(config) if config.has_cnn else None
     optimiser = config.optimiser
     adam = optimiser.learning_rate, (optimiser.beta1, optimiser.beta2)
@@ -279,7 +280,29 @@ def sample_real(seed: int, step: int, count: int, first: int = 0) -> Tensor:
     return (torch.arange(first, first + count) + coin) % 2 == 0
 
 
-def build_bert(config: GanbertConfig, shortest_wavelength: float = 8.0) -> BertDiscriminator:
+def suited_to(config: GanbertConfig, pooled_pets: Tensor) -> GanbertConfig:
+    """Return the configuration with what it leaves to the training PETs (decision record 0050).
+
+    Parameters
+    ----------
+    config : GanbertConfig
+        Unchanged, unless ``bert.shortest_wavelength`` is 0. Then it gets one, and ``loss.l1`` for
+        normalised units.
+    pooled_pets : (N, 512) float tensor
+        Normalised pooled PETs of some training subjects.
+    """
+    bert, loss = config.bert, config.loss
+    if bert.shortest_wavelength:
+        return config
+    l1 = loss.l1 * SPREAD_OF_ORIGINAL_UNITS / spread(pooled_pets)
+    return dataclasses.replace(
+        config,
+        bert=dataclasses.replace(bert, shortest_wavelength=shortest_wavelength(pooled_pets)),
+        loss=dataclasses.replace(loss, l1=l1),
+    )
+
+
+def build_bert(config: GanbertConfig) -> BertDiscriminator:
     """Make BERT, with initial weights from torch's global generator.
 
     Its optimiser is Adam without weight decay, and its gradients are not clipped: the paper
@@ -291,7 +314,7 @@ def build_bert(config: GanbertConfig, shortest_wavelength: float = 8.0) -> BertD
         Layout(),
         BertSize(bert.layers, bert.hidden, bert.heads, bert.inner),
         embedding=bert.embedding,
-        shortest_wavelength=bert.shortest_wavelength or shortest_wavelength,
+        shortest_wavelength=bert.shortest_wavelength or 8.0,
         dropout=bert.dropout,
         checkpointing=bert.checkpointing,
     )
@@ -304,16 +327,16 @@ class GanbertTraining(VolumeTraining):
 
     def __init__(self, config: GanbertConfig, data: PreparedData, fabric: Fabric):
         super().__init__(config, data, fabric)
-        self.config = config
-        self.networks = build_networks(config, fabric, self._shortest_wavelength())
+        self.config = suited_to(config, self._pooled_pets())
+        self.networks = build_networks(self.config, fabric)
         self.terms = terms_of(config)
         self.extras = gradients_of(config)
 
-    def _shortest_wavelength(self) -> float:
-        """Return what suits the PETs of a few training subjects, the same in all processes."""
+    def _pooled_pets(self) -> Tensor:
+        """Return the pooled PETs of a few training subjects, the same in all processes."""
         chosen = np.linspace(0, len(self.dataset) - 1, min(SPREAD_SUBJECTS, len(self.dataset)))
         pets = [self.dataset[int(index)][1].nan_to_num(0.0) for index in chosen.round()]
-        return shortest_wavelength(torch.cat([pool_image(pet[None]) for pet in pets]))
+        return torch.cat([pool_image(pet[None]) for pet in pets])
 
     def set_learning_rate(self, fraction: float) -> None:
         """Set the learning rates; BERT may have one of its own."""
