@@ -52,12 +52,8 @@ STEPS = 6
 KILLED_AFTER = 3
 """Steps after which a training is killed."""
 SUMMED = {"max_steps": 5, "precision": "32-true"}
-"""Of a training whose weights are compared with those of another way to sum the same gradients.
-
-Other data show after five steps; each further step makes rounding larger, by errors whose sign it
-turns. In bf16, which "auto" takes where the processor has it, rounding is a hundred times
-as large.
-"""
+"""Of a training whose weights are compared: other data show by then, rounding grows with each step
+and is a hundred times as large in bf16."""
 ROUNDING = 2e-5
 """Largest difference of a weight that two ways to sum the same gradients may leave."""
 
