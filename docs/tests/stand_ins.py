@@ -36,7 +36,7 @@ OTHERS = (
     "my_bids", "t1s", "masks", "prepared", "prepared_b", "runs/axial", "runs/augmented",
     "runs/ganbert", "predictions", "evaluation", "petsynth-demo", "pairs.tsv", "participants.tsv",
     "aparc+aseg.nii.gz", "schaefer.nii.gz", "export", "export/patient7", "dicom", "ADNI",
-    "cases.tsv", "my_split.tsv",
+    "cases.tsv", "my_split.tsv", "my_bids_av45",
 )  # fmt: skip
 GIVEN = (*FILES_OF_T1, *FILES_OF_PET, *FOLDERS_OF_PET, *OTHERS)
 
@@ -162,6 +162,10 @@ class StandIns:
     def _make_my_bids(self, path: Path) -> None:
         size = ("--subjects", 6, "--voxel-mm", 4, "--pet-voxel-mm", 4)
         self._petsynth("simulate", path, *size)
+
+    def _make_my_bids_av45(self, path: Path) -> None:
+        size = ("--subjects", 6, "--voxel-mm", 4, "--pet-voxel-mm", 4)
+        self._petsynth("simulate", path, *size, "--tracer", "AV45")
 
     def _make_t1s(self, path: Path) -> None:
         path.mkdir()

@@ -33,7 +33,7 @@ NOT_TYPED = {
     r"\bpip install\b|^python3 -m venv": "installs: done before the walk",
     r"^sbatch ": "needs Slurm; the petsynth commands in it are those of other pages",
     r"^clinica ": "another program, which needs the archive's data",
-    r"^(ARMS|UPDATES|experiments/|(\w+=\d+ )?python (benchmarks|tools)/)": "needs the repository, "
+    r"^(\w+=(\"[^\"]*\"|\S+) )*(experiments/|python (benchmarks|tools)/)": "needs the repository, "
     "development data or hours",
     r"^petsynth classify evaluation ": "needs five people of each diagnosis; tests/cli has them",
     r"^echo .*bashrc|^source .*activate": "changes the shell",
@@ -58,7 +58,7 @@ CUT = {
     "ganbert": "--data.frames 1 --training.max-steps 2",
 }
 """What trainings are cut to, by the beginning of the configuration's name."""
-TRUE_MASKS = "my_bids/derivatives/truth"
+TRUE_MASKS = "derivatives/truth"
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,8 @@ def adapted(command: str) -> str:
         words = _without(words, "--voxel-mm", "--test", "--frames", "--nprocs")
         voxel = "8" if "paper-b" in words else "6"
         words += ["--voxel-mm", voxel, "--test", "1", "--skip-bids-validation"]
+        if words[2] == "my_bids" and "AV45" in words:
+            words[2] = "my_bids_av45"
     if words[1] == "evaluate" and "my_bids" not in words:  # the pretrained model needs 2 mm
         words = ["runs/axial" if word == "petsynth-fdg" else word for word in words]
     if words[1] == "predict":
@@ -206,8 +208,9 @@ def type_command(command: Command, folder: Path, stand_ins: StandIns) -> str:
         stand_ins.put(name, folder)
     if again := re.match(r"petsynth simulate (\S+)", text):  # another way to make the same cohort
         shutil.rmtree(folder / again[1], ignore_errors=True)
-    if "prepare my_bids" in text and (folder / TRUE_MASKS).is_dir():
-        text += f" --masks {TRUE_MASKS}"  # spares the search for brains
+    prepared = re.search(r"prepare (my_bids\w*)", text)
+    if prepared and (folder / prepared[1] / TRUE_MASKS).is_dir():
+        text += f" --masks {prepared[1]}/{TRUE_MASKS}"  # spares the search for brains
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg", "COLUMNS": "100"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     words = ["bash", "-c", text]
