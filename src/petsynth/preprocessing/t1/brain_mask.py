@@ -127,7 +127,7 @@ def _deepbet(t1: Volume, device: Device) -> BoolArray:
             "give masks with --masks DIR"
         ) from None
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message="`torch.jit")  # deprecated, loudly from 2.15 on
         extraction = BrainExtraction(no_gpu=device == "cpu")
     try:
         probability = extraction.run_model(np.ascontiguousarray(t1.data, dtype=np.float32))
