@@ -57,6 +57,7 @@ COINED = {
 
 OLD_NAMES = {
     "CHANGELOG.md": {"canvas", "oracle", "slices per head", "slope penalty"},
+    "benchmarks/train_step.py": {"share of"},
     "docs/results/paper-a-ixi.md": {"ceiling", "oracle"},
     "src/petsynth/config.py": {"canvas"},
     "src/petsynth/systems/registry.py": {

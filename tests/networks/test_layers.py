@@ -9,6 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 from petsynth.networks.layers import (
+    NORM_EPSILON,
+    GroupNorm,
+    InstanceNorm,
     KeyedDropout,
     Resample3d,
     count_parameters,
@@ -24,10 +27,39 @@ from petsynth.volume import Grid
 def test_each_channel_of_each_image_has_its_own_norm():
     image = torch.tensor([[[[1.0, 3.0]], [[10.0, 30.0]]], [[[5.0, 5.0]], [[0.0, -2.0]]]])
 
-    normed = instance_norm(2)(image)
+    normed = InstanceNorm(2)(image)
 
     expected = [[[[-1, 1]], [[-1, 1]]], [[[0, 0]], [[1, -1]]]]
     torch.testing.assert_close(normed, torch.tensor(expected).float(), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 6, 5), (3, 8, 4, 4), (2, 5, 3, 4, 2), (2, 3, 1, 1)])
+@pytest.mark.parametrize("innermost", [True, False])
+def test_instance_norm_and_its_gradients_are_those_of_a_group_norm(shape, innermost):
+    torch.manual_seed(0)
+    image, ours = torch.randn(shape, dtype=torch.float64), []
+    layout = {4: torch.channels_last, 5: torch.channels_last_3d}[image.ndim]
+    if innermost:
+        image = image.contiguous(memory_format=layout)
+    gammas, betas = torch.rand(2, shape[1], dtype=torch.float64)
+    pull = torch.randn_like(image)
+    for norm in (
+        instance_norm,
+        lambda x, g, b: nn.functional.group_norm(x, len(g), g, b, NORM_EPSILON),
+    ):
+        leaves = [each.clone().requires_grad_() for each in (image, gammas, betas)]
+        normed = norm(*leaves)
+        normed.backward(pull)
+        ours.append([normed, *(each.grad for each in leaves)])
+    assert ours[0][0].is_contiguous(memory_format=layout if innermost else torch.contiguous_format)
+    torch.testing.assert_close(ours[0], ours[1], rtol=1e-9, atol=1e-9)
+
+
+def test_instance_norm_of_an_image_does_not_depend_on_its_neighbours():
+    images = torch.randn(3, 8, 6, 6).bfloat16().contiguous(memory_format=torch.channels_last)
+    together = InstanceNorm(8)(images)
+    for number in range(3):
+        assert torch.equal(together[number], InstanceNorm(8)(images[number : number + 1])[0])
 
 
 @pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d, nn.Conv3d])
@@ -43,7 +75,7 @@ def test_kernels_start_small_and_biases_at_zero(kind):
 
 def test_norms_start_near_one_and_other_layers_stay_as_they_are():
     torch.manual_seed(0)
-    norm, linear, bare = instance_norm(2000), nn.Linear(3, 3), nn.Conv2d(1, 1, 3, bias=False)
+    norm, linear, bare = InstanceNorm(2000), nn.Linear(3, 3), nn.Conv2d(1, 1, 3, bias=False)
     before = linear.weight.clone()
     initialise_weights(nn.Sequential(norm, linear, bare))
 
@@ -210,12 +242,13 @@ def test_grids_at_an_angle_are_refused():
         Resample3d(Grid((4, 4, 4), np.eye(4)), Grid((4, 4, 4), turned))
 
 
+@pytest.mark.parametrize("make", [lambda: InstanceNorm(4), lambda: GroupNorm(2, 4)])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_a_norm_learns_behind_frozen_layers(precision):
+def test_a_norm_learns_behind_frozen_layers(make, precision):
     """With torch's own norm the process ends with a segmentation fault."""
     image = torch.randn(2, 4, 8, 8, 8)
     innermost = image.to(precision).contiguous(memory_format=torch.channels_last_3d)
-    norm, expected = instance_norm(4), instance_norm(4)
+    norm, expected = make(), make()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         (norm(innermost).float() ** 2).sum().backward()
     (expected(image) ** 2).sum().backward()

@@ -8,7 +8,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Adam
+from torch.profiler import profile
 
+from petsynth.networks.layers import lay_channels_last
 from petsynth.systems.optimisation import (
     LearningRateSchedule,
     Networks,
@@ -169,3 +171,39 @@ def test_a_cosine_rises_and_then_falls_to_almost_nothing():
     assert rising[-1] == falling[0] == 1
     assert rising[0] == pytest.approx(0.1)
     assert 0 < whole[-1] < 0.01
+
+
+@pytest.mark.parametrize("innermost", [True, False])
+def test_adam_takes_the_steps_of_torchs_adam_in_any_layout(alone, innermost):
+    steps = []
+    torch.manual_seed(1)
+    images = torch.randn(4, 2, 8, 8, dtype=torch.float64)
+    for make in (None, Adam):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(), nn.ConvTranspose2d(5, 3, 4)).double()
+        if innermost:
+            lay_channels_last(network)
+        _, optimiser = with_adam(alone, network, 1e-2, (0.5, 0.9))
+        if make is not None:
+            optimiser = make(network.parameters(), lr=1e-2, betas=(0.5, 0.9))
+        for _ in range(3):
+            optimiser.zero_grad()
+            network(images).square().sum().backward()
+            optimiser.step()
+        steps.append(([*network.parameters()], optimiser.state_dict()["state"]))
+    for ours, torchs in zip(*(each[0] for each in steps), strict=True):
+        assert ours.stride() == torchs.stride()
+        torch.testing.assert_close(ours, torchs, rtol=1e-9, atol=1e-9)
+    for number, moments in steps[0][1].items():
+        torch.testing.assert_close(moments, steps[1][1][number], rtol=1e-9, atol=1e-9)
+
+
+def test_adam_copies_no_weights_whose_channels_lie_innermost(alone):
+    network = nn.Conv2d(16, 16, 3, bias=False)
+    lay_channels_last(network)
+    _, optimiser = with_adam(alone, network, 1e-2, (0.5, 0.9))
+    network.weight.grad = torch.randn_like(network.weight)
+    with profile() as found:
+        optimiser.step()
+    copies = [each.count for each in found.key_averages() if each.key == "aten::clone"]
+    assert sum(copies) == 0

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from petsynth.volume import Grid
 
@@ -50,13 +51,48 @@ class GroupNorm(nn.GroupNorm):
         return super().forward(image)
 
 
-def instance_norm(channels: int) -> GroupNorm:
-    """Return a norm of each channel of each image by its own mean and variance, with affine.
+class InstanceNorm(GroupNorm):
+    """A norm of each channel of each image by its own mean and variance, with affine.
 
-    A group norm with one channel per group is an instance norm; torch computes it without
-    copying where tensors lie channels-last.
+    Parameters
+    ----------
+    channels : int
+        Of the images; each is a group of its own.
     """
-    return GroupNorm(channels, channels, eps=NORM_EPSILON, affine=True)
+
+    def __init__(self, channels: int):
+        super().__init__(channels, channels, eps=NORM_EPSILON, affine=True)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the (B, C, ...) image, each channel with mean 0 and variance 1."""
+        return instance_norm(image, self.weight, self.bias)
+
+
+def instance_norm(image: Tensor, gammas: Tensor, betas: Tensor) -> Tensor:
+    """Give each channel of each image mean 0 and variance 1, then scale and shift it.
+
+    On processors this is a batch norm of one image after another. Where channels lie innermost
+    that is 3 to 20 times as fast as torch's group norm in bf16 and never slower in float32
+    (decision record 0085); sums are float32 in both.
+
+    Parameters
+    ----------
+    image : (B, C, ...) tensor
+        Of two or three dimensions in space.
+    gammas, betas : (C,) tensors
+        Factors and summands.
+
+    Returns
+    -------
+    tensor of the image's shape and layout
+    """
+    if image.device.type != "cpu" or image[0, 0].numel() == 1:
+        return functional.group_norm(image, len(gammas), gammas, betas, NORM_EPSILON)
+    normed = [
+        functional.batch_norm(each, None, None, gammas, betas, training=True, eps=NORM_EPSILON)
+        for each in image.split(1)
+    ]
+    return normed[0] if len(normed) == 1 else torch.cat(normed)
 
 
 def initialise_weights(network: nn.Module) -> None:

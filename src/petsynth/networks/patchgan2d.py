@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from petsynth.networks.layers import initialise_weights, instance_norm
+from petsynth.networks.layers import InstanceNorm, initialise_weights
 
 
 class PatchGan2d(nn.Module):
@@ -42,7 +42,7 @@ class PatchGan2d(nn.Module):
             parts += [
                 nn.LeakyReLU(0.2),
                 _convolution(width[layer - 1], width[layer], stride=stride, bias=False),
-                instance_norm(width[layer]),
+                InstanceNorm(width[layer]),
             ]
         parts += [nn.LeakyReLU(0.2), _convolution(width[-1], 1, stride=1, bias=True)]
         self.parts = nn.Sequential(*parts)

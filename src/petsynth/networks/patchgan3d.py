@@ -18,7 +18,7 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from petsynth.networks.layers import Resample3d, initialise_weights, instance_norm
+from petsynth.networks.layers import InstanceNorm, Resample3d, initialise_weights
 from petsynth.volume import Grid
 
 
@@ -70,7 +70,7 @@ class PatchGan3d(nn.Module):
             parts += [
                 nn.LeakyReLU(0.2),
                 _convolution(inner, outer, stride=2, bias=False),
-                instance_norm(outer),
+                InstanceNorm(outer),
             ]
         parts += [nn.LeakyReLU(0.2), _convolution(width[-1], 1, stride=1, bias=True)]
         self.parts = nn.Sequential(*parts)

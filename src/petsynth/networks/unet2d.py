@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from petsynth.networks.layers import KeyedDropout, initialise_weights, instance_norm
+from petsynth.networks.halving import Doubling, Halving
+from petsynth.networks.layers import InstanceNorm, KeyedDropout, initialise_weights
 
 
 class UNet2d(nn.Module):
@@ -106,9 +107,10 @@ class UNet2d(nn.Module):
             features = down(features)  # (B, width[level], H / 2**(level+1), W / 2**(level+1))
             skips.append(features)
         for level in reversed(range(self.levels)):
-            if level < self.levels - 1:
+            is_new = level < self.levels - 1
+            if is_new:
                 features = torch.cat([skips[level], features], dim=1)
-            features = self.ups[level](functional.relu(features), keys_B)
+            features = self.ups[level](functional.relu(features, inplace=is_new), keys_B)
         return torch.tanh(features)
 
     def _check_sides(self, mri_BCHW: Tensor) -> None:
@@ -121,8 +123,8 @@ class UNet2d(nn.Module):
 
 
 def _down(inner: int, outer: int, norm: bool) -> nn.Sequential:
-    convolution = nn.Conv2d(inner, outer, kernel_size=4, stride=2, padding=1, bias=not norm)
-    return nn.Sequential(convolution, *([instance_norm(outer)] if norm else []))
+    convolution = Halving(inner, outer, bias=not norm)
+    return nn.Sequential(convolution, *([InstanceNorm(outer)] if norm else []))
 
 
 class _Up(nn.Module):
@@ -130,10 +132,8 @@ class _Up(nn.Module):
 
     def __init__(self, inner: int, outer: int, *, norm: bool, dropout: float, level: int):
         super().__init__()
-        self.convolution = nn.ConvTranspose2d(
-            inner, outer, kernel_size=4, stride=2, padding=1, bias=not norm
-        )
-        self.norm = instance_norm(outer) if norm else nn.Identity()
+        self.convolution = Doubling(inner, outer, bias=not norm)
+        self.norm = InstanceNorm(outer) if norm else nn.Identity()
         self.dropout = KeyedDropout(dropout, layer=level)
 
     def forward(self, features_BCHW: Tensor, keys_B: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from petsynth.networks.layers import (
+    InstanceNorm,
     Resample3d,
     full_precision,
     initialise_weights,
@@ -103,7 +104,7 @@ class Generator3d(nn.Module):
             Resample3d, zip(mri_grids[1:], pet_grids, strict=True)
         )
         self.outermost = _Outermost(width[:2], skip)
-        self.second = nn.Sequential(instance_norm(width[1]), nn.LeakyReLU(0.2))
+        self.second = nn.Sequential(InstanceNorm(width[1]), nn.LeakyReLU(0.2))
         self.skips = nn.ModuleList(skips)
         self.downs = nn.ModuleList(
             _down(width[level - 1], width[level]) for level in range(2, levels)
@@ -210,7 +211,7 @@ class _Outermost(nn.Module):
     def __init__(self, width: list[int], skip: Resample3d):
         super().__init__()
         self.convolution = nn.Conv3d(1, width[0], 3, stride=2, padding=1, bias=False)
-        self.norm = instance_norm(width[0])
+        self.norm = InstanceNorm(width[0])
         self.next = nn.Conv3d(width[0], width[1], 3, stride=2, padding=1, bias=False)
         self.skip = skip
 
@@ -219,7 +220,7 @@ class _Outermost(nn.Module):
         weights = self.convolution.weight, self.norm.weight, self.norm.bias
         kernels, gammas, betas = (torch.tensor_split(each, slices)[number] for each in weights)
         features = functional.conv3d(mri, kernels, stride=2, padding=1)
-        features = functional.group_norm(features, len(gammas), gammas, betas, self.norm.eps)
+        features = instance_norm(features, gammas, betas)
         features = functional.leaky_relu(features, 0.2)
         following = torch.tensor_split(self.next.weight, slices, dim=1)[number]
         return functional.conv3d(features, following, stride=2, padding=1), self.skip(features)
@@ -233,7 +234,7 @@ class _Up(nn.Module):
         self.rise = rise
         self.split = [risen_width, width]
         self.convolution = nn.Conv3d(sum(self.split), width, 3, padding=1, bias=False)
-        self.norm = instance_norm(width)
+        self.norm = InstanceNorm(width)
 
     def forward(self, features_BCYXZ: Tensor, skip_BCYXZ: Tensor) -> Tensor:
         # The sum equals a convolution of both concatenated, which would be another copy.
@@ -246,7 +247,7 @@ class _Up(nn.Module):
 def _down(inner: int, outer: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv3d(inner, outer, kernel_size=3, stride=2, padding=1, bias=False),
-        instance_norm(outer),
+        InstanceNorm(outer),
         nn.LeakyReLU(0.2),
     )
 

@@ -65,12 +65,36 @@ class Networks:
                 yield field.name, part
 
 
+class InnermostAdam(Adam):
+    """Adam, fused, that reads every kernel in the order in which it lies in memory.
+
+    torch's fused step makes copies of weights, gradients and both moments where channels lie
+    innermost, and copies three of them back. It is told the same memory with its axes in order, so
+    that it has nothing to copy.
+    """
+
+    def _init_group(self, group: dict[str, Any], *lists: list[Tensor]) -> Any:
+        found = super()._init_group(group, *lists)  # type: ignore[no-untyped-call]
+        weights, gradients, means, squares = lists[:4]
+        orders = [_memory_order(weight) for weight in weights]
+        for tensors in (weights, gradients, means, squares):
+            tensors[:] = [each.permute(order) for each, order in zip(tensors, orders, strict=True)]
+        return found
+
+
+def _memory_order(weight: Tensor) -> list[int]:
+    """Return a tensor's axes from the one of the longest stride to that of the shortest."""
+    strides = weight.stride()
+    return sorted(range(weight.ndim), key=lambda axis: (-strides[axis], axis))
+
+
 def with_adam(
     fabric: Fabric, network: Network, learning_rate: float, betas: tuple[float, float]
 ) -> tuple[Network, Adam]:
     """Move a network to the device, and make its optimiser."""
     network.to(fabric.device)
-    return network, Adam(network.parameters(), lr=learning_rate, betas=betas, fused=True)
+    weights = network.parameters()
+    return network, InnermostAdam(weights, lr=learning_rate, betas=betas, fused=True)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,6 @@
 
 Read `trainer` first (the loop, and Ctrl-C), then `recorder` (validation, and what is written on the
 way) with `logs` and `model_card`; `run_folder` and `state` (a run's files, and where it stands, so
-that it can go on), `distributed` (several processes) and `initial_weights` (training that starts
-from a trained model). The step itself is the system's.
+that it can go on), `distributed` (several processes), `memory` (kept between steps) and
+`initial_weights` (training that starts from a trained model). The step itself is the system's.
 """

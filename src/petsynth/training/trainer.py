@@ -32,6 +32,7 @@ from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
 from petsynth.training.distributed import average_terms, launch_fabric, on_first
 from petsynth.training.initial_weights import Start, freeze, start_from
+from petsynth.training.memory import keep_freed_memory
 from petsynth.training.recorder import Recorder
 from petsynth.training.run_folder import RunFolder, adopt_changes, open_run
 from petsynth.training.state import TrainingState, load_checkpoint
@@ -166,6 +167,8 @@ def train(
     cores = os.cpu_count() or 1
     torch.set_num_threads(min(threads or max(cores // devices, 1), cores))
     with contextlib.ExitStack() as stack:
+        if fabric.device.type == "cpu":
+            stack.enter_context(keep_freed_memory())
         # Only the first process writes, so only it holds the lock; the others hear of a refusal.
         held: list[Callable[[], None]] = []
         on_first(fabric, lambda: held.append(stack.enter_context(lock_folder(run))))

@@ -17,11 +17,13 @@ deviation, since the two images differ in contrast (docs/decisions/0020).
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import SimpleITK
+import torch
 from nibabel.affines import apply_affine, from_matvec
 from nibabel.eulerangles import euler2mat
 from nibabel.spaces import vox2out_vox
@@ -122,7 +124,8 @@ def register_rigid(
 ) -> Alignment:
     """Find the rigid transform from one image's world to another's.
 
-    The same images give the same transform: one thread, and the same voxels are compared.
+    The same images give the same transform: each optimisation has one thread, as many run side by
+    side as torch may have threads, and the same voxels are compared.
 
     Parameters
     ----------
@@ -152,28 +155,50 @@ def register_rigid(
         sorted(candidates, key=search.information_at, reverse=True)
         for candidates in _initialisations(centre, moving_centre_mm)
     ]
-    # A coarse optimisation may leave the right place, so the best one is optimised at 3 mm as well.
-    reached = [
-        [
-            scored.optimise(ranked[0], centre, points=FEWER_POINTS),
-            *(coarse.optimise(each, centre) for each in ranked[:INITIALISATIONS]),
-        ]
-        for ranked in searches
-    ]
-    best, reproducible = scored.compare(reached, centre)
-    if not reproducible:
-        for places, ranked in zip(reached, searches, strict=True):
-            places += [
-                scored.optimise(each, centre, points=FEWER_POINTS)
-                for each in ranked[1 : 1 + MORE_INITIALISATIONS]
-            ]
-        best, reproducible = scored.compare(reached, centre)
-    if not reproducible:  # places that a part of the voxels tells apart may be one
-        again = [[scored.optimise(scored.best_of(places), centre)] for places in reached]
-        best, reproducible = scored.compare(again, centre)
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        best, reproducible = _search(scored, coarse, searches, centre, pool)
     finest = _Pair.of(fixed, fixed_mask, moving, FINEST_MM)
     found = finest.optimise(best, centre, first_step=0.5, points=points)
     return Alignment(found, scored.information_at(found), reproducible)
+
+
+def _search(
+    scored: _Pair,
+    coarse: _Pair,
+    searches: list[list[FloatArray]],
+    centre: FloatArray,
+    pool: ThreadPoolExecutor,
+) -> tuple[FloatArray, bool]:
+    """Return the best of all places that optimisations reach, and whether each search has it.
+
+    The optimisations run side by side, each in one thread, so the result is that of one after
+    another.
+    """
+    quick = partial(pool.submit, scored.optimise, centre_mm=centre, points=FEWER_POINTS)
+    # A coarse optimisation may leave the right place, so the best one is optimised at 3 mm as well.
+    started = [
+        [
+            quick(ranked[0]),
+            *(pool.submit(coarse.optimise, each, centre) for each in ranked[:INITIALISATIONS]),
+        ]
+        for ranked in searches
+    ]
+    reached = _ended(started)
+    best, reproducible = scored.compare(reached, centre)
+    if not reproducible:
+        further = slice(1, 1 + MORE_INITIALISATIONS)
+        more = _ended([[quick(each) for each in ranked[further]] for ranked in searches])
+        reached = [[*first, *then] for first, then in zip(reached, more, strict=True)]
+        best, reproducible = scored.compare(reached, centre)
+    if not reproducible:  # places that a part of the voxels tells apart may be one
+        bests = [scored.best_of(places) for places in reached]
+        again = _ended([[pool.submit(scored.optimise, each, centre)] for each in bests])
+        best, reproducible = scored.compare(again, centre)
+    return best, reproducible
+
+
+def _ended(started: list[list[Future[FloatArray]]]) -> list[list[FloatArray]]:
+    return [[each.result() for each in of_search] for of_search in started]
 
 
 def refine_rigid(
