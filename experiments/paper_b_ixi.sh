@@ -11,8 +11,8 @@
 #   main       the four systems in all arms, three seeds, with the same updates
 #   ablations  GANBERT's loss terms, tokens, embedding, masked fraction and gradient penalty
 #   wavelengths  GANBERT in SUVR alone, at learning rate SUVR_RATE: with the embedding's wavelengths of
-#              original units (8 to 64), and with these and L1's unit scaled to the data's spread,
-#              which is the default of now; not among the default stages
+#              original units (8 to 64), with these and L1's unit scaled to the data's spread,
+#              which is the default of now, and with L1 alone; not among the default stages
 #   evaluate   all runs of an arm on its test subjects, in one report
 #
 # Interrupted, run it again: what is finished is kept, and an unfinished training goes on where it
@@ -110,6 +110,7 @@ wavelengths() {
     for seed in $seeds; do
       echo "$arm ganbert-wavelengths8 ganbert $seed ${SUVR_RATE:-3e-4} --bert.shortest-wavelength 8"
       echo "$arm ganbert-balanced ganbert $seed ${SUVR_RATE:-3e-4}"
+      echo "$arm ganbert-l1-alone ganbert $seed ${SUVR_RATE:-3e-4} --loss.nsp 0 --loss.mlm 0"
     done
   done
 }

@@ -9,8 +9,10 @@ how many faults there are in all; ``make faults`` takes 1,000.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gzip
 import hashlib
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -207,6 +209,21 @@ def complete(words: list[str], log: Path, tally: Tally | None = None) -> None:
     else:
         assert status == 0, f"status {status}: {run.messages()}"
         assert "Traceback" not in run.messages(), run.messages()
+
+
+def import_ahead(words: list[str], log: Path) -> None:
+    """Run a command to its end, and import here what it imported, so that no later run has to."""
+    names = log.with_suffix(".modules")
+
+    def start() -> None:
+        atexit.register(lambda: names.write_text("\n".join(sys.modules)))
+
+    run = Run(words, log, start)
+    assert run.wait() == 0, run.messages()
+    for name in names.read_text().split("\n"):
+        if name not in sys.modules and importlib.util.find_spec(name.partition(".")[0]):
+            with contextlib.suppress(Exception):  # a module that another one has put there
+                importlib.import_module(name)
 
 
 def count_calls(words: list[str], log: Path) -> int:

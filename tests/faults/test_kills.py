@@ -5,7 +5,16 @@ import shutil
 import numpy as np
 import pytest
 
-from .harness import FAULTS, SEED, compare, count_calls, damaged_files, digest, kill_and_go_on
+from .harness import (
+    FAULTS,
+    SEED,
+    compare,
+    count_calls,
+    damaged_files,
+    digest,
+    import_ahead,
+    kill_and_go_on,
+)
 
 FRACTIONS = {"train": 0.3, "predict": 0.2, "prepare": 0.2, "simulate": 0.1, "evaluate": 0.05}
 """Part of all faults that each command meets."""
@@ -19,6 +28,7 @@ SLOW = ("evaluate", "simulate")
 def test_a_killed_command_ends_as_if_nothing_had_happened(commands, folder, tally, name):
     command, log = commands[name], folder / f"{name}.log"
     undisturbed = folder / f"{name}-undisturbed"
+    import_ahead(command.words(folder / f"{name}-ahead"), log)
     calls = count_calls(command.words(undisturbed), log)
     expected = digest(undisturbed)
     assert expected

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from nibabel.affines import apply_affine
 from scipy.spatial.transform import Rotation
 
@@ -47,6 +48,18 @@ def test_no_initialisation_repeats_another(shift):
     for number, here in enumerate(sent[:-1]):
         apart = np.linalg.norm(sent[number + 1 :] - here, axis=2).max(axis=1)
         assert apart.min() >= 15
+
+
+def test_searches_side_by_side_end_where_they_end_one_after_another(brain, around):
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            found.append(register_rigid(brain, around, brain, centre_of_mass(brain)))
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_array_equal(found[0].fixed_to_moving, found[1].fixed_to_moving)
+    assert found[0].reproducible and found[1].reproducible
 
 
 def test_agreement_comes_from_two_searches(brain, around, monkeypatch):

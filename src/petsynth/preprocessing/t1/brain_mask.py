@@ -25,6 +25,8 @@ Device = Literal["cpu", "auto", "cuda"]
 
 STRIPPED_ZEROS = 0.4
 """Fraction of exact zeros from which a T1 counts as skull-stripped."""
+LARGEST_ML, APART = 2200, 0.05
+"""Volume below which its largest object is a brain, and the fraction of it that may lie apart."""
 _PLAUSIBLE_ML = (400, 2500)
 
 
@@ -103,9 +105,13 @@ def is_skull_stripped(t1: Volume) -> bool:
     filled = t1.data != 0
     if 1 - filled.mean() < STRIPPED_ZEROS:
         return False
+    voxel_ml = abs(np.linalg.det(t1.affine[:3, :3])) / 1e3
+    if filled.sum() * voxel_ml >= (1 + APART) * LARGEST_ML:
+        return False  # whatever its largest object is, too much is left over
     brain = _solid(filled)
-    volume_ml = brain.sum() * abs(np.linalg.det(t1.affine[:3, :3])) / 1e3
-    return bool(volume_ml < 2200 and (filled & ~brain).sum() < 0.05 * brain.sum())
+    return bool(
+        brain.sum() * voxel_ml < LARGEST_ML and (filled & ~brain).sum() < APART * brain.sum()
+    )
 
 
 def _solid(inside: BoolArray) -> BoolArray:
