@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from petsynth.covariates import parse_covariates
 from petsynth.errors import InputError, SplitError
 from petsynth.io.bids.index import Exclusion, Index, Scan
 from petsynth.io.text import read_table
@@ -65,6 +66,7 @@ def finish(
     frames=1,
     durations=(),
     flagged="none",
+    session=None,
 ):
     """Leave a finished subject of an even PET; its frames are 1, 3, ... times as bright."""
     shape = settings.preprocessing.pet_grid().shape
@@ -75,10 +77,10 @@ def finish(
         write_array(out, name, "pet", np.full((*shape, frames), level * factors, np.float32))
     write_array(out, name, "mask", np.ones(shape, bool))
     key = {"preprocessing": dataclasses.asdict(settings.preprocessing)}
-    participant = name.partition("_")[0]
+    participant, _, visit = name.partition("_ses-")
     flags = "none" if flagged == "none" else "something"
     qc = {"participant_id": participant, "flags": flags, "flagged_checks": flagged}
-    record = Record(participant, None, key, [], unit, frames, qc, [], list(durations))
+    record = Record(participant, visit or session, key, [], unit, frames, qc, [], list(durations))
     write_record(out, name, record)
 
 
@@ -145,6 +147,44 @@ def test_all_visits_of_a_subject_are_in_one_part(bids, tmp_path, settings):
     assert data.participants() == names
     assert [len(data.participants(part)) for part in ("train", "test")] == [4, 2]
     assert list(read_table(out / "split.tsv")["session_id"][:2]) == ["ses-a", "ses-b"]
+
+
+@pytest.fixture
+def sessions(bids):
+    """Two visits of sub-1, four years apart; the participants' table has the first age."""
+    table = "participant_id\tdx\tage\tsex\nsub-1\tCN\t70\tF\nsub-2\tAD\t80\tM\nsub-3\tAD\t81\tM\n"
+    (bids / "participants.tsv").write_text(table)
+    (bids / "sub-1").mkdir()
+    visits = "session_id\tage\tdiagnosis\nses-a\t70\tn/a\nses-b\t74\tMCI\n"
+    (bids / "sub-1/sub-1_sessions.tsv").write_text(visits)
+    return bids
+
+
+def test_each_visit_has_its_own_covariates(sessions, tmp_path, settings):
+    out = tmp_path / "visits"
+    for name in ("sub-1_ses-a", "sub-1_ses-b", "sub-2_ses-a", "sub-3_ses-a"):
+        finish(out, name, settings)
+    data = build_cohort(sessions, out, settings, Index([]), SplitRequest(test=1))
+
+    ages = [data.covariates(name)["age"] for name in data.participants()]
+    assert ages == [parse_covariates({"age": age})["age"] for age in ("70", "74", "80", "81")]
+    assert [data.diagnosis(name) for name in data.participants()] == ["CN", "MCI", "AD", "AD"]
+    assert data.covariates("sub-1_ses-a").keys() == data.covariates("sub-1_ses-b").keys()
+    assert data.covariates("sub-1_ses-a")["diagnosis"] < data.covariates("sub-1_ses-b")["diagnosis"]
+    people = read_table(out / "participants.tsv").set_index("participant_id")
+    assert people["age"].to_dict() == {"sub-1": "70", "sub-2": "80", "sub-3": "81"}
+
+
+def test_the_only_scan_has_the_covariates_of_its_session(sessions, tmp_path, settings):
+    out = tmp_path / "out"
+    finish(out, "sub-1", settings, session="b")
+    finish(out, "sub-2", settings)
+    data = build_cohort(sessions, out, settings, Index([]), SplitRequest(test=1))
+
+    assert data.covariates("sub-1")["age"] == parse_covariates({"age": "74"})["age"]
+    assert data.diagnosis("sub-1") == "MCI"
+    people = read_table(out / "participants.tsv").set_index("participant_id")
+    assert people.loc["sub-1", ["age", "diagnosis", "sex"]].tolist() == ["74", "MCI", "F"]
 
 
 def test_nobody_prepared_is_refused_and_written_down(bids, tmp_path, settings):

@@ -295,7 +295,7 @@ def _origin(args: Args, model: Run, number: int) -> dict[str, Any]:
 
 def _covariates(args: Args, model: Run, number: int) -> dict[str, str]:
     """Return what else is told of a T1's subject and the model uses."""
-    from petsynth.data.prepared import read_covariate_texts
+    from petsynth.data.covariate_table import read_covariate_texts
     from petsynth.inference.scan import check_covariates
     from petsynth.io.bids.names import parse_entities, participant_key
 

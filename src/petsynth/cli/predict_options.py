@@ -128,7 +128,7 @@ def given_covariates(args: Args) -> dict[str, str]:
 def check_arguments(args: Args) -> None:
     """Raise ArgumentError if an option has a value that it cannot have."""
     from petsynth.covariates import parse_covariates
-    from petsynth.data.prepared import read_covariate_texts
+    from petsynth.data.covariate_table import read_covariate_texts
     from petsynth.errors import ArgumentError
 
     for name, value, least in [

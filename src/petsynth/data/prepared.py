@@ -30,9 +30,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from petsynth.covariates import CovariateName, Covariates, covariate_columns, parse_covariates
+from petsynth.covariates import CovariateName, Covariates, parse_covariates
+from petsynth.data.covariate_table import covariate_texts, read_covariate_texts
 from petsynth.data.split import check_split
-from petsynth.errors import ArgumentError, InputError
+from petsynth.errors import InputError
 from petsynth.io.bids.names import participant_key, participant_of
 from petsynth.io.text import check_file, check_text, exists, read_json, read_table
 from petsynth.volume import Grid, check_grid, check_tracer
@@ -146,15 +147,28 @@ class PreparedData:
         return self._row(participant)[1]
 
     def covariates(self, participant: str) -> Covariates:
-        """Return what else is known of a subject: age, sex, status, ...
+        """Return what else is known of a subject, at a visit if the name has one: age, sex, ...
 
         Raises
         ------
         InputError
-            If ``participants.tsv`` says something that is no value of it.
+            If ``participants.tsv`` or ``split.tsv`` says something that is no value of it.
         """
         told = self._covariates.get(participant_key(participant_of(participant)), {})
-        return parse_covariates(told)
+        return {**parse_covariates(told), **self._at_visits.get(participant, {})}
+
+    @functools.cached_property
+    def _at_visits(self) -> dict[str, Covariates]:
+        """What ``split.tsv`` says of each visit; empty without visits."""
+        path = self.folder / SPLIT_TABLE
+        table = read_table(path)
+        if "session_id" not in table:
+            return {}
+        names = table["participant_id"] + "_" + table["session_id"]
+        return {
+            name: parse_covariates(texts)
+            for name, texts in zip(names, covariate_texts(table, names, path), strict=True)
+        }
 
     @functools.cached_property
     def _covariates(self) -> dict[str, dict[CovariateName, str]]:
@@ -239,39 +253,6 @@ class PreparedData:
                 f"the grid, which is {shape}; prepare this subject again with --overwrite"
             )
         return array
-
-
-def read_covariate_texts(path: str | Path) -> dict[str, dict[CovariateName, str]]:
-    """Read what a table of participants says of each, without what is unknown.
-
-    Parameters
-    ----------
-    path : str or Path
-        With ``participant_id`` and columns named as in `petsynth.covariates.COVARIATES`.
-
-    Returns
-    -------
-    dict of str to dict
-        By `petsynth.io.bids.names.participant_key`.
-
-    Raises
-    ------
-    InputError
-        If the table cannot be used, or a cell says nothing of its covariate.
-    """
-    table = read_table(path)
-    if "participant_id" not in table:
-        raise InputError(f"{path}: has no column participant_id")
-    columns = covariate_columns(table.columns)
-    told: dict[str, dict[CovariateName, str]] = {}
-    for row in table.to_dict("records"):
-        texts = {name: row[column] for name, column in columns.items()}
-        try:
-            known = parse_covariates(texts)
-        except ArgumentError as error:
-            raise InputError(f"{path}: {row['participant_id']}: {error}") from None
-        told[participant_key(row["participant_id"])] = {name: texts[name] for name in known}
-    return told
 
 
 def static_mean(pet: NDArray[Any], durations: Sequence[float] | None = None) -> NDArray[np.float32]:

@@ -133,7 +133,7 @@ def build_cohort(
     scale = _scale(out, split, durations)
     _write_exclusions(out, excluded, unused)
     write_qc(out, [record.qc for record in records.values()])
-    _write_tables(out, split, participants)
+    _write_tables(out, split, records, participants)
     first = next(iter(records.values()))
     write_description(
         out,
@@ -349,22 +349,34 @@ def _scale(out: Path, split: dict[str, str], durations: list[float] | None) -> f
     return training_scale(training, load)
 
 
-def _write_tables(out: Path, split: dict[str, str], participants: Participants) -> None:
-    """Write ``split.tsv``, a row per pair of scans, and ``participants.tsv``."""
+def _write_tables(
+    out: Path, split: dict[str, str], records: dict[str, Record], participants: Participants
+) -> None:
+    """Write ``split.tsv``, a row per pair of scans, and ``participants.tsv``.
+
+    What is known at a visit stands in ``participants.tsv`` where a participant has one, and in
+    ``split.tsv`` where they may have several.
+    """
+    visits = {name: participants.at(participant_of(name), records[name].session) for name in split}
+    told = {name: _told(visit) for name, visit in visits.items()}
     table = pd.DataFrame(
         {
             "participant_id": [participant_of(name) for name in split],
             "split": list(split.values()),
-            "diagnosis": [participants[participant_of(name)].diagnosis for name in split],
+            "diagnosis": [visit.diagnosis for visit in visits.values()],
         }
     )
     if any(name != participant_of(name) for name in split):
         table.insert(1, "session_id", [_session(name) for name in split])
+        for column in dict.fromkeys(key for each in visits.values() for key in each.covariates):
+            table[column] = [visit.covariates.get(column, "n/a") for visit in visits.values()]
     write_table(out / SPLIT_TABLE, table)
-    rows = {name: participants[name] for name in dict.fromkeys(map(participant_of, split))}
-    told = [{"participant_id": name, **_told(row)} for name, row in rows.items()]
-    columns = None if told else ["participant_id", *_told(Participant())]
-    write_participants(out, pd.DataFrame(told, columns=columns).fillna("n/a"))
+    rows = [
+        {"participant_id": name, **(told.get(name) or _told(participants[name]))}
+        for name in dict.fromkeys(map(participant_of, split))
+    ]
+    columns = None if rows else ["participant_id", *_told(Participant())]
+    write_participants(out, pd.DataFrame(rows, columns=columns).fillna("n/a"))
 
 
 def _told(row: Participant) -> dict[str, str]:

@@ -116,7 +116,7 @@ class Preparation:
         except InputError as error:
             error.path = scan.t1
             raise
-        weight = self.participants[scan.participant].weight_kg
+        weight = self.participants.at(scan.participant, scan.session).weight_kg
         noise_free = find_noise_free_pet(self.bids, scan)
         lesion = find_lesion_map(self.bids, scan)
         return Files(scan.t1, scan.pet, mask, noise_free, scan.tracer, weight, lesion)
@@ -227,7 +227,7 @@ class Preparation:
         replaced = {failure.not_in(scan): failure for failure in failures}
         files = self.files(scan)
         key = self.key(files, replaced)
-        unread = self.participants[scan.participant].unread_weight
+        unread = self.participants.at(scan.participant, scan.session).unread_weight
         with warnings.catch_warnings(record=True) as caught:
             if unread and self.preprocessing.units == "suv":
                 _warn(f"participants.tsv: weight is {unread!r}, needed is a number of kg")

@@ -62,3 +62,46 @@ def test_tables_as_spreadsheets_leave_them(tmp_path, encoding):
     (tmp_path / "participants.tsv").write_bytes(text.encode(encoding))
     participants = read_participants(tmp_path)
     assert [participants[name].diagnosis for name in ("sub-001", "sub-002")] == ["CN", "AD"]
+
+
+SESSIONS = "session_id\tage\tmmse\tweight\tdx\nses-bl\t70\tn/a\t71\tCN\n{}\t72.5\t24\t69 kg\tMCI\n"
+
+
+@pytest.fixture
+def longitudinal(tmp_path):
+    """Participants with a table of sessions beside their own, and one without."""
+    table = "participant_id\tage\tsex\tmmse\tweight\tdiagnosis\n"
+    rows = "sub-01\t69\tF\t29\t70\tn/a\nsub-02\t80\tM\t30\t80\tAD\n"
+    (tmp_path / "participants.tsv").write_text(table + rows)
+    (tmp_path / "sub-01").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("label", ["ses-M24", '"m24"', "m024"])
+def test_what_is_known_of_a_session_is_taken_first(longitudinal, label):
+    (longitudinal / "sub-01/sub-01_sessions.tsv").write_text(SESSIONS.format(label))
+    participants = read_participants(longitudinal)
+
+    later = participants.at("sub-01", "M24")
+    assert later.covariates == {"age": "72.5", "sex": "F", "mmse": "24"}
+    assert (later.diagnosis, later.weight_kg) == ("MCI", 69.0)
+    first = participants.at("sub-01", "ses-bl")
+    assert first.covariates == {"age": "70", "sex": "F", "mmse": "29"}
+    assert (first.diagnosis, first.weight_kg) == ("CN", 71.0)
+
+
+@pytest.mark.parametrize("session", [None, "m60"])
+def test_without_the_session_the_participants_row_counts(longitudinal, session):
+    (longitudinal / "sub-01/sub-01_sessions.tsv").write_text(SESSIONS.format("ses-m24"))
+    participants = read_participants(longitudinal)
+
+    assert participants.at("sub-01", session) == participants["sub-01"]
+    assert participants.at("sub-02", session) == participants["sub-02"]
+
+
+@pytest.mark.parametrize("table", ["", "age\n70\n", "session_id\tage\nbl\t70\nBL\t71\n"])
+def test_a_table_of_sessions_that_tells_nothing_is_passed_over(longitudinal, table):
+    (longitudinal / "sub-01/sub-01_sessions.tsv").write_text(table)
+    participants = read_participants(longitudinal)
+
+    assert participants.at("sub-01", "bl") == participants["sub-01"]

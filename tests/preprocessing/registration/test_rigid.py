@@ -59,7 +59,8 @@ def test_searches_side_by_side_end_where_they_end_one_after_another(brain, aroun
     finally:
         torch.set_num_threads(threads)
     np.testing.assert_array_equal(found[0].fixed_to_moving, found[1].fixed_to_moving)
-    assert found[0].reproducible and found[1].reproducible
+    assert found[0].reproducible
+    assert found[1].reproducible
 
 
 def test_agreement_comes_from_two_searches(brain, around, monkeypatch):

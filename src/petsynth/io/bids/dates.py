@@ -11,7 +11,6 @@ before it is another, and a session with or without ``ses-`` and leading zeros.
 from __future__ import annotations
 
 import datetime
-import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.bids.metadata import read_metadata
+from petsynth.io.bids.names import session_key
 from petsynth.io.text import read_rows
 
 _SIDECAR_FIELDS = ("AcquisitionDateTime", "AcquisitionDate", "SeriesDate", "StudyDate", "ScanDate")
@@ -54,8 +54,8 @@ class Days:
         """Return the day of a session by its label, without ``ses-``."""
         if label in self.by_session:
             return self.by_session[label]
-        key = _session_key(label)
-        found = {day for other, day in self.by_session.items() if _session_key(other) == key}
+        key = session_key(label)
+        found = {day for other, day in self.by_session.items() if session_key(other) == key}
         return found.pop() if len(found) == 1 else None
 
 
@@ -162,11 +162,6 @@ def _dated_rows(path: Path, names: Iterable[str]) -> list[tuple[str, datetime.da
         else:
             found.append((name, day))
     return found
-
-
-def _session_key(label: str) -> str:
-    """Return one spelling of a session: ``M06``, ``m06`` and ``m6`` are the same."""
-    return re.sub(r"\d+", lambda digits: str(int(digits[0])), label.lower())
 
 
 def _without_ending(name: str) -> str:

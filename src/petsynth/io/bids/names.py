@@ -84,6 +84,18 @@ def participant_key(name: str) -> str:
     return re.sub(r"^0+(?=\d+$)", "", bare)
 
 
+def session_key(label: str) -> str:
+    """Return one spelling of a session: without ``ses-`` and quotes, case or leading zeros.
+
+    Examples
+    --------
+    >>> session_key("ses-M06") == session_key("m6")
+    True
+    """
+    bare = label.strip().strip("'\"").lower().removeprefix("ses-")
+    return re.sub(r"\d+", lambda digits: str(int(digits[0])), bare)
+
+
 def participant_of(name: str) -> str:
     """Return whose scan it is, by the name of a participant or of one of their sessions.
 

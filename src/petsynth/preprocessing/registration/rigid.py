@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import SimpleITK
@@ -174,7 +174,10 @@ def _search(
     The optimisations run side by side, each in one thread, so the result is that of one after
     another.
     """
-    quick = partial(pool.submit, scored.optimise, centre_mm=centre, points=FEWER_POINTS)
+
+    def quick(initial: FloatArray) -> Future[FloatArray]:
+        return pool.submit(scored.optimise, initial, centre, points=FEWER_POINTS)
+
     # A coarse optimisation may leave the right place, so the best one is optimised at 3 mm as well.
     started = [
         [
