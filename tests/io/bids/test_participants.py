@@ -99,6 +99,14 @@ def test_without_the_session_the_participants_row_counts(longitudinal, session):
     assert participants.at("sub-02", session) == participants["sub-02"]
 
 
+def test_sessions_are_known_without_a_table_of_participants(longitudinal):
+    (longitudinal / "participants.tsv").unlink()
+    (longitudinal / "sub-01/sub-01_sessions.tsv").write_text(SESSIONS.format("ses-m24"))
+
+    later = read_participants(longitudinal).at("sub-01", "m24")
+    assert (later.covariates["age"], later.diagnosis, later.weight_kg) == ("72.5", "MCI", 69.0)
+
+
 @pytest.mark.parametrize("table", ["", "age\n70\n", "session_id\tage\nbl\t70\nBL\t71\n"])
 def test_a_table_of_sessions_that_tells_nothing_is_passed_over(longitudinal, table):
     (longitudinal / "sub-01/sub-01_sessions.tsv").write_text(table)

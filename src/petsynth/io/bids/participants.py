@@ -114,7 +114,7 @@ def read_participants(bids: str | Path) -> Participants:
     """
     path = Path(bids) / "participants.tsv"
     if not path.exists():
-        return Participants({})
+        return Participants({}, Path(bids))
     table = read_table(path)
     if "participant_id" not in table:
         raise InputError(f"{path}: has no column participant_id")
