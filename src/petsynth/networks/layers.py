@@ -72,7 +72,7 @@ def instance_norm(image: Tensor, gammas: Tensor, betas: Tensor) -> Tensor:
     """Give each channel of each image mean 0 and variance 1, then scale and shift it.
 
     On processors this is a batch norm of one image after another. Where channels lie innermost
-    that is 3 to 20 times as fast as torch's group norm in bf16 and never slower in float32
+    that is 7 to 27 times as fast as torch's group norm in bf16 and faster in float32, too
     (decision record 0085); sums are float32 in both.
 
     Parameters
