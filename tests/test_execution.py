@@ -1,5 +1,6 @@
 """Subjects side by side: on this machine, and on a real Dask cluster that loses a worker."""
 
+import contextvars
 import os
 import signal
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_info
 
+from petsynth import execution
 from petsynth.errors import ArgumentError, InputError, PetsynthError
-from petsynth.execution import check_processes, run_side_by_side
+from petsynth.execution import allowed_threads, check_processes, run_side_by_side
 
 
 def double(number: int) -> int:
@@ -192,3 +194,29 @@ def test_an_error_ends_the_other_processes(tmp_path):
 def test_impossible_numbers(numbers, message):
     with pytest.raises(ArgumentError, match=message):
         check_processes(*numbers)
+
+
+def test_allowed_threads_are_those_of_torch_or_of_the_environment(monkeypatch):
+    torch = pytest.importorskip("torch")
+    assert allowed_threads() == torch.get_num_threads()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for given, expected in (("2", 2), ("64", 4), ("", 4), ("many", 4)):
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+        assert allowed_threads() == expected
+
+
+def test_calls_in_threads_give_their_results_in_order_and_have_one_thread_each(monkeypatch):
+    monkeypatch.setattr(execution, "_ALLOWED", contextvars.ContextVar("allowed", default=3))
+    place = contextvars.ContextVar("place", default="outside")
+    place.set("here")
+    calls = [lambda n=n: (n, place.get(), execution.allowed_threads()) for n in range(5)]
+    assert execution.run_in_threads(calls) == [(n, "here", 1) for n in range(5)]
+    assert execution.allowed_threads() == 3
+    assert execution.run_in_threads([]) == []
+
+    def fail():
+        raise InputError("no")
+
+    with pytest.raises(InputError, match="no"):
+        execution.run_in_threads([*calls, fail])

@@ -7,15 +7,17 @@ kills its process even alone is given up, and the others are done.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -313,6 +315,47 @@ def with_threads(threads: int, function: Callable[..., Any], arguments: tuple[An
 
     with threadpool_limits(threads), _environment({"OMP_NUM_THREADS": str(threads)}):
         return function(*arguments)
+
+
+_ALLOWED: contextvars.ContextVar[int | None] = contextvars.ContextVar("allowed", default=None)
+"""Threads that a call of `run_in_threads` may have of its own."""
+
+
+def allowed_threads() -> int:
+    """Return how many threads may work here: as many as torch's, where it is imported.
+
+    Without torch, what ``OMP_NUM_THREADS`` says, and all cores where it says nothing. One inside
+    a call of `run_in_threads`.
+    """
+    if (allowed := _ALLOWED.get()) is not None:
+        return allowed
+    if (torch := sys.modules.get("torch")) is not None:
+        return int(torch.get_num_threads())
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    cores = os.cpu_count() or 1
+    return min(int(given), cores) if given.isdigit() and int(given) else cores
+
+
+def run_in_threads(calls: Sequence[Callable[[], Item]]) -> list[Item]:
+    """Make calls that mostly compute outside Python, as many at once as there may be threads.
+
+    Returns
+    -------
+    list
+        Their results, in the order of the calls; the first error where there are some.
+    """
+    threads = min(allowed_threads(), len(calls))
+    if threads < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(threads) as pool:
+        # Each in a copy of this context: files that are written wait with others of theirs.
+        made = [pool.submit(contextvars.copy_context().run, _alone, call) for call in calls]
+        return [each.result() for each in made]
+
+
+def _alone(call: Callable[[], Item]) -> Item:
+    _ALLOWED.set(1)
+    return call()
 
 
 def _limits(threads: int) -> dict[str, str]:

@@ -28,6 +28,11 @@ from petsynth.volume import Volume
 GRID = model_grid(3.0)
 
 
+def read_untouched(path, coarsest_mm):
+    """Read a T1 without raising its air, which is -1 here, to 0."""
+    return read_volume(path)
+
+
 @pytest.fixture(scope="module")
 def brain():
     """An aligned simulated T1 and its brain mask on the models' grid, in [-1, 1]."""
@@ -129,7 +134,7 @@ def known_alignment(monkeypatch):
         return PreparedT1(mri, mri > 0, ROTATION, "given", 1.0)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
-    monkeypatch.setattr(scan_module, "read_t1", read_volume)  # which leaves -1 what it is
+    monkeypatch.setattr(scan_module, "read_t1", read_untouched)
     monkeypatch.setattr(scan_module, "check_input", lambda *_: InputCheck(0.7))
 
 
@@ -219,7 +224,7 @@ def test_the_mask_is_handed_on(tmp_path, run, monkeypatch):
         return known(t1, grid, mask)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
-    monkeypatch.setattr(scan_module, "read_t1", read_volume)  # which leaves -1 what it is
+    monkeypatch.setattr(scan_module, "read_t1", read_untouched)
     predict_scan(run, tmp_path / "t1.nii.gz", mask=tmp_path / "mask.nii.gz")
     predict_scan(run, tmp_path / "t1.nii.gz")
     assert seen[0][0].data.sum() == np.prod(SHAPE)
@@ -236,7 +241,7 @@ def test_a_new_t1_is_prepared_as_those_of_training_were(tmp_path, run, monkeypat
         return known(t1, grid, mask)
 
     monkeypatch.setattr(scan_module, "prepare_t1", prepare)
-    monkeypatch.setattr(scan_module, "read_t1", read_volume)  # which leaves -1 what it is
+    monkeypatch.setattr(scan_module, "read_t1", read_untouched)
     steps = {"voxel_mm": 9.0, "frames": "mean", "brain_mask": "deepbet", "bias_field": True}
     metadata = run.metadata | {"preprocessing": steps}
     predict_scan(dataclasses.replace(run, metadata=metadata), tmp_path / "t1.nii.gz")
@@ -304,3 +309,19 @@ def test_a_batch_goes_on_after_one_that_cannot_be_used(t1, tiny_run, tmp_path, c
     assert "predicting: 1/1" in capsys.readouterr().err
     with pytest.raises(ArgumentError, match="masks: 1 for 2 T1s"):
         petsynth.predict_batch([t1, t1], masks=[t1], model=tiny_run)
+
+
+def test_a_t1_much_finer_than_the_model_is_averaged_before_anything_else(t1, monkeypatch):
+    seen = []
+
+    def prepare(t1, grid, mask=None, **steps):
+        seen.append(t1.grid.voxel_mm)
+        mri = np.clip(resample(t1, grid, fill=-1.0).data, -1, 1)
+        return PreparedT1(mri, mri > 0, np.eye(4), "given", 1.0)
+
+    monkeypatch.setattr(scan_module, "prepare_t1", prepare)
+    data = np.random.default_rng(0).random((30, 32, 12), dtype=np.float32)
+    nib.save(nib.Nifti1Image(data, np.diag([0.3, 0.6, 3.0, 1])), t1)
+    pet = petsynth.predict(t1)
+    assert seen == [pytest.approx((0.9, 0.6, 3.0))]
+    assert pet.shape == data.shape  # written where the T1 is, as fine as it is

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,27 @@ def test_files_written_together_appear_together_or_not_at_all(tmp_path):
     assert image.read_text() == "old"
     assert names(tmp_path) == ["a", "image.txt"]
     assert names(sidecar.parent) == ["sidecar.json"]
+
+
+def test_the_last_of_the_files_written_together_is_moved_after_the_others(tmp_path, monkeypatch):
+    moved = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (moved.append(b.name), replace(a, b)))
+    with written_together(last=tmp_path / "main"):
+        for name in ("main", "a", "b"):
+            write_text(tmp_path / name, name)
+    assert moved == ["a", "b", "main"]
+
+
+def test_threads_that_write_at_once_leave_the_umask_as_it_was(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: write_text(tmp_path / str(n), "x"), range(400)))
+        assert os.umask(0o027) == 0o027
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+    finally:
+        os.umask(before)
 
 
 def test_temporary_name_keeps_the_suffixes_and_is_hidden(tmp_path):

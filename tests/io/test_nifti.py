@@ -56,7 +56,7 @@ def test_48_axis_orders_are_written_back_in_place(tmp_path, axis_codes):
     path = save(image, tmp_path / "x.nii.gz")
     grid = read_grid(path)
     assert grid.shape == image.shape
-    write_on_grid_of(tmp_path / "y.nii.gz", 2 * np.asarray(image.dataobj), path)
+    write_on_grid_of(tmp_path / "y.nii.gz", [2 * np.asarray(image.dataobj)], path)
     volume = read_volume(tmp_path / "y.nii.gz")
     np.testing.assert_array_equal(volume.data, 2 * lopsided())
     np.testing.assert_array_equal(nib.load(tmp_path / "y.nii.gz").affine, image.affine)
@@ -193,7 +193,7 @@ def test_no_sform_and_no_qform_warns_and_says_what_was_assumed(tmp_path):
 
 def test_no_forms_in_the_reference_none_in_the_result(tmp_path):
     path = without_forms(tmp_path)
-    write_on_grid_of(tmp_path / "y.nii.gz", lopsided(), path)
+    write_on_grid_of(tmp_path / "y.nii.gz", [lopsided()], path)
     header = nib.load(tmp_path / "y.nii.gz").header
     assert int(header["sform_code"]) == int(header["qform_code"]) == 0
     assert header.get_zooms() == (2, 3, 4)
@@ -207,7 +207,7 @@ def test_reference_header_is_copied_where_it_says_where_and_nowhere_else(tmp_pat
     image.header["cal_max"] = 7
     image.header["descrip"] = b"Jane Doe"
     path = save(image, tmp_path / "x.nii.gz")
-    write_on_grid_of(tmp_path / "y.nii.gz", lopsided() / 7, path, description="synthetic " * 20)
+    write_on_grid_of(tmp_path / "y.nii.gz", [lopsided() / 7], path, description="synthetic " * 20)
     result = nib.load(tmp_path / "y.nii.gz")
     np.testing.assert_array_equal(result.get_fdata(dtype=np.float32), lopsided() / 7)
     assert int(result.header["sform_code"]) == 4
@@ -218,8 +218,25 @@ def test_reference_header_is_copied_where_it_says_where_and_nowhere_else(tmp_pat
 
 def test_wrong_shape_for_the_reference(tmp_path):
     path = save(nib.Nifti1Image(lopsided(), AFFINE), tmp_path / "x.nii.gz")
-    with pytest.raises(ValueError, match="shape"):
-        write_on_grid_of(tmp_path / "y.nii.gz", lopsided((5, 4, 3)), path)
+    shape = lopsided().shape
+    with pytest.raises(ValueError, match="slab"):
+        write_on_grid_of(tmp_path / "y.nii.gz", [lopsided((5, 4, 3))], path)
+    for slabs in ([], [lopsided((*shape[:2], shape[2] - 1))], [lopsided(), lopsided()]):
+        with pytest.raises(ValueError, match="planes"):
+            write_on_grid_of(tmp_path / "y.nii.gz", slabs, path)
+    assert [each.name for each in tmp_path.iterdir()] == ["x.nii.gz"]
+
+
+def test_slabs_and_frames_are_written_as_one_array_would_be(tmp_path):
+    path = save(nib.Nifti1Image(lopsided(), AFFINE), tmp_path / "x.nii.gz")
+    frames = [lopsided(), 2 * lopsided()]
+    slabs = [part for each in frames for part in np.split(each, [1, 2], axis=2)]
+    write_on_grid_of(tmp_path / "y.nii.gz", slabs, path, frames=2)
+    write_on_grid_of(tmp_path / "again.nii.gz", frames, path, frames=2)
+    result = nib.load(tmp_path / "y.nii.gz")
+    np.testing.assert_array_equal(result.get_fdata(), np.stack(frames, axis=3))
+    assert result.dataobj.offset == 352
+    assert (tmp_path / "y.nii.gz").read_bytes() == (tmp_path / "again.nii.gz").read_bytes()
 
 
 def test_sheared_affine_is_kept_in_the_sform(tmp_path):
@@ -239,7 +256,7 @@ def test_what_is_not_finite_is_never_written(tmp_path, value):
         with pytest.raises(InputError, match="1 voxels would be NaN or infinite; not written"):
             write_volume(path, Volume(data, np.eye(4)))
         with pytest.raises(InputError, match="1 voxels would be NaN or infinite; not written"):
-            write_on_grid_of(path, data, tmp_path / "t1.nii")
+            write_on_grid_of(path, [data], tmp_path / "t1.nii")
     assert [each.name for each in tmp_path.iterdir()] == ["t1.nii"]
 
 

@@ -107,7 +107,7 @@ def test_an_sform_of_zeros_leaves_the_qform(tmp_path):
         np.testing.assert_allclose(read_grid(path).affine, AFFINE, atol=1e-5)
     np.testing.assert_array_equal(volume.data, DATA.transpose(1, 0, 2)[::-1])
     with pytest.warns(PetsynthWarning):
-        write_on_grid_of(tmp_path / "y.nii", DATA, path)
+        write_on_grid_of(tmp_path / "y.nii", [DATA], path)
     np.testing.assert_allclose(nib.load(tmp_path / "y.nii").affine, AFFINE, atol=1e-5)
 
 

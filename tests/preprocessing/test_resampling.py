@@ -5,11 +5,14 @@ import itertools
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from petsynth import execution
 from petsynth.io.nifti import read_volume
 from petsynth.preprocessing.grids import model_grid
 from petsynth.preprocessing.resampling import (
     antialias_sigmas,
+    bin_voxels,
     covered_mean,
     resample,
     resample_mask,
@@ -148,3 +151,53 @@ def test_nothing_covered_has_no_mean():
     mean, fraction = covered_mean(np.full(3, np.nan))
     assert np.isnan(mean)
     assert fraction == 0
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_any_number_of_threads_gives_the_same_as_scipy_at_once(order, monkeypatch):
+    rng = np.random.default_rng(4)
+    image = Volume(rng.random((37, 41, 35)).astype(np.float32), np.diag([1.0, 1.0, 1.0, 1.0]))
+    grid = Grid((40, 20, 19), np.diag([1.7, 1.9, 1.3, 1.0]))
+    turn = np.eye(4)
+    turn[0] = [0.98013, 0.17007, 0.05003, -3.10017]  # no voxel half-way between two
+    turn[1] = [-0.16011, 0.97029, 0.10037, 2.30059]
+    turn[2] = [-0.07043, -0.10019, 0.99061, 1.20031]
+    found = []
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(execution, "allowed_threads", lambda n=threads: n)
+        found.append(resample(image, grid, turn, order=order).data)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+    to_voxels = turn @ grid.affine
+    data = image.data
+    if order:
+        sigmas = antialias_sigmas(to_voxels)
+        data = ndimage.gaussian_filter(data, sigmas, mode="nearest", truncate=3)
+    at_once = ndimage.affine_transform(
+        data, to_voxels[:3, :3], to_voxels[:3, 3], grid.shape, order=order, mode="constant"
+    )
+    np.testing.assert_allclose(found[0], at_once, atol=1e-6)
+
+
+def test_a_mask_at_the_edge_of_its_image_is_the_same_as_in_a_larger_one():
+    inside = np.zeros((30, 30, 30), bool)
+    inside[:8, 10:22, 18:] = True
+    grid = Grid((16, 16, 16), np.diag([2.3, 2.1, 2.2, 1.0]))
+    turn = np.eye(4)
+    turn[:3, :3] = [[0.99, 0.1, 0.0], [-0.1, 0.99, 0.0], [0.0, 0.0, 1.0]]
+    whole = resample(Volume(inside.astype(np.float32), np.eye(4)), grid, turn).data >= 0.5
+    np.testing.assert_array_equal(resample_mask(Volume(inside, np.eye(4)), grid, turn), whole)
+    assert not resample_mask(Volume(np.zeros_like(inside), np.eye(4)), grid, turn).any()
+
+
+def test_binned_voxels_keep_their_place_and_their_mean():
+    affine = np.array([[0, 0.5, 0, 7], [-0.4, 0, 0, 8], [0, 0, 1.2, 9], [0, 0, 0, 1.0]])
+    fine = Volume(np.random.default_rng(0).random((9, 8, 5)).astype(np.float32), affine)
+    coarse = bin_voxels(fine, 1.0)
+    assert coarse.grid.shape == (4, 4, 5)
+    assert coarse.grid.voxel_mm == pytest.approx((0.8, 1.0, 1.2))
+    block = fine.data[2:4, 4:6, 3]
+    assert coarse.data[1, 2, 3] == pytest.approx(block.mean())
+    centre = affine @ [2.5, 4.5, 3, 1]
+    np.testing.assert_allclose(coarse.affine @ [1, 2, 3, 1], centre)
+    assert bin_voxels(fine, 0.7) is fine

@@ -16,6 +16,7 @@ Models of images that were merely centred write ``space-centred`` in place of ``
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from petsynth.errors import OutputError
+from petsynth.execution import run_in_threads
 from petsynth.figures.panels import (
     Panel,
     View,
@@ -100,7 +102,8 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
     has_std = scan.prediction.std is not None
     paths = result_paths(folder, scan.t1, scan.run, has_std=has_std)
     try:
-        with written_together():
+        # The main image comes last: where it stands, everything of this T1 stands.
+        with written_together(last=paths[0]):
             _write_all(scan, paths)
     except OutputError:
         # Where nothing was before, no empty folder stays.
@@ -111,14 +114,15 @@ def write_prediction(scan: ScanPrediction, folder: str | Path) -> list[Path]:
 
 def _write_all(scan: ScanPrediction, paths: list[Path]) -> None:
     *_, panel = paths
-    save_png(draw_prediction(scan), panel)
     parts = {"synth": scan.prediction.mean, "synthstd": scan.prediction.std}
-    # The main image comes last: where it stands, everything of this T1 stands.
-    for image in reversed([path for path in paths if path.name.endswith(".nii.gz")]):
+    calls = [lambda: save_png(draw_prediction(scan), panel)]
+    for image in [path for path in paths if path.name.endswith(".nii.gz")]:
         kind = "synthstd" if "_desc-synthstd_" in image.name else "synth"
         values = parts[kind]
         if values is not None:
-            _write_image(scan, image, kind, values, own_grid="_space-T1w_" in image.name)
+            own_grid = "_space-T1w_" in image.name
+            calls.append(partial(_write_image, scan, image, kind, values, own_grid=own_grid))
+    run_in_threads(calls)
 
 
 def _write_image(
@@ -133,7 +137,9 @@ def _write_image(
     sidecar["VoxelSizeMillimetres"] = _shown_mm(grid)
     write_json(sidecar_path(path), sidecar)
     if own_grid:
-        write_on_grid_of(path, scan.on_t1_grid(values_XYZ), scan.t1, description=note)
+        slabs = scan.slabs_on_t1_grid(values_XYZ)
+        frames = values_XYZ.shape[3] if values_XYZ.ndim == 4 else 1
+        write_on_grid_of(path, slabs, scan.t1, frames=frames, description=note)
     else:
         on_grid = Volume(values_XYZ, scan.run.grid.affine, scan.run.unit)
         write_volume(path, on_grid, description=note)

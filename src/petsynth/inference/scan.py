@@ -13,13 +13,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import from_matvec
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -137,6 +138,13 @@ def _smooth_inside(image: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArr
 
 # From a T1 to a synthetic PET on the model's grid and on the T1's own; `petsynth.predict`.
 
+_NEEDED_MM = 1.0
+"""Edge of a voxel below which no step sees more: the brain is looked for at 1 mm at most."""
+_NEEDED_PART = 2 / 3
+"""The same, as a part of the model's voxel."""
+_SLAB = 32
+"""Slices that are brought to the T1's grid at a time."""
+
 
 @dataclass(frozen=True)
 class ScanPrediction:
@@ -191,9 +199,21 @@ class ScanPrediction:
         Voxels outside the model's field of view become 0. The result has the axis order of
         the file, so that it overlays on it without any reorientation.
         """
+        return self._interpolated(values_XYZ, self.t1_grid)
+
+    def slabs_on_t1_grid(self, values_XYZ: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
+        """Give the same as `on_t1_grid` in slabs along the last axis, one frame after the other."""
+        width, height, depth = self.t1_grid.shape
+        for frame in np.moveaxis(values_XYZ.reshape(*values_XYZ.shape[:3], -1), 3, 0):
+            for first in range(0, depth, _SLAB):
+                shape = (width, height, min(_SLAB, depth - first))
+                corner = from_matvec(np.eye(3), (0, 0, first))
+                yield self._interpolated(frame, Grid(shape, self.t1_grid.affine @ corner))
+
+    def _interpolated(self, values_XYZ: NDArray[Any], grid: Grid) -> NDArray[np.float32]:
         aligned = Volume(values_XYZ, self.run.grid.affine, self.run.unit)
         t1_to_grid = np.linalg.inv(self.prepared.grid_to_t1)
-        return resample(aligned, self.t1_grid, t1_to_grid, order=1, fill=0.0).data
+        return resample(aligned, grid, t1_to_grid, order=1, fill=0.0).data
 
 
 def predict_scan(
@@ -233,7 +253,9 @@ def predict_scan(
     known = {name: str(value) for name, value in (covariates or {}).items()}
     values = parse_covariates(known)
     check_covariates(run, known)
-    prepared = _prepare(run, read_t1(t1), None if mask is None else read_volume(mask, gaps="zero"))
+    voxel_mm = min((run.t1_grid or run.grid).voxel_mm)
+    image = read_t1(t1, coarsest_mm=min(_NEEDED_MM, _NEEDED_PART * voxel_mm))
+    prepared = _prepare(run, image, None if mask is None else read_volume(mask, gaps="zero"))
     input_check = check_input(prepared, run.t1_grid or run.grid)
     if input_check.is_out_of_distribution:
         warnings.warn(f"{t1}: {input_check.describe()}", PetsynthWarning, stacklevel=2)

@@ -15,6 +15,7 @@ import re
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ _KEPT_BYTES = 60
 """Bytes of the final name at the end of the temporary one, which must not be too long either."""
 _OWNER = re.compile(re.escape(PREFIX) + r"(?P<host>[^-]*)\.(?P<pid>\d+)-")
 _PROBE_BYTES = 1 << 20
+_UMASK_READ = threading.Lock()
 _FULL = (
     "disk full while writing {path}: free some space and run the command again; "
     "what was there before is unchanged"
@@ -61,16 +63,18 @@ _WAITING: contextvars.ContextVar[list[tuple[Path, Path]] | None] = contextvars.C
 
 
 @contextlib.contextmanager
-def written_together() -> Iterator[None]:
+def written_together(last: Path | None = None) -> Iterator[None]:
     """Move the files that are written in the block into place when it ends well, or none of them.
 
     For files that belong to each other, such as an image and its sidecar: where the disk becomes
-    full at the second, the first stays as it was. They are moved in the order of writing.
+    full at the second, the first stays as it was. They are moved in the order of writing, and
+    ``last`` after all others.
     """
     waiting: list[tuple[Path, Path]] = []
     token = _WAITING.set(waiting)
     try:
         yield
+        waiting.sort(key=lambda each: each[1] == last)
         for temporary, path in waiting:
             with refusals_named(path):
                 os.replace(temporary, path)
@@ -109,9 +113,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
+        os.chmod(temporary, 0o666 & ~_umask())
         if (waiting := _WAITING.get()) is None:
             os.replace(temporary, path)
         else:
@@ -143,6 +145,14 @@ def refusals_named(path: str | Path) -> Iterator[None]:
         if message is None:
             raise
         raise OutputError(message.format(path=path)) from error
+
+
+def _umask() -> int:
+    """Return the process's umask, which can be read only by setting it: one thread at a time."""
+    with _UMASK_READ:
+        umask = os.umask(0)
+        os.umask(umask)
+    return umask
 
 
 def check_name(path: str | Path) -> None:

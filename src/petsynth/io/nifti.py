@@ -11,6 +11,7 @@ import io
 import math
 import warnings
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,18 +159,28 @@ def write_volume(
 
 
 def write_on_grid_of(
-    path: str | Path, data: NDArray[Any], reference: str | Path, *, description: str = ""
+    path: str | Path,
+    slabs: Iterable[NDArray[Any]],
+    reference: str | Path,
+    *,
+    frames: int = 1,
+    description: str = "",
 ) -> None:
     """Write an image atomically with exactly the place in space that another file's header gives.
+
+    No more than a slab is in memory at a time.
 
     Parameters
     ----------
     path : str or Path
         Ends in ``.nii`` or ``.nii.gz``.
-    data : (X, Y, Z) or (X, Y, Z, T) array
-        Intensities in the axis order of ``reference`` on disk; written as float32.
+    slabs : iterable of (X, Y, n) arrays
+        Intensities in the axis order of ``reference`` on disk, all of the first frame along the
+        last axis, then the next frame; written as float32.
     reference : str or Path
         File whose sform, qform, their codes and voxel sizes are copied.
+    frames : int
+        Of the image.
     description : str
         Stands in the header's ``descrip``, cut at 79 bytes.
 
@@ -183,17 +194,27 @@ def write_on_grid_of(
         If the shapes differ.
     """
     source = _load(reference)
-    if data.shape[:3] != source.shape[:3]:
-        raise ValueError(f"shape {data.shape} is not that of {reference}, {source.shape[:3]}")
+    shape = tuple(source.shape[:3])
     header = type(source.header)()
+    header.set_data_dtype(np.float32)
+    header.set_data_shape((*shape, frames) if frames > 1 else shape)
     for field in _PLACE_FIELDS:
         header[field] = source.header[field]
     header["descrip"] = _described(description)
-    values = np.asarray(data, dtype=np.float32)
-    _check_finite(values, path)
-    image = type(source)(values, source.affine, header)
-    with atomic_path(path) as temporary:
-        nib.save(image, temporary)
+    planes = 0
+    with atomic_path(path) as temporary, nib.openers.ImageOpener(str(temporary), "wb") as file:
+        header.set_data_offset(header.single_vox_offset)
+        header.write_to(file)
+        file.write(bytes(header.single_vox_offset - file.tell()))
+        for slab in slabs:
+            if slab.shape[:2] != shape[:2]:
+                raise ValueError(f"slab {slab.shape} is not of {reference}, {shape}")
+            values = np.asarray(slab, dtype=np.float32)
+            _check_finite(values, path)
+            file.write(values.tobytes(order="F"))
+            planes += slab.shape[2]
+        if planes != shape[2] * frames:
+            raise ValueError(f"{planes} planes are not those of {reference}, {shape}, {frames}")
 
 
 def _to_volume(

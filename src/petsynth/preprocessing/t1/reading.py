@@ -10,6 +10,7 @@ from nibabel.affines import from_matvec
 
 from petsynth.errors import PetsynthWarning
 from petsynth.io.nifti import read_volume
+from petsynth.preprocessing.resampling import bin_voxels
 from petsynth.volume import Volume
 
 WIDEST_MM = 350.0
@@ -19,7 +20,7 @@ _MARGIN_MM = 10.0
 _AIR_TOLERANCE = 0.05
 
 
-def read_t1(path: str | Path) -> Volume:
+def read_t1(path: str | Path, coarsest_mm: float | None = None) -> Volume:
     """Read a T1 in which air is 0 and the head fills the field of view.
 
     NaN count as 0. Where air is below 0, as with an intercept of -1024, all values are raised so
@@ -30,6 +31,9 @@ def read_t1(path: str | Path) -> Volume:
     ----------
     path : str or Path
         ``.nii`` or ``.nii.gz``.
+    coarsest_mm : float, optional
+        Voxels are averaged in blocks of at most this edge, where the T1 is finer than what follows
+        needs; see `petsynth.preprocessing.resampling.bin_voxels`.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def read_t1(path: str | Path) -> Volume:
             stacklevel=2,
         )
         t1 = t1.with_data(t1.data - np.float32(lowest))
-    return without_margins(t1)
+    return without_margins(t1 if coarsest_mm is None else bin_voxels(t1, coarsest_mm))
 
 
 def without_margins(t1: Volume) -> Volume:
@@ -86,7 +90,10 @@ def _air_below_zero(t1: Volume) -> float | None:
     lowest, highest = float(t1.data.min()), float(t1.data.max())
     if lowest >= 0:
         return None
-    faces = [np.take(t1.data, place, axis).ravel() for axis in range(3) for place in (0, -1)]
+    # Not np.take, which first copies the whole image where its first axis is the innermost.
+    faces = [
+        t1.data[(slice(None),) * axis + (end,)].ravel() for axis in range(3) for end in (0, -1)
+    ]
     air = float(np.median(np.concatenate(faces)))
     is_air = air < 0 and air - lowest < _AIR_TOLERANCE * (highest - lowest)
     return lowest if is_air else None

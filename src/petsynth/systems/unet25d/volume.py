@@ -39,7 +39,8 @@ def settle_error(
     smooth: NDArray[np.float32] = ndimage.gaussian_filter(
         error_XYZ, SMOOTH_MM / voxel_mm, mode="nearest"
     )
-    tissue = ndimage.median_filter(mri_XYZ, 3) > AIR + _TISSUE
+    bright = (mri_XYZ > AIR + _TISSUE).astype(np.float32)
+    tissue = ndimage.uniform_filter(bright, 3) > 0.5  # where the median of 27 voxels is bright
     if not tissue.any():
         return smooth
     near = ndimage.distance_transform_edt(~tissue, voxel_mm) <= REACH_MM
