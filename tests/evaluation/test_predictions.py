@@ -64,6 +64,16 @@ def test_names_and_folders(theirs, tmp_path):
         check_names(["A", "B", "A"])
 
 
+def test_names_with_a_seed_are_runs_of_one_method(data, theirs, tmp_path):
+    groups = []
+    for name in ("theirs-seed0", "theirs-seed1", "theirs_seed12", "theirs seeds", "seedling"):
+        found = find_predictions(name, theirs, data, TEST)
+        (method,) = read_predictions([found], data, tmp_path)
+        groups.append(method.group)
+        assert method.name == name
+    assert groups == ["theirs", "theirs", "theirs", "theirs seeds", "seedling"]
+
+
 @pytest.mark.parametrize(
     "name", ["sub-06_pet", "sub-006_trc-18FFDG_desc-theirs_pet", "sub-006", "6"]
 )

@@ -7,6 +7,7 @@ from (``space-T1w`` in the name); each is brought onto the grid of the data once
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ from petsynth.preprocessing.pet.units import parse_unit
 from petsynth.volume import FloatArray, Volume
 
 _T1_SPACE = "T1w"
+_SEED = re.compile(r"[-_]?seed[-_]?\d+$")
+"""End of a name that tells the seed; what stands before it is the method."""
 _NAMED = 5
 """Subjects that a message names at most."""
 
@@ -60,6 +63,9 @@ class Predictions:
 
 def parse_predictions(words: Sequence[str]) -> dict[str, Path]:
     """Read ``NAME=DIR``, or ``DIR`` alone, which is then called as the folder is.
+
+    Names that differ only in a seed at their end, as ``theirs-seed0`` and ``theirs-seed1``, are
+    runs of one method.
 
     Raises
     ------
@@ -233,7 +239,7 @@ def _read(
         predictions.name,
         "model",
         "; ".join([f"images of another tool, {used} of {used + len(missing)} subjects", *notes]),
-        predictions.name,
+        _SEED.sub("", predictions.name),
         lambda participant: np.load(store(participant), mmap_mode="r"),
         missing=missing,
         is_external=True,
