@@ -2,14 +2,17 @@
 
 For the small and the paper's axial configuration: slices per second that one process reads
 from prepared arrays (memory-mapped, shuffled, flipped, through JPEG where configured), and
-slices per second that the training step consumes on this machine. Then the peak memory of a
-process that reads all slices of 4 and of 64 subjects. The arrays are random numbers, which no
-cache compresses. Prints one JSON object as its last line.
+slices per second that the training step consumes on this machine. Then, for 10, 100 and 3,000
+subjects, how much of a step of the small configuration its reading takes, the seconds until the
+first batch is there, and the peak memory of a process that reads all slices once. The arrays are
+random numbers, which no cache compresses; beyond 100 subjects they repeat (as links to the same
+files), and all lie in the page cache. Prints one JSON object as its last line.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,11 +22,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from petsynth.config import load_config
-from petsynth.data.prepared import PreparedData
+from petsynth.data.prepared import PreparedData, array_path
 from petsynth.io.atomic import write_text
 from petsynth.networks.layers import sample_keys
 from petsynth.prepare.output_folder import write_description
@@ -32,11 +34,14 @@ from petsynth.preprocessing.grids import model_grid
 from petsynth.systems.pix2pix.config import Pix2pixConfig
 from petsynth.systems.pix2pix.training import build_networks, train_step
 from petsynth.systems.slices.dataset import EpochBatches, SliceDataset
+from petsynth.training.distributed import launch_fabric
 
 CONFIGS = {"small": ("small/pix2pix-axial.toml", 3.0), "paper": ("pix2pix-axial.toml", 1.5)}
 SECONDS = 8.0
 """How long each speed is measured."""
-SUBJECTS = (4, 64)
+SUBJECTS = (10, 100, 3000)
+DIFFERENT = 100
+"""Subjects with arrays of their own."""
 
 
 def read_config(name: str) -> Pix2pixConfig:
@@ -49,10 +54,16 @@ def read_config(name: str) -> Pix2pixConfig:
 def write_random(folder: Path, voxel_mm: float, subjects: int) -> PreparedData:
     """Write prepared data of random numbers."""
     random, grid = np.random.default_rng(0), model_grid(voxel_mm)
-    names = [f"sub-{number:03}" for number in range(1, subjects + 1)]
-    for name in names:
+    names = [f"sub-{number:04}" for number in range(1, subjects + 1)]
+    for name in names[:DIFFERENT]:
         write_array(folder, name, "mri", random.random(grid.shape, dtype=np.float32) * 2 - 1)
         write_array(folder, name, "pet", random.random(grid.shape, dtype=np.float32) * 2)
+        write_array(folder, name, "mask", np.ones(grid.shape, bool))
+    for number, name in enumerate(names[DIFFERENT:]):
+        for kind in ("mri", "pet", "mask"):
+            link = array_path(folder, name, kind)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.link(array_path(folder, names[number % DIFFERENT], kind), link)
     rows = [f"{name}\ttrain\tCN\n" for name in names]
     write_text(folder / "split.tsv", "participant_id\tsplit\tdiagnosis\n" + "".join(rows))
     write_description(
@@ -85,9 +96,16 @@ def read_speed(config: Pix2pixConfig, data: PreparedData) -> float:
     return count / (time.perf_counter() - start)
 
 
+def first_batch_s(config: Pix2pixConfig, folder: Path) -> float:
+    """Return the seconds from nothing to the first batch."""
+    start = time.perf_counter()
+    next(iter(loader(config, PreparedData(folder), steps=1)))
+    return time.perf_counter() - start
+
+
 def training_speed(config: Pix2pixConfig) -> float:
     """Return slices per second that the training step consumes."""
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = launch_fabric("cpu", precision="auto")
     networks = build_networks(config, fabric)
     batch, side = config.training.batch_size, config.data.padded_size
     pair = (torch.rand(batch, 1, side, side) * 2 - 1, torch.rand(batch, 1, side, side) * 2 - 1)
@@ -119,17 +137,24 @@ def read_all(folder: Path) -> None:
 def main() -> None:
     result: dict[str, object] = {"threads": torch.get_num_threads()}
     with tempfile.TemporaryDirectory() as temporary:
+        speeds: dict[str, float] = {}
         for name, (file, voxel_mm) in CONFIGS.items():
             config = read_config(file)
             data = write_random(Path(temporary) / name, voxel_mm, subjects=12)
             read, consumed = read_speed(config, data), training_speed(config)
+            speeds[name] = consumed
             result[f"{name}_slices_read_per_second"] = round(read, 1)
             result[f"{name}_slices_consumed_per_second"] = round(consumed, 2)
             result[f"{name}_read_over_consumed"] = round(read / consumed, 1)
+        config = read_config(CONFIGS["small"][0])
         for subjects in SUBJECTS:
             folder = Path(temporary) / str(subjects)
-            write_random(folder, CONFIGS["small"][1], subjects)
-            result[f"peak_mib_{subjects}_subjects"] = round(peak_mib(folder), 1)
+            data = write_random(folder, CONFIGS["small"][1], subjects)
+            result[f"{subjects}_subjects"] = {
+                "reading_over_step": round(speeds["small"] / read_speed(config, data), 4),
+                "first_batch_s": round(first_batch_s(config, folder), 2),
+                "peak_mib": round(peak_mib(folder), 1),
+            }
     print(json.dumps(result))
 
 
