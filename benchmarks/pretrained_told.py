@@ -24,19 +24,15 @@ from petsynth.data.prepared import PreparedData
 from petsynth.inference.pretrained import load_model
 from petsynth.inference.run import choose_device
 from petsynth.metrics.image import mae, pearson_r
-from petsynth.systems.base import PredictionSettings, SubjectInfo
+from petsynth.systems.base import Prediction, PredictionSettings, SubjectInfo
 from pretrained_model import PET_FWHM_MM, RESOLUTION_MM, smooth
 
 
 def measured(
-    mean: NDArray,
-    std: NDArray | None,
-    pet: NDArray,
-    truth: NDArray | None,
-    mask: NDArray,
-    mm: float,
+    made: Prediction, pet: NDArray, truth: NDArray | None, mask: NDArray, mm: float
 ) -> dict[str, float]:
     """Return the metrics of one prediction."""
+    mean, std = made.mean, made.std
     extra = float(np.sqrt(RESOLUTION_MM**2 - PET_FWHM_MM**2))
     blurred = smooth(mean, extra, mm)
     found = {

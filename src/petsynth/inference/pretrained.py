@@ -20,7 +20,7 @@ from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 CHECKSUMS: dict[str, str] = {
     "petsynth-fdg": "49404a994d06b388da78c477faf10364fb8c4846f3e5191d412cdd06b7ab2061",
     "petsynth-av45": "62b165093ece78cc975775956fd7f608ca8191ae9368be70ee83e2ac09a9d076",
-    "petsynth-av1451": "fd2fea5f74c62bc6516098b7262e18552575d84ba62005872d69b08a98adac6b",
+    "petsynth-av1451": "b2f1ad1101e8c722d5488ffe049a5a1efb1bcd6583af537f4c22663f8b3fa4af",
 }
 """Name of each pretrained model -> SHA-256 of its weights file."""
 
