@@ -5,8 +5,9 @@
 For each tracer, every system and baseline: metrics inside the brain, agreement of regions over
 subjects, means over test subjects and seeds; differences from the baseline with the least error
 (`BASELINE`) and from the system with the least error, with intervals over subjects and seeds that
-hold together with 95 %; parameters, updates, seconds of training and of one prediction (measured
-here, one T1 at a time); what pet-bridge's intervals hold. Prints Markdown.
+hold together with 95 %; parameters, updates, seconds of a step on one thread (of the stage timing)
+and of one prediction (measured here, one T1 at a time); what pet-bridge's intervals hold. Prints
+Markdown.
 """
 
 from __future__ import annotations
@@ -101,11 +102,12 @@ def differences(metrics: pd.DataFrame) -> list[str]:
 
 def cost(out: Path, tracer: str) -> list[str]:
     """Return the rows of the table of sizes and times."""
-    lines = ["| | parameters | updates | training | a prediction |", "|---|---|---|---|---|"]
+    lines = ["| | parameters | updates | a step | a prediction |", "|---|---|---|---|---|"]
+    steps = pd.read_csv(out / "steps.tsv", sep="\t", header=None, index_col=0)[1]
     runs = sorted((out / "runs").glob(f"{tracer}-*-seed*/"))
     for system in sorted({bare(run.name, tracer) for run in runs}):
         own = [run for run in runs if bare(run.name, tracer) == system]
-        logs = [pd.read_csv(run / "train_log.csv") for run in own]
+        updates = int(pd.read_csv(own[0] / "train_log.csv")["step"].iloc[-1])
         with safe_open(own[0] / "model.safetensors", "np") as file:
             parameters = sum(int(np.prod(file.get_slice(key).get_shape())) for key in file.keys())  # noqa: SIM118
         run = load_run(own[0])
@@ -117,10 +119,9 @@ def cost(out: Path, tracer: str) -> list[str]:
             start = time.perf_counter()
             run.predict(t1, PredictionSettings(), known)
             seconds.append(time.perf_counter() - start)
-        trained = np.mean([log["seconds"].iloc[-1] for log in logs])
         lines.append(
-            f"| {system} | {parameters / 1e6:.2f} million | {logs[0]['step'].iloc[-1]:,} | "
-            f"{trained:.0f} s | {np.median(seconds):.1f} s |"
+            f"| {system} | {parameters / 1e6:.2f} million | {updates:,} | "
+            f"{steps[system]:.3f} s | {np.median(seconds):.1f} s |"
         )
     return lines
 
