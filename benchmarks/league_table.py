@@ -5,9 +5,9 @@
 For each tracer, every system and baseline: metrics inside the brain, agreement of regions over
 subjects, means over test subjects and seeds; differences from the baseline with the least error
 (`BASELINE`) and from the system with the least error, with intervals over subjects and seeds that
-hold together with 95 %; parameters, updates, seconds of a step on one thread (of the stage timing)
-and of one prediction (measured here, one T1 at a time); what pet-bridge's intervals hold. Prints
-Markdown.
+hold together with 95 %; parameters, updates, seconds of a step on one thread (of the stage timing),
+of all updates, and of one prediction (measured here, one T1 at a time); what pet-bridge's intervals
+hold. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ def values_of(metrics: pd.DataFrame, system: str, name: str) -> NDArray[np.float
 
 
 def bare(name: str, tracer: str) -> str:
-    """Return a system's name without tracer and seed."""
-    return _SEED.sub("", name.removeprefix(f"{tracer}-"))
+    """Return a system's name without tracer and seed.
+
+    ``ganbert (FDG-ganbert-seed0)`` is a run of several, ``ganbert-FDG-ganbert-seed0`` its images.
+    """
+    return _SEED.sub("", name.split(" (")[0].rpartition(f"{tracer}-")[2])
 
 
 def quality(folder: Path, tracer: str) -> tuple[list[str], pd.DataFrame]:
@@ -102,7 +105,8 @@ def differences(metrics: pd.DataFrame) -> list[str]:
 
 def cost(out: Path, tracer: str) -> list[str]:
     """Return the rows of the table of sizes and times."""
-    lines = ["| | parameters | updates | a step | a prediction |", "|---|---|---|---|---|"]
+    head = ["", "parameters", "updates", "a step", "all updates", "a prediction"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     steps = pd.read_csv(out / "steps.tsv", sep="\t", header=None, index_col=0)[1]
     runs = sorted((out / "runs").glob(f"{tracer}-*-seed*/"))
     for system in sorted({bare(run.name, tracer) for run in runs}):
@@ -119,10 +123,9 @@ def cost(out: Path, tracer: str) -> list[str]:
             start = time.perf_counter()
             run.predict(t1, PredictionSettings(), known)
             seconds.append(time.perf_counter() - start)
-        lines.append(
-            f"| {system} | {parameters / 1e6:.2f} million | {updates:,} | "
-            f"{steps[system]:.3f} s | {np.median(seconds):.1f} s |"
-        )
+        step, one = steps[system], np.median(seconds)
+        cells = [system, f"{parameters / 1e6:.2f} million", f"{updates:,}", f"{step:.3f} s"]
+        lines.append(f"| {' | '.join(cells)} | {updates * step:.0f} s | {one:.1f} s |")
     return lines
 
 
