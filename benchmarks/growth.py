@@ -1,10 +1,11 @@
-"""How do time and memory grow with voxels, subjects and processes?
+"""How do time and memory grow with voxels and subjects?
 
     python benchmarks/growth.py [--figure docs/images/growth.png] [--threads 2]
 
 Each point is a command in a process of its own, with its seconds and its largest resident memory:
 `petsynth predict` by the voxels of the T1, `petsynth train` (seconds a step, pet-bridge) by the
-voxels of the PET, `petsynth prepare` by subjects and by processes, `petsynth measure` by pairs.
+voxels of the PET, `petsynth prepare` by subjects, `petsynth measure` by pairs. (By processes:
+`prepare_scaling.py`.)
 Everything is simulated or a phantom. The exponent is that of the last two points (2: four times
 for twice as many), where starting Python no longer counts as much. Draws the points; prints one
 JSON object as its last line.
@@ -36,7 +37,6 @@ SIDES = (96, 128, 192, 256, 384)
 """Voxels along an edge of the T1s, whose field of view is 256 mm."""
 PET_MM = (8.0, 6.0, 4.0, 3.0)
 SUBJECTS = (1, 2, 4, 8)
-PROCESSES = (1, 2)
 PAIRS = (8, 32, 128)
 STEPS = 40
 
@@ -91,19 +91,17 @@ def train(folder: Path, threads: int) -> list[dict[str, float]]:
     return rows
 
 
-def prepare(folder: Path, bids: Path, threads: int) -> tuple[list[dict[str, float]], ...]:
-    """By subjects in one process, and all of four subjects by processes."""
+def prepare(folder: Path, bids: Path, threads: int) -> list[dict[str, float]]:
+    """By subjects, one after the other."""
     labels = sorted(each.name.removeprefix("sub-") for each in bids.glob("sub-*"))
-
-    def prepared(count: int, processes: int) -> dict[str, float]:
-        out = folder / f"prepared{count}-{processes}"
+    rows = []
+    for count in SUBJECTS:
+        out = folder / f"prepared{count}"
         words = ["prepare", str(bids), str(out), "participant", "--skip-bids-validation"]
-        words += ["--voxel-mm", "4", "--nprocs", str(processes), "--omp-nthreads", "1"]
+        words += ["--voxel-mm", "4", "--nprocs", "1", "--omp-nthreads", "1"]
         seconds, gib = command([*words, "--participant-label", *labels[:count]], threads)
-        return {"seconds": seconds, "gib": gib}
-
-    by_subjects = [{"n": count} | prepared(count, 1) for count in SUBJECTS]
-    return by_subjects, [{"n": count} | prepared(4, count) for count in PROCESSES]
+        rows.append({"n": count, "seconds": seconds, "gib": gib})
+    return rows
 
 
 def measure(folder: Path, threads: int) -> list[dict[str, float]]:
@@ -111,13 +109,13 @@ def measure(folder: Path, threads: int) -> list[dict[str, float]]:
     rows, random = [], np.random.default_rng(0)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     for count in PAIRS:
-        for kind in ("reference", "predicted"):
+        for kind in ("reference", "synthetic"):
             (folder / f"{kind}{count}").mkdir()
             for number in range(count):
                 data = random.random((91, 109, 91), dtype=np.float32) + 1
                 name = folder / f"{kind}{count}" / f"sub-{number:03}_pet.nii.gz"
                 nib.save(nib.Nifti1Image(data, affine), name)
-        words = ["measure", str(folder / f"reference{count}"), str(folder / f"predicted{count}")]
+        words = ["measure", str(folder / f"reference{count}"), str(folder / f"synthetic{count}")]
         seconds, gib = command([*words, "--out", str(folder / f"measured{count}")], threads)
         rows.append({"n": count, "seconds": seconds, "gib": gib})
     return rows
@@ -134,7 +132,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     titles = {
         "predict": "predict, by voxels of the T1",
         "train": "a training step, by voxels of the PET",
-        "prepare_subjects": "prepare, by subjects",
+        "prepare": "prepare, by subjects",
         "measure": "measure, by pairs",
     }
     figure = Figure(figsize=(10, 4.6), layout="constrained")
@@ -160,13 +158,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         bids = simulate_cohort(folder / "bids", subjects=max(SUBJECTS), t1_voxel_mm=2.0, seed=0)
-        by_subjects, by_processes = prepare(folder, bids, options.threads)
         parts = {
             "predict": predict(folder, bids, options.threads),
             "train": train(folder, options.threads),
-            "prepare_subjects": by_subjects,
+            "prepare": prepare(folder, bids, options.threads),
             "measure": measure(folder, options.threads),
-            "prepare_processes": by_processes,
         }
     for name, rows in parts.items():
         points = [{key: round(value, 3) for key, value in row.items()} for row in rows]
