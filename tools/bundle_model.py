@@ -4,8 +4,10 @@
 
 The expected error becomes a standard deviation by one factor, measured on the validation and the
 training subjects of the prepared data: the root mean square of the error over what was expected,
-inside the brain. Most of that error is what no T1 tells, such as a level or how much tau. It cannot be
-learnt by heart from the noise-free target, and a dozen validation subjects tell too little of it.
+inside the brain. Most of that error is what no T1 tells, such as a level or how much tau. It cannot
+be learnt by heart from the noise-free target, and a dozen validation subjects tell too little of
+it.
+
 Prints the checksum that belongs into `petsynth.inference.pretrained`. The model card is written by
 hand.
 """
