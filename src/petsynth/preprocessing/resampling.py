@@ -17,7 +17,7 @@ from scipy import ndimage
 from petsynth.execution import run_in_threads
 from petsynth.volume import FWHM_PER_SIGMA, BoolArray, FloatArray, Grid, Volume
 
-TRUNCATE = 3.0
+_TRUNCATE = 3.0
 """Standard deviations after which the Gaussian that smooths is cut."""
 _SLAB = 16
 """Slices of a slab. The slabs, and so the result, are the same for any number of threads."""
@@ -108,7 +108,7 @@ def resample_mask(mask: Volume, grid: Grid, grid_to_volume: FloatArray | None = 
     inside = mask.with_data(mask.data > 0)
     between = np.eye(4) if grid_to_volume is None else grid_to_volume
     sigmas = antialias_sigmas(np.linalg.inv(mask.affine) @ between @ grid.affine)
-    near = _around(inside, np.ceil(TRUNCATE * sigmas).astype(int) + 2)
+    near = _around(inside, np.ceil(_TRUNCATE * sigmas).astype(int) + 2)
     return np.asarray(resample(near, grid, grid_to_volume).data >= 0.5)
 
 
@@ -177,7 +177,7 @@ def _interpolated(
 ) -> FloatArray:
     data = np.asarray(data, dtype=np.float32)
     if sigmas.any():
-        data = smooth(data, sigmas)
+        data = _smooth(data, sigmas)
     if order > 1:
         data = ndimage.spline_filter(data, order, np.float64, mode="mirror")
     result = np.empty(grid.shape, dtype=np.float32)
@@ -199,7 +199,7 @@ def _interpolated(
     return result
 
 
-def smooth(data: FloatArray, sigmas: FloatArray) -> FloatArray:
+def _smooth(data: FloatArray, sigmas: FloatArray) -> FloatArray:
     """Smooth an image by a Gaussian, slabs side by side; `scipy.ndimage` gives the same values.
 
     Parameters
@@ -223,7 +223,7 @@ def _smooth_slab(
 ) -> None:
     at = (slice(None),) * along + (part,)
     ndimage.gaussian_filter1d(
-        data[at], sigma, axis, output=result[at], mode="nearest", truncate=TRUNCATE
+        data[at], sigma, axis, output=result[at], mode="nearest", truncate=_TRUNCATE
     )
 
 
