@@ -130,21 +130,24 @@ def exponent(rows: list[dict[str, float]], key: str) -> float:
 def draw(found: dict[str, Any], path: Path) -> None:
     """Draw seconds and memory of everything against what it grows with."""
     titles = {
-        "predict": "predict, by voxels of the T1",
-        "train": "a training step, by voxels of the PET",
-        "prepare": "prepare, by subjects",
-        "measure": "measure, by pairs",
+        "predict": ("predict", "million voxels"),
+        "train": ("a training step", "million voxels"),
+        "prepare": ("prepare", "subjects"),
+        "measure": ("measure", "pairs"),
     }
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    for column, (name, title) in enumerate(titles.items()):
-        for row, (key, unit) in enumerate((("seconds", "seconds"), ("gib", "GiB"))):
-            axes = figure.add_subplot(2, len(titles), row * len(titles) + column + 1)
-            points = found[name]["points"]
-            axes.loglog([each["n"] for each in points], [each[key] for each in points], "o-")
-            axes.set(ylabel=unit, title=title if row == 0 else "")
-            axes.title.set_fontsize(9)
-            power = found[name][f"exponent_{key}"]
-            axes.text(0.05, 0.9, f"exponent {power}", transform=axes.transAxes, fontsize=8)
+    figure = Figure(figsize=(10, 4.8), layout="constrained")
+    axes_RC = figure.subplots(2, len(titles))
+    for column, (name, (title, unit)) in enumerate(titles.items()):
+        points = found[name]["points"]
+        n = [each["n"] / (1e6 if unit == "million voxels" else 1) for each in points]
+        for row, (key, what) in enumerate((("seconds", "seconds"), ("gib", "GiB"))):
+            axes = axes_RC[row, column]
+            values = [each[key] for each in points]
+            axes.plot(n, values, "o-", color="#0072b2")
+            axes.set(xlabel=unit, ylabel=what if column == 0 else "")
+            axes.set(xlim=(0, 1.08 * max(n)), ylim=(0, 1.08 * max(values)))
+            power = f"exponent {found[name][f'exponent_{key}']}"
+            axes.set_title(power if row else f"{title}\n{power}", size=9)
             axes.spines[["top", "right"]].set_visible(False)
     save_png(figure, path)
 
