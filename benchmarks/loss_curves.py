@@ -26,7 +26,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from petsynth.config import parse_config, read_toml
 from petsynth.data.prepared import PreparedData
@@ -109,6 +109,7 @@ def draw(logs: dict[str, dict[str, list[pd.DataFrame]]], path: Path) -> None:
                     label=None if number else way,
                 )
         axes.set(title=name, xlabel="step", ylabel="generator's loss", yscale="log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.spines[["top", "right"]].set_visible(False)

@@ -92,7 +92,7 @@ def test_a_prediction_with_the_pretrained_model(cohort, tmp_path):
         out = tmp_path / f"predicted-{threads}"
         t1 = cohort / "sub-001" / "anat" / "sub-001_T1w.nii.gz"
         petsynth(threads, "predict", t1, "--out", out, "--threads", threads, "--device", "cpu")
-        found = sorted(out.glob("*_pet.nii.gz"))
+        found = sorted(out.rglob("*_pet.nii.gz"))
         images.append({path.name: np.asarray(nib.load(path).dataobj) for path in found})
     assert images[0]
     for name, one in images[0].items():

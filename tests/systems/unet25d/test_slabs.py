@@ -72,6 +72,7 @@ def test_each_volume_is_made_once_an_epoch(dataset, monkeypatch):
     assert sorted(made) == [(epoch, volume) for epoch in (0, 1) for volume in range(len(dataset))]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_number_of_processes_changes_nothing(dataset, workers):
     assert same(load(dataset, workers=workers), load(dataset))
