@@ -103,6 +103,8 @@ def find_studies(
             )
         models = load_models(own_runs, data, split, device) if own_runs or not images else []
         check_names([*(each.name for each in models), *(each.name for each in images)])
+        # Runs of one method share its name, but no tool's that of a model of petsynth.
+        check_names([*{each.group for each in models}, *{each.method for each in images}])
         studies.append(Study(data, audit, models, images))
     return studies
 

@@ -33,7 +33,7 @@ from petsynth.preprocessing.pet.units import parse_unit
 from petsynth.volume import FloatArray, Volume
 
 _T1_SPACE = "T1w"
-_SEED = re.compile(r"[-_]?seed[-_]?\d+$")
+_SEED = re.compile(r"(?<=\w)[-_]?seed[-_]?\d+$")
 """End of a name that tells the seed; what stands before it is the method."""
 _NAMED = 5
 """Subjects that a message names at most."""
@@ -59,6 +59,11 @@ class Predictions:
     folder: Path
     images: dict[str, Path]
     missing: dict[str, str]
+
+    @property
+    def method(self) -> str:
+        """The name without a seed at its end."""
+        return _SEED.sub("", self.name)
 
 
 def parse_predictions(words: Sequence[str]) -> dict[str, Path]:
@@ -239,7 +244,7 @@ def _read(
         predictions.name,
         "model",
         "; ".join([f"images of another tool, {used} of {used + len(missing)} subjects", *notes]),
-        _SEED.sub("", predictions.name),
+        predictions.method,
         lambda participant: np.load(store(participant), mmap_mode="r"),
         missing=missing,
         is_external=True,
