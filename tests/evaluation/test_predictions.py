@@ -236,7 +236,7 @@ def test_two_runs_and_predictions_may_not_share_a_name(
     for name in (
         "pix2pix-axial",
         "pix2pix-axial-seed1",
-    ):  # whose seeds petsynth's own run is none of
+    ):  # petsynth has such a run
         words = ["--predictions", f"{name}={theirs}", "--data", tiny_prepared]
         assert evaluate(tiny_run, *words, "--out", tmp_path / "out") == 2
         assert "a method is called pix2pix-axial already" in capsys.readouterr().err
