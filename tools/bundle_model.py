@@ -19,13 +19,11 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from petsynth.data.prepared import PreparedData
-from petsynth.inference.run import CONFIG, WEIGHTS, Run, load_run
+from petsynth.inference.run import CONFIG, WEIGHTS, load_run
 from petsynth.networks.weights import save_weights
-from petsynth.systems.base import PredictionSettings, SubjectInfo
-from petsynth.systems.unet25d.system import NORMAL_ERROR_TO_STD
+from petsynth.systems.base import TrainedGenerator
+from petsynth.training.calibration import measure_std_factor
 
 LICENCE = "CC BY-SA 3.0 (trained on IXI, brain-development.org)"
 PRETRAINED = Path(__file__).parents[1] / "src/petsynth/pretrained"
@@ -34,7 +32,10 @@ PRETRAINED = Path(__file__).parents[1] / "src/petsynth/pretrained"
 def main(name: str, run_folder: str, prepared: str) -> None:
     """Write the folder of the pretrained model."""
     run, data = load_run(run_folder), PreparedData(prepared)
-    calibration = {"error_to_std": error_to_std(run, data)}
+    model = TrainedGenerator(run.generator, run.device, run.pet_scale, run.metadata)
+    measured = [*data.participants("validation"), *data.participants("train")]
+    factor = measure_std_factor(run.system, model, data, measured)
+    calibration = {"error_to_std": round(factor, 4)}
     metadata = run.metadata | {"name": name, "licence": LICENCE} | calibration
     target = PRETRAINED / name
     target.mkdir(parents=True, exist_ok=True)
@@ -43,20 +44,6 @@ def main(name: str, run_folder: str, prepared: str) -> None:
     save_weights(target / WEIGHTS, run.generator.half(), metadata)
     checksum = hashlib.sha256((target / WEIGHTS).read_bytes()).hexdigest()
     print(f"error_to_std {metadata['error_to_std']}\n{name}: {checksum}")
-
-
-def error_to_std(run: Run, data: PreparedData) -> float:
-    """Return the factor that makes standard deviations of expected errors."""
-    factor = run.metadata.get("error_to_std", NORMAL_ERROR_TO_STD)
-    squares = []
-    for name in [*data.participants("validation"), *data.participants("train")]:
-        known = SubjectInfo(data.mask(name), data.covariates(name))
-        prediction = run.predict(np.asarray(data.mri(name)), PredictionSettings(), known)
-        mask, pet = np.asarray(data.mask(name)), np.asarray(data.static_pet(name))
-        assert prediction.std is not None
-        expected = prediction.std[mask] / factor
-        squares.append(np.mean(((pet[mask] - prediction.mean[mask]) / expected) ** 2))
-    return round(float(np.sqrt(np.mean(squares))), 4)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from petsynth import __version__
-from petsynth.config import config_hash
+from petsynth.config import config_hash, parse_config
 from petsynth.inference.dataset import finish_dataset
 from petsynth.inference.outputs import draw_prediction, result_paths, write_prediction
 from petsynth.inference.run import load_run
@@ -20,6 +20,7 @@ from petsynth.io.bids.validator import find_validator, validate
 from petsynth.io.nifti import read_grid
 from petsynth.preprocessing.t1.alignment import PreparedT1
 from petsynth.systems.base import Prediction
+from petsynth.systems.registry import build_system
 
 STEM = "sub-01_ses-bl_trc-18FFDG"
 AFFINE = np.array([[0, 0, -8.0, 90], [-9.0, 0, 0, 80], [0, 7.0, 0, -60], [0, 0, 0, 1]])
@@ -97,6 +98,17 @@ def test_sidecars(scan, tmp_path):
         assert spread["Synthetic"] is True
         assert spread["StandardDeviationKind"] == "dropout"
         assert spread["StandardDeviationMeaning"] == spread["Description"]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"error_to_std": 1.5}])
+def test_a_standard_deviation_that_nobody_calibrated_says_so(scan, tmp_path, metadata):
+    system = build_system(parse_config({"system": "unet25d"}))
+    run = dataclasses.replace(scan.run, system=system, metadata=scan.run.metadata | metadata)
+    prediction = Prediction(scan.prediction.mean, np.ones_like(scan.prediction.mean))
+    written = write_prediction(dataclasses.replace(scan, run=run, prediction=prediction), tmp_path)
+    meaning = json.loads(written[1].read_text())["StandardDeviationMeaning"]
+    assert ("calibrated on held-out subjects" in meaning) is bool(metadata)
+    assert ("not calibrated" in meaning) is not bool(metadata)
 
 
 def test_what_was_merely_centred_is_not_called_aligned(scan, tmp_path):

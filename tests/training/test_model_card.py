@@ -65,6 +65,31 @@ def test_a_card_counts_participants_steps_and_parameters(tmp_path, data):
     assert "{" not in text
 
 
+@pytest.mark.parametrize(
+    ("system", "calibration", "row"),
+    [
+        ("pix2pix-axial", {}, None),
+        ("pet-bridge", {}, "not calibrated yet"),
+        ("unet25d", {"error_to_std": 1.67}, "calibrated on 1 validation subjects: times 1.67"),
+    ],
+)
+def test_a_card_says_whether_the_standard_deviation_is_calibrated(
+    tmp_path, data, system, calibration, row
+):
+    text = card(tmp_path, data, {"system": system}, calibration=calibration)
+    rows = [line for line in text.splitlines() if line.startswith("| standard deviation")]
+    assert rows == ([] if row is None else [f"| standard deviation | {row} |"])
+    assert "|\n\n## Limits" in text  # the table ends before the next section
+
+
+def test_a_card_says_that_without_validation_subjects_nothing_is_calibrated(
+    make_prepared, tmp_path
+):
+    data = PreparedData(make_prepared(tmp_path / "alone", {"train": 2}, voxel_mm=18.0))
+    text = card(tmp_path, data, {"system": "unet25d"})
+    assert "| standard deviation | not calibrated: there are no validation subjects |" in text
+
+
 def test_visits_of_one_participant_count_once(tmp_path, visits):
     data = PreparedData(visits)
     text = card(tmp_path, data)

@@ -60,11 +60,12 @@ _STD: dict[StdKind, str] = {
     "dropout": "Standard deviation (n - 1) of a synthetic PET over samples of the generator's "
     "dropout: the model's spread, not its error",
     "expected-error": "Standard deviation of what a measured PET would differ by from the "
-    "synthetic one, as the model expects it; calibrated on held-out subjects like its training "
-    "data, not for others",
+    "synthetic one, as the model expects it",
     "samples": "Standard deviation (n - 1) of a synthetic PET over samples of a stochastic "
-    "generator: the model's spread, not its error",
+    "generator",
 }
+_CALIBRATED = "; calibrated on held-out subjects like its training data, not for others"
+_NOT_CALIBRATED = "; not calibrated: errors may be much larger"
 _STD_TITLES: dict[StdKind, str] = {
     "dropout": "over dropout samples",
     "expected-error": "of the expected error",
@@ -182,7 +183,13 @@ def describe_prediction(scan: ScanPrediction, kind: str) -> dict[str, Any]:
 
 def _meaning(scan: ScanPrediction, kind: str) -> str:
     std_kind = scan.run.system.std_kind(scan.samples)
-    return _SYNTHETIC if kind == "synth" or std_kind is None else _STD[std_kind]
+    return _SYNTHETIC if kind == "synth" or std_kind is None else _std_meaning(scan, std_kind)
+
+
+def _std_meaning(scan: ScanPrediction, kind: StdKind) -> str:
+    if scan.run.system.calibration_samples is None:
+        return _STD[kind]
+    return _STD[kind] + (_CALIBRATED if "error_to_std" in scan.run.metadata else _NOT_CALIBRATED)
 
 
 def _standard_deviation(scan: ScanPrediction) -> dict[str, Any]:
@@ -190,7 +197,7 @@ def _standard_deviation(scan: ScanPrediction) -> dict[str, Any]:
     kind = scan.run.system.std_kind(scan.samples)
     if kind is None or scan.prediction.std is None:
         return {}
-    return {"StandardDeviationKind": kind, "StandardDeviationMeaning": _STD[kind]}
+    return {"StandardDeviationKind": kind, "StandardDeviationMeaning": _std_meaning(scan, kind)}
 
 
 def _shown_mm(grid: Grid) -> list[float]:

@@ -218,6 +218,10 @@ class System(ABC, Generic[Config]):
     """Whether the networks read the T1 on paper B's cube (``--grid paper-b``), not on the grid of
     the PET."""
 
+    calibration_samples: ClassVar[int | None] = None
+    """Samples by which training measures how far the standard deviation is off, for the metadata's
+    ``error_to_std``; None where it is no statement on the error."""
+
     def __init__(self, config: Config):
         self.config = config
 
@@ -226,13 +230,8 @@ class System(ABC, Generic[Config]):
     def small_tables(cls, name: str) -> dict[str, Any]:
         """Return tables of a configuration for `petsynth.systems.testing.check_system`.
 
-        It takes six steps in seconds on axial slices of 21 x 25 pixels, or on paper B's grid with
-        voxels of 13 mm and two frames.
-
-        Parameters
-        ----------
-        name : str
-            Which of the class's systems.
+        With them ``name``, one of the class's systems, takes six steps in seconds on axial slices of
+        21 x 25 pixels, or on paper B's grid with voxels of 13 mm and two frames.
         """
 
     # Data and networks

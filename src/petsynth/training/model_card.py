@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ diagnosis, and never show them without saying so.**
 | intensities | {intensities} |
 | uses | {uses} |
 | grid | {grid} |
-| validation | {validation} |
+| validation | {validation} |{spread}
 
 ## Limits
 
@@ -51,6 +52,7 @@ def model_metadata(
     data: PreparedData,
     steps: int,
     started_from: dict[str, Any] | None = None,
+    calibration: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what a weights file says about itself; plain values."""
     config, reference = system.config, reference_region(data)
@@ -72,6 +74,7 @@ def model_metadata(
         "training_subjects": len(data.subjects("train")),
         "covariates": list(system.covariates_used()),
         **({} if started_from is None else {"started_from": started_from}),
+        **(calibration or {}),
     }
 
 
@@ -82,10 +85,12 @@ def write_model(
     data: PreparedData,
     steps: int,
     started_from: dict[str, Any] | None = None,
+    calibration: Mapping[str, float] | None = None,
 ) -> None:
     """Write the weights with their metadata, atomically."""
+    metadata = model_metadata(system, data, steps, started_from, calibration)
     with atomic_path(path) as temporary:
-        save_weights(temporary, generator, model_metadata(system, data, steps, started_from))
+        save_weights(temporary, generator, metadata)
 
 
 def write_card(
@@ -98,6 +103,7 @@ def write_card(
     epochs: float,
     validation: dict[str, float],
     started_from: dict[str, Any] | None = None,
+    calibration: Mapping[str, float] | None = None,
 ) -> None:
     """Write the model card.
 
@@ -115,6 +121,8 @@ def write_card(
         The last validation's metrics; empty if there was none yet.
     started_from : dict, optional
         See `petsynth.training.initial_weights.Start.describe`; None for random weights.
+    calibration : mapping of str to float, optional
+        From `petsynth.training.calibration.calibrate`, once the training has ended.
     """
     train = data.subjects("train")
     known = {participant_of(name): data.diagnosis(name) for name in data.participants("train")}
@@ -143,6 +151,7 @@ def write_card(
         diagnoses=", ".join(counts),
         origin="**simulated scans**" if data.simulated else "scans of real subjects",
         validation=_validation_text(validation, len(data.subjects("validation")), data.unit),
+        spread=_spread_row(system, data, calibration or {}),
     )
     write_text(path, content)
 
@@ -172,6 +181,17 @@ def _validation_text(validation: dict[str, float], subjects: int, unit: str) -> 
         f"volume PSNR {validation['psnr']:.2f} dB, SSIM {validation['ssim']:.4f} (data range: "
         "the PET scale)"
     )
+
+
+def _spread_row(system: System[Any], data: PreparedData, calibration: Mapping[str, float]) -> str:
+    """Return the table's row on the standard deviation, of systems that have one of the error."""
+    if system.calibration_samples is None:
+        return ""
+    subjects = len(data.subjects("validation"))
+    text = "not calibrated yet" if subjects else "not calibrated: there are no validation subjects"
+    if calibration:
+        text = f"calibrated on {subjects} validation subjects: times {calibration['error_to_std']}"
+    return f"\n| standard deviation | {text} |"
 
 
 def _relative_to(data: PreparedData) -> str:

@@ -19,9 +19,10 @@ from petsynth.data.reference import reference_region
 from petsynth.io.bids.names import participant_of
 from petsynth.metrics.coverage import unmeasured_voxels
 from petsynth.metrics.image import mae, mse, psnr, ssim
-from petsynth.systems.base import System, Training
+from petsynth.systems.base import System, TrainedGenerator, Training
+from petsynth.training.calibration import calibrate
 from petsynth.training.logs import CsvLog, TensorBoardLog
-from petsynth.training.model_card import write_card, write_model
+from petsynth.training.model_card import model_metadata, write_card, write_model
 from petsynth.training.run_folder import RunFolder
 from petsynth.training.state import TrainingState, save_checkpoint
 
@@ -228,7 +229,16 @@ class Recorder:
 
     def _write_model(self) -> None:
         generator, step = self.state.networks.generator, self.state.step
-        write_model(self.folder.model, generator, self.system, self.data, step, self.started_from)
+        calibration = self._calibration() if step == self.training.steps else {}
+        write_model(
+            self.folder.model,
+            generator,
+            self.system,
+            self.data,
+            step,
+            self.started_from,
+            calibration,
+        )
         write_card(
             self.folder.card,
             generator,
@@ -238,7 +248,15 @@ class Recorder:
             epochs=step / self.training.epoch_steps,
             validation=self.validation,
             started_from=self.started_from,
+            calibration=calibration,
         )
+
+    def _calibration(self) -> dict[str, float]:
+        generator, data = self.state.networks.generator, self.data
+        device = next(generator.parameters()).device
+        metadata = model_metadata(self.system, data, self.state.step)
+        model = TrainedGenerator(generator, device, data.pet_scale, metadata)
+        return calibrate(self.system, model, data)
 
     def _validate(self, log: CsvLog) -> None:
         state = self.state

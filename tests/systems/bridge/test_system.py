@@ -1,5 +1,7 @@
 """The flow behind the interface: mean, samples, size, words."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,13 @@ def test_several_samples_give_their_mean_and_spread(system, model):
     assert len(counted) == 4
     assert [system.std_kind(samples) for samples in (1, 2)] == [None, "samples"]
     system.check_samples(50)
+
+
+def test_the_measured_factor_widens_the_spread_and_leaves_the_mean(system, model):
+    calibrated = dataclasses.replace(model, metadata={"error_to_std": 2.5})
+    before, after = (predict(system, each, samples=3) for each in (model, calibrated))
+    np.testing.assert_array_equal(after.mean, before.mean)
+    np.testing.assert_allclose(after.std, 2.5 * before.std, rtol=1e-6)
 
 
 def test_covariates_that_are_known_are_used():

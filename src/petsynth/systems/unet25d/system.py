@@ -80,6 +80,8 @@ INPUTS = ("slices", "location", "covariates")
 class Unet25dSystem(System[Unet25dConfig]):
     """A 2.5D U-Net that tells how far off it expects to be."""
 
+    calibration_samples = 1
+
     @classmethod
     def small_tables(cls, name: str) -> dict[str, Any]:
         """Return tables for slices of up to 32 pixels."""
