@@ -230,8 +230,8 @@ class System(ABC, Generic[Config]):
     def small_tables(cls, name: str) -> dict[str, Any]:
         """Return tables of a configuration for `petsynth.systems.testing.check_system`.
 
-        With them ``name``, one of the class's systems, takes six steps in seconds on axial slices of
-        21 x 25 pixels, or on paper B's grid with voxels of 13 mm and two frames.
+        With them ``name``, one of the class's systems, takes six steps in seconds on axial slices
+        of 21 x 25 pixels, or on paper B's grid with voxels of 13 mm and two frames.
         """
 
     # Data and networks
