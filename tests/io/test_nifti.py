@@ -277,6 +277,18 @@ def test_slab_by_slab_is_what_nibabel_reads_at_once(name, orientation, tmp_path,
     np.testing.assert_allclose(found.affine, expected.affine)
 
 
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_the_same_voxels_give_the_same_bytes_at_any_time_in_any_folder(tmp_path, ending):
+    data = np.random.default_rng(0).random((9, 8, 7), dtype=np.float32)
+    paths = [tmp_path / f"{name}{ending}" for name in ("one", "other")]
+    for path in paths:
+        write_volume(path, Volume(data, np.eye(4), "SUVR"))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    if ending == ".nii.gz":
+        assert paths[0].read_bytes()[4:8] == bytes(4)  # gzip's field of the time
+    np.testing.assert_array_equal(nib.load(paths[0]).get_fdata(dtype=np.float32), data)
+
+
 def test_a_compressed_image_is_decompressed_once(tmp_path, monkeypatch):
     """Its checksum is checked all the same: see the tests of damaged files."""
     path = tmp_path / "image.nii.gz"

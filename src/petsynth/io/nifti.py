@@ -6,17 +6,19 @@ written back for a user lies on the grid of the user's own file.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import nibabel as nib
 import numpy as np
+from isal import igzip
 from numpy.typing import NDArray
 
 from petsynth.errors import InputError, PetsynthWarning
@@ -154,8 +156,8 @@ def write_volume(
     image.set_qform(volume.affine, code=1, strip_shears=True)
     image.header.set_xyzt_units("mm", "sec")
     image.header["descrip"] = _described(description)
-    with atomic_path(path) as temporary:
-        nib.save(image, temporary)
+    with atomic_path(path) as temporary, _open_to_write(temporary) as file:
+        image.to_stream(file)
 
 
 def write_on_grid_of(
@@ -202,7 +204,7 @@ def write_on_grid_of(
         header[field] = source.header[field]
     header["descrip"] = _described(description)
     planes = 0
-    with atomic_path(path) as temporary, nib.openers.ImageOpener(str(temporary), "wb") as file:
+    with atomic_path(path) as temporary, _open_to_write(temporary) as file:
         header.set_data_offset(header.single_vox_offset)
         header.write_to(file)
         file.write(bytes(header.single_vox_offset - file.tell()))
@@ -215,6 +217,20 @@ def write_on_grid_of(
             planes += slab.shape[2]
         if planes != shape[2] * frames:
             raise ValueError(f"{planes} planes are not those of {reference}, {shape}, {frames}")
+
+
+@contextlib.contextmanager
+def _open_to_write(path: Path) -> Iterator[Any]:
+    """Open a file, compressed if its name ends so; the same voxels give the same bytes."""
+    with open(path, "wb") as file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        compressed: Any = igzip.IGzipFile(  # type: ignore[no-untyped-call]
+            "", "wb", compresslevel=1, fileobj=file, mtime=0
+        )
+        with compressed:
+            yield compressed
 
 
 def _to_volume(
