@@ -123,10 +123,24 @@ def cost(out: Path, tracer: str) -> list[str]:
             start = time.perf_counter()
             run.predict(t1, PredictionSettings(), known)
             seconds.append(time.perf_counter() - start)
-        step, one = steps[system], np.median(seconds)
-        cells = [system, f"{parameters / 1e6:.2f} million", f"{updates:,}", f"{step:.3f} s"]
-        lines.append(f"| {' | '.join(cells)} | {updates * step:.0f} s | {one:.1f} s |")
+        one = float(np.median(seconds))
+        lines.append(cost_row(system, parameters, updates, steps[system], one))
+    references = [
+        json.loads(path.read_text()) for path in (out / "reference").glob(f"{tracer}-*.json")
+    ]
+    if references:
+        parameters, *times = (
+            float(np.median([each[key] for each in references]))
+            for key in ("parameters", "steps", "step_seconds", "prediction_seconds")
+        )
+        lines.append(cost_row("reference-pix2pix", parameters, *times))
     return lines
+
+
+def cost_row(name: str, parameters: float, updates: float, step: float, one: float) -> str:
+    """Return a row of the table of sizes and times; seconds of a step and of a prediction."""
+    cells = [name, f"{parameters / 1e6:.2f} million", f"{updates:,.0f}", f"{step:.3f} s"]
+    return f"| {' | '.join(cells)} | {updates * step:.0f} s | {one:.1f} s |"
 
 
 def main() -> None:

@@ -11,6 +11,8 @@
 #   timing     seconds a step of each system on one thread (FDG), and from them its updates: the
 #              same BUDGET of seconds for all
 #   train      each system, tracer and seed
+#   reference  the authors' own pix2pix, for BUDGET seconds (only where REFERENCE names a clone of
+#              junyanz/pytorch-CycleGAN-and-pix2pix; benchmarks/reference_pix2pix.py)
 #   volumes    the test PETs of paper B's systems, as images
 #   evaluate   all systems of a tracer in one report on paper A's grid, baselines beside them
 #   spread     how many voxels the intervals of pet-bridge's samples hold
@@ -18,13 +20,14 @@
 # docs/results/league.md comes from OUT/evaluation-TRACER and OUT/spread-*.json
 # (benchmarks/league_table.py). Interrupted, run it again: what is finished is kept. Variables:
 # TRACERS ("FDG AV45 AV1451"), SEEDS ("0 1 2"), SUBJECTS (124), BUDGET (600, seconds), JOBS
-# (trainings at a time, one thread each: 2), SYSTEMS, PYTHON (of the environment: .venv/bin/python).
+# (trainings at a time, one thread each: 2), SYSTEMS, REFERENCE, PYTHON (of the environment:
+# .venv/bin/python).
 set -euo pipefail
+export here ixi=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
-ixi=$1
 export OUT=$2 OMP_NUM_THREADS=1
 shift 2
-export PYTHON=${PYTHON:-.venv/bin/python} BUDGET=${BUDGET:-600}
+export PYTHON=${PYTHON:-.venv/bin/python} BUDGET=${BUDGET:-600} REFERENCE=${REFERENCE:-}
 export petsynth="$PYTHON -m petsynth"
 tracers=${TRACERS:-"FDG AV45 AV1451"} seeds=${SEEDS:-"0 1 2"} subjects=${SUBJECTS:-124}
 jobs=${JOBS:-2}
@@ -108,6 +111,24 @@ each() { # all trainings, a line each
   done
 }
 
+reference() { # TRACER SEED: the authors' code, its images and figures
+  local folder=$OUT/reference/$1-reference-pix2pix-seed$2
+  if [ -f "$folder.json" ]; then return; fi
+  $PYTHON "$here/benchmarks/reference_pix2pix.py" "$REFERENCE" --data "$OUT/$1/paper-a" --out "$folder" \
+    --seconds "$BUDGET" --seed "$2" | tail -n 1 > "$folder.json.part"
+  mv "$folder.json.part" "$folder.json"
+}
+
+references() { # TRACER and SEED of each, a line each
+  local tracer seed
+  if [ -z "$REFERENCE" ]; then return; fi
+  mkdir -p "$OUT/reference"
+  for tracer in $tracers; do
+    for seed in $seeds; do echo "$tracer $seed"; done
+  done
+}
+export -f reference
+
 volumes() {
   local tracer runs
   for tracer in $tracers; do
@@ -125,7 +146,7 @@ evaluate() {
     runs=$(find "$OUT/runs" -maxdepth 1 -type d -name "$tracer-*-seed*" ! -name "$tracer-pix2pix3d*" \
       ! -name "$tracer-ganbert*" | sort)
     others=()
-    for folder in "$OUT/volumes-$tracer"/predictions/*/; do
+    for folder in "$OUT/volumes-$tracer"/predictions/*/ "$OUT/reference/$tracer"-*/; do
       if [ -d "$folder" ]; then others+=("$(basename "$folder")=$folder"); fi
     done
     $petsynth evaluate $runs --data "$OUT/$tracer/paper-a" --out "$OUT/evaluation-$tracer" \
@@ -142,11 +163,12 @@ spread() {
   done
 }
 
-if [ $# -eq 0 ]; then set -- cohorts timing train volumes evaluate spread; fi
+if [ $# -eq 0 ]; then set -- cohorts timing train reference volumes evaluate spread; fi
 for stage in "$@"; do
   case $stage in
     cohorts) for tracer in $tracers; do cohort "$tracer"; done ;;
     train) each | xargs -P "$jobs" -L 1 bash -euc 'train "$@"' train ;;
+    reference) references | xargs -r -P "$jobs" -L 1 bash -euc 'reference "$@"' reference ;;
     timing | volumes | evaluate | spread) $stage ;;
     *) echo "$stage: no such stage" >&2 && exit 2 ;;
   esac
