@@ -2,14 +2,17 @@
 
 import json
 import shutil
+import signal
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.conftest import make_run
 
 from petsynth.cli.main import run
 from petsynth.errors import InputError
+from petsynth.log import Progress
 
 
 def evaluate(*words):
@@ -236,3 +239,24 @@ def test_what_jobs_of_an_array_have_predicted_is_used(tiny_runs, tiny_prepared, 
         expected = stored[path.name]
         np.testing.assert_allclose(np.load(path), expected, rtol=0, atol=1e-5 * expected.max())
     assert evaluate(*array, "0", "--overwrite") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_cluster_that_loses_a_worker_evaluates_as_one_process_does(
+    evaluated, tiny_runs, tiny_prepared, cluster, tmp_path, monkeypatch
+):
+    address, workers = cluster
+    advance = Progress.advance
+
+    def kill_the_first(*arguments, **options):
+        workers[0].send_signal(signal.SIGKILL)
+        return advance(*arguments, **options)
+
+    monkeypatch.setattr(Progress, "advance", kill_the_first)
+    out = tmp_path / "evaluation"
+    words = ["--data", tiny_prepared, "--out", out, "--margin", "ssim=0.01", "--no-figures"]
+    assert evaluate(tiny_runs[0], tiny_runs[2], *words, "--scheduler", address) == 0
+    assert workers[0].wait() == -signal.SIGKILL
+    tables = (pd.read_csv(folder / "metrics.tsv", sep="\t") for folder in (out, evaluated))
+    pd.testing.assert_frame_equal(*tables, rtol=1e-4)

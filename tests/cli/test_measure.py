@@ -1,6 +1,7 @@
 """``petsynth measure`` on files, folders and tables, with bad pairs among them."""
 
 import json
+import signal
 
 import nibabel as nib
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from petsynth.cli.main import run
 from petsynth.evaluation.measure import PAIR_DOMAINS, PAIR_METRICS
+from petsynth.log import Progress
 
 SHAPE = (20, 22, 24)
 
@@ -144,6 +146,29 @@ def test_processes_and_parts_give_what_one_process_gives(folders, tmp_path, caps
         assert other_content == content
     assert run([*array, "1"]) == 0
     assert "part 1 of 3 is measured already" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_cluster_that_loses_a_worker_gives_what_one_process_gives(
+    folders, cluster, tmp_path, monkeypatch
+):
+    address, workers = cluster
+    words = ["measure", *map(str, folders), "--out"]
+    assert run([*words, str(tmp_path / "one")]) == 0
+    advance = Progress.advance
+
+    def kill_the_first(*arguments, **options):
+        workers[0].send_signal(signal.SIGKILL)
+        return advance(*arguments, **options)
+
+    monkeypatch.setattr(Progress, "advance", kill_the_first)
+    assert run([*words, str(tmp_path / "cluster"), "--scheduler", address]) == 0
+    assert workers[0].wait() == -signal.SIGKILL
+    table, content = measured(tmp_path / "one")
+    other_table, other_content = measured(tmp_path / "cluster")
+    pd.testing.assert_frame_equal(other_table, table)
+    assert other_content == content
 
 
 def test_a_part_of_other_pairs_is_refused(folders, tmp_path, capsys):
