@@ -72,7 +72,12 @@ def raising(error):
         (InputError("a.nii: no such file"), 1, "error: a.nii: no such file"),
         (ArgumentError("--samples 0"), 2, "error: --samples 0"),
         (InputError("two\nlines"), 1, "error: two lines"),
-        (OSError(5, "I/O error", "a.nii"), 1, "error: [Errno 5] I/O error: 'a.nii'"),
+        (OSError(5, "I/O error", "a.nii"), 1, "error: a.nii: I/O error"),
+        (
+            OSError(36, "File name too long", "aaa"),
+            1,
+            "error: aaa: its name is too long for the file system; shorten it",
+        ),
         (MemoryError(), 1, "error: out of memory; use fewer processes or a smaller batch"),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate ..."),
@@ -86,6 +91,20 @@ def test_errors_become_one_line_and_a_status(command, capsys, error, status, lin
     command(raising(error))
     assert run(["demo"]) == status
     assert capsys.readouterr().err == f"petsynth demo: {line}\n"
+
+
+def test_ctrl_c_while_modules_are_imported_is_one_line(monkeypatch, capsys):
+    from petsynth import __main__ as entry
+    from petsynth.cli import main
+
+    def interrupt(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "run", interrupt)
+    with pytest.raises(SystemExit) as stop:
+        entry.main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "petsynth: interrupted; nothing was done\n"
 
 
 def test_another_runtime_error_is_a_defect_that_shows(command):

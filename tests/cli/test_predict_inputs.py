@@ -75,6 +75,16 @@ def test_a_folder_without_a_t1_does_not_stop_the_others(dataset, tmp_path, caplo
         expand_folders(parse([*map(str, (empty, other)), "--out", "o"]))
 
 
+@pytest.mark.parametrize("target", ["anat", "nowhere"])
+def test_a_participant_that_cannot_be_read_does_not_stop_the_others(dataset, caplog, target):
+    (dataset / "sub-03").mkdir()
+    (dataset / "sub-03" / "anat").symlink_to(target)
+    args, failed = expand_folders(parse([str(dataset), "--out", "o"]))
+    assert len(args.t1) == 3
+    assert failed == [str(dataset / "sub-03")]
+    assert f"error: {dataset}/sub-03/anat: is a link" in caplog.text
+
+
 def test_folders_without_images_are_one_line(tmp_path):
     with pytest.raises(InputError, match=r"holds no image \(\.nii.*\), no DICOM and"):
         named(tmp_path)

@@ -23,7 +23,7 @@ from petsynth.config import (
     toml_hash,
 )
 from petsynth.data.prepared import PreparedData
-from petsynth.errors import ArgumentError, ConfigError, RunError
+from petsynth.errors import ArgumentError, ConfigError, InputError, RunError
 from petsynth.inference.run import check_metadata, choose_device, find_runs, load_run
 from petsynth.networks.weights import copy_weights, load_weights, read_metadata, save_weights
 from petsynth.systems.base import Prediction, PredictionSettings, SubjectInfo
@@ -65,6 +65,27 @@ def test_missing_folder(tmp_path):
 def test_incomplete_folder(run_copy, name):
     (run_copy / name).unlink()
     with pytest.raises(RunError, match=f"no finished run, {name} is missing"):
+        load_run(run_copy)
+
+
+@pytest.mark.parametrize("name", ["config.toml", "model.safetensors"])
+def test_a_file_that_is_no_file_is_not_called_missing(run_copy, name):
+    (run_copy / name).unlink()
+    os.mkfifo(run_copy / name)
+    with pytest.raises(InputError, match=f"{name}: is a named pipe"):
+        load_run(run_copy)
+    (run_copy / name).unlink()
+    (run_copy / name).symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=f"{name}: is a device"):
+        load_run(run_copy)
+
+
+def test_metadata_that_were_changed_after_training_are_refused(run_copy):
+    weights = run_copy / "model.safetensors"
+    tensors = safetensors.torch.load_file(weights)
+    metadata = read_metadata(weights) | {"pet_scale": 1.5}
+    safetensors.torch.save_file(tensors, weights, {"petsynth": json.dumps(metadata)})
+    with pytest.raises(RunError, match=r"its metadata .* are not those that were written"):
         load_run(run_copy)
 
 

@@ -1,7 +1,9 @@
 """Files appear whole or not at all, whatever library writes them."""
 
+import contextlib
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -50,6 +52,22 @@ def test_files_written_together_appear_together_or_not_at_all(tmp_path):
     assert image.read_text() == "old"
     assert names(tmp_path) == ["a", "image.txt"]
     assert names(sidecar.parent) == ["sidecar.json"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_folder_that_is_removed_meanwhile_is_named(tmp_path, together):
+    folder = tmp_path / "out"
+
+    def write_and_remove():
+        with written_together() if together else contextlib.nullcontext():
+            with atomic_path(folder / "a.txt") as temporary:
+                temporary.write_text("a")
+                if not together:
+                    shutil.rmtree(folder)
+            shutil.rmtree(folder)
+
+    with pytest.raises(OutputError, match=rf"^{folder}: was removed or replaced while"):
+        write_and_remove()
 
 
 def test_the_last_of_the_files_written_together_is_moved_after_the_others(tmp_path, monkeypatch):

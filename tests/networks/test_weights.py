@@ -12,7 +12,10 @@ from petsynth.networks.layers import lay_channels_last
 from petsynth.networks.patchgan2d import PatchGan2d
 from petsynth.networks.weights import (
     FORMAT,
+    check_metadata_unchanged,
+    copy_weights,
     load_weights,
+    metadata_checksum,
     read_metadata,
     save_weights,
     weights_checksum,
@@ -25,12 +28,29 @@ def test_weights_and_metadata_come_back(tmp_path):
     metadata = {"tracer": "FDG", "pet_scale": 2.5, "grid": {"shape": [1, 2, 3]}, "simulated": True}
     save_weights(tmp_path / "model.safetensors", network, metadata)
     load_weights(tmp_path / "model.safetensors", other)
-    assert read_metadata(tmp_path / "model.safetensors") == metadata | {
+    written = metadata | {
         "format": FORMAT,
         "weights_sha256": weights_checksum(network.state_dict()),
     }
+    assert read_metadata(tmp_path / "model.safetensors") == written | {
+        "metadata_sha256": metadata_checksum(written)
+    }
     for name, weight in network.state_dict().items():
         assert torch.equal(weight, other.state_dict()[name])
+
+
+def test_metadata_that_were_changed_are_refused(tmp_path):
+    """Copies with changes are as good as the first; files of earlier versions cannot tell."""
+    path, copy = tmp_path / "model.safetensors", tmp_path / "copy.safetensors"
+    save_weights(path, PatchGan2d(filters=2), {"pet_scale": 2.5, "frames": (1, 2)})
+    copy_weights(path, copy, {"pet_scale": 5.0})
+    for each in (path, copy):
+        metadata = read_metadata(each)
+        check_metadata_unchanged(each, metadata)
+        with pytest.raises(RunError, match=rf"{each}: its metadata .* are not those"):
+            check_metadata_unchanged(each, metadata | {"pet_scale": 2.6})
+        del metadata["metadata_sha256"]
+        check_metadata_unchanged(each, metadata | {"pet_scale": 2.6})
 
 
 def test_missing_file(tmp_path):

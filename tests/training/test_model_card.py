@@ -50,7 +50,7 @@ def test_the_weights_file_holds_the_metadata(tmp_path, data):
 
     metadata = read_metadata(tmp_path / "model.safetensors")
     assert metadata.pop("format") == FORMAT
-    assert len(metadata.pop("weights_sha256")) == 64
+    assert len(metadata.pop("weights_sha256")) == len(metadata.pop("metadata_sha256")) == 64
     assert metadata == model_metadata(system, data, 7)
 
 

@@ -7,6 +7,7 @@ and ``run(args)``; only the module of the command that was asked for is imported
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
 import logging
@@ -106,8 +107,8 @@ def _run_command(command: str, rest: list[str], debug: bool) -> int:
     from petsynth.errors import ArgumentError, PetsynthError, UsageError
     from petsynth.log import messages_on_stderr, recorded
 
-    module = importlib.import_module(module_of(command))
     try:
+        module = importlib.import_module(module_of(command))
         with messages_on_stderr(), warnings_as_lines(debug), _sigterm_interrupts():
             parsed = module.parse(rest)
             with recorded(command, rest):
@@ -196,9 +197,19 @@ def _is_lack_of_memory(error: RuntimeError) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
+_REMEDIES = {
+    errno.ENAMETOOLONG: "its name is too long for the file system; shorten it",
+    errno.ELOOP: "is a link that leads back to itself; name the file or folder itself",
+    errno.ENOENT: "no such file or folder, or it was removed meanwhile",
+}
+"""What to do about what the system says, where nothing nearer to it has said that."""
+
+
 def _in_one_line(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; use fewer processes or a smaller batch"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {_REMEDIES.get(error.errno or 0, error.strerror)}"
     return " ".join(str(error).split())
 
 

@@ -85,7 +85,7 @@ def expand_folders(args: Args) -> tuple[Args, list[str]]:
     args : Args
         The options.
     failed : list of str
-        Folders without a T1, among several inputs.
+        Folders without a T1, among several inputs, and participants that cannot be read.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def expand_folders(args: Args) -> tuple[Args, list[str]]:
         is_dataset = path.is_dir() and any(each.is_dir() for each in path.glob("sub-*"))
         divided += [path] * is_dataset
         try:
-            found += _t1s_of(path, is_dataset, args)
+            found += _t1s_of(path, is_dataset, args, failed)
         except InputError as error:
             if len(args.t1) == 1:
                 raise
@@ -136,9 +136,9 @@ def expand_folders(args: Args) -> tuple[Args, list[str]]:
     return dataclasses.replace(args, t1=tuple(found), masks=masks), failed
 
 
-def _t1s_of(path: Path, is_dataset: bool, args: Args) -> list[Path]:
+def _t1s_of(path: Path, is_dataset: bool, args: Args, failed: list[str]) -> list[Path]:
     if is_dataset:
-        return _t1s_of_dataset(path, args)
+        return _t1s_of_dataset(path, args, failed)
     return _t1s_of_folder(path) if path.is_dir() else [path]
 
 
@@ -151,7 +151,8 @@ def _each_once(paths: list[Path]) -> list[Path]:
     return list(once.values())
 
 
-def _t1s_of_dataset(root: Path, args: Args) -> list[Path]:
+def _t1s_of_dataset(root: Path, args: Args, failed: list[str]) -> list[Path]:
+    """Return the T1s of all participants, or of this job's; who cannot be read joins ``failed``."""
     from petsynth.errors import InputError
     from petsynth.execution import part_of
     from petsynth.io.bids.images import find_images, find_participants
@@ -159,7 +160,12 @@ def _t1s_of_dataset(root: Path, args: Args) -> list[Path]:
     found: list[Path] = []
     participants = find_participants(root, args.participant_label)
     for participant in part_of(participants, args.num_parts, args.part_id):
-        t1s = [image.path for image in find_images(participant).t1s]
+        try:
+            t1s = [image.path for image in find_images(participant).t1s]
+        except InputError as error:
+            logger.error(f"petsynth predict: error: {error}")
+            failed.append(str(participant))
+            continue
         if not t1s:
             logger.warning(f"petsynth predict: warning: {participant.name} has no T1w image")
         found += t1s

@@ -100,7 +100,7 @@ def read_pet_image(image: ImageLike, role: str) -> PetImage:
         notes.append(f"{role} multiplied by {acquisition.unit_factor:g} to be in Bq/mL")
     data = volume.data
     if data.ndim == 4:
-        durations = acquisition.durations_s or _durations(fields, volume.frames)
+        durations = acquisition.durations_s
         how = "weighted by FrameDuration" if durations else "FrameDuration is unknown: all alike"
         notes.append(f"{role}: mean of {volume.frames} frames, {how}")
         weights = np.array(durations) if durations else np.ones(volume.frames)
@@ -263,14 +263,6 @@ def _read_mask(mask: ImageLike) -> Volume:
     if isinstance(mask, str | Path):
         return read_volume(mask, gaps="zero")
     return volume_of(mask, "mask", gaps="zero")
-
-
-def _durations(fields: Mapping[str, Any], frames: int) -> tuple[float, ...]:
-    values = fields.get("FrameDuration")
-    if not isinstance(values, list) or len(values) != frames:
-        return ()
-    good = all(isinstance(value, int | float) and value > 0 for value in values)
-    return tuple(map(float, values)) if good else ()
 
 
 def _one(

@@ -18,7 +18,7 @@ from petsynth.errors import RunError
 from petsynth.inference.run import WEIGHTS, Run, find_runs, load_run
 
 CHECKSUMS: dict[str, str] = {
-    "petsynth-fdg": "49404a994d06b388da78c477faf10364fb8c4846f3e5191d412cdd06b7ab2061",
+    "petsynth-fdg": "79aafc330743a94845198165c031c86a481331b6e33c95202d76d1bba9239fef",
     "petsynth-av45": "62b165093ece78cc975775956fd7f608ca8191ae9368be70ee83e2ac09a9d076",
     "petsynth-av1451": "48206cbd58b54896b6138a725ec9108822655190838acfe89b703be48c2c52b0",
 }

@@ -21,9 +21,9 @@ from torch import nn
 from petsynth.config import config_hash, parse_config, read_toml, toml_hash
 from petsynth.errors import ArgumentError, RunError
 from petsynth.io.bids.names import SPACES
-from petsynth.io.text import check_positive, check_text
+from petsynth.io.text import check_file, check_positive, check_text, exists
 from petsynth.networks.layers import lay_channels_last
-from petsynth.networks.weights import load_weights, read_metadata
+from petsynth.networks.weights import check_metadata_unchanged, load_weights, read_metadata
 from petsynth.simulation.sidecars import ACQUISITION
 from petsynth.systems.base import (
     Prediction,
@@ -192,6 +192,8 @@ def load_run(folder: str | Path, device: torch.device | str = "cpu") -> Run:
     RunError
         If the folder is missing or incomplete, weights or metadata are damaged, or its
         configuration is not the one that the weights were trained with.
+    InputError
+        If a file is no regular one, such as a named pipe.
     ConfigError
         If its configuration is not valid.
     """
@@ -226,7 +228,10 @@ def find_runs(folder: str | Path = ".") -> list[Path]:
 def _check_complete(folder: Path) -> None:
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run folder; petsynth train makes one")
-    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
+    there = [name for name in (CONFIG, WEIGHTS) if exists(folder / name)]
+    for name in there:
+        check_file(folder / name)
+    missing = [name for name in (CONFIG, WEIGHTS) if name not in there]
     if missing:
         raise RunError(
             f"{folder}: is no finished run, {' and '.join(missing)} "
@@ -251,7 +256,8 @@ def check_metadata(path: str | Path, metadata: Mapping[str, Any]) -> None:
     Raises
     ------
     RunError
-        If an entry is missing or cannot be; one line that names file and entry.
+        If an entry is missing or cannot be, or is another than was written; one line that names
+        the file.
     """
     missing = [key for key in NEEDED if key not in metadata]
     if missing:
@@ -262,6 +268,7 @@ def check_metadata(path: str | Path, metadata: Mapping[str, Any]) -> None:
         _check_entries(metadata)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise RunError(f"{path}: damaged metadata ({error}); copy the file again") from None
+    check_metadata_unchanged(path, metadata)
 
 
 def _check_entries(metadata: Mapping[str, Any]) -> None:

@@ -76,7 +76,7 @@ def written_together(last: Path | None = None) -> Iterator[None]:
         yield
         waiting.sort(key=lambda each: each[1] == last)
         for temporary, path in waiting:
-            with refusals_named(path):
+            with refusals_named(path), _removal_named(temporary, path):
                 os.replace(temporary, path)
     finally:
         _WAITING.reset(token)
@@ -110,15 +110,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(temporary_suffix(path), temporary_prefix(), path.parent)
         os.close(handle)
         temporary = Path(name)
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        if (waiting := _WAITING.get()) is None:
-            os.replace(temporary, path)
-        else:
-            waiting.append((temporary, path))
-            temporary = None
+        with _removal_named(temporary, path):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            if (waiting := _WAITING.get()) is None:
+                os.replace(temporary, path)
+            else:
+                waiting.append((temporary, path))
+                temporary = None
     except (OSError, RuntimeError, ValueError) as error:
         message = _MESSAGES.get(_refusal(error, temporary))
         if message is None:
@@ -145,6 +146,20 @@ def refusals_named(path: str | Path) -> Iterator[None]:
         if message is None:
             raise
         raise OutputError(message.format(path=path)) from error
+
+
+@contextlib.contextmanager
+def _removal_named(temporary: Path, path: Path) -> Iterator[None]:
+    """Say that the folder was removed where that is why a file cannot be written or moved."""
+    try:
+        yield
+    except FileNotFoundError:
+        if temporary.exists():
+            raise
+        raise OutputError(
+            f"{path.parent}: was removed or replaced while petsynth wrote into it, so results are "
+            "missing; run the command again"
+        ) from None
 
 
 def _umask() -> int:

@@ -39,6 +39,9 @@ _KINDS = (
     (stat.S_ISBLK, "is a device"),
 )
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+_LINK_TO_NOTHING = (
+    "is a link to a file that does not exist; get it first (datalad get, where DataLad keeps it)"
+)
 _LONGEST_INTEGER = 19
 """Digits up to which a whole number stays one; a time in nanoseconds has 19."""
 _PIECE = 1 << 16
@@ -60,7 +63,7 @@ def check_file(path: str | Path) -> Path:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {_unreachable(Path(path), error)}") from None
+        raise InputError(f"{path}: {unreachable(Path(path), error)}") from None
     for is_kind, what in _KINDS:
         if is_kind(mode):
             raise InputError(f"{path}: {what}; name a file")
@@ -115,7 +118,7 @@ def read_text(path: str | Path, most_bytes: int = MOST_BYTES) -> str:
             while len(content) <= most_bytes and (piece := file.read(_PIECE)):
                 content += piece
     except OSError as error:
-        raise InputError(f"{path}: {_unreachable(path, error)}") from None
+        raise InputError(f"{path}: {unreachable(path, error)}") from None
     if len(content) > most_bytes:
         raise InputError(f"{path}: is larger than {most_bytes >> 20} MB, which no such file is")
     try:
@@ -239,7 +242,10 @@ def _table(path: str | Path) -> tuple[list[str], list[dict[str, str]]]:
     for number, row in enumerate(cells[1:], start=2):
         found = len(_without_empty_end(row))
         if found > len(columns):
-            raise InputError(f"{path}: row {number} has {found} cells for {len(columns)} columns")
+            raise InputError(
+                f"{path}: row {number} has {found} cells for {len(columns)} columns; name the "
+                "missing column in the first line, or remove the tab that is too many"
+            )
     missing = ["n/a"] * len(columns)
     rows = [dict(zip(columns, [*row, *missing[len(row) :]], strict=False)) for row in cells[1:]]
     return columns, rows
@@ -289,12 +295,13 @@ def _too_deep(path: str | Path) -> InputError:
     return InputError(f"{path}: is nested more than {DEEPEST} levels deep, which no such file is")
 
 
-def _unreachable(path: Path, error: OSError | ValueError) -> str:
+def unreachable(path: Path, error: OSError | ValueError) -> str:
+    """Return why a file or folder cannot be reached, and what to do, without its name."""
     number = error.errno if isinstance(error, OSError) else errno.ENOENT
     if number == errno.ELOOP:
         return "is a link that leads back to itself; put the file itself there"
     if number in _MISSING:
-        return "is a link to a file that does not exist" if _is_link(path) else "no such file"
+        return _LINK_TO_NOTHING if _is_link(path) else "no such file"
     if number in (errno.EACCES, errno.EPERM):
         return "no permission to read it"
     return f"cannot be read ({error})"

@@ -24,6 +24,7 @@ FORMAT = 2
 """Version of the metadata and of the configuration beside the weights; others are refused."""
 
 _KEY = "petsynth"
+_CHECKSUM = "metadata_sha256"
 
 
 def save_weights(path: str | Path, network: nn.Module, metadata: dict[str, Any]) -> None:
@@ -33,8 +34,7 @@ def save_weights(path: str | Path, network: nn.Module, metadata: dict[str, Any])
     """
     tensors = {name: weight.contiguous().cpu() for name, weight in network.state_dict().items()}
     described = {**metadata, "format": FORMAT, "weights_sha256": weights_checksum(tensors)}
-    text = {_KEY: json.dumps(described)}
-    Path(path).write_bytes(safetensors.torch.save(tensors, text))
+    Path(path).write_bytes(safetensors.torch.save(tensors, _as_text(described)))
 
 
 def copy_weights(source: str | Path, target: str | Path, changes: dict[str, Any]) -> None:
@@ -47,7 +47,40 @@ def copy_weights(source: str | Path, target: str | Path, changes: dict[str, Any]
     """
     metadata = read_metadata(source) | changes
     tensors = _read_tensors(source, metadata["weights_sha256"])
-    Path(target).write_bytes(safetensors.torch.save(tensors, {_KEY: json.dumps(metadata)}))
+    Path(target).write_bytes(safetensors.torch.save(tensors, _as_text(metadata)))
+
+
+def _as_text(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return metadata as safetensors keeps them, with a checksum of their own."""
+    return {_KEY: json.dumps({**metadata, _CHECKSUM: metadata_checksum(metadata)})}
+
+
+def metadata_checksum(metadata: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of metadata, whatever their order, without that of the checksum itself.
+
+    Examples
+    --------
+    >>> metadata_checksum({"a": 1, "b": 2}) == metadata_checksum({"b": 2, "a": 1})
+    True
+    """
+    told = {key: value for key, value in metadata.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def check_metadata_unchanged(path: str | Path, metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that are not as they were written; files of earlier versions cannot tell.
+
+    Raises
+    ------
+    RunError
+        If they were changed.
+    """
+    expected = metadata.get(_CHECKSUM)
+    if expected is not None and expected != metadata_checksum(metadata):
+        raise RunError(
+            f"{path}: its metadata (tracer, unit, PET scale, grid, ...) are not those that were "
+            "written; copy the file again"
+        )
 
 
 def load_weights(

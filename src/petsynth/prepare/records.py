@@ -28,7 +28,7 @@ from petsynth.errors import InputError, PetsynthError
 from petsynth.io.atomic import atomic_path, write_json
 from petsynth.io.bids.index import Scan
 from petsynth.io.removal import is_inside
-from petsynth.io.text import read_json
+from petsynth.io.text import read_json, unreachable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +215,8 @@ def reason_of(error: Exception) -> str:
     >>> reason_of(FileNotFoundError(2, "No such file", "sub-1_pet.nii"))
     'sub-1_pet.nii: has vanished since the dataset was indexed'
     """
+    if isinstance(error, OSError) and error.filename and Path(error.filename).is_symlink():
+        return f"{error.filename}: {unreachable(Path(error.filename), error)}"
     if isinstance(error, FileNotFoundError):
         return f"{error.filename}: has vanished since the dataset was indexed"
     if isinstance(error, OSError):

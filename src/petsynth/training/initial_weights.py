@@ -18,7 +18,7 @@ import torch
 from petsynth.config import parse_config, read_toml
 from petsynth.data.prepared import PreparedData
 from petsynth.errors import ArgumentError, InputError, PetsynthError, RunError
-from petsynth.networks.weights import load_weights, read_metadata
+from petsynth.networks.weights import check_metadata_unchanged, load_weights, read_metadata
 from petsynth.systems.base import System, Training
 from petsynth.systems.fields import SystemConfig
 from petsynth.systems.registry import build_system
@@ -129,6 +129,7 @@ def start_from(
     """
     metadata = read_metadata(start.weights)
     _check_system(start.weights, system)
+    check_metadata_unchanged(start.weights, metadata)
     check_fits(start.weights, metadata, data)
     generator = training.networks.generator
     load_weights(

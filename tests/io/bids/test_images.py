@@ -48,6 +48,17 @@ def test_names_that_are_no_text_are_left_out_and_told(tmp_path):
         assert [each.path.name for each in find_images(folder).t1s] == ["sub-1_T1w.nii"]
 
 
+def test_a_participant_that_is_a_link_to_nothing_is_left_out_and_told(tmp_path):
+    make(tmp_path, "sub-1/x")
+    (tmp_path / "sub-2").symlink_to("sub-2")
+    (tmp_path / "sub-3").symlink_to("nowhere")
+    with pytest.warns(PetsynthWarning) as told:
+        assert [path.name for path in find_participants(tmp_path)] == ["sub-1"]
+    messages = sorted(str(each.message) for each in told)
+    assert "sub-2: is a link that leads back to itself" in messages[0]
+    assert "sub-3: is a link to a file that does not exist" in messages[1]
+
+
 def test_a_run_whose_digits_are_no_number_counts_as_none():
     assert image("sub-1_run-\N{SUPERSCRIPT TWO}_T1w.nii").run == 0
     assert image("sub-1_run-\N{ARABIC-INDIC DIGIT TWO}_T1w.nii").run == 2

@@ -299,9 +299,85 @@ def test_of_several_t1s_one_that_is_a_volume_is_taken(dataset):
     order = [scan.t1.name[7:12], *(each.t1.name[7:12] for each in scan.others)]
     assert order == ["run-5", "run-4", "run-3", "run-1", "run-2"]
     reasons = {each.image[7:12]: each.reason for each in index.unused}
-    assert reasons["run-1"].endswith("is taken: image has 2 axes (8, 8), needed are 3")
-    assert reasons["run-3"].endswith("is taken: has voxels of 1 x 1 x 5 mm")
-    assert reasons["run-4"].endswith("is taken: was acquired with a contrast agent")
+    taken = "; sub-01_run-5_T1w.nii.gz is taken"
+    assert reasons["run-1"] == f"image has 2 axes (8, 8), needed are 3{taken}"
+    assert reasons["run-3"] == f"has voxels of 1 x 1 x 5 mm{taken}"
+    assert reasons["run-4"] == f"was acquired with a contrast agent{taken}"
+
+
+@pytest.mark.parametrize(
+    ("with_agent", "sidecar"),
+    [
+        ("acq-postgad", {}),
+        ("rec-gad", {}),
+        ("acq-a", {"ContrastBolusIngredient": "GADOLINIUM"}),
+        ("acq-a", {"ContrastBolusAgent": "GADAVIST"}),
+    ],
+)
+@pytest.mark.parametrize("edge_mm", [1.0, 5.0])
+def test_of_t1s_in_slices_too_one_without_contrast_agent_is_taken(
+    dataset, with_agent, sidecar, edge_mm
+):
+    names = [f"sub-01/anat/sub-01_{each}_T1w" for each in (with_agent, "run-9")]
+    root = dataset("sub-01/pet/sub-01_trc-FDG_pet.nii.gz", *(f"{name}.nii" for name in names))
+    for name in names:
+        image = nib.Nifti1Image(np.ones((8, 8, 8), np.uint8), np.diag([1, 1, edge_mm, 1]))
+        nib.save(image, root / f"{name}.nii")
+    (root / f"{names[0]}.json").write_text(json.dumps(sidecar))
+    index = index_dataset(root)
+    assert index.scans[0].t1.name == "sub-01_run-9_T1w.nii"
+    assert index.unused[0].reason.startswith("was acquired with a contrast agent")
+
+
+@pytest.mark.parametrize(
+    ("one", "sidecar"),
+    [
+        ("rec-noAC", {}),
+        ("rec-uncorrected", {}),
+        ("acq-withoutAC", {}),
+        ("desc-nac", {}),
+        ("rec-a", {"AttenuationCorrection": "No attenuation correction applied"}),
+        ("rec-a", {"AttenuationCorrection": "not corrected"}),
+        ("rec-a", {"AttenuationCorrectionMethod": "NONE"}),
+        ("rec-a", {"AttenuationCorrectionApplied": False}),
+    ],
+)
+def test_a_pet_that_is_not_corrected_for_attenuation_is_never_preferred(dataset, one, sidecar):
+    names = [f"sub-01/pet/sub-01_trc-FDG_{each}_pet" for each in (one, "rec-zAC")]
+    root = dataset("sub-01/anat/sub-01_T1w.nii", *(f"{name}.nii" for name in names))
+    (root / f"{names[0]}.json").write_text(json.dumps(sidecar))
+    (root / f"{names[1]}.json").write_text('{"AttenuationCorrection": "none needed: simulated"}')
+    (scan,) = index_dataset(root).scans
+    assert (scan.pet.name, scan.is_uncorrected) == ("sub-01_trc-FDG_rec-zAC_pet.nii", False)
+    (root / f"{names[1]}.nii").unlink()
+    if not sidecar:
+        with pytest.raises(InputError, match="--bids-filter-file") as refusal:
+            index_dataset(root)
+        told = "{" + str(refusal.value).rpartition(" with {")[2]
+        (scan,) = index_dataset(root, keep=filter_of(json.loads(told), "told")).scans
+        assert scan.is_uncorrected
+
+
+@pytest.mark.parametrize("kind", ["anat", "pet", "ses-1"])
+@pytest.mark.parametrize("target", ["itself", "nothing"])
+def test_a_folder_that_cannot_be_read_leaves_its_participant_out(dataset, kind, target):
+    names = [f"sub-0{n}/pet/sub-0{n}_trc-FDG_pet.nii" for n in (1, 2)]
+    root = dataset(*names, "sub-01/anat/sub-01_T1w.nii")
+    place = root / "sub-02" / kind
+    if kind == "pet":
+        (place / "sub-02_trc-FDG_pet.nii").unlink()
+        place.rmdir()
+    place.symlink_to(kind if target == "itself" else "nowhere")
+    told = "leads back to itself" if target == "itself" else "does not exist"
+    if kind == "ses-1":  # other sessions may be good
+        with pytest.warns(PetsynthWarning, match=rf"{place}: is a link .* {told}.*; left out"):
+            index = index_dataset(root)
+    else:
+        index = index_dataset(root)
+        assert index.excluded["sub-02"].startswith(f"{place}: is a link")
+        assert told in index.excluded["sub-02"]
+    assert [scan.participant for scan in index.scans] == ["sub-01"]
+    assert list(index.excluded) == ["sub-02"]
 
 
 def test_tracer_from_legacy_name_or_sidecar(dataset):

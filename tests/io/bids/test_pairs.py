@@ -166,7 +166,7 @@ def test_doubts_come_before_closeness_and_are_told():
     doubts = {t1s[0]: Doubt(2, "has voxels of 1 x 1 x 5 mm"), t1s[1]: Doubt()}
     (pair,), (unused,) = choose_pairs(t1s, [pet], days, 365, doubts=doubts)
     assert bare(pair.t1) == "sub-1_ses-b_T1w"
-    assert unused.reason == "sub-1_ses-b_T1w.nii.gz is taken: has voxels of 1 x 1 x 5 mm"
+    assert unused.reason == "has voxels of 1 x 1 x 5 mm; sub-1_ses-b_T1w.nii.gz is taken"
 
 
 def test_a_pair_per_visit_where_all_are_wanted():

@@ -18,6 +18,15 @@ def test_participants_are_read_under_usual_column_names(tmp_path):
     assert len(read_participants(tmp_path)) == 0
 
 
+@pytest.mark.parametrize(
+    ("target", "message"), [("participants.tsv", "leads back to itself"), ("x", "does not exist")]
+)
+def test_a_table_that_is_a_link_to_nothing_is_not_passed_over(tmp_path, target, message):
+    (tmp_path / "participants.tsv").symlink_to(target)
+    with pytest.raises(InputError, match=rf"participants.tsv: is a link .*{message}"):
+        read_participants(tmp_path)
+
+
 def test_0731_and_731_are_one_participant(tmp_path):
     table = tmp_path / "participants.tsv"
     table.write_text("participant_id\tdiagnosis\n731\tAD\n")

@@ -108,11 +108,12 @@ def write(folder, data, voxel_mm=3.0):
     return path
 
 
-def test_one_minute_and_nine_minutes(tmp_path):
-    """1 min at 1.0 and 9 min at 3.0 are 2.8 in the mean and on a grid."""
+@pytest.mark.parametrize("starts", [[0, 60], None, []])
+def test_one_minute_and_nine_minutes(tmp_path, starts):
+    """1 min at 1.0 and 9 min at 3.0 are 2.8 in the mean and on a grid, also without starts."""
     data = np.ones((6, 6, 6, 2)) * [1.0, 3.0]
     data[0, 0, 0] += 0.5  # a constant image is refused
-    times = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 540], "Units": "SUVR"}
+    times = {"FrameTimesStart": starts, "FrameDuration": [60, 540], "Units": "SUVR"}
     series = read_pet(write(tmp_path, data), times, motion=False)
     assert series.mean.data[3, 3, 3] == pytest.approx(2.8)
     assert series.on(series.acquired.grid, np.eye(4)).data[3, 3, 3] == pytest.approx(2.8)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from typing import Any
 from petsynth.errors import InputError, PetsynthWarning
 from petsynth.io.bids.names import parse_entities, participant_key
 from petsynth.io.nifti_header import read_header
-from petsynth.io.text import is_text, shown
+from petsynth.io.text import is_text, shown, unreachable
 
 EXTENSIONS = (".nii", ".nii.gz")
 _SUFFIX_OF = {"anat": "T1w", "pet": "pet"}
@@ -92,7 +93,7 @@ def find_participants(root: Path, labels: Iterable[str] = ()) -> list[Path]:
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder")
-    folders = sorted(path for path in root.glob("sub-*") if path.is_dir() and _is_named(path))
+    folders = sorted(path for path in root.glob("sub-*") if _is_folder(path) and _is_named(path))
     if not folders:
         raise InputError(f"{root}: no BIDS dataset, since it holds no folder sub-*")
     by_key: dict[str, Path] = {}
@@ -135,6 +136,16 @@ def find_images(
     InputError
         If a folder cannot be read.
     """
+    try:
+        return _find_images(folder, session, keep)
+    except OSError as error:
+        where = Path(error.filename or folder)
+        raise InputError(f"{where}: {unreachable(where, error)}") from None
+
+
+def _find_images(
+    folder: Path, session: str | None, keep: Callable[[Image], bool] | None
+) -> ParticipantImages:
     found: dict[str, list[Image]] = {"anat": [], "pet": []}
     for parent, session_label in _session_folders(folder):
         if session is not None and session_label != session:
@@ -154,9 +165,19 @@ def find_images(
 
 def _session_folders(participant: Path) -> list[tuple[Path, str | None]]:
     sessions = [
-        path for path in _list(participant) if path.name.startswith("ses-") and path.is_dir()
+        path for path in _list(participant) if path.name.startswith("ses-") and _is_folder(path)
     ]
     return [(participant, None), *((path, path.name.removeprefix("ses-")) for path in sessions)]
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder; say that it is left out if it is a link that leads to none."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        told = f"{shown(path)}: {unreachable(path, error)}; left out"
+        warnings.warn(told, PetsynthWarning, stacklevel=4)
+        return False
 
 
 def _is_named(path: Path) -> bool:
@@ -172,9 +193,9 @@ def _list(folder: Path) -> list[Path]:
     try:
         return sorted(folder / name for name in os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
+        if folder.is_symlink() and not folder.exists():
+            raise
         return []
-    except PermissionError:
-        raise InputError(f"{folder}: no permission to read it") from None
 
 
 # What speaks against an image, as far as its name, sidecar and header say it.
@@ -187,10 +208,19 @@ _WITH_CONTRAST = re.compile(
     r"post|gado|gad(?![a-z])|^gad|contrast|(^|[a-z0-9])gd$|^gd|^ce|enhanced|^t1c|^c\+",
     re.IGNORECASE,
 )
-_UNCORRECTED = (
-    "none", "no", "false", "off", "nac", "uncorrected", "notcorrected", "notapplied",
-    "noattenuationcorrection", "withoutattenuationcorrection", "nonattenuationcorrected",
+_GADOLINIUM = re.compile(r"gado|gad(?![a-z])|contrast|(^|[a-z0-9])gd$|^gd|^ce$", re.IGNORECASE)
+"""Of ``rec-``, whose labels say ``post`` and ``enhanced`` of processing, too."""
+_CONTRAST_KEYS = ("ContrastBolusIngredient", "ContrastBolusAgent")
+_CORRECTION_KEYS = (
+    "AttenuationCorrection", "AttenuationCorrectionMethod", "AttenuationCorrectionApplied",
+    "AttenuationCorrected",
 )  # fmt: skip
+_LABELLED_UNCORRECTED = re.compile(
+    r"nac|uncorr|notcorr|(no|non|not|without)att|(no|non|wo|without)ac"
+)
+"""How a label that says so begins, in lower case."""
+_UNCORRECTED = re.compile(rf"(none|no|false|off)$|notapplied|{_LABELLED_UNCORRECTED.pattern}")
+"""How a text that says so begins, in lower case and letters alone."""
 
 
 @dataclass(frozen=True, order=True)
@@ -200,7 +230,7 @@ class Doubt:
     Parameters
     ----------
     weight : int
-        0: nothing; 1: contrast agent; 2: acquired in slices; 3: cannot be a volume.
+        Sum of 1: contrast agent; 2: acquired in slices; 4: cannot be a volume.
     reason : str
         In words.
     """
@@ -214,12 +244,13 @@ def has_contrast_agent(t1: Image) -> bool:
     agent = t1.entities.get("ce")
     if agent is not None:
         return agent.lower() not in _NONE and not _WITHOUT_CONTRAST.search(agent)
-    label = t1.entities.get("acq", "")
-    return bool(_WITH_CONTRAST.search(label)) and not _WITHOUT_CONTRAST.search(label)
+    labels = [t1.entities.get("acq", ""), t1.entities.get("rec", "")]
+    told = bool(_WITH_CONTRAST.search(labels[0]) or _GADOLINIUM.search(labels[1]))
+    return told and not any(map(_WITHOUT_CONTRAST.search, labels))
 
 
 def doubt_of_t1(t1: Image, sidecar: Mapping[str, Any]) -> Doubt:
-    """Return what speaks against a T1; the gravest where there is more than one.
+    """Return all that speaks against a T1.
 
     Parameters
     ----------
@@ -228,27 +259,43 @@ def doubt_of_t1(t1: Image, sidecar: Mapping[str, Any]) -> Doubt:
     sidecar : mapping
         All fields that apply to it.
     """
+    shape = _doubt_of_shape(t1, sidecar)
+    agents = (str(sidecar.get(key, "")).strip().lower() for key in _CONTRAST_KEYS)
+    if not has_contrast_agent(t1) and all(agent in _NONE for agent in agents):
+        return shape
+    reasons = ["was acquired with a contrast agent", *filter(None, [shape.reason])]
+    return Doubt(shape.weight + 1, " and ".join(reasons))
+
+
+def _doubt_of_shape(t1: Image, sidecar: Mapping[str, Any]) -> Doubt:
     try:
         header = read_header(t1.path)
     except InputError as error:
-        return Doubt(3, str(error).removeprefix(f"{t1.path}: "))
+        return Doubt(4, str(error).removeprefix(f"{t1.path}: "))
     shape, edges = header.get_data_shape(), header.get_zooms()[:3]
     if len(shape) < 3 or min(shape[:3]) < 2 or max(shape[3:], default=1) > 1:
-        return Doubt(3, f"its shape is {' x '.join(map(str, shape))}, needed is one volume")
+        return Doubt(4, f"its shape is {' x '.join(map(str, shape))}, needed is one volume")
     thickest = max(map(float, edges))
     if str(sidecar.get("MRAcquisitionType", "")).upper() == "2D":
-        return Doubt(2, f"acquired in slices (MRAcquisitionType 2D, {thickest:.2g} mm)")
+        return Doubt(2, f"was acquired in slices (MRAcquisitionType 2D, {thickest:.2g} mm)")
     if thickest > THICKEST_MM:
         return Doubt(2, f"has voxels of {' x '.join(f'{float(edge):.2g}' for edge in edges)} mm")
-    ingredient = sidecar.get("ContrastBolusIngredient", "")
-    if has_contrast_agent(t1) or str(ingredient).strip().lower() not in _NONE:
-        return Doubt(1, "was acquired with a contrast agent")
     return Doubt()
 
 
-def is_labelled_uncorrected(pet: Image) -> bool:
-    """Whether the name of a PET says that it is not corrected for attenuation."""
-    return any(label.startswith("nac") for label in _kinds(pet))
+def uncorrected_entity(pet: Image) -> str | None:
+    """Return which entity of a PET's name says that it is not corrected for attenuation, if any.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> [uncorrected_entity(Image(Path("x"), {"rec": each})) for each in ("nacstat", "acstat")]
+    ['rec', None]
+    """
+    for entity in ("rec", "acq", "desc"):
+        if _LABELLED_UNCORRECTED.match(pet.entities.get(entity, "").lower()):
+            return entity
+    return None
 
 
 def is_uncorrected(pet: Image, sidecar: Mapping[str, Any]) -> bool:
@@ -263,11 +310,13 @@ def is_uncorrected(pet: Image, sidecar: Mapping[str, Any]) -> bool:
     >>> is_uncorrected(pet, {"AttenuationCorrection": "measured"})
     False
     """
-    told = sidecar.get("AttenuationCorrection")
-    if told is False:
-        return True
-    text = re.sub(r"[^a-z]", "", told.lower()) if isinstance(told, str) else ""
-    return is_labelled_uncorrected(pet) or text in _UNCORRECTED
+    told = [sidecar.get(key) for key in _CORRECTION_KEYS]
+    texts = (re.sub(r"[^a-z]", "", each.lower()) for each in told if isinstance(each, str))
+    return (
+        uncorrected_entity(pet) is not None
+        or any(each is False for each in told)
+        or any(map(_UNCORRECTED.match, texts))
+    )
 
 
 def reconstruction(pet: Image) -> str:
@@ -292,7 +341,3 @@ def reconstruction(pet: Image) -> str:
         if found and not text.lower().startswith("coreg"):
             return "acstat" if "stat" in found[0] else "acdyn"
     return label
-
-
-def _kinds(pet: Image) -> list[str]:
-    return [pet.entities.get(entity, "").lower() for entity in ("rec", "acq")]

@@ -19,8 +19,8 @@ from petsynth.io.bids.images import (
     doubt_of_t1,
     find_images,
     find_participants,
-    is_labelled_uncorrected,
     is_uncorrected,
+    uncorrected_entity,
 )
 from petsynth.io.bids.metadata import read_metadata
 from petsynth.io.bids.names import parse_entities
@@ -185,8 +185,8 @@ def index_dataset(
     listed: Listed = {}
     sidecars: dict[Image, dict[str, Any]] = {}
     for participant_folder in find_participants(root, participants):
-        images = find_images(participant_folder, session, keep)
         try:
+            images = find_images(participant_folder, session, keep)
             sidecars |= {pet: read_metadata(pet.path, listed) for pet in images.pets}
             found.append(images)
         except InputError as error:
@@ -201,8 +201,7 @@ def index_dataset(
             refused = [
                 pet
                 for pet in uncorrected
-                if is_labelled_uncorrected(pet)
-                and not (named.names(pet, "rec") or named.names(pet, "acq"))
+                if (entity := uncorrected_entity(pet)) is not None and not named.names(pet, entity)
             ]
             usable = [pet for pet in pets if pet not in refused]
             _refuse(index, images.folder.name, refused, whole=not usable and bool(images.t1s))
@@ -269,11 +268,12 @@ def _tracers(sidecars: dict[Image, dict[str, Any]]) -> dict[Image, str]:
 def _refuse(index: Index, name: str, refused: list[Image], *, whole: bool) -> None:
     """Leave out PETs whose name says that they are not corrected for attenuation."""
     for pet in refused:
-        label = pet.entities.get("rec") or pet.entities["acq"]
-        entity = "reconstruction" if "rec" in pet.entities else "acquisition"
+        entity = uncorrected_entity(pet)
+        assert entity is not None
+        called = {"rec": "reconstruction", "acq": "acquisition"}.get(entity, entity)
         reason = (
             f"{pet.path.name} is not corrected for attenuation; to take it all the same, give "
-            f'--bids-filter-file with {{"pet": {{"{entity}": "{label}"}}}}'
+            f'--bids-filter-file with {{"pet": {{"{called}": "{pet.entities[entity]}"}}}}'
         )
         index.unused.append(Exclusion(name, reason, pet.path.name))
         if whole:

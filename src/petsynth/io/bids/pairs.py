@@ -205,9 +205,9 @@ def _why_not(t1: Image, pairs: Sequence[Pair], days: Days, doubts: Mapping[Image
     taken = pair.t1.path.name
     doubt, other = (doubts.get(each, Doubt()) for each in (t1, pair.t1))
     if doubt.weight > other.weight:
-        return f"{taken} is taken: {doubt.reason}"
+        return f"{doubt.reason}; {taken} is taken"
     if between is not None and pair.interval_days is not None and between > pair.interval_days:
         return f"{taken} is closer to the PET ({pair.interval_days} days, this one {between})"
     if between is not None and between == pair.interval_days:
         return f"{taken} is as close in time, and comes first by session, run and name"
-    return f"{taken} is taken: no contrast agent, closest in time, session, run, name"
+    return f"{taken} comes first by the rules: days between, session, run, name"

@@ -16,7 +16,7 @@ import pandas as pd
 from petsynth.covariates import covariate_columns
 from petsynth.errors import InputError
 from petsynth.io.bids.names import participant_key, session_key
-from petsynth.io.text import read_table
+from petsynth.io.text import exists, read_table
 
 _DIAGNOSIS_COLUMNS = ("diagnosis", "dx", "group", "diagnosis_group")
 _UNKNOWN = ("", "n/a", "na", "nan", "none", "null", "unknown")
@@ -113,7 +113,7 @@ def read_participants(bids: str | Path) -> Participants:
         and ``731`` are the same).
     """
     path = Path(bids) / "participants.tsv"
-    if not path.exists():
+    if not exists(path):
         return Participants({}, Path(bids))
     table = read_table(path)
     if "participant_id" not in table:

@@ -20,9 +20,9 @@ UNKNOWN = "unknown"
 """The tracer of a PET of which nothing says it."""
 
 SPELLINGS = {
-    "FDG": ("fluorodeoxyglucose", "fludeoxyglucose", "fluoroglucose"),
+    "FDG": ("fluorodeoxyglucose", "fludeoxyglucose", "fluoroglucose", "ffdg"),
     "AV45": ("florbetapir", "amyvid"),
-    "AV1451": ("flortaucipir", "tauvid", "t807", "ly3191748"),
+    "AV1451": ("flortaucipir", "tauvid", "t807", "ly3191748", "ftp"),
     "FBB": ("florbetaben", "neuraceq", "bay949172", "bay861"),
     "FMM": ("flutemetamol", "vizamyl", "flute", "ge067", "ah110690"),
     "PIB": ("pittsburghcompoundb", "pittsburghb", "6ohbta1", "pittb"),

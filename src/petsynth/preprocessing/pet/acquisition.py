@@ -292,11 +292,13 @@ def _dose(sidecar: Mapping[str, Any]) -> float | None:
 def _frame_times(
     sidecar: Mapping[str, Any], frames: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    lists = []
+    """Return starts and durations; durations alone where starts are missing, else both or none."""
+    lists: list[tuple[float, ...]] = []
     for name in ("FrameTimesStart", "FrameDuration"):
         values = sidecar.get(name)
         if _is_missing(values):
-            return (), ()
+            lists.append(())
+            continue
         found = [_as_number(value) for value in (values if isinstance(values, list) else [values])]
         numbers = tuple(value for value in found if value is not None)
         if len(numbers) < len(found):
@@ -305,10 +307,12 @@ def _frame_times(
             raise ValueError(f"{name} has {len(numbers)} values, the image has {frames} frames")
         lists.append(numbers)
     starts, durations = lists
+    if durations and min(durations) <= 0:
+        raise ValueError(f"FrameDuration holds {min(durations):g} s, needed is more than 0")
+    if not starts or not durations:
+        return (), durations if frames > 1 else ()
     if len(starts) != len(durations):
         raise ValueError("FrameTimesStart and FrameDuration differ in length")
-    if min(durations) <= 0:
-        raise ValueError(f"FrameDuration holds {min(durations):g} s, needed is more than 0")
     if any(later <= earlier for earlier, later in itertools.pairwise(starts)):
         raise ValueError("FrameTimesStart does not increase from frame to frame")
     if frames == 1:  # an average of frames, whose times the sidecar still lists

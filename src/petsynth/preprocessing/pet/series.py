@@ -190,12 +190,12 @@ def read_pet(
             "as they are, and not used together with other units; correct Units in its sidecar "
             "(Bq/mL, SUV or SUVR), or give --units suvr"
         )
-    if units == "auto" and not sidecar.get("Units"):
+    if units in ("auto", "keep") and not sidecar.get("Units"):
         _warn(f"{path.name}: Units is missing from its sidecar, so its values are kept as they are")
     if pet.frames > 1 and not acquisition.durations_s:
         _warn(
-            f"{path.name}: FrameTimesStart or FrameDuration is missing, so its {pet.frames} frames "
-            "are taken as equally long"
+            f"{path.name}: FrameDuration is missing, so its {pet.frames} frames are taken as "
+            "equally long"
         )
     if psf_mm is not None:
         has = _stated_psf(sidecar) or scanner_psf_mm

@@ -167,7 +167,8 @@ def frame_weights(
     if frames == "keep" or count == 1:
         return np.eye(count)
     if number == 1 and not acquisition.starts_s:
-        return np.full((1, count), 1 / count)
+        durations = np.array([acquisition.durations_s or (1.0,) * count])
+        return np.asarray(durations / durations.sum())
     if not acquisition.starts_s:
         raise InputError(
             f"{acquisition.name}: {number} frames need FrameTimesStart and FrameDuration, which "
