@@ -377,7 +377,7 @@ def plan(preparation: Preparation, index: Index) -> pd.DataFrame:
         try:
             what = "finished" if preparation.is_finished(scan) else "prepare"
         except (InputError, OSError) as error:
-            what = f"left out: {error}"
+            what = f"left out: {reason_of(error)}"
         session = f"ses-{scan.session}" if scan.session else None
         names = (scan.t1.name, scan.pet.name, scan.tracer, scan.interval_days, what)
         rows.append((scan.participant, session, *names))
