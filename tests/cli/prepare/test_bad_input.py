@@ -91,7 +91,7 @@ def frames(data):
 
 
 BAD = {
-    "fileMissing": (lambda s: s.annex(s.t1), "is a link to a file that does not exist; get it first"),
+    "fileMissing": (lambda s: s.annex(s.t1), "is a link to a file that does not exist"),
     "notNifti": (lambda s: s.t1.write_bytes(b"no image"), "cannot be read as NIfTI"),
     "emptyFile": (lambda s: s.pet.write_bytes(b""), "cannot be read as NIfTI"),
     "truncatedT1": (lambda s: s.truncate(s.t1), "truncated or damaged"),
