@@ -1,4 +1,4 @@
-"""Do methods draw a lesion's uptake or paint it over, and do a few lesions in training suffice?
+"""Do methods draw the uptake of a lesion or fill in normal uptake, and do few lesions suffice?
 
     petsynth simulate without --labels-from IXI --subjects 40 --voxel-mm 2 --lesions 0
     petsynth simulate with --labels-from IXI --subjects 40 --voxel-mm 2 --lesions 1
@@ -13,7 +13,7 @@ lesion. Of each person, inside the lesion that the T1 shows and within 10 mm aro
 - mean absolute error and absolute difference of the mean uptake, in SUVR;
 - *drawn*: what the lesion changes in the mean of the synthetic PET, as a fraction of what it
   changes in the mean of the simulated PET, by regression through the origin over people: 1 if it is
-  drawn, 0 if it is painted over.
+  drawn, 0 if normal uptake is filled in.
 
 The population PET deformed to the person, of people without lesions, stands beside. Every figure is
 written to RESULT.json as soon as it is known, and a run that goes on does not repeat it. Prints

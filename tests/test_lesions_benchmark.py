@@ -35,7 +35,7 @@ def cohorts(make_prepared, tmp_path):
     return PreparedData(healthy.folder), PreparedData(ill.folder)
 
 
-def test_a_lesion_is_drawn_in_part_or_painted_over(lesions, cohorts):
+def test_a_lesion_is_drawn_in_part_or_filled_with_normal_uptake(lesions, cohorts):
     def predict_part(part):
         return lambda data, name: 1 - part * (1 - np.asarray(data.static_pet(name)))
 
