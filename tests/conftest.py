@@ -315,6 +315,22 @@ def cluster(tmp_path):
             process.wait()
 
 
+@pytest.fixture
+def shrinking_cluster(cluster, monkeypatch):
+    """Return a cluster whose first worker is killed when a command has its first result."""
+    from petsynth.log import Progress
+
+    _, workers = cluster
+    advance = Progress.advance
+
+    def kill_the_first(*arguments, **options):
+        workers[0].send_signal(signal.SIGKILL)
+        return advance(*arguments, **options)
+
+    monkeypatch.setattr(Progress, "advance", kill_the_first)
+    return cluster
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Return Debian's Chromium under Playwright, drawing with the CPU, or skip."""

@@ -12,7 +12,6 @@ from tests.conftest import make_run
 
 from petsynth.cli.main import run
 from petsynth.errors import InputError
-from petsynth.log import Progress
 
 
 def evaluate(*words):
@@ -244,16 +243,9 @@ def test_what_jobs_of_an_array_have_predicted_is_used(tiny_runs, tiny_prepared, 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_cluster_that_loses_a_worker_evaluates_as_one_process_does(
-    evaluated, tiny_runs, tiny_prepared, cluster, tmp_path, monkeypatch
+    evaluated, tiny_runs, tiny_prepared, shrinking_cluster, tmp_path
 ):
-    address, workers = cluster
-    advance = Progress.advance
-
-    def kill_the_first(*arguments, **options):
-        workers[0].send_signal(signal.SIGKILL)
-        return advance(*arguments, **options)
-
-    monkeypatch.setattr(Progress, "advance", kill_the_first)
+    address, workers = shrinking_cluster
     out = tmp_path / "evaluation"
     words = ["--data", tiny_prepared, "--out", out, "--margin", "ssim=0.01", "--no-figures"]
     assert evaluate(tiny_runs[0], tiny_runs[2], *words, "--scheduler", address) == 0
